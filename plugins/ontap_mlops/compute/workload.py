@@ -1,0 +1,105 @@
+"""What to run, apart from where: the contract between operators and the runners of each kind of place."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """An ONTAP volume the program sees as a folder: ``junction_path`` in the namespace of ``svm``."""
+
+    svm: str
+    junction_path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What one process needs. ``None`` leaves it to the place."""
+
+    cpus: float | None = None
+    memory_gib: float | None = None
+    gpus: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """One run of one program.
+
+    ``name`` identifies it: submitting the same name twice never runs it twice. In ``arguments``, ``{key}`` of a mount
+    becomes the folder where the place mounts it. ``secrets`` reach the program's environment and nothing else.
+    """
+
+    name: str
+    program: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    mounts: Mapping[str, Mount] = field(default_factory=dict)
+    image: str | None = None
+    resources: Resources = Resources()
+    processes: int = 1
+    time_limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"workload name {self.name!r} is not 1 to 63 of lower-case letters, digits and hyphens")
+        if self.processes < 1:
+            raise ValueError(f"workload {self.name}: processes is {self.processes}; at least 1 is needed")
+
+    def arguments_at(self, folders: Mapping[str, str]) -> list[str]:
+        """The arguments with each mount's ``{key}`` replaced by its folder at the place that runs them."""
+        rendered = list(self.arguments)
+        for key in self.mounts:
+            rendered = [a.replace("{" + key + "}", folders[key]) for a in rendered]
+        return rendered
+
+
+class State(enum.StrEnum):
+    MISSING = "missing"
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def active(self) -> bool:
+        return self in (State.PENDING, State.RUNNING)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """``exit_code`` 2 means bad input, which no retry can mend; ``message`` says in a sentence why it failed."""
+
+    state: State
+    exit_code: int | None = None
+    message: str = ""
+
+
+class Runner(Protocol):
+    """One kind of place. Every call may come from another process than the one that submitted."""
+
+    def submit(self, workload: Workload, *, fresh: bool = False) -> str:
+        """Start it, or join the one of this name. ``fresh`` runs a finished one again; a running one is always joined."""
+
+    def status(self, name: str) -> Status: ...
+
+    def logs(self, name: str, offset: int = 0) -> tuple[str, int]:
+        """Text from ``offset`` (bytes) on, and the offset after it."""
+
+    def result(self, name: str) -> dict[str, Any]:
+        """What the program wrote to RESULT_FILE; {} if it wrote none."""
+
+    def cancel(self, name: str) -> None:
+        """SIGTERM, then SIGKILL after a grace; returns when nothing of it runs."""
+
+    def remove(self, name: str) -> None:
+        """Forget a finished one and its traces."""

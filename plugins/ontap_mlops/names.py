@@ -1,0 +1,70 @@
+"""One id per dataset version and per run, rendered for every place that has its own rules for names.
+
+An id is made of ``[a-z0-9]`` only, so it is the same text in a volume, a snapshot, a bucket, a pod, a folder and a log
+line: one search finds them all. Version ids start with ``v``, run keys with ``r``; both sort by time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime
+
+_STAMP = "%Y%m%dt%H%M%Sz"
+_ID = re.compile(r"[vr]\d{8}t\d{6}z[0-9a-f]{8}")
+
+
+def _stamp(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise ValueError(f"time {at.isoformat()} has no time zone; give one (UTC is meant nowhere by default)")
+    return at.astimezone(UTC).strftime(_STAMP)
+
+
+def version_id(at: datetime, digest: str) -> str:
+    """Id of a dataset version: the time it was checked, by ONTAP's clock, and the head of its content digest (hex)."""
+    return f"v{_stamp(at)}{digest.removeprefix('sha256:')[:8]}"
+
+
+def run_key(dag_id: str, run_id: str, at: datetime) -> str:
+    """Id of one DAG run: the same on every try of every task, distinct between runs of the same second."""
+    return f"r{_stamp(at)}{hashlib.sha256(f'{dag_id}/{run_id}'.encode()).hexdigest()[:8]}"
+
+
+def id_in(text: str) -> str | None:
+    """The version id or run key inside a rendered name, or None."""
+    match = _ID.search(text)
+    return match.group() if match else None
+
+
+def snapshot(id_: str) -> str:
+    return f"mlops_{id_}"
+
+
+def workspace_volume(run_key: str) -> str:
+    """Name of the FlexClone made for a run (letters, digits and underscores, as ONTAP asks)."""
+    return f"mlops_ws_{run_key}"
+
+
+def junction_path(volume: str) -> str:
+    return f"/{volume}"
+
+
+def bucket(volume: str) -> str:
+    """S3 bucket over a volume: 3 to 63 of lower-case letters, digits and hyphens."""
+    name = re.sub(r"[^a-z0-9-]+", "-", volume.lower()).strip("-")
+    if not 3 <= len(name) <= 63:
+        raise ValueError(f"volume {volume!r} gives the bucket name {name!r}, which is not 3 to 63 characters long")
+    return name
+
+
+def workload(run_key: str, step: str) -> str:
+    """Name of one program's run on compute; a valid Kubernetes label (at most 63 of ``[a-z0-9-]``)."""
+    name = f"{run_key}-{re.sub(r'[^a-z0-9]+', '-', step.lower()).strip('-')}"
+    if len(name) > 63:
+        raise ValueError(f"step {step!r} makes the workload name {name!r} longer than 63 characters; shorten the step")
+    return name
+
+
+def model_folder(model: str, run_key: str) -> str:
+    """Folder of one model version, relative to the root of the model volume."""
+    return f"models/{model}/{run_key}"
