@@ -1,3 +1,3 @@
-"""Airflow provider for machine-learning pipelines on NetApp ONTAP: dataset versions, workspaces, workloads, deployments."""
+"""Airflow provider for machine-learning pipelines on NetApp ONTAP: versions, workspaces, workloads, deployments."""
 
 __version__ = "0.1.0"

@@ -38,7 +38,10 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetVersion(Record):
-    """One ONTAP snapshot of a dataset volume. ``created_at`` is ISO 8601 by ONTAP's clock, the one clock that orders versions."""
+    """One ONTAP snapshot of a dataset volume.
+
+    ``created_at`` is ISO 8601 by ONTAP's clock, the one clock that orders versions.
+    """
 
     dataset: str
     id: str
@@ -70,7 +73,10 @@ class Workspace(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelVersion(Record):
-    """A model's files on the model volume (``folder`` relative to its root), frozen by ``snapshot``, registered in MLflow."""
+    """A model's files on the model volume, frozen by ``snapshot`` and registered in MLflow.
+
+    ``folder`` is relative to the root of the volume.
+    """
 
     model: str
     version: int

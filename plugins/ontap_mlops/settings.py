@@ -1,12 +1,12 @@
-"""Every knob of the provider, each an environment variable with its unit and default. Read when called, never at import.
+"""Every knob of the provider, each an environment variable with unit and default. Read when called, never at import.
 
 =================================  ==========================================  =====================================
 Variable                           Default                                     Meaning
 =================================  ==========================================  =====================================
-``ONTAP_MLOPS_CONFIG_DIR``         ``config/`` beside ``plugins/``             Folder of datasets.yaml and compute.yaml.
-``ONTAP_MLOPS_CODE_COMMIT``        ``unknown``                                 Commit recorded with each run when the DAG
+``ONTAP_MLOPS_CONFIG_DIR``         ``config/`` beside ``plugins/``             Folder of datasets.yaml, compute.yaml.
+``ONTAP_MLOPS_CODE_COMMIT``        ``unknown``                                 Commit recorded with runs when the DAG
                                                                                bundle has no version of its own.
-``ONTAP_MLOPS_WORKLOADS_DIR``      ``.local/workloads``                        Where the local runner keeps its programs'
+``ONTAP_MLOPS_WORKLOADS_DIR``      ``.local/workloads``                        Where the local runner keeps programs'
                                                                                state and logs.
 ``ONTAP_MLOPS_CLOCK_SKEW_S``       ``300`` (seconds; ``0`` switches it off)    Difference between ONTAP's clock and the
                                                                                worker's from which a warning is logged.
