@@ -1,0 +1,72 @@
+"""The frame around every program: exit codes, SIGTERM, the result file."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+from tasks.common.result import write_result
+
+BAD_INPUT = 2
+STOPPED = 128 + signal.SIGTERM
+
+
+class BadInput(Exception):
+    """What no retry can mend; its text is the one sentence the user reads."""
+
+
+class Stopped(BaseException):
+    """SIGTERM arrived. Not an Exception, so that no handler of ordinary errors swallows it."""
+
+
+class _Stop:
+    """Whether SIGTERM arrived, and how many blocks deep its effect is put off."""
+
+    requested = False
+    deferred = 0
+
+
+def run(main: Callable[[], Mapping[str, Any] | None]) -> NoReturn:
+    """Call ``main``, write what it returns to RESULT_FILE, and end the process with the contract's exit code."""
+    sys.exit(exit_code(main))
+
+
+def exit_code(main: Callable[[], Mapping[str, Any] | None]) -> int:
+    """0 done; 2 bad input, the sentence being the last line on stderr; 143 stopped. Other errors pass through."""
+    _Stop.requested, _Stop.deferred = False, 0
+    before = signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        result = main()
+        with stop_deferred():
+            write_result(result or {})
+        return 0
+    except BadInput as error:
+        print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+        return BAD_INPUT
+    except Stopped:
+        print("Stopped by SIGTERM; run it again with the same output to go on.", file=sys.stderr, flush=True)
+        return STOPPED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def stop_deferred() -> Iterator[None]:
+    """SIGTERM inside this block raises Stopped at its end: for steps that must be done whole or not at all."""
+    _Stop.deferred += 1
+    try:
+        yield
+    finally:
+        _Stop.deferred -= 1
+    if _Stop.requested and not _Stop.deferred:
+        raise Stopped
+
+
+def _on_sigterm(number: int, frame: FrameType | None) -> None:
+    _Stop.requested = True
+    if not _Stop.deferred:
+        raise Stopped
