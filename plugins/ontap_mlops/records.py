@@ -67,7 +67,6 @@ class Workspace(Record):
     volume_uuid: str
     junction_path: str
     bucket: str
-    s3_endpoint: str
     dataset_version: DatasetVersion
 
 
