@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 
 from tasks.common.result import write_result
 
+FAILED = 1
 BAD_INPUT = 2
 STOPPED = 128 + signal.SIGTERM
 
@@ -47,6 +49,12 @@ def exit_code(main: Callable[[], Mapping[str, Any] | None]) -> int:
     except BadInput as error:
         print(" ".join(str(error).split()), file=sys.stderr, flush=True)
         return BAD_INPUT
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" while writing {error.filename}" if error.filename else ""
+        print(f"The disk is full{where}; make room and run it again.", file=sys.stderr, flush=True)
+        return FAILED
     except Stopped:
         print("Stopped by SIGTERM; run it again with the same output to go on.", file=sys.stderr, flush=True)
         return STOPPED

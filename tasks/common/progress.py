@@ -67,7 +67,8 @@ class Progress:
         share = self.done / self.total if self.total else 1.0
         left = f", {(self.total - self.done) / rate:.0f} s left" if rate else ""
         bar = f"[{'#' * round(20 * share):20}] " if self._bar else ""
-        amounts = f"{self._amount(self.done)} of {self._amount(self.total)}"
+        done = self._amount(self.done) if self.unit == "B" else str(self.done)
+        amounts = f"{done} of {self._amount(self.total)}"
         return f"{self.what}: {bar}{amounts} ({share:.0%}), {self._amount(rate)}/s{left}{self._remark()}"
 
     def _remark(self) -> str:

@@ -1,0 +1,128 @@
+"""The record of a run in MLflow: parameters, metrics, tags and artefacts, joined again by a retry."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tasks.common.mlflow_rest import MlflowError, MlflowRest
+from tasks.common.program import BadInput, Stopped
+from tasks.common.progress import say
+
+EXPERIMENT = "ontap-mlops"
+IDENTITY_TAG = "workload"  # one run per value, so that a retry finds the run of the first try
+_LONGEST_PARAMETER = 6000
+
+
+class Run:
+    """One MLflow run as a context manager; it does nothing at all when there is no tracking server.
+
+    Leaving the block ends the run: FINISHED, FAILED, or KILLED after SIGTERM. Starting the same ``name`` again goes on
+    with the same run, whatever its state.
+    """
+
+    def __init__(self, name: str, *, experiment: str = EXPERIMENT, tags: Mapping[str, str] | None = None) -> None:
+        self.name, self.experiment, self.tags = name, experiment, dict(tags or {})
+        self.run_id = ""
+        self._experiment_id = ""
+        self._artifact_uri = ""
+        uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+        self._server = MlflowRest(uri) if uri else None
+
+    @property
+    def url(self) -> str:
+        """The run's page; "" without a server."""
+        return f"{self._server.uri}/#/experiments/{self._experiment_id}/runs/{self.run_id}" if self._server else ""
+
+    def __enter__(self) -> Self:
+        if self._server:
+            self._experiment_id = _experiment_id(self._server, self.experiment)
+            info = self._find(self._server) or self._create(self._server)
+            self.run_id, self._artifact_uri = info["run_id"], info["artifact_uri"]
+            self._server.post("runs/update", run_id=self.run_id, status="RUNNING")
+            say(f"MLflow run: {self.url}")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        status = "FINISHED" if kind is None else "KILLED" if issubclass(kind, Stopped) else "FAILED"
+        if self._server:
+            self._server.post("runs/update", run_id=self.run_id, status=status, end_time=_now_ms())
+
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        """Written once: MLflow refuses another value for a parameter that a first try has written."""
+        items = [{"key": k, "value": str(v)[:_LONGEST_PARAMETER]} for k, v in values.items()]
+        self._log(params=items)
+
+    def metrics(self, values: Mapping[str, float], *, step: int = 0, time_ms: int | None = None) -> None:
+        """MLflow keeps one of equal points, so a retry that passes the first try's ``time_ms`` doubles nothing."""
+        at = _now_ms() if time_ms is None else time_ms
+        self._log(metrics=[{"key": k, "value": float(v), "timestamp": at, "step": step} for k, v in values.items()])
+
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Store a file with the run, under ``folder``; an earlier one of the same name is replaced."""
+        if self._server:
+            name = f"{folder}/{path.name}" if folder else path.name
+            self._server.put_artifact(self._artifact_uri, name, path.read_bytes())
+
+    def _log(self, **fields: Any) -> None:
+        if self._server:
+            self._server.post("runs/log-batch", run_id=self.run_id, **fields)
+
+    def _find(self, server: MlflowRest) -> dict[str, Any] | None:
+        wanted = f"tags.{IDENTITY_TAG} = '{self.name}'"
+        answer = server.post(
+            "runs/search",
+            experiment_ids=[self._experiment_id],
+            filter=wanted,
+            max_results=1,
+            order_by=["attributes.start_time ASC"],
+        )
+        found = answer.get("runs", [])
+        if found and self.tags:
+            server.post("runs/log-batch", run_id=found[0]["info"]["run_id"], tags=_pairs(self.tags))
+        return found[0]["info"] if found else None
+
+    def _create(self, server: MlflowRest) -> dict[str, Any]:
+        tags = _pairs({**self.tags, IDENTITY_TAG: self.name})
+        facts = {"experiment_id": self._experiment_id, "run_name": self.name, "start_time": _now_ms(), "tags": tags}
+        # Sent once: a run whose making got no answer is found, not doubled, when the program is started again.
+        return server.post("runs/create", once=True, **facts)["run"]["info"]
+
+
+def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
+    """``key=value`` flags as a mapping."""
+    tags = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise BadInput(f"--tag {pair!r} is not of the form key=value.")
+        tags[key] = value
+    return tags
+
+
+def _experiment_id(server: MlflowRest, name: str) -> str:
+    try:
+        return server.get("experiments/get-by-name", experiment_name=name)["experiment"]["experiment_id"]
+    except MlflowError as error:
+        if error.code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    try:
+        return server.post("experiments/create", name=name)["experiment_id"]
+    except MlflowError as error:
+        if error.code != "RESOURCE_ALREADY_EXISTS":  # another program made it in between
+            raise
+        return server.get("experiments/get-by-name", experiment_name=name)["experiment"]["experiment_id"]
+
+
+def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
