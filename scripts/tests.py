@@ -1,0 +1,46 @@
+"""Run the tests in two rounds: the quick ones side by side, then those that start real services one after another.
+
+python -m scripts.tests            everything that needs no GPU, no cluster and no cloud
+python -m scripts.tests --quick    the first round only
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SLOW = "journey or browser or triton"
+NO_TESTS_COLLECTED = 5
+
+
+def run(title: str, *arguments: str) -> bool:
+    """One pytest run with its seconds; True when nothing failed."""
+    print(f"== {title}", flush=True)
+    started = time.monotonic()
+    # Tests must not see a user's own Airflow, cluster or cloud.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "MLFLOW_"))}
+    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    code = subprocess.run(command, cwd=ROOT, env=kept).returncode
+    print(
+        f"== {title}: {'passed' if code in (0, NO_TESTS_COLLECTED) else 'FAILED'} in {time.monotonic() - started:.0f} s"
+    )
+    return code in (0, NO_TESTS_COLLECTED)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="leave out what starts Airflow, a browser or Triton")
+    quick = parser.parse_args().quick
+    passed = run("quick tests", "-m", f"not ({SLOW})", "-n", "2", "--dist", "loadfile")
+    if not quick:
+        passed &= run("tests with real services", "-m", SLOW)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

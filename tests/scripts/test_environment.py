@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from scripts import environment
+from scripts.environment import Environment, environments
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Environment:
+    """An environment whose installation is over."""
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("numpy==2\n")
+    env = Environment(folder=tmp_path / "venv", inputs=(requirements,), packages=(f"-r{requirements}",))
+    env.python.parent.mkdir(parents=True)
+    env.python.touch()
+    env.stamp.write_text(env.digest())
+    return env
+
+
+def test_an_installed_environment_is_current(made: Environment):
+    assert made.current()
+
+
+def test_a_changed_requirement_calls_for_an_installation(made: Environment):
+    made.inputs[0].write_text("numpy==3\n")
+    assert not made.current()
+
+
+def test_an_interrupted_installation_starts_from_an_empty_folder(made: Environment):
+    made.unfinished.touch()
+    leftover = made.folder / "half-unpacked"
+    leftover.touch()
+    environment.prepare(made, fresh=False)
+    assert not leftover.exists()
+    assert made.unfinished.exists() and not made.current(), "until the installer has finished, nobody may trust it"
+
+
+def test_an_environment_without_its_python_is_not_current(made: Environment):
+    made.python.unlink()
+    assert not made.current()
+
+
+def test_the_installer_is_told_where_pip_finds_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "torch-2.13.0+cpu-cp311.whl").touch()
+    monkeypatch.setattr(environment, "pip_setting", lambda name: str(tmp_path) if name == "global.find-links" else None)
+    assert environment.index_options() == ["--find-links", str(tmp_path)]
+
+
+def test_without_a_local_torch_the_cpu_build_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(environment, "pip_setting", lambda name: None)
+    assert environment.index_options() == ["--torch-backend", "cpu"]
+
+
+def test_a_wrong_python_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(environment.sys, "version_info", (3, 9, 1))
+    with pytest.raises(SystemExit, match=r"Python 3\.11 or 3\.12 is needed and this is 3\.9\.1"):
+        environment.check_needs()
+
+
+def test_both_environments_name_files_that_exist():
+    assert [path for env in environments() for path in env.inputs if not path.exists()] == []
