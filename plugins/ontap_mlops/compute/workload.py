@@ -10,6 +10,16 @@ from typing import Any, Protocol
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
+BAD_INPUT = 2  # exit code by which a program says that no retry can mend its input
+
+
+class PlaceUnavailable(RuntimeError):
+    """Temporary: the place cannot take the workload now (no room, not reachable). The next place, or a retry, may."""
+
+
+class PlaceRefused(ValueError):
+    """Permanent: this place can never run this workload as it is described."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
@@ -35,6 +45,7 @@ class Workload:
 
     ``name`` identifies it: submitting the same name twice never runs it twice. In ``arguments``, ``{key}`` of a mount
     becomes the folder where the place mounts it. ``secrets`` reach the program's environment and nothing else.
+    ``program`` is a module, run by ``python -m``.
     """
 
     name: str
@@ -88,7 +99,10 @@ class Runner(Protocol):
     """One kind of place. Every call may come from another process than the one that submitted."""
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
-        """Start it, or join the one of this name. ``fresh`` runs a finished one again; a running one is always joined."""
+        """Start it, or join the one of this name. ``fresh`` runs a finished one again; a running one is always joined.
+
+        Raises PlaceRefused or PlaceUnavailable; then nothing was started.
+        """
 
     def status(self, name: str) -> Status: ...
 

@@ -1,0 +1,241 @@
+"""Runs workloads as processes of this machine that outlive the worker which started them.
+
+Each workload has a folder ``<workloads dir>/<name>/``:
+
+===================  =================================================================================================
+``spec.json``        what was started (no secrets)
+``alive``            locked by the supervisor while it lives; the lock decides whether the workload runs
+``supervisor.json``  process id and start time of the supervisor; ``program.json`` the same of the program
+``log``              what the program printed
+``result.json``      the program's result (its RESULT_FILE)
+``status.json``      how it ended, written once, whole
+===================  =================================================================================================
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from ontap_mlops.compute import _local_supervisor
+from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
+
+_PRIVATE = re.compile(r"_*AIRFLOW|ONTAP_")  # the worker's own settings, passwords among them, are not the program's
+_LOG_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalRunner:
+    """``namespace_roots`` says where each SVM's namespace is mounted. ``grace_s`` lies between SIGTERM and SIGKILL."""
+
+    folder: Path
+    namespace_roots: Mapping[str, Path] = field(default_factory=dict)
+    python: str = sys.executable
+    working_directory: Path = field(default_factory=Path.cwd)
+    cpus: float | None = None
+    grace_s: float = 30.0
+
+    def submit(self, workload: Workload, *, fresh: bool = False) -> str:
+        """Start it, or join the one of this name. Safe to call from several processes at once."""
+        command = self._command(workload)
+        with self._guarded(workload.name):
+            home = self._home(workload.name)
+            if (home / "spec.json").exists() and not fresh and self._status(home).state is not State.MISSING:
+                return workload.name
+            with self._alive_lock(home) as alive:
+                if alive is not None:
+                    self._start(workload, command, home, alive)
+        return workload.name
+
+    def status(self, name: str) -> Status:
+        with self._guarded(name):
+            return self._status(self._home(name))
+
+    def logs(self, name: str, offset: int = 0) -> tuple[str, int]:
+        """At most one mebibyte of text from ``offset`` (bytes) on, never cutting a character, and the offset after."""
+        try:
+            with (self._home(name) / "log").open("rb") as file:
+                file.seek(offset)
+                data = file.read(_LOG_CHUNK)
+        except FileNotFoundError:
+            return "", offset
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        text = decoder.decode(data)
+        return text, offset + len(data) - len(decoder.getstate()[0])
+
+    def result(self, name: str) -> dict[str, Any]:
+        path = self._home(name) / "result.json"
+        try:
+            value = json.loads(path.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise ValueError(f"workload {name} wrote a result that is not JSON ({path}): {error}") from None
+        if not isinstance(value, dict):
+            raise ValueError(f"workload {name} wrote a result that is not a JSON object ({path})")
+        return value
+
+    def cancel(self, name: str) -> None:
+        """The supervisor stops the program; when it does not within the grace and some seconds, both are killed."""
+        home = self._home(name)
+        ended = lambda: not self.status(name).state.active  # noqa: E731
+        if not ended():
+            _wait_until(lambda: ended() or _signal(home / "supervisor.json", signal.SIGTERM), 5)
+            _wait_until(ended, self.grace_s + 5)
+        with self._guarded(name):
+            self._kill_leftovers(home)
+        _wait_until(ended, 5)
+
+    def remove(self, name: str) -> None:
+        with self._guarded(name):
+            home = self._home(name)
+            if self._status(home).state.active:
+                raise PlaceUnavailable(f"workload {name} still runs; cancel it before removing it")
+            self._kill_leftovers(home)
+            shutil.rmtree(home, ignore_errors=True)
+
+    def _command(self, workload: Workload) -> list[str]:
+        folders = {key: str(self._folder_of(key, mount, workload)) for key, mount in workload.mounts.items()}
+        launcher = [self.python, "-m"]
+        if workload.processes > 1:
+            launcher += ["torch.distributed.run", "--standalone", f"--nproc-per-node={workload.processes}", "-m"]
+        return [*launcher, workload.program, *workload.arguments_at(folders)]
+
+    def _folder_of(self, key: str, mount: Mount, workload: Workload) -> Path:
+        asked = f"workload {workload.name} mounts {mount.svm}:{mount.junction_path} as {{{key}}}"
+        root = self.namespace_roots.get(mount.svm)
+        if root is None:
+            known = ", ".join(sorted(self.namespace_roots)) or "none"
+            raise PlaceRefused(
+                f"{asked}, but compute.yaml does not say where the namespace of SVM {mount.svm!r} is mounted on this "
+                f"machine (known: {known}); add it to namespace_roots"
+            )
+        relative = mount.junction_path.strip("/")
+        if not mount.junction_path.startswith("/") or ".." in relative.split("/"):
+            raise PlaceRefused(f"{asked}, which is not a junction path; give one such as /tyre_images")
+        folder = root / relative
+        if not folder.is_dir():
+            raise PlaceUnavailable(
+                f"{asked}, but {folder} is not there; check that the volume is mounted in its SVM's namespace and the "
+                "namespace on this machine"
+            )
+        return folder
+
+    def _start(self, workload: Workload, command: list[str], home: Path, alive: IO[bytes]) -> None:
+        self._kill_leftovers(home)
+        for name in ("status.json", "supervisor.json", "program.json", "result.json", "log"):
+            (home / name).unlink(missing_ok=True)
+        _local_supervisor.write_json(
+            home / "spec.json",
+            {
+                "name": workload.name,
+                "command": command,
+                "working_directory": str(self.working_directory),
+                "time_limit_s": workload.time_limit_s,
+                "grace_s": self.grace_s,
+            },
+        )
+        try:
+            with (home / "supervisor.log").open("wb") as complaints:
+                subprocess.run(
+                    [sys.executable, "-I", "-S", _local_supervisor.__file__, str(home)],
+                    env=self._environment(workload, home),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=complaints,
+                    start_new_session=True,
+                    pass_fds=(alive.fileno(),),
+                    check=True,
+                )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise PlaceUnavailable(f"workload {workload.name} could not be started: {error}") from error
+
+    def _environment(self, workload: Workload, home: Path) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if not _PRIVATE.match(name)}
+        cpus = workload.resources.cpus or self.cpus
+        if cpus:
+            environment["OMP_NUM_THREADS"] = str(max(1, int(cpus)))
+        environment |= {**workload.environment, **workload.secrets}
+        return environment | {"RESULT_FILE": str(home / "result.json"), "PYTHONUNBUFFERED": "1"}
+
+    def _status(self, home: Path) -> Status:
+        if not (home / "spec.json").exists():
+            return Status(state=State.MISSING)
+        with self._alive_lock(home) as alive:
+            if alive is None:
+                return Status(state=State.RUNNING)
+        try:
+            facts = json.loads((home / "status.json").read_text())
+        except FileNotFoundError:
+            return Status(
+                state=State.FAILED,
+                message="nobody saw how it ended: its supervisor was killed, the machine stopped or its disk was full",
+            )
+        return Status(state=State(facts["state"]), exit_code=facts["exit_code"], message=facts["message"])
+
+    def _kill_leftovers(self, home: Path) -> None:
+        """For a system where a program can outlive its killed supervisor."""
+        _signal(home / "program.json", signal.SIGKILL, group=True)
+        _signal(home / "supervisor.json", signal.SIGKILL)
+
+    def _home(self, name: str) -> Path:
+        return self.folder / name
+
+    @contextlib.contextmanager
+    def _guarded(self, name: str) -> Iterator[None]:
+        """One process at a time looks at or changes a workload; held for milliseconds, never while a program runs."""
+        locks = self.folder / ".locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with (locks / name).open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextlib.contextmanager
+    def _alive_lock(self, home: Path) -> Iterator[IO[bytes] | None]:
+        """The open, locked file when nothing runs; None when a supervisor holds it. Only under ``_guarded``.
+
+        A supervisor started meanwhile shares the open file, and so keeps the lock when it is closed here.
+        """
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / "alive").open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            yield file
+
+
+def _signal(facts: Path, signum: int, *, group: bool = False) -> bool:
+    """Signal the process written down in ``facts`` if it is still that one, not another of the same id."""
+    try:
+        told = json.loads(facts.read_text())
+    except FileNotFoundError:
+        return False
+    if not told["started"] or _local_supervisor.start_time(told["pid"]) != told["started"]:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        (os.killpg if group else os.kill)(told["pid"], signum)
+    return True
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

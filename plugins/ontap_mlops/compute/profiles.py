@@ -1,0 +1,68 @@
+"""Named places to run programs, read from ``config/compute.yaml``: which there are, and a runner for each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ontap_mlops import settings
+from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.workload import PlaceRefused, Runner
+from ontap_mlops.config_file import Named, Number, Section, Text, Variant, Whole, load
+
+HOUSE = Path(__file__).resolve().parents[3]
+
+_RESOURCES = Section({"cpus": Number(minimum=0.1), "memory_gib": Number(minimum=0.1), "gpus": Whole(default=0)})
+_LOCAL = Section(
+    {
+        "namespace_roots": Named(Text()),
+        "python": Text(),
+        "working_directory": Text(default="."),
+        "resources": Section(
+            {"cpus": Number(minimum=0.1), "memory_gib": Number(minimum=0.1), "gpus": Whole(default=0)}
+        ),
+        "grace_s": Number(default=30.0, minimum=0),
+    }
+)
+SCHEMA = Section({"places": Named(Variant("kind", {"local": _LOCAL}), required=True)})
+
+
+def places() -> dict[str, dict[str, Any]]:
+    """All places by name. Raises ConfigError with file and line."""
+    return load(settings.config_dir() / "compute.yaml", SCHEMA)["places"]
+
+
+def runner(name: str) -> Runner:
+    """Raises PlaceRefused, with the known names, when there is no such place."""
+    known = places()
+    if name not in known:
+        raise PlaceRefused(
+            f"there is no place named {name!r} in {settings.config_dir() / 'compute.yaml'}; "
+            f"the places there are: {', '.join(sorted(known))}"
+        )
+    return _RUNNERS[known[name]["kind"]](known[name])
+
+
+def runners(names: str | Sequence[str]) -> list[tuple[str, Runner]]:
+    """The places named, in the order in which to try them."""
+    wanted = [names] if isinstance(names, str) else list(names)
+    if not wanted:
+        raise PlaceRefused("no place to run is named; name at least one, such as 'local'")
+    return [(name, runner(name)) for name in wanted]
+
+
+def _local(place: dict[str, Any]) -> Runner:
+    base = (HOUSE / place["working_directory"]).resolve()
+    return LocalRunner(
+        folder=settings.workloads_dir().resolve(),
+        namespace_roots={svm: base / root for svm, root in place["namespace_roots"].items()},
+        python=place["python"] or sys.executable,
+        working_directory=base,
+        cpus=place["resources"]["cpus"],
+        grace_s=place["grace_s"],
+    )
+
+
+_RUNNERS = {"local": _local}
