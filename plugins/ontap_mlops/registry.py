@@ -8,25 +8,41 @@ from pathlib import Path
 from typing import Any
 
 from ontap_mlops import settings
+from ontap_mlops.config_file import Flag, Items, Named, Section, Text, Whole, load
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_SIZE = re.compile(r"(\d+)\s*(MB|GB|TB)")
 _UNIT = {"MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
-_CHECK = {"folders": list, "minimum_files": int, "allow_personal_data": bool}
-_KEEP = {"versions": int, "days": int}
-_DATASET = {
-    "description": str,
-    "source": str,
-    "source_conn_id": str,
-    "ontap_conn_id": str,
-    "svm": str,
-    "volume": str,
-    "size": str,
-    "schedule": (str, type(None)),
-    "check": _CHECK,
-    "keep": _KEEP,
-}
+SCHEMA = Section(
+    {
+        "datasets": Named(
+            Section(
+                {
+                    "description": Text(default=""),
+                    "source": Text(required=True, pattern=r"s3://[^/]+/.*", shape="give it like s3://bucket/prefix/"),
+                    "source_conn_id": Text(default="aws_default"),
+                    "ontap_conn_id": Text(default="ontap_default"),
+                    "svm": Text(required=True),
+                    "volume": Text(
+                        required=True,
+                        pattern=r"[A-Za-z_]\w{0,202}",
+                        shape="a volume name is up to 203 letters, digits and underscores, not starting with a digit",
+                    ),
+                    "size": Text(default="10GB", pattern=r"\d+ ?(MB|GB|TB)", shape="give it like 500MB, 20GB or 4TB"),
+                    "schedule": Text(default=None),
+                    "check": Section(
+                        {
+                            "folders": Items(Text()),
+                            "minimum_files": Whole(default=1, minimum=0),
+                            "allow_personal_data": Flag(default=False),
+                        }
+                    ),
+                    "keep": Section({"versions": Whole(default=30, minimum=1), "days": Whole(default=365, minimum=0)}),
+                }
+            ),
+            name_pattern=r"[a-z][a-z0-9_]{0,39}",
+        )
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +64,8 @@ class Keep:
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
+    """``schedule`` is a cron expression or preset; None means that ingest runs only when triggered."""
+
     name: str
     source: str
     volume: str
@@ -62,25 +80,14 @@ class Dataset:
 
     @property
     def size_bytes(self) -> int:
-        match = _SIZE.fullmatch(self.size)
-        if match is None:
-            raise ValueError(f"dataset {self.name}: size is {self.size!r}; give it like 500MB, 20GB or 4TB")
-        return int(match[1]) * _UNIT[match[2]]
+        number, unit = re.findall(r"\d+|[MGT]B", self.size)
+        return int(number) * _UNIT[unit]
 
 
 def datasets(path: Path | None = None) -> dict[str, Dataset]:
     """Every dataset by name. Raises ConfigError with file, line and the allowed keys."""
-    from ontap_mlops import config_file
-
-    path = path or settings.config_dir() / "datasets.yaml"
-    document = config_file.load(path, {"datasets": {"*": _DATASET}})
-    found = {}
-    for name, entry in (document.get("datasets") or {}).items():
-        try:
-            found[name] = _dataset(name, entry)
-        except (TypeError, ValueError) as error:
-            raise config_file.ConfigError(f"{path}: {_sentence(name, entry, error)}") from None
-    return found
+    document = load(path or settings.config_dir() / "datasets.yaml", SCHEMA)
+    return {name: _dataset(name, entry) for name, entry in document["datasets"].items()}
 
 
 def dataset(name: str) -> Dataset:
@@ -91,17 +98,5 @@ def dataset(name: str) -> Dataset:
 
 
 def _dataset(name: str, entry: dict[str, Any]) -> Dataset:
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"dataset name {name!r} is not 1 to 40 of lower-case letters, digits and underscores")
-    check, keep = dict(entry.get("check") or {}), dict(entry.get("keep") or {})
-    check["folders"] = tuple(check.get("folders") or ())
-    known = Dataset(**{**entry, "name": name, "check": Check(**check), "keep": Keep(**keep)})
-    _ = known.size_bytes
-    if not known.source.startswith("s3://"):
-        raise ValueError(f"dataset {name}: source is {known.source!r}; give it like s3://bucket/prefix/")
-    return known
-
-
-def _sentence(name: str, entry: dict[str, Any], error: Exception) -> str:
-    missing = [key for key in ("source", "svm", "volume") if key not in entry]
-    return f"dataset {name} lacks {', '.join(missing)}" if missing else str(error)
+    check = Check(**{**entry["check"], "folders": tuple(entry["check"]["folders"])})
+    return Dataset(**{**entry, "name": name, "check": check, "keep": Keep(**entry["keep"])})

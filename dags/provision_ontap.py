@@ -1,0 +1,86 @@
+"""
+# Provision ONTAP
+
+**What.** Makes what every other DAG stands on, and changes nothing that is already right: a volume for each dataset of
+`config/datasets.yaml` and one for models, and on the SVM an S3 server (HTTP), a user, a group with a full-access
+policy, and a bucket over each dataset's volume, so that the same files are seen as a mounted folder and as objects.
+
+**When it runs.** When triggered: once per SVM, and again after `datasets.yaml` has a new entry.
+
+**What it needs.** The connection `ontap_default` with rights to create volumes and S3 objects, and a place for the S3
+keys: by default the Airflow connection `ontap_s3`, written through Airflow's REST API with the login of `airflow_api`.
+ONTAP shows a secret key once only; when the place has lost it, new keys are made.
+
+**What it leaves behind.** The volumes, the S3 server and the connection. Keys appear in no log.
+
+**If it fails.** The sentence names the object and what to do. A volume of the same name that this project did not
+make is never touched: rename it, or choose another name in `datasets.yaml`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from airflow.sdk import DAG, Param
+
+from ontap_mlops import names, registry
+from ontap_mlops.operators.s3 import OntapS3ProvisionOperator
+from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
+
+GB = 1024**3
+DATASETS = registry.datasets().values()
+
+with DAG(
+    dag_id="provision_ontap",
+    description="Volumes, S3 server, keys and buckets: everything the other DAGs stand on",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    max_active_runs=1,
+    default_args={"retries": 3, "ontap_conn_id": "ontap_default"},
+    tags=["provision"],
+    params={
+        "svm": Param("svm1", type="string", title="SVM", description="Storage VM that holds the model volume and S3."),
+        "model_volume": Param("models", type="string", title="Model volume"),
+        "model_volume_gib": Param(10, type="integer", minimum=1, title="Size of the model volume, GiB"),
+        "s3_user": Param("mlops", type="string", title="S3 user"),
+        "secret_store": Param(
+            "airflow-connection://ontap_s3",
+            type="string",
+            title="Where the S3 keys go",
+            description="`airflow-connection://NAME`, `aws-secretsmanager://NAME` or `file:///PATH`.",
+        ),
+    },
+):
+    volumes = OntapVolumeEnsureOperator.partial(
+        task_id="volumes", map_index_template="{{ task.volume }}"
+    ).expand_kwargs(
+        [
+            {
+                "svm": dataset.svm,
+                "volume": dataset.volume,
+                "size_bytes": dataset.size_bytes,
+                "junction_path": names.junction_path(dataset.volume),
+                "comment": f"ontap-mlops dataset {dataset.name}",
+            }
+            for dataset in DATASETS
+        ]
+    )
+    model_volume = OntapVolumeEnsureOperator(
+        task_id="model_volume",
+        svm="{{ params.svm }}",
+        volume="{{ params.model_volume }}",
+        size_bytes="{{ params.model_volume_gib * 1073741824 }}",
+        junction_path="/{{ params.model_volume }}",
+        comment="ontap-mlops models",
+    )
+    s3 = OntapS3ProvisionOperator(
+        task_id="s3",
+        svm="{{ params.svm }}",
+        user="{{ params.s3_user }}",
+        group="mlops",
+        policy="mlops-full-access",
+        buckets={names.bucket(dataset.volume): names.junction_path(dataset.volume) for dataset in DATASETS},
+        secret_store="{{ params.secret_store }}",
+    )
+    [volumes, model_volume] >> s3
