@@ -8,23 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ontap_mlops import names
 from ontap_mlops.ontap import cluster, snapshots, volumes
+from ontap_mlops.ontap.client import Client
 from ontap_mlops.records import DatasetVersion
 from ontap_mlops.registry import Dataset
 
-if TYPE_CHECKING:
-    from ontap_mlops.ontap.client import OntapClient
 
-
-def list_versions(client: OntapClient, dataset: Dataset) -> list[DatasetVersion]:
+def list_versions(client: Client, dataset: Dataset) -> list[DatasetVersion]:
     """Oldest first, by ONTAP's clock. Empty when the volume does not exist yet."""
     volume = volumes.find(client, svm=dataset.svm, name=dataset.volume)
     if volume is None:
         return []
-    found = [_version(dataset, volume.uuid, s) for s in snapshots.list_all(client, volume_uuid=volume.uuid)]
+    found = [_version(dataset, volume.uuid, s) for s in snapshots.list_snapshots(client, volume_uuid=volume.uuid)]
     return sorted((v for v in found if v is not None), key=lambda v: (when(v), v.id))
 
 
@@ -39,15 +37,15 @@ def when(version: DatasetVersion) -> datetime:
 
 
 def freeze(
-    client: OntapClient, dataset: Dataset, *, digest: str, files: int, size: int, run_key: str
+    client: Client, dataset: Dataset, *, digest: str, files: int, size: int, run_key: str
 ) -> tuple[DatasetVersion, bool]:
     """The version with this content, and whether this run made it (on this try or an earlier one).
 
-    When the newest version already has ``digest``, nothing is made. Raises OntapError; ValueError when a snapshot of this
-    run was changed by somebody.
+    When the newest version already has ``digest``, nothing is made. Raises ValueError when a snapshot of this run was
+    changed by somebody.
     """
     volume = volumes.get(client, svm=dataset.svm, name=dataset.volume)
-    found = snapshots.list_all(client, volume_uuid=volume.uuid)
+    found = snapshots.list_snapshots(client, volume_uuid=volume.uuid)
     snapshot = next((s for s in found if _facts(s.comment).get("run") == run_key), None)
     if snapshot is None:
         known = sorted(filter(None, (_version(dataset, volume.uuid, s) for s in found)), key=when)
@@ -63,8 +61,8 @@ def freeze(
     version = _version(dataset, volume.uuid, snapshot)
     if version is None:
         raise ValueError(
-            f"snapshot {snapshot.name!r} of volume {dataset.volume!r} carries the comment {snapshot.comment!r}, which is "
-            "not a dataset version's; somebody changed it: remove that snapshot and run the freeze again"
+            f"snapshot {snapshot.name!r} of volume {dataset.volume!r} carries the comment {snapshot.comment!r}, which "
+            "is not a dataset version's; somebody changed it: remove that snapshot and run the freeze again"
         )
     return version, True
 
@@ -77,7 +75,7 @@ def expired(versions: list[DatasetVersion], *, newest: int, days: int, now: date
 
 def _version(dataset: Dataset, volume_uuid: str, snapshot: snapshots.Snapshot) -> DatasetVersion | None:
     facts, id_ = _facts(snapshot.comment), names.id_in(snapshot.name)
-    if facts.get("dataset") != dataset.name or id_ is None or snapshot.create_time is None:
+    if facts.get("dataset") != dataset.name or id_ is None or not snapshot.created_at:
         return None
     return DatasetVersion(
         dataset=dataset.name,
@@ -87,7 +85,7 @@ def _version(dataset: Dataset, volume_uuid: str, snapshot: snapshots.Snapshot) -
         volume_uuid=volume_uuid,
         snapshot=snapshot.name,
         snapshot_uuid=snapshot.uuid,
-        created_at=snapshot.create_time.astimezone(UTC).isoformat(),
+        created_at=datetime.fromisoformat(snapshot.created_at).astimezone(UTC).isoformat(),
         digest=str(facts.get("digest", "")),
         files=int(facts.get("files", 0)),
         bytes=int(facts.get("bytes", 0)),
