@@ -90,6 +90,7 @@ class ModelVersion(Record):
     snapshot_uuid: str
     created_at: str
     code_commit: str
+    volume_uuid: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 

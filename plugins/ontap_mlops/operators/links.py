@@ -1,0 +1,92 @@
+"""Buttons on a task in Airflow's UI that lead to what it worked on.
+
+An operator lists them in ``operator_extra_links`` and calls ``persist`` while it runs. The address uses the connection's
+own host and port, so it opens in a browser wherever these are reachable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from airflow.sdk import BaseHook, BaseOperatorLink
+from airflow.sdk.execution_time.xcom import XCom
+
+from ontap_mlops.hooks.rest import base_url
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
+
+    from ontap_mlops.records import DatasetVersion, Deployment, ModelVersion
+
+
+class PersistedLink(BaseOperatorLink):
+    """A link whose address its task stored in XCom under ``key``; no button where it stored none."""
+
+    key: ClassVar[str]
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return XCom.get_value(key=self.key, ti_key=ti_key) or ""
+
+    @classmethod
+    def _store(cls, context: Context, url: str) -> None:
+        context["ti"].xcom_push(key=cls.key, value=url)
+
+
+class OntapSnapshotLink(PersistedLink):
+    """ONTAP's REST record of the snapshot."""
+
+    name = "Snapshot in ONTAP"
+    key = "ontap_snapshot_url"
+
+    @classmethod
+    def persist(cls, context: Context, ontap_conn_id: str, version: DatasetVersion | ModelVersion) -> None:
+        server = base_url(BaseHook.get_connection(ontap_conn_id), scheme="https")
+        url = f"{server}/api/storage/volumes/{version.volume_uuid}/snapshots/{version.snapshot_uuid}"
+        cls._store(context, url)
+
+
+class MlflowRunLink(PersistedLink):
+    """The tracked run; for a program that reports ``mlflow_run_id`` in its result, without any call of ``persist``."""
+
+    name = "Run in MLflow"
+    key = "mlflow_run_url"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        if stored := super().get_link(operator, ti_key=ti_key):
+            return stored
+        result: Any = XCom.get_value(key="return_value", ti_key=ti_key)
+        run_id = result.get("mlflow_run_id") if isinstance(result, dict) else None
+        return self._url(getattr(operator, "mlflow_conn_id", "mlflow_default"), run_id) if run_id else ""
+
+    @classmethod
+    def persist(cls, context: Context, mlflow_conn_id: str, run_id: str) -> None:
+        cls._store(context, cls._url(mlflow_conn_id, run_id))
+
+    @staticmethod
+    def _url(mlflow_conn_id: str, run_id: str) -> str:
+        return f"{base_url(BaseHook.get_connection(mlflow_conn_id))}/#/runs/{run_id}"
+
+
+class MlflowModelLink(PersistedLink):
+    """The registered model version, with its chain of origin as the description."""
+
+    name = "Model version in MLflow"
+    key = "mlflow_model_url"
+
+    @classmethod
+    def persist(cls, context: Context, mlflow_conn_id: str, version: ModelVersion) -> None:
+        server = base_url(BaseHook.get_connection(mlflow_conn_id))
+        cls._store(context, f"{server}/#/models/{quote(version.model, safe='')}/versions/{version.version}")
+
+
+class InferenceEndpointLink(PersistedLink):
+    """The served model's description: its versions, inputs and outputs."""
+
+    name = "Endpoint"
+    key = "inference_endpoint_url"
+
+    @classmethod
+    def persist(cls, context: Context, deployment: Deployment) -> None:
+        cls._store(context, deployment.endpoint.removesuffix("/infer"))
