@@ -1,0 +1,186 @@
+"""One ONTAP system, spoken to through the official client library, with waiting and errors made dependable.
+
+The library's own waiting gives up after 30 s, polls every 5 s and loses a job's error code, so jobs are followed in
+``jobs``; it retries writes when a connection cannot be made, so retries are decided here. Its classes come with
+half a second of imports, so they are loaded when first used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from ontap_mlops.ontap import jobs
+from ontap_mlops.ontap.errors import InvalidRequest, ServiceTrouble, Unreachable, translated
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# ONTAP answers at once what it finishes within this many seconds; only longer work becomes a job to follow.
+_RETURN_TIMEOUT_S = 5
+_PAUSES_S = (0.5, 2.0)
+
+
+class Client:
+    """Use as a context manager: ``with Client(...) as client: volumes.find(client, ...)``.
+
+    :param verify: True, False, or the path of a file of certificate authorities.
+    :param job_timeout_s: how long one piece of work may take before the wait ends with ``JobStillRunning``.
+    :param timeouts_s: to connect, and to wait for an answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        username: str,
+        password: str,
+        port: int = 443,
+        scheme: str = "https",
+        verify: bool | str = True,
+        job_timeout_s: float = 300.0,
+        timeouts_s: tuple[float, float] = (6.0, 45.0),
+    ) -> None:
+        from netapp_ontap.error import NetAppRestError
+        from netapp_ontap.host_connection import HostConnection, LoggingAdapter
+
+        try:
+            self._connection = HostConnection(
+                host,
+                username,
+                password,
+                port=port,
+                scheme=scheme,
+                verify=verify,  # type: ignore[arg-type]  # a path is passed on to requests, which takes one
+                protocol_timeouts=timeouts_s,
+            )
+        except NetAppRestError as error:
+            raise InvalidRequest(f"The connection to ONTAP at {host} needs a user and a password.") from error
+        self.address = f"{host}:{port}"
+        self.job_timeout_s = job_timeout_s
+        # The library repeats every request up to five times without a pause; see `repeatable` for ours.
+        self._connection.session.mount(
+            self._connection.origin, LoggingAdapter(self._connection, max_retries=0, timeout=timeouts_s)
+        )
+
+    def __repr__(self) -> str:
+        return f"Client({self.address})"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.session.close()
+
+    def records(self, kind: str, *parents: str, asked: str, fields: str, **query: Any) -> list[dict[str, Any]]:
+        """All records of a collection, over as many pages as ONTAP makes of it.
+
+        :param kind: class of ``netapp_ontap.resources``, such as "Volume".
+        :param parents: keys of the parent in the collection's path, such as the volume's UUID for "Snapshot".
+        :param query: ONTAP query parameters; dots in names as ``**{"svm.name": "svm1"}``.
+        """
+
+        def read() -> list[dict[str, Any]]:
+            with translated(asked, self.address):
+                found = _resource(kind).fast_get_collection(
+                    *parents, connection=self._connection, fields=fields, **query
+                )
+                return [record.resource_data for record in found]
+
+        return _patiently(read)
+
+    def record(
+        self, kind: str, key: dict[str, Any], *parents: str, asked: str, fields: str | None = None
+    ) -> dict[str, Any]:
+        """One record by its key. Raises NotFound."""
+
+        def read() -> dict[str, Any]:
+            with translated(asked, self.address):
+                answer = self._with_key(kind, key, *parents).get(**({"fields": fields} if fields else {}))
+                return _json(answer)
+
+        return _patiently(read)
+
+    def server_date(self, *, asked: str) -> str | None:
+        """The Date header of an answer every account may read."""
+        with translated(asked, self.address):
+            response = self._connection.session.get(f"{self._connection.origin}/api/svm/svms?max_records=1")
+            return response.headers.get("Date")
+
+    def create(self, kind: str, body: dict[str, Any], *parents: str, asked: str, **query: Any) -> dict[str, Any]:
+        """POST, and wait until it is done. Gives the body of the answer (secrets are in no other place)."""
+        with translated(asked, self.address):
+            resource = _resource(kind).from_dict(dict(body), *parents)
+            answer = resource.post(poll=False, connection=self._connection, **_query(kind, query))
+        return self._finished(_json(answer), asked)
+
+    def modify(
+        self, kind: str, key: dict[str, Any], body: dict[str, Any], *parents: str, asked: str, **query: Any
+    ) -> dict[str, Any]:
+        """PATCH, and wait until it is done."""
+        with translated(asked, self.address):
+            resource = self._with_key(kind, {**body, **key}, *parents)
+            answer = resource.patch(poll=False, connection=self._connection, **_query(kind, query))
+        return self._finished(_json(answer), asked)
+
+    def remove(self, kind: str, key: dict[str, Any], *parents: str, asked: str, **query: Any) -> None:
+        """DELETE, and wait until it is done."""
+        with translated(asked, self.address):
+            resource = self._with_key(kind, key, *parents)
+            answer = resource.delete(poll=False, connection=self._connection, **_query(kind, query))
+        self._finished(_json(answer), asked)
+
+    def _with_key(self, kind: str, body: dict[str, Any], *parents: str) -> Any:
+        resource = _resource(kind).from_dict(dict(body), *parents)
+        resource.set_connection(self._connection)
+        return resource
+
+    def _finished(self, answer: dict[str, Any], asked: str) -> dict[str, Any]:
+        job = answer.get("job")
+        if isinstance(job, dict) and job.get("uuid"):
+            jobs.follow(self, job["uuid"], asked=asked)
+        return answer
+
+
+def repeatable(call: Callable[Concatenate[Client, P], R]) -> Callable[Concatenate[Client, P], R]:
+    """For functions that find what an earlier try of theirs made: call again after a lost answer or a 5xx."""
+
+    @wraps(call)
+    def again(client: Client, *args: P.args, **kwargs: P.kwargs) -> R:
+        return _patiently(lambda: call(client, *args, **kwargs))
+
+    return again
+
+
+def _patiently(call: Callable[[], R]) -> R:
+    for pause in _PAUSES_S:
+        try:
+            return call()
+        except (Unreachable, ServiceTrouble):
+            time.sleep(pause)
+    return call()
+
+
+def _resource(kind: str) -> Any:
+    import netapp_ontap.resources
+
+    return getattr(netapp_ontap.resources, kind)
+
+
+def _query(kind: str, query: dict[str, Any]) -> dict[str, Any]:
+    # The S3 service's users, groups and policies are made at once and take no return_timeout.
+    waits = kind in ("Volume", "Snapshot", "S3Bucket")
+    return {**({"return_timeout": _RETURN_TIMEOUT_S} if waits else {}), **query}
+
+
+def _json(answer: Any) -> dict[str, Any]:
+    response = answer.http_response
+    if not response.content:
+        return {}
+    body = response.json()
+    return body if isinstance(body, dict) else {}

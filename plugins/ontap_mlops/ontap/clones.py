@@ -1,0 +1,71 @@
+"""FlexClones: writable copies of one snapshot that cost no copying."""
+
+from __future__ import annotations
+
+from ontap_mlops.ontap import volumes
+from ontap_mlops.ontap.client import Client, repeatable
+from ontap_mlops.ontap.errors import NameTaken
+from ontap_mlops.ontap.volumes import Volume
+
+
+@repeatable
+def ensure(
+    client: Client,
+    *,
+    svm: str,
+    name: str,
+    parent_volume: str,
+    parent_snapshot: str,
+    comment: str,
+    junction_path: str | None = None,
+) -> Volume:
+    """The clone of this name, made now or by an earlier try, and mounted if a path is given.
+
+    :param comment: our mark (``marks.mark``); a volume of this name with another comment is somebody else's.
+    """
+    clone = volumes.find(client, svm=svm, name=name)
+    if clone is None:
+        # The path comes in a call of its own: some releases make a clone without one, some refuse it here (1520442).
+        body = {
+            "name": name,
+            "svm": {"name": svm},
+            "comment": comment,
+            "clone": {
+                "is_flexclone": True,
+                "parent_volume": {"name": parent_volume},
+                "parent_snapshot": {"name": parent_snapshot},
+            },
+        }
+        clone = volumes.create_once(client, body, svm=svm, name=name)
+    clone = _adopted(client, clone, parent_volume=parent_volume, parent_snapshot=parent_snapshot, comment=comment)
+    return volumes.mount(client, volume=clone, junction_path=junction_path) if junction_path else clone
+
+
+def delete(client: Client, *, svm: str, name: str, comment: str | None = None) -> bool:
+    """Remove it; False if it was gone already. Never removes a volume without our mark."""
+    return volumes.delete(client, svm=svm, name=name, comment=comment)
+
+
+@repeatable
+def split(client: Client, *, clone: Volume) -> None:
+    """Begin to copy the shared blocks, after which the parent's snapshot is free."""
+    asked = f"split clone {clone.name!r} of SVM {clone.svm!r}"
+    client.modify("Volume", {"uuid": clone.uuid}, {"clone": {"split_initiated": True}}, asked=asked)
+
+
+def _adopted(client: Client, clone: Volume, *, parent_volume: str, parent_snapshot: str, comment: str) -> Volume:
+    """The clone if it is ours: the same comment, or none yet and the very parent we asked for."""
+    same_parent = (clone.parent_volume, clone.parent_snapshot) == (parent_volume, parent_snapshot)
+    if clone.is_clone and same_parent and not clone.comment:
+        asked = f"mark clone {clone.name!r} of SVM {clone.svm!r} as ours"
+        client.modify("Volume", {"uuid": clone.uuid}, {"comment": comment}, asked=asked)
+        return volumes.by_uuid(client, uuid=clone.uuid)
+    volumes.require_ours(clone, comment=comment)
+    if not (clone.is_clone and same_parent):
+        raise NameTaken(
+            f"Volume {clone.name!r} of SVM {clone.svm!r} exists as a clone of snapshot {clone.parent_snapshot!r} of "
+            f"volume {clone.parent_volume!r}, not of snapshot {parent_snapshot!r} of volume {parent_volume!r}. "
+            "Remove it, then run this again.",
+            code="917526",
+        )
+    return clone

@@ -1,0 +1,239 @@
+"""Errors of ONTAP as sentences, and whether trying again can help.
+
+This is the one place that knows ONTAP's error codes. Above it only the names below exist:
+``OntapTemporaryError`` may pass by itself, ``OntapPermanentError`` stays until somebody changes something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netapp_ontap.error import NetAppRestError
+
+
+class OntapError(Exception):
+    """``code`` and ``target`` as ONTAP gave them, ``http_status`` of the answer; None where there was none."""
+
+    advice = ""
+
+    def __init__(
+        self, message: str, *, code: str | None = None, target: str | None = None, http_status: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.target = target
+        self.http_status = http_status
+
+
+class OntapTemporaryError(OntapError):
+    """The same request may succeed later."""
+
+
+class OntapPermanentError(OntapError):
+    """The same request will be refused again until somebody changes something."""
+
+
+class Unreachable(OntapTemporaryError):
+    """No answer came, so whether ONTAP did the work is not known."""
+
+    advice = "Check host, port and network; the next try looks for what this one may have made"
+
+
+class ServiceTrouble(OntapTemporaryError):
+    """ONTAP answered that it cannot serve the request now (HTTP 429 or 5xx)."""
+
+    advice = "Try again; if it stays, look at the cluster's event log"
+
+
+class JobStillRunning(OntapTemporaryError):
+    """This client stopped waiting; the job goes on in ONTAP."""
+
+
+class Busy(OntapError):
+    """Something else holds the object; the message names it where ONTAP tells."""
+
+
+class InUse(Busy, OntapTemporaryError):
+    """By a clone, an owner such as SnapMirror, or work under way: it may let go."""
+
+    advice = "Remove or wait for what uses it"
+
+
+class NotFound(OntapPermanentError):
+    advice = "Check the name"
+
+
+class NameTaken(OntapPermanentError):
+    """The name belongs to something that is not ours to adopt."""
+
+    advice = "Choose another name, or rename or remove what has it"
+
+
+class NotOurs(OntapPermanentError):
+    """The object does not carry our mark, so it is left alone."""
+
+
+class Locked(Busy, OntapPermanentError):
+    """A lock or retention rule forbids the change until its time is over."""
+
+    advice = "Wait until the lock expires"
+
+
+class SpaceFull(OntapPermanentError):
+    advice = "Free space or ask for less, then run it again"
+
+
+class SnapshotLimit(OntapPermanentError):
+    advice = "Remove snapshots that no record needs (retention does so), then run it again"
+
+
+class AuthenticationFailed(OntapPermanentError):
+    advice = "Check user and password of the connection"
+
+
+class NotAuthorized(OntapPermanentError):
+    advice = "Give the account a role that allows it"
+
+
+class CertificateRejected(OntapPermanentError):
+    advice = "Set 'verify' of the connection to the file of the certificate authority that signed ONTAP's certificate"
+
+
+class InvalidRequest(OntapPermanentError):
+    advice = "Correct the value"
+
+
+class JobFailed(OntapPermanentError):
+    """A job ended in failure for a reason that has no class of its own."""
+
+
+class UnknownState(OntapPermanentError):
+    """ONTAP reports a state this client does not model; it is taken for failure, not for success."""
+
+
+# Codes as documented per endpoint (volume, snapshot, S3 and the common ones of every endpoint).
+_BY_CODE: dict[str, type[OntapError]] = {
+    **dict.fromkeys(("1", "917526", "525059", "1638446", "92405790", "92405843"), NameTaken),
+    **dict.fromkeys(("4", "2621462", "524601", "1638600", "92405861", "92405859"), NotFound),
+    **dict.fromkeys(("6", "262245"), NotAuthorized),
+    **dict.fromkeys(("8", "524486", "524615", "1638543", "92405811"), InUse),
+    **dict.fromkeys(("1638555", "6619594"), Locked),
+    **dict.fromkeys(("917927", "917846", "524409", "460770"), SpaceFull),
+    **dict.fromkeys(("525062", "1638447"), SnapshotLimit),
+    "6691623": AuthenticationFailed,
+}
+_BY_STATUS: dict[int, type[OntapError]] = {
+    400: InvalidRequest,
+    401: AuthenticationFailed,
+    403: NotAuthorized,
+    404: NotFound,
+    405: InvalidRequest,
+    409: NameTaken,
+    422: InvalidRequest,
+    429: ServiceTrouble,
+}
+# Jobs often fail with a generic code and say the reason in words only.
+_BY_WORDS: tuple[tuple[str, type[OntapError]], ...] = (
+    ("not enough space", SpaceFull),
+    ("no space", SpaceFull),
+    ("insufficient space", SpaceFull),
+    ("lack of space", SpaceFull),
+    ("not authorized", NotAuthorized),
+    ("duplicate", NameTaken),
+    ("already exists", NameTaken),
+    ("maximum number of snapshot", SnapshotLimit),
+)
+
+
+def kind_of(code: str | None, status: int | None, message: str, default: type[OntapError]) -> type[OntapError]:
+    """The class for an answer: by code, else by the words of the message, else by HTTP status."""
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    for words, kind in _BY_WORDS:
+        if words in message.lower():
+            return kind
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return ServiceTrouble if status is not None and status >= 500 else default
+
+
+def refused(
+    asked: str,
+    *,
+    code: Any = None,
+    message: str | None = None,
+    target: str | None = None,
+    status: int | None = None,
+    default: type[OntapError] = InvalidRequest,
+) -> OntapError:
+    """The error for an answer of ONTAP, ready to raise: what was asked, what came back, what to do."""
+    code = None if code in (None, "") else str(code)  # drawn as a number in some answers, as text in others
+    words = _short(message) or "no reason given"
+    kind = kind_of(code, status, words, default)
+    facts = ", ".join([f"HTTP {status}"] * (status is not None) + [f"code {code}"] * (code is not None))
+    where = f" ({facts})" if facts else ""
+    return kind(
+        f"ONTAP refused to {asked}{where}: {words}.{_advice(kind)}", code=code, target=target, http_status=status
+    )
+
+
+def _advice(kind: type[OntapError]) -> str:
+    return f" {kind.advice}." if kind.advice else ""
+
+
+def _short(message: str | None) -> str:
+    return " ".join(str(message or "").split())[:400].rstrip(". ")
+
+
+@contextmanager
+def translated(asked: str, host: str) -> Iterator[None]:
+    """Errors of the client library inside become ours; the cause stays attached.
+
+    :param asked: what is being done, to which object: "create volume 'x' on SVM 'svm1'".
+    """
+    from netapp_ontap.error import NetAppRestError
+
+    try:
+        yield
+    except NetAppRestError as error:
+        raise _from_library(error, asked, host) from error
+    except ValueError as error:  # an answer that is not JSON, from something that is not ONTAP
+        raise InvalidRequest(
+            f"{host} was asked to {asked} and answered in no form of ONTAP's REST API. "
+            "Check that host and port are those of ONTAP's management interface."
+        ) from error
+
+
+def _from_library(error: NetAppRestError, asked: str, host: str) -> OntapError:
+    if error.status_code is not None:
+        body = error.response_body
+        detail = body.get("error", {}) if isinstance(body, dict) else {}
+        if not isinstance(detail, dict):
+            detail = {}
+        return refused(
+            asked,
+            code=detail.get("code"),
+            message=detail.get("message") or _short(error.response_text),
+            target=detail.get("target"),
+            status=error.status_code,
+        )
+    return _without_answer(error, asked, host)
+
+
+def _without_answer(error: NetAppRestError, asked: str, host: str) -> OntapError:
+    import requests
+
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, requests.exceptions.SSLError):
+        kind: type[OntapError] = CertificateRejected
+        words = f"the certificate of ONTAP at {host} is not trusted"
+    elif isinstance(cause, requests.exceptions.Timeout):
+        kind, words = Unreachable, f"ONTAP at {host} did not answer in time"
+    elif isinstance(cause, requests.exceptions.ConnectionError):
+        kind, words = Unreachable, f"the connection to ONTAP at {host} failed or broke off"
+    else:
+        kind, words = InvalidRequest, _short(str(error))
+    return kind(f"Could not {asked}: {words}.{_advice(kind)}")

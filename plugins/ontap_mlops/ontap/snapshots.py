@@ -1,0 +1,168 @@
+"""Snapshots of one volume: made once by name, listed in full, removed with every "busy" explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from ontap_mlops.ontap import volumes
+from ontap_mlops.ontap.client import Client, repeatable
+from ontap_mlops.ontap.errors import (
+    Busy,
+    JobStillRunning,
+    NameTaken,
+    NotFound,
+    SnapshotLimit,
+    SpaceFull,
+)
+
+LIMIT = 1023
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_FIELDS = "uuid,name,create_time,comment,state,owners,expiry_time,snaplock_expiry_time,size,snapmirror_label"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Times are ISO 8601 by ONTAP's clock; what ONTAP did not tell is None or empty."""
+
+    uuid: str
+    name: str
+    volume_uuid: str
+    created_at: str = ""
+    comment: str = ""
+    state: str | None = None
+    owners: tuple[str, ...] = ()
+    expires_at: str | None = None
+    locked_until: str | None = None
+    size_bytes: int | None = None
+
+
+def list_snapshots(client: Client, *, volume_uuid: str, name: str | None = None) -> list[Snapshot]:
+    """Oldest first. ``name`` may hold ``*``."""
+    query = {"name": name} if name else {}
+    asked = f"list snapshots of volume {volume_uuid}"
+    found = client.records("Snapshot", volume_uuid, asked=asked, fields=_FIELDS, **query)
+    return sorted(
+        (_snapshot(record, volume_uuid) for record in found), key=lambda s: (s.create_time or _LONG_AGO, s.name)
+    )
+
+
+def find(client: Client, *, volume_uuid: str, name: str) -> Snapshot | None:
+    found = list_snapshots(client, volume_uuid=volume_uuid, name=name)
+    return next((snapshot for snapshot in found if snapshot.name == name), None)
+
+
+def get(client: Client, *, volume_uuid: str, name: str) -> Snapshot:
+    snapshot = find(client, volume_uuid=volume_uuid, name=name)
+    if snapshot is None:
+        raise NotFound(f"Volume {volume_uuid} has no snapshot {name!r}. Check the name; it may have been removed.")
+    return snapshot
+
+
+def count(client: Client, *, volume_uuid: str) -> int:
+    """How many there are, of the 1,023 a volume can hold."""
+    asked = f"count snapshots of volume {volume_uuid}"
+    return len(client.records("Snapshot", volume_uuid, asked=asked, fields="name"))
+
+
+@repeatable
+def ensure(client: Client, *, volume_uuid: str, name: str, comment: str, label: str | None = None) -> Snapshot:
+    """The snapshot of this name, made now or by an earlier try.
+
+    :param comment: at most 255 characters; a snapshot of this name with another comment is somebody else's.
+    :param label: SnapMirror label, which mirror policies select by.
+    """
+    snapshot = find(client, volume_uuid=volume_uuid, name=name)
+    if snapshot is None:
+        _create(client, volume_uuid, name, {"comment": comment} | ({"snapmirror_label": label} if label else {}))
+        snapshot = find(client, volume_uuid=volume_uuid, name=name)
+    if snapshot is None:
+        raise JobStillRunning(f"Snapshot {name!r} of volume {volume_uuid} was asked for but is not there. Try again.")
+    if snapshot.comment != comment:
+        raise NameTaken(
+            f"Snapshot {name!r} of volume {volume_uuid} exists with another comment, {snapshot.comment!r} and not "
+            f"{comment!r}, so it is not what was asked for. {NameTaken.advice}.",
+            code="525059",
+        )
+    return snapshot
+
+
+@repeatable
+def delete(client: Client, *, volume_uuid: str, name: str) -> bool:
+    """Remove it; False if it was gone already. Raises Busy or Locked naming the clone, owner or lock that holds it."""
+    snapshot = find(client, volume_uuid=volume_uuid, name=name)
+    if snapshot is None:
+        return False
+    asked = f"remove snapshot {name!r} of volume {volume_uuid}"
+    try:
+        client.remove("Snapshot", {"uuid": snapshot.uuid}, volume_uuid, asked=asked)
+    except NotFound:
+        return False
+    except Busy as error:
+        raise _explained(client, snapshot, error) from error
+    return True
+
+
+@repeatable
+def restore(client: Client, *, volume_uuid: str, name: str) -> Snapshot:
+    """Put the volume back to this snapshot; what was written since is lost, and newer snapshots go with it."""
+    snapshot = get(client, volume_uuid=volume_uuid, name=name)
+    asked = f"restore volume {volume_uuid} to snapshot {name!r}"
+    client.modify("Volume", {"uuid": volume_uuid}, {}, asked=asked, **{"restore_to.snapshot.name": name})
+    return snapshot
+
+
+def holders(client: Client, *, snapshot: Snapshot) -> list[str]:
+    """In words, everything that keeps the snapshot from being removed; empty if nothing is known to."""
+    clones = volumes.clones_of(client, volume_uuid=snapshot.volume_uuid, snapshot=snapshot.name)
+    held = [f"clone {clone.name!r} of SVM {clone.svm!r} is based on it" for clone in clones]
+    held += [f"{owner!r} owns it" for owner in snapshot.owners]
+    return held + ([f"it is locked until {snapshot.locked_until}"] if snapshot.locked_until else [])
+
+
+def _create(client: Client, volume_uuid: str, name: str, facts: dict[str, Any]) -> None:
+    try:
+        client.create(
+            "Snapshot", {"name": name, **facts}, volume_uuid, asked=f"create snapshot {name!r} of volume {volume_uuid}"
+        )
+    except NameTaken:
+        return  # perhaps by our own earlier try: the caller looks and compares
+    except (SnapshotLimit, SpaceFull) as error:
+        there = count(client, volume_uuid=volume_uuid)
+        error.args = (f"{error} The volume has {there} snapshots; the limit is {LIMIT:,}.",)
+        raise
+
+
+def _explained(client: Client, snapshot: Snapshot, error: Busy) -> Busy:
+    held = holders(client, snapshot=snapshot)
+    if not held:
+        return error
+    return type(error)(
+        f"Snapshot {snapshot.name!r} of volume {snapshot.volume_uuid} cannot be removed: {'; '.join(held)}. "
+        f"{type(error).advice}.",
+        code=error.code,
+        target=error.target,
+        http_status=error.http_status,
+    )
+
+
+def _snapshot(record: dict[str, Any], volume_uuid: str) -> Snapshot:
+    return Snapshot(
+        uuid=record["uuid"],
+        name=record.get("name", ""),
+        volume_uuid=volume_uuid,
+        created_at=record.get("create_time") or "",
+        comment=record.get("comment") or "",
+        state=record.get("state"),
+        owners=tuple(record.get("owners") or ()),
+        expires_at=record.get("expiry_time"),
+        locked_until=(record.get("snaplock") or {}).get("expiry_time") or record.get("snaplock_expiry_time"),
+        size_bytes=record.get("size"),
+    )
+
+
+def _age(snapshot: Snapshot) -> tuple[datetime, str]:
+    # Compared as times, not as text: the UTC offset in ONTAP's answers changes with its time zone.
+    at = datetime.fromisoformat(snapshot.created_at) if snapshot.created_at else _LONG_AGO
+    return at, snapshot.name
