@@ -1,0 +1,224 @@
+"""Volumes, snapshots and clones as real directories.
+
+    DIR/volumes/<uuid>/data               the live files; its .snapshot is a link to ../snapshots
+    DIR/volumes/<uuid>/snapshots/<name>   frozen copies, without write bits
+    DIR/volumes/<uuid>/modes/<uuid>.json  the permission bits that freezing a snapshot took away
+    DIR/namespace/<svm>/<junction path>   link to a volume's live files: the SVM as an NFS client sees it
+    DIR/staging                           whatever is not complete yet, or no longer wanted; emptied at start
+
+A tree is built in staging and renamed into place before its record is written, and a record goes before its tree does.
+So a directory without a record is left over from a kill, and never the other way round.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import uuid4
+
+from emulator import trees
+
+SNAPSHOT_LINK = ".snapshot"
+_SKIP = frozenset({SNAPSHOT_LINK})
+# A measurement of used space is reused for this many times what it took, so that measuring costs at most a tenth.
+_USED_COST_FACTOR = 10
+
+
+class DataPlane:
+    def __init__(self, root: Path) -> None:
+        self.volumes = root / "volumes"
+        self.namespace = root / "namespace"
+        self.staging = root / "staging"
+        for folder in (self.volumes, self.namespace, self.staging):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._used: dict[str, tuple[int, float]] = {}
+
+    # Paths
+
+    def data_dir(self, volume: str) -> Path:
+        """Live files of a volume (uuid)."""
+        return self.volumes / volume / "data"
+
+    def snapshot_dir(self, volume: str, name: str) -> Path:
+        return self.volumes / volume / "snapshots" / name
+
+    def modes_file(self, volume: str, snapshot: str) -> Path:
+        return self.volumes / volume / "modes" / f"{snapshot}.json"
+
+    def stage(self) -> Path:
+        """A new path in staging, on the same file system as the volumes; the caller makes what it needs there."""
+        return self.staging / str(uuid4())
+
+    def lock(self, volume: str) -> threading.RLock:
+        """Held by whoever changes a volume as a whole (uuid)."""
+        return self._locks[volume]
+
+    # Volumes
+
+    def create_volume(self, volume: str, *, mode: int, uid: int, gid: int) -> None:
+        stage = self.stage()
+        (stage / "data").mkdir(parents=True)
+        self._publish_volume(stage, volume)
+        self.set_owner(volume, mode=mode, uid=uid, gid=gid)
+
+    def clone_volume(self, volume: str, *, parent: str, snapshot: str, name: str) -> None:
+        """Make a volume from the parent's snapshot (uuid and name), with the permissions of the day it was taken."""
+        stage = self.stage()
+        modes = trees.load_modes(self.modes_file(parent, snapshot))
+        trees.copy_tree(self.snapshot_dir(parent, name), stage / "data", modes=modes)
+        self._publish_volume(stage, volume)
+
+    def _publish_volume(self, stage: Path, volume: str) -> None:
+        (stage / "snapshots").mkdir()
+        (stage / "modes").mkdir()
+        (stage / "data" / SNAPSHOT_LINK).symlink_to("../snapshots")
+        # A job that is done again after a kill meets the directory of its first try.
+        self._discard(self.volumes / volume)
+        stage.rename(self.volumes / volume)
+        trees.sync_folder(self.volumes)
+
+    def delete_volume(self, volume: str) -> None:
+        self._used.pop(volume, None)
+        self._discard(self.volumes / volume)
+
+    def set_owner(self, volume: str, *, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> None:
+        data = self.data_dir(volume)
+        if os.geteuid() == 0 and (uid is not None or gid is not None):
+            os.chown(data, -1 if uid is None else uid, -1 if gid is None else gid)
+        if mode is not None:
+            data.chmod(mode)
+
+    def owner(self, volume: str) -> tuple[int, int, int]:
+        """(permission bits, uid, gid) of the root of a volume."""
+        info = self.data_dir(volume).stat()
+        return stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid
+
+    # Snapshots
+
+    def create_snapshot(self, volume: str, snapshot: str, name: str) -> int:
+        """Freeze the live files; returns their bytes."""
+        stage = self.stage()
+        modes, size = trees.copy_tree(self.data_dir(volume), stage, skip=_SKIP)
+        trees.save_modes(self.modes_file(volume, snapshot), modes)
+        # The top is frozen last: without its write bit, only root could rename it to another parent.
+        trees.freeze(stage, {path: mode for path, mode in modes.items() if path != "."})
+        self._discard(self.snapshot_dir(volume, name))
+        stage.rename(self.snapshot_dir(volume, name))
+        trees.freeze(self.snapshot_dir(volume, name), {".": modes.get(".", 0o555)})
+        trees.sync_folder(self.snapshot_dir(volume, name).parent)
+        return size
+
+    def rename_snapshot(self, volume: str, old: str, new: str) -> None:
+        """Does nothing when it was already done."""
+        if self.snapshot_dir(volume, old).exists():
+            self.snapshot_dir(volume, old).rename(self.snapshot_dir(volume, new))
+
+    def delete_snapshot(self, volume: str, snapshot: str, name: str) -> None:
+        self._discard(self.snapshot_dir(volume, name))
+        self.modes_file(volume, snapshot).unlink(missing_ok=True)
+
+    def prepare_restore(self, volume: str, snapshot: str, name: str) -> tuple[Path, int]:
+        """A copy of a snapshot ready to take the place of the live files, and the inode that tells it apart."""
+        stage = self.stage()
+        modes = trees.load_modes(self.modes_file(volume, snapshot))
+        trees.copy_tree(self.snapshot_dir(volume, name), stage, modes=modes)
+        (stage / SNAPSHOT_LINK).symlink_to("../snapshots")
+        return stage, stage.stat().st_ino
+
+    def restore(self, volume: str, prepared: Path) -> None:
+        trees.exchange(prepared, self.data_dir(volume))
+        self._used.pop(volume, None)
+        trees.remove_tree(prepared)
+
+    def live_inode(self, volume: str) -> int:
+        return self.data_dir(volume).stat().st_ino
+
+    # Space
+
+    def used(self, volume: str) -> int:
+        """Bytes of the live files; up to a few moments old for large volumes."""
+        known = self._used.get(volume)
+        if known and time.monotonic() < known[1]:
+            return known[0]
+        start = time.monotonic()
+        total = trees.used_bytes(self.data_dir(volume), _SKIP)
+        took = time.monotonic() - start
+        self._used[volume] = (total, time.monotonic() + took * _USED_COST_FACTOR)
+        return total
+
+    def forget_used(self, volume: str) -> None:
+        """Measure again at the next question: somebody wrote through us."""
+        self._used.pop(volume, None)
+
+    # Namespace
+
+    def mount(self, svm: str, junction: str, volume: str) -> None:
+        link = self.namespace / svm / junction.strip("/")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if link.is_symlink() and link.readlink().parts[-2:] == (volume, "data"):
+            return
+        stage = self.stage()
+        stage.symlink_to(os.path.relpath(self.data_dir(volume), link.parent))
+        stage.rename(link)
+
+    def unmount(self, svm: str, junction: str) -> None:
+        link = self.namespace / svm / junction.strip("/")
+        if link.is_symlink():
+            link.unlink()
+        for folder in link.parents:
+            if folder == self.namespace / svm:
+                break
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def set_namespace(self, svm: str, mounts: dict[str, str]) -> None:
+        """Exactly these junctions (path to volume uuid), whatever was there before."""
+        top = self.namespace / svm
+        top.mkdir(exist_ok=True)
+        for relative, entry in list(trees.walk(top)):
+            if entry.is_symlink() and "/" + relative not in mounts:
+                self.unmount(svm, relative)
+        for junction, volume in mounts.items():
+            self.mount(svm, junction, volume)
+
+    def forget_namespace(self, svm: str) -> None:
+        trees.remove_tree(self.namespace / svm)
+
+    # After a kill
+
+    def clean(self, volumes: dict[str, Iterable[str]]) -> None:
+        """Remove what has no record: staging, volumes not named, and snapshots that are not among a volume's names."""
+        for path in list(self.staging.iterdir()):
+            self._remove(path)
+        for folder in list(self.volumes.iterdir()):
+            if folder.name not in volumes:
+                self._discard(folder)
+                continue
+            names = set(volumes[folder.name])
+            for path in list((folder / "snapshots").iterdir()):
+                if path.name not in names:
+                    self._discard(path)
+
+    def _discard(self, path: Path) -> None:
+        """Out of sight in one step, then removed."""
+        if not path.exists():
+            return
+        stage = self.stage()
+        if os.geteuid() != 0:
+            # Renaming a directory to another parent writes its "..", which needs its own write bit.
+            path.chmod(0o700)
+        path.rename(stage)
+        trees.remove_tree(stage)
+
+    def _remove(self, path: Path) -> None:
+        if path.is_dir() and not path.is_symlink():
+            trees.remove_tree(path)
+        else:
+            path.unlink()

@@ -1,0 +1,112 @@
+"""What a resource can show: its field names, which of them come unasked, and how a record is cut down to the asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from emulator.errors import BadValue, OntapError
+from emulator.store import Record
+
+if TYPE_CHECKING:
+    from emulator.world import World
+
+
+class Wanted(frozenset[str]):
+    """The leaf names asked for; a render function skips costly work when ``has`` says that nobody asked."""
+
+    def has(self, prefix: str) -> bool:
+        return any(name == prefix or name.startswith(prefix + ".") for name in self)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The readable side of a resource. All names are leaves, e.g. ``svm.name``, ``aggregates.name``."""
+
+    href: str
+    """Path below /api of one record, with ``{dotted.name}`` filled from the record, e.g. ``/svm/svms/{uuid}``."""
+
+    keys: tuple[str, ...]
+    """Always shown."""
+
+    common: tuple[str, ...]
+    """Shown for one record, and for ``fields=*``."""
+
+    costly: tuple[str, ...]
+    """Shown only when named, and for ``fields=**``."""
+
+    render: Callable[[World, Record, Wanted], dict[str, Any]]
+    """(world, stored record, wanted) to the full nested answer; names that nobody wants are cut away afterwards."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.keys + self.common + self.costly
+
+    def knows(self, name: str) -> bool:
+        return any(leaf == name or leaf.startswith(name + ".") for leaf in self.names)
+
+    def wanted(self, fields: str | None, *, instance: bool) -> Wanted:
+        """Leaves named by a ``fields=`` value. 262197 for a name that the resource does not have."""
+        names = set(self.keys)
+        if fields is None:
+            return Wanted(names | set(self.common if instance else ()))
+        for name in (part.strip() for part in fields.split(",") if part.strip()):
+            names |= self._expand(name)
+        return Wanted(names)
+
+    def _expand(self, name: str) -> set[str]:
+        if name == "*":
+            return set(self.keys + self.common)
+        if name == "**":
+            return set(self.names)
+        leaves = {leaf for leaf in self.names if leaf == name or leaf.startswith(name + ".")}
+        if not leaves and not name.startswith("_links"):
+            raise OntapError(
+                f'The value "{name}" is invalid for field "fields" (<field,...>)', "fields", code=BadValue.code
+            )
+        return leaves
+
+    def show(self, world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
+        full = self.render(world, record, wanted)
+        shown = cut(full, wanted)
+        shown["_links"] = {"self": {"href": self.link(full)}}
+        return shown
+
+    def link(self, full: dict[str, Any]) -> str:
+        """``/api/...`` of one rendered record."""
+        href = self.href
+        for part in href.split("{")[1:]:
+            name = part.split("}")[0]
+            value: Any = full
+            for key in name.split("."):
+                value = value[key]
+            href = href.replace("{" + name + "}", str(value))
+        return "/api" + href
+
+
+def cut(full: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
+    """Only the wanted leaves of a nested answer; what is None was never set, and ONTAP leaves it out."""
+    result: dict[str, Any] = {}
+    for key, value in full.items():
+        inner = Wanted(name.removeprefix(key + ".") for name in wanted if name.startswith(key + "."))
+        if key in wanted and value is not None:
+            result[key] = value
+        elif inner and isinstance(value, dict):
+            if part := cut(value, inner):
+                result[key] = part
+        elif inner and isinstance(value, list):
+            result[key] = [cut(item, inner) for item in value]
+    return result
+
+
+def without_links(body: Any) -> Any:
+    """The same answer without ``_links``, as ``Accept: application/json`` asks, except ``next`` of a collection."""
+    if isinstance(body, list):
+        return [without_links(item) for item in body]
+    if not isinstance(body, dict):
+        return body
+    kept = {key: without_links(value) for key, value in body.items() if key != "_links"}
+    if "next" in body.get("_links", {}):
+        kept["_links"] = {"next": body["_links"]["next"]}
+    return kept

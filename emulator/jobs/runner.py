@@ -1,0 +1,192 @@
+"""Runs jobs in threads, at the pace that a test chooses, and takes up unfinished ones after a kill."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from emulator.errors import OntapError
+from emulator.faults import NoSpace
+from emulator.jobs.operations import OPERATIONS
+from emulator.store import Record
+
+if TYPE_CHECKING:
+    from emulator.rest import Call
+    from emulator.world import World
+
+KIND = "job"
+KEPT_JOBS = 2_000
+WORKERS = 4
+_OPEN = ("queued", "running")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Pace:
+    """``immediate``: jobs run at once. ``reads``: a job is done at the ``value``-th time somebody reads it.
+    ``seconds``: after that many seconds of real time."""
+
+    mode: str = "immediate"
+    value: float = 0
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("immediate", "reads", "seconds"):
+            raise ValueError(f"job mode {self.mode!r} is none of immediate, reads, seconds")
+
+
+class Jobs:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
+        self._running: dict[str, Future[None]] = {}
+        self._timers: dict[str, threading.Timer] = {}
+        self._lock = threading.Lock()
+        self.pace = Pace()
+
+    def submit(self, call: Call, operation: str, args: dict[str, Any], *, svm: dict[str, str] | None = None) -> str:
+        """Record a job and let it run at the current pace; returns its uuid."""
+        world, uuid = self._world, str(uuid4())
+        record = {
+            "uuid": uuid,
+            "description": call.description,
+            "state": "queued",
+            "operation": operation,
+            "args": args,
+            "svm": svm,
+            "start_time": world.clock.iso(),
+            "started_at": time.time(),
+            "reads_left": int(self.pace.value) if self.pace.mode == "reads" else None,
+            "seconds": self.pace.value if self.pace.mode == "seconds" else 0,
+            "fault": self._fault(call),
+        }
+        with world.store.transaction():
+            world.store.insert(KIND, record)
+            self._forget_old()
+        self._schedule(record)
+        return uuid
+
+    def _fault(self, call: Call) -> dict[str, Any] | None:
+        fault = self._world.faults.take(call.method, f"/api{call.path}", "job_fails", "space_full")
+        if fault is None:
+            return None
+        if fault.kind == "space_full":
+            full = NoSpace("No space left on device.")
+            return {"message": full.message, "code": full.code, "status": full.status}
+        return {"message": fault.message, "code": str(fault.code), "status": fault.status}
+
+    def _schedule(self, record: Record) -> None:
+        uuid = record["uuid"]
+        if record["reads_left"]:
+            return
+        if record["seconds"]:
+            self._world.store.update(KIND, uuid, state="running")
+            timer = threading.Timer(record["seconds"], self._start, (uuid,))
+            timer.daemon = True
+            self._timers[uuid] = timer
+            timer.start()
+        else:
+            self._start(uuid)
+
+    def _start(self, uuid: str) -> Future[None]:
+        with self._lock:
+            if uuid not in self._running:
+                self._running[uuid] = self._pool.submit(self._run, uuid)
+            return self._running[uuid]
+
+    def _run(self, uuid: str) -> None:
+        world = self._world
+        record = world.store.get(KIND, uuid)
+        if record is None or record["state"] not in _OPEN:
+            return
+        world.store.update(KIND, uuid, state="running")
+        try:
+            if record["fault"]:
+                raise OntapError(record["fault"]["message"], code=record["fault"]["code"], status=record["fault"]["status"])
+            OPERATIONS[record["operation"]](world, record["args"])
+        except OntapError as error:
+            self._end(uuid, "failure", error)
+        except Exception as error:
+            log.exception("job %s (%s) failed inside the emulator", uuid, record["description"])
+            self._end(uuid, "failure", OntapError(f"Internal error. {type(error).__name__}: {error}", code="20", status=500))
+        else:
+            self._end(uuid, "success", None)
+        finally:
+            self._timers.pop(uuid, None)
+
+    def _end(self, uuid: str, state: str, error: OntapError | None) -> None:
+        shown = {"message": error.message, "code": error.code, "status": error.status} if error else None
+        if error and error.target and shown:
+            shown["target"] = error.target
+        if self._world.store.get(KIND, uuid):
+            self._world.store.update(KIND, uuid, state=state, error=shown, end_time=self._world.clock.iso())
+
+    def wait(self, uuid: str, timeout_s: float) -> Record | None:
+        """The finished job, or None when it is not finished in time. Jobs that finish by being read never are."""
+        record = self._world.store.get(KIND, uuid)
+        if timeout_s <= 0 or record is None or record["reads_left"]:
+            return None
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            future = self._running.get(uuid)
+            if future and future.done():
+                return self._world.store.get(KIND, uuid)
+            time.sleep(0.005)
+        return None
+
+    def read(self, uuid: str) -> None:
+        """Somebody looks at a job; in ``reads`` mode this is what makes it go on."""
+        record = self._world.store.get(KIND, uuid)
+        if record is None or record["state"] not in _OPEN or not record["reads_left"]:
+            return
+        left = record["reads_left"] - 1
+        self._world.store.update(KIND, uuid, reads_left=left, reads_total=record.get("reads_total") or left + 1, state="running")
+        if left == 0:
+            self._start(uuid).result()
+
+    def done_percent(self, record: Record) -> int:
+        """How far an open job is, as its pace says."""
+        if record["state"] == "success":
+            return 100
+        if record.get("reads_total"):
+            return int(100 * (1 - record["reads_left"] / record["reads_total"]))
+        if record["seconds"]:
+            return min(99, int(100 * (time.time() - record["started_at"]) / record["seconds"]))
+        return 0
+
+    def open_jobs(self) -> list[Record]:
+        return [record for record in self._world.store.find(KIND) if record["state"] in _OPEN]
+
+    def recover(self) -> None:
+        """Do again, before anybody is served, what a kill interrupted."""
+        for record in self.open_jobs():
+            log.warning("job %s (%s) was interrupted; it is done again", record["uuid"], record["description"])
+            self._world.store.update(KIND, record["uuid"], reads_left=None, seconds=0)
+            self._start(record["uuid"]).result()
+
+    def _forget_old(self) -> None:
+        closed = [record for record in self._world.store.find(KIND) if record["state"] not in _OPEN]
+        for record in closed[: max(0, len(closed) - KEPT_JOBS)]:
+            self._world.store.delete(KIND, record["uuid"])
+            self._running.pop(record["uuid"], None)
+
+    def stop(self) -> None:
+        """Let running jobs end; what has not begun is done at the next start."""
+        for timer in list(self._timers.values()):
+            timer.cancel()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def drop_all(self) -> None:
+        """Forget everything that is open, for a reset."""
+        for timer in list(self._timers.values()):
+            timer.cancel()
+        for future in list(self._running.values()):
+            if not future.cancel():
+                future.result()
+        self._running.clear()
+        self._timers.clear()

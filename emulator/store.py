@@ -1,0 +1,115 @@
+"""What the emulated cluster knows, in one SQLite table of JSON records that survives a kill at any moment."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+
+class Store:
+    """Records by kind and uuid; every call may come from any thread.
+
+    What is returned is a copy. Each record read back carries ``_seq``, a number that grows with every insert, so that
+    lists can be paged in the order of creation even while records are deleted.
+    """
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._db = sqlite3.connect(root / "state.sqlite", check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+            " uuid TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, uuid))"
+        )
+
+    def insert(self, kind: str, record: Record) -> Record:
+        """Add a record that has a ``uuid`` no other of its kind has."""
+        with self.transaction():
+            self._db.execute(
+                "INSERT INTO records (kind, uuid, body) VALUES (?, ?, ?)", (kind, record["uuid"], _text(record))
+            )
+            return self._must(kind, record["uuid"])
+
+    def get(self, kind: str, uuid: str) -> Record | None:
+        with self._lock:
+            row = self._db.execute(
+                "SELECT seq, body FROM records WHERE kind = ? AND uuid = ?", (kind, uuid)
+            ).fetchone()
+        return _record(row) if row else None
+
+    def find(self, kind: str, **equal: Any) -> list[Record]:
+        """Records of a kind in the order of creation; ``svm__name="svm1"`` compares the nested value svm.name."""
+        with self._lock:
+            rows = self._db.execute("SELECT seq, body FROM records WHERE kind = ? ORDER BY seq", (kind,)).fetchall()
+        found = [_record(row) for row in rows]
+        return [r for r in found if all(_nested(r, key) == value for key, value in equal.items())]
+
+    def update(self, kind: str, uuid: str, **changes: Any) -> Record:
+        """Replace whole top-level values of a record; KeyError when it is not there."""
+        with self.transaction():
+            record = self._must(kind, uuid) | changes
+            self._db.execute(
+                "UPDATE records SET body = ? WHERE kind = ? AND uuid = ?", (_text(record), kind, uuid)
+            )
+            return record
+
+    def delete(self, kind: str, uuid: str) -> None:
+        with self.transaction():
+            self._db.execute("DELETE FROM records WHERE kind = ? AND uuid = ?", (kind, uuid))
+
+    def clear(self) -> None:
+        with self.transaction():
+            self._db.execute("DELETE FROM records")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; other threads wait. Transactions may be nested, the outermost one commits."""
+        with self._lock:
+            self._depth += 1
+            try:
+                if self._depth == 1:
+                    self._db.execute("BEGIN IMMEDIATE")
+                yield
+                if self._depth == 1:
+                    self._db.execute("COMMIT")
+            except BaseException:
+                if self._depth == 1 and self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth -= 1
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    def _must(self, kind: str, uuid: str) -> Record:
+        record = self.get(kind, uuid)
+        if record is None:
+            raise KeyError(f"no {kind} with uuid {uuid}")
+        return record
+
+
+def _text(record: Record) -> str:
+    return json.dumps({key: value for key, value in record.items() if key != "_seq"})
+
+
+def _record(row: tuple[int, str]) -> Record:
+    return json.loads(row[1]) | {"_seq": row[0]}
+
+
+def _nested(record: Record, key: str) -> Any:
+    value: Any = record
+    for part in key.split("__"):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

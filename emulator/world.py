@@ -1,0 +1,43 @@
+"""Everything that a handler may need, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emulator.clock import Clock
+from emulator.dataplane import DataPlane
+from emulator.faults import Faults
+from emulator.jobs.runner import Jobs
+from emulator.store import Store
+
+
+@dataclass
+class Config:
+    ontap_version: str = "9.16.1"
+    rest_url: str = ""
+    s3_port: int = 0
+    """The port that the S3 server listens on; known once it has started."""
+
+    @property
+    def version(self) -> tuple[int, int, int]:
+        generation, major, minor = (int(part) for part in self.ontap_version.split("."))
+        return generation, major, minor
+
+
+@dataclass
+class World:
+    root: Path
+    config: Config
+    store: Store = field(init=False)
+    clock: Clock = field(init=False)
+    dataplane: DataPlane = field(init=False)
+    faults: Faults = field(init=False)
+    jobs: Jobs = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = Store(self.root)
+        self.clock = Clock(self.store)
+        self.dataplane = DataPlane(self.root)
+        self.faults = Faults()
+        self.jobs = Jobs(self)
