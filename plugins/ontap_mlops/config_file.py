@@ -154,7 +154,7 @@ class Named(Kind):
 
 @dataclass(frozen=True)
 class Section(Kind):
-    """A mapping with known keys; any other key is an error that lists them. ``fill`` adds the defaults of absent ones."""
+    """A mapping with known keys; any other is an error that lists them. ``fill`` adds the defaults of absent ones."""
 
     keys: Mapping[str, Kind]
     fill: bool = True

@@ -1,0 +1,61 @@
+"""Places to run are read from compute.yaml, and a mistake in it is explained."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ontap_mlops.compute import profiles
+from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.workload import PlaceRefused
+from ontap_mlops.config_file import ConfigError
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ONTAP_MLOPS_CONFIG_DIR", str(tmp_path))
+    return lambda text: (tmp_path / "compute.yaml").write_text(text)
+
+
+def test_a_local_place_runs_from_the_repository_with_this_python(write) -> None:
+    write("places:\n  here:\n    kind: local\n    namespace_roots: {svm1: data/svm1}\n    resources: {cpus: 2}\n")
+    runner = profiles.runner("here")
+    assert isinstance(runner, LocalRunner)
+    assert (runner.working_directory / "tasks" / "README.md").exists()
+    assert runner.namespace_roots == {"svm1": runner.working_directory / "data" / "svm1"}
+    assert (runner.python, runner.cpus, runner.grace_s) == (sys.executable, 2, 30)
+
+
+def test_places_come_in_the_order_in_which_they_are_named(write) -> None:
+    write("places:\n  a: {kind: local}\n  b: {kind: local, grace_s: 1}\n")
+    assert [name for name, _ in profiles.runners(["b", "a"])] == ["b", "a"]
+    assert [name for name, _ in profiles.runners("a")] == ["a"]
+
+
+def test_an_unknown_place_lists_the_known_ones(write) -> None:
+    write("places:\n  a: {kind: local}\n  b: {kind: local}\n")
+    with pytest.raises(PlaceRefused, match=r"no place named 'c' .*: a, b"):
+        profiles.runner("c")
+    with pytest.raises(PlaceRefused, match="name at least one"):
+        profiles.runners([])
+
+
+def test_an_unknown_kind_lists_the_allowed_ones(write) -> None:
+    write("places:\n  a:\n    kind: lokal\n")
+    with pytest.raises(ConfigError, match=r"compute\.yaml:3: 'lokal' is not one of local"):
+        profiles.places()
+
+
+def test_a_typo_gives_file_line_and_allowed_keys(write) -> None:
+    write("places:\n  a:\n    kind: local\n    namespace_root: {}\n")
+    with pytest.raises(
+        ConfigError, match=r"compute\.yaml:4: unknown key .*'namespace_roots'\?; allowed keys are grace_s"
+    ):
+        profiles.places()
+
+
+def test_the_file_we_ship_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ONTAP_MLOPS_CONFIG_DIR", raising=False)
+    assert "local" in profiles.places()
