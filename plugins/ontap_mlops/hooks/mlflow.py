@@ -92,6 +92,17 @@ class MlflowHook(BaseHook):
         answer = self._call("GET", "model-versions/get", asked, params={"name": model, "version": str(version)})
         return self._record(answer["model_version"])
 
+    def model_versions(self) -> list[ModelVersion]:
+        """All that ``register`` made, of every model; a version registered by other means is left out."""
+        found: list[dict[str, Any]] = []
+        query: dict[str, Any] = {"max_results": 1000}
+        while True:
+            page = self._call("GET", "model-versions/search", "list its model versions", params=query)
+            found += page.get("model_versions", [])
+            if not page.get("next_page_token"):
+                return [self._record(facts) for facts in found if RECORD_TAG in _tags(facts)]
+            query["page_token"] = page["next_page_token"]
+
     def champion(self, model: str) -> ModelVersion | None:
         """The version with the alias ``champion``, or None when nothing has been deployed yet."""
         query = {"name": model, "alias": CHAMPION}
@@ -147,7 +158,7 @@ class MlflowHook(BaseHook):
                 f"MLflow at {self.tracking_uri} knows no training of run {run_key!r}; give the run key of a past "
                 "training, which is in the summary of its DAG run and in the tag run_key of its MLflow run."
             )
-        tags = {tag["key"]: tag["value"] for tag in run["data"].get("tags", [])}
+        tags = _tags(run["data"])
         if RECORD_TAG not in tags:
             raise ServiceRefused(
                 f"MLflow run {run['info']['run_id']} of {run_key} has no tag {RECORD_TAG!r}: "
@@ -197,13 +208,17 @@ class MlflowHook(BaseHook):
         )
 
     def _record(self, facts: Mapping[str, Any]) -> ModelVersion:
-        tags = {tag["key"]: tag["value"] for tag in facts.get("tags", [])}
+        tags = _tags(facts)
         if RECORD_TAG not in tags:
             raise ServiceRefused(
                 f"Version {facts['version']} of model {facts['name']} in MLflow at {self.tracking_uri} has no tag "
                 f"{RECORD_TAG!r}, so it was not registered by a promotion here; give the alias to one that was."
             )
         return ModelVersion.from_json(json.loads(tags[RECORD_TAG]))
+
+
+def _tags(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["key"]: tag["value"] for tag in facts.get("tags", [])}
 
 
 def lineage(version: ModelVersion) -> str:
