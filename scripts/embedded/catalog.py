@@ -1,0 +1,147 @@
+"""The embedded services and the programs each is made of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from scripts.embedded import environment, secrets
+from scripts.embedded.environment import HOST
+from scripts.embedded.layout import ROOT, Layout
+
+Ports = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process. ``stop_s``: seconds between SIGTERM and SIGKILL."""
+
+    name: str
+    command: Callable[[Layout, Ports], list[str]]
+    variables: Callable[[Layout, Ports], dict[str, str]]
+    stop_s: int = 10
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a user sees as one thing with one address. ``ports`` are its names in ports.json."""
+
+    name: str
+    what: str
+    url: Callable[[Ports], str]
+    ports: tuple[str, ...]
+    programs: tuple[Program, ...] = field(default=())
+
+
+def _ontap(layout: Layout, ports: Ports) -> list[str]:
+    options = ["--root", str(layout.ontap), "--port", str(ports["ontap"]), "--s3-port", str(ports["ontap_s3"])]
+    return [sys.executable, "-m", "emulator", *options]
+
+
+def _ontap_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    return environment.clean() | {"ONTAP_EMULATOR_PASSWORD": secrets.get(layout, secrets.ONTAP_ADMIN)}
+
+
+def _lake(layout: Layout, ports: Ports) -> list[str]:
+    options = ["--host", HOST, "--port", str(ports["lake"]), "--region", environment.REGION]
+    return [sys.executable, "-m", "nanio", "serve", "--data-dir", str(layout.lake), "--no-access-log", *options]
+
+
+def _lake_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    return environment.clean() | {
+        "NANIO_ACCESS_KEY": secrets.get(layout, secrets.LAKE_ACCESS_KEY),
+        "NANIO_SECRET_KEY": secrets.get(layout, secrets.LAKE_SECRET_KEY),
+    }
+
+
+def _mlflow(layout: Layout, ports: Ports) -> list[str]:
+    return [
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(ports["mlflow"]), "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{layout.mlflow / 'mlflow.db'}"),
+        *("--artifacts-destination", str(layout.mlflow / "artifacts")),
+    ]
+
+
+def _mlflow_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    # Background jobs are for evaluating language models; they would cost one more process.
+    return environment.clean() | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def _triton(layout: Layout, ports: Ports) -> list[str]:
+    listen = [f"--{kind}-port={ports[f'triton_{kind}']}" for kind in ("http", "grpc", "metrics")]
+    folders = [f"--venv={ROOT / '.venv-triton'}", f"--repository={layout.model_repository}"]
+    return [sys.executable, str(ROOT / "docker" / "triton" / "serve.py"), *folders, *listen]
+
+
+def _plain_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    return environment.clean()
+
+
+def _airflow(program: str, *options: str) -> Program:
+    return Program(
+        name=f"airflow-{program}",
+        command=lambda layout, ports: [sys.executable, "-m", "airflow", program, *options],
+        variables=environment.airflow,
+        stop_s=15,
+    )
+
+
+SERVICES = {
+    service.name: service
+    for service in (
+        Service(
+            "ontap",
+            "ONTAP emulator (REST and S3)",
+            lambda p: f"https://{HOST}:{p['ontap']}",
+            ("ontap", "ontap_s3"),
+            (Program("ontap", _ontap, _ontap_variables),),
+        ),
+        Service(
+            "lake",
+            "data lake (S3)",
+            lambda p: f"http://{HOST}:{p['lake']}",
+            ("lake",),
+            (Program("lake", _lake, _lake_variables),),
+        ),
+        Service(
+            "mlflow",
+            "MLflow",
+            lambda p: f"http://{HOST}:{p['mlflow']}",
+            ("mlflow",),
+            (Program("mlflow", _mlflow, _mlflow_variables),),
+        ),
+        Service(
+            "triton",
+            "Triton inference server",
+            lambda p: f"http://{HOST}:{p['triton_http']}",
+            ("triton_http", "triton_grpc", "triton_metrics"),
+            (Program("triton", _triton, _plain_variables, stop_s=15),),
+        ),
+        Service(
+            "airflow",
+            "Airflow",
+            lambda p: f"http://{HOST}:{p['airflow']}",
+            ("airflow",),
+            (
+                _airflow("api-server"),
+                _airflow("scheduler", "--skip-serve-logs"),
+                _airflow("dag-processor"),
+                _airflow("triggerer", "--skip-serve-logs"),
+            ),
+        ),
+    )
+}
+
+
+def chosen(names: Iterable[str] | None) -> list[Service]:
+    """The services of these names; all for None. Exits with a sentence on an unknown name."""
+    wanted = list(SERVICES if names is None else names)
+    unknown = [name for name in wanted if name not in SERVICES]
+    if unknown:
+        raise SystemExit(f"No service is called {', '.join(unknown)}; there are {', '.join(SERVICES)}.")
+    return [SERVICES[name] for name in wanted]
+
+
+def program(name: str) -> Program:
+    return next(p for service in SERVICES.values() for p in service.programs if p.name == name)

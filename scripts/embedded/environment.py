@@ -1,0 +1,119 @@
+"""What the services' processes find in their environment: Airflow's configuration, connections, the product's knobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from scripts.embedded import secrets
+from scripts.embedded.layout import ROOT, Layout
+
+HOST = "127.0.0.1"
+ADMIN = "admin"
+SVM = "svm1"
+REGION = "us-east-1"
+# The caller's own Airflow, MLflow or cloud account must not leak into the services, nor his dry-run into ours.
+FOREIGN = ("AIRFLOW", "MLFLOW_", "AWS_", "NANIO_", "ONTAP_", "PYTHONPATH", "VIRTUAL_ENV")
+KEPT = ("AWS_CA_BUNDLE",)
+
+
+def clean() -> dict[str, str]:
+    """The caller's environment without what would change a service's behaviour; our programs come first in PATH."""
+    env = {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith(FOREIGN)}
+    env["PATH"] = f"{Path(sys.executable).parent}:{env.get('PATH', os.defpath)}"
+    env["PYTHONUNBUFFERED"] = "1"
+    for name in ("no_proxy", "NO_PROXY"):  # a company's proxy is not asked for services of this machine
+        env[name] = ",".join(filter(None, (env.get(name), HOST, "localhost")))
+    return env
+
+
+def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
+    """Everything Airflow's processes and its command line need to work on these services."""
+    config = {
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "6",
+        "CORE__DAGS_FOLDER": ROOT / "dags",
+        "CORE__PLUGINS_FOLDER": ROOT / "plugins",
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__TEST_CONNECTION": "Enabled",
+        "CORE__FERNET_KEY": secrets.get(layout, secrets.AIRFLOW_FERNET),
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": layout.airflow / "passwords.json",
+        "CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{ports['airflow']}/execution/",
+        # Looking up the machine's full name can take seconds where no name server answers.
+        "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{layout.airflow / 'airflow.db'}",
+        "API__HOST": HOST,
+        "API__PORT": ports["airflow"],
+        "API__BASE_URL": f"http://{HOST}:{ports['airflow']}",
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": secrets.get(layout, secrets.AIRFLOW_SESSION),
+        "API_AUTH__JWT_SECRET": secrets.get(layout, secrets.AIRFLOW_JWT),
+        "LOGGING__BASE_LOG_FOLDER": layout.airflow / "logs",
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+        # A new DAG file is seen in seconds; an unchanged one is not parsed again and again on two cores.
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+        # A worker that dies without a word is noticed within about 25 seconds, and its task tried again.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+        "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+    }
+    return {
+        **clean(),
+        "AIRFLOW_HOME": str(layout.airflow),
+        **{f"AIRFLOW__{name}": str(value) for name, value in config.items()},
+        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections(layout, ports).items()},
+        "ONTAP_MLOPS_LOCAL": str(layout.local),
+        "ONTAP_MLOPS_NAMESPACE_ROOT": str(layout.namespace),
+        "ONTAP_MLOPS_WORKLOADS_DIR": str(layout.workloads),
+        "ONTAP_MLOPS_CODE_COMMIT": code_commit(),
+        **{k: v for k, v in layout.settings().items() if k.startswith(("AIRFLOW", "ONTAP_MLOPS"))},
+    }
+
+
+def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, object]]:
+    """Airflow connections by id. ``ontap_s3`` is missing on purpose: the provisioning DAG makes those keys."""
+    return {
+        "ontap_default": {
+            "conn_type": "ontap",
+            "host": HOST,
+            "port": ports["ontap"],
+            "login": ADMIN,
+            "password": secrets.get(layout, secrets.ONTAP_ADMIN),
+            "extra": {"verify": str(layout.ontap_ca), "svm": SVM},
+        },
+        "aws_default": {
+            "conn_type": "aws",
+            "login": secrets.get(layout, secrets.LAKE_ACCESS_KEY),
+            "password": secrets.get(layout, secrets.LAKE_SECRET_KEY),
+            "extra": {
+                "endpoint_url": f"http://{HOST}:{ports['lake']}",
+                "region_name": REGION,
+                "config_kwargs": {"s3": {"addressing_style": "path"}},
+            },
+        },
+        "mlflow_default": {"conn_type": "http", "schema": "http", "host": HOST, "port": ports["mlflow"]},
+        "inference_default": {"conn_type": "http", "schema": "http", "host": HOST, "port": ports["triton_http"]},
+        "airflow_api": {
+            "conn_type": "http",
+            "schema": "http",
+            "host": HOST,
+            "port": ports["airflow"],
+            "login": ADMIN,
+            "password": secrets.get(layout, secrets.AIRFLOW_ADMIN),
+        },
+    }
+
+
+def code_commit() -> str:
+    """The checked-out commit, with ``-dirty`` after it when tracked files differ; ``unknown`` outside a checkout."""
+    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True)
+    if done.returncode:
+        return "unknown"
+    changed = subprocess.run(["git", "-C", ROOT, "diff-index", "--quiet", "HEAD", "--"], capture_output=True)
+    return done.stdout.strip() + ("-dirty" if changed.returncode else "")

@@ -1,0 +1,110 @@
+"""The folder that holds everything a set of embedded services has: settings, secrets, data, logs."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT = ROOT / ".local"
+
+
+def chosen(local: str | os.PathLike[str] | None = None) -> Path:
+    """The folder named by argument, else by ONTAP_MLOPS_LOCAL (in the environment or in .env), else ``.local``."""
+    return Path(local or os.environ.get("ONTAP_MLOPS_LOCAL") or dotenv().get("ONTAP_MLOPS_LOCAL") or DEFAULT).resolve()
+
+
+def dotenv(path: Path = ROOT / ".env") -> dict[str, str]:
+    """NAME=value lines of the user's own settings; {} where there is no such file."""
+    if not path.exists():
+        return {}
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("'\"") for name, value in pairs if value.strip()}
+
+
+@dataclass(frozen=True)
+class Layout:
+    local: Path
+
+    def make(self) -> None:
+        """The folder, readable by its owner only: secrets, data and logs lie below it."""
+        self.local.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.local.chmod(0o700)
+        for folder in (self.logs, self.airflow, self.mlflow, self.lake, self.ontap, self.workloads, self.triton):
+            folder.mkdir(exist_ok=True)
+        if not self.instance_file.exists():
+            self.instance_file.write_text(uuid.uuid4().hex)
+
+    @property
+    def instance_file(self) -> Path:
+        return self.local / "instance"
+
+    @cached_property
+    def instance(self) -> str:
+        """Marks the processes of this set of services among all others of the machine."""
+        return self.instance_file.read_text()
+
+    @property
+    def exists(self) -> bool:
+        return self.instance_file.exists()
+
+    def settings(self) -> dict[str, str]:
+        """The user's own values, by environment variable: from .env, then from this folder's settings.json."""
+        kept = self.local / "settings.json"
+        return dotenv() | (json.loads(kept.read_text()) if kept.exists() else {})
+
+    def keep_settings(self, settings: dict[str, str]) -> None:
+        (self.local / "settings.json").write_text(json.dumps(settings, indent=1))
+
+    @property
+    def airflow(self) -> Path:
+        return self.local / "airflow"
+
+    @property
+    def mlflow(self) -> Path:
+        return self.local / "mlflow"
+
+    @property
+    def lake(self) -> Path:
+        return self.local / "lake"
+
+    @property
+    def ontap(self) -> Path:
+        return self.local / "ontap"
+
+    @property
+    def ontap_ca(self) -> Path:
+        return self.ontap / "tls" / "ca.pem"
+
+    @property
+    def namespace(self) -> Path:
+        """Every SVM's namespace, as an NFS client has it mounted: ``<namespace>/<svm>/<junction path>``."""
+        return self.ontap / "namespace"
+
+    @property
+    def triton(self) -> Path:
+        return self.local / "triton"
+
+    @property
+    def model_repository(self) -> Path:
+        return self.namespace / "svm1" / "models" / "triton"
+
+    @property
+    def workloads(self) -> Path:
+        return self.local / "workloads"
+
+    @property
+    def logs(self) -> Path:
+        return self.local / "logs"
+
+    @property
+    def supervisor(self) -> Path:
+        return self.local / "supervisor"
+
+    def log(self, program: str) -> Path:
+        return self.logs / f"{program}.log"

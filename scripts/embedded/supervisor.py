@@ -1,0 +1,177 @@
+"""Keeping the programs running: one supervisord per folder, detached from the terminal, spoken to over its socket."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from scripts.embedded.catalog import Ports, Program
+from scripts.embedded.environment import FOREIGN
+from scripts.embedded.launch import INSTANCE_VARIABLE
+from scripts.embedded.layout import ROOT, Layout
+
+SOCKET_PATH_LIMIT = 100  # the kernel takes 107 bytes; supervisord adds its process id while it binds
+DEAD = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
+
+_HEAD = """\
+[supervisord]
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+childlogdir={folder}
+directory={root}
+{user}
+[unix_http_server]
+file={socket}
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+_PROGRAM = """
+[program:{name}]
+command={python} -m scripts.embedded.launch {name} {local}
+environment=STARTED_FOR="{digest}"
+stdout_logfile={log}
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=1
+redirect_stderr=true
+autorestart=true
+startsecs=2
+startretries=3
+stopwaitsecs={stop_s}
+stopasgroup=true
+killasgroup=true
+"""
+
+
+class Supervisor:
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.folder = layout.supervisor
+        self.config = self.folder / "supervisord.conf"
+
+    @property
+    def socket(self) -> Path:
+        """In the folder, or, where that path is too long for a socket, in a private temporary one."""
+        path = self.folder / "supervisor.sock"
+        if len(str(path)) <= SOCKET_PATH_LIMIT:
+            return path
+        return Path(tempfile.gettempdir()) / f"ontap-mlops-{os.getuid()}" / f"{self.layout.instance}.sock"
+
+    def write_config(self, programs: Iterable[Program], ports: Ports) -> None:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+        user = "user=root" if os.getuid() == 0 else ""
+        text = _HEAD.format(folder=self.folder, root=ROOT, socket=self.socket, user=user)
+        for program in programs:
+            text += _PROGRAM.format(
+                name=program.name,
+                python=sys.executable,
+                local=self.layout.local,
+                log=self.layout.log(program.name),
+                stop_s=program.stop_s,
+                digest=self._digest(program, ports),
+            )
+        self.config.write_text(text.replace("%", "%%"))
+
+    def _digest(self, program: Program, ports: Ports) -> str:
+        """Changes when what the program is started with changes, so that supervisord restarts it, and only it."""
+        variables = program.variables(self.layout, ports)
+        if program.name != "airflow-scheduler":  # only the scheduler's children run code of this commit
+            variables.pop("ONTAP_MLOPS_CODE_COMMIT", None)
+        own = {k: v for k, v in variables.items() if k.startswith(FOREIGN)}
+        facts = repr((program.command(self.layout, ports), sorted(own.items())))
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    @property
+    def rpc(self) -> Any:
+        from supervisor.xmlrpc import SupervisorTransport
+
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Supervisord's facts per program; {} when it does not run."""
+        try:
+            return {facts["name"]: facts for facts in self.rpc.getAllProcessInfo()}
+        except (OSError, http.client.HTTPException):
+            return {}
+
+    def start(self) -> None:
+        """Every program of the configuration running, those whose start has changed restarted."""
+        if not self.is_running():
+            self._start_daemon()
+            return
+        added, changed, removed = self.rpc.reloadConfig()[0]
+        for name in (*changed, *removed):
+            self.rpc.stopProcessGroup(name)
+            self.rpc.removeProcessGroup(name)
+        for name in (*added, *changed):
+            self.rpc.addProcessGroup(name)
+        for name, facts in self.processes().items():
+            if facts["statename"] in DEAD:
+                self.rpc.startProcess(name, False)
+
+    def is_running(self) -> bool:
+        try:
+            self.rpc.getState()
+        except (OSError, http.client.HTTPException):
+            return False
+        return True
+
+    def _start_daemon(self) -> None:
+        self.socket.unlink(missing_ok=True)
+        daemon = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config)]
+        environment = os.environ | {INSTANCE_VARIABLE: self.layout.instance}
+        done = subprocess.run(daemon, cwd=ROOT, env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"The supervisor did not start: {(done.stderr or done.stdout).strip()}")
+        deadline = time.monotonic() + 10
+        while not self.is_running():
+            if time.monotonic() > deadline:
+                raise SystemExit(f"The supervisor does not answer; see {self.folder / 'supervisord.log'}.")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """All programs ended in order, then whatever they left: no process of this folder remains."""
+        if self.is_running():
+            with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Fault):
+                self.rpc.shutdown()
+            deadline = time.monotonic() + 40
+            while self.is_running() and time.monotonic() < deadline:
+                time.sleep(0.1)
+        end(self.layout.instance)
+
+
+def members(instance: str) -> list[int]:
+    """Processes that carry this folder's mark in their environment, which children inherit and groups do not lose."""
+    mark = f"{INSTANCE_VARIABLE}={instance}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+    return found
+
+
+def end(instance: str, grace_s: float = 10) -> None:
+    """SIGTERM to every process of the folder, SIGKILL to those that stay; a training gets time for its checkpoint."""
+    for number, seconds in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5)):
+        for pid in members(instance):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        deadline = time.monotonic() + seconds
+        while members(instance) and time.monotonic() < deadline:
+            time.sleep(0.1)

@@ -1,0 +1,234 @@
+"""The embedded services of one machine: start, stop, look at, remove.
+
+    python -m scripts.services up        start what is not running, wait until all answer, print links
+    python -m scripts.services status    one line per program
+    python -m scripts.services down      stop everything; data stays
+    python -m scripts.services clean     stop everything and remove data, logs and secrets
+    python -m scripts.services airflow -- dags list      Airflow's own command line on these services
+
+Everything lies in ``.local/`` or in the folder named by --local or ONTAP_MLOPS_LOCAL, so a second set can run beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from scripts.embedded import catalog, environment, health, layout, ports, secrets
+from scripts.embedded.catalog import SERVICES
+from scripts.embedded.supervisor import DEAD, Supervisor, end, members
+
+DISK_NEEDED_GIB = 2
+READY_S = 180
+LOG_LINES = 15
+
+
+class Stack:
+    """One set of services and the folder it lives in.
+
+    ``settings`` are environment variables (AIRFLOW__*, ONTAP_MLOPS_*) that this set shall have instead of the usual
+    ones; they are kept in the folder.
+    """
+
+    def __init__(self, local: str | os.PathLike[str] | None = None, settings: dict[str, str] | None = None) -> None:
+        self.layout = layout.Layout(layout.chosen(local))
+        self.supervisor = Supervisor(self.layout)
+        self._settings = settings
+
+    def up(self, services: Iterable[str] | None = None, wait: bool = True, say: Callable[[str], None] = print) -> None:
+        """Starts what is not running, in parallel, and waits until each answers; SystemExit with a sentence if not."""
+        wanted = catalog.chosen(services)
+        self._make_folder()
+        if not self.supervisor.is_running():
+            end(self.layout.instance)  # what a killed supervisor left would hold the ports and write the same files
+        running = self._running()
+        chosen_ports, moved = ports.choose(self.layout, [name for service in running for name in service.ports])
+        for sentence in moved:
+            say(sentence)
+        programs = [p for s in SERVICES.values() if s in wanted or s in running for p in s.programs]
+        self.supervisor.write_config(programs, chosen_ports)
+        self.supervisor.start()
+        if wait:
+            self.wait_ready([service.name for service in wanted])
+
+    def _make_folder(self) -> None:
+        near = next(p for p in (self.layout.local, *self.layout.local.parents) if p.exists())
+        free = shutil.disk_usage(near).free / 2**30
+        if free < DISK_NEEDED_GIB:
+            raise SystemExit(
+                f"{near} has {free:.1f} GiB free and the services need {DISK_NEEDED_GIB}; make room first."
+            )
+        self.layout.make()
+        if self._settings is not None:
+            self.layout.keep_settings(self._settings)
+
+    def _running(self) -> list[catalog.Service]:
+        alive = {name for name, facts in self.supervisor.processes().items() if facts["statename"] not in DEAD}
+        return [s for s in SERVICES.values() if any(p.name in alive for p in s.programs)]
+
+    def down(self) -> None:
+        if self.layout.exists:
+            self.supervisor.stop()
+
+    @property
+    def ports(self) -> dict[str, int]:
+        return ports.load(self.layout)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Address of each service, by name."""
+        return {name: service.url(self.ports) for name, service in SERVICES.items()}
+
+    @property
+    def password_file(self) -> Path:
+        """Holds the password of Airflow's user ``admin``."""
+        return secrets.path(self.layout, secrets.AIRFLOW_ADMIN)
+
+    def env(self) -> dict[str, str]:
+        """Environment in which Airflow's command line, or a test, works on these services."""
+        return environment.airflow(self.layout, self.ports)
+
+    def health(self, services: Iterable[str] | None = None) -> dict[str, str]:
+        """What each program says of itself, by its name."""
+        names = [service.name for service in catalog.chosen(services)]
+        return health.of_programs(self.layout, self.ports, names)
+
+    def wait_ready(self, services: Iterable[str] | None = None, timeout_s: float = READY_S) -> None:
+        """Returns when every program of these services answers; SystemExit with a sentence when one will not."""
+        names = [service.name for service in catalog.chosen(services)]
+        deadline = time.monotonic() + timeout_s
+        while True:
+            said = self.health(names)
+            late = {program: words for program, words in said.items() if words not in health.GOOD}
+            if not late:
+                return
+            states = {name: facts["statename"] for name, facts in self.supervisor.processes().items()}
+            dead = [program for program in said if states.get(program, "MISSING") in ("FATAL", "MISSING")]
+            if dead or time.monotonic() > deadline:
+                raise SystemExit(self._failure((dead or list(late))[0], timeout_s, bool(dead)))
+            time.sleep(0.5)
+
+    def _failure(self, program: str, timeout_s: float, dead: bool) -> str:
+        log = self.layout.log(program)
+        what = "did not start" if dead else f"did not answer within {timeout_s:.0f} s"
+        tail = "\n".join(f"  {line}" for line in self.last_lines(program))
+        return f"{program} {what}; its log {log} ends with:\n{tail}"
+
+    def last_lines(self, program: str, count: int = LOG_LINES) -> list[str]:
+        log = self.layout.log(program)
+        if not log.exists():
+            return []
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 20_000))
+            return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()][-count:]
+
+    def processes_left(self) -> list[int]:
+        """Ids of the processes that belong to this set of services."""
+        return members(self.layout.instance) if self.layout.exists else []
+
+
+def up(stack: Stack) -> int:
+    started = time.monotonic()
+    stack.up()
+    print(f"All services answer ({time.monotonic() - started:.0f} s).")
+    for name, url in stack.urls.items():
+        print(f"  {SERVICES[name].what:<30} {url}")
+    print(f"Airflow's user is {environment.ADMIN}; the password is in {shown(stack.password_file)}.")
+    return 0
+
+
+def down(stack: Stack) -> int:
+    was_running = bool(stack.processes_left())
+    stack.down()
+    left = stack.processes_left()
+    if left:
+        print(f"These processes did not end: {left}.")
+        return 1
+    print("All services are stopped; their data is kept." if was_running else "No service was running.")
+    return 0
+
+
+def status(stack: Stack) -> int:
+    """Exit code 0 only when everything runs and answers."""
+    processes = stack.supervisor.processes() if stack.layout.exists else {}
+    if not processes:
+        print("No service is running; `make up` starts them.")
+        return 1
+    said, good = stack.health(), True
+    print(f"{'program':<22} {'process':>8}  {'state':<9} {'address':<26} health")
+    for name, service in SERVICES.items():
+        for program in service.programs:
+            facts = processes.get(program.name, {"pid": 0, "statename": "MISSING"})
+            pid, words = facts["pid"] or "-", said[program.name]
+            print(f"{program.name:<22} {pid:>8}  {facts['statename']:<9} {stack.urls[name]:<26} {words}")
+            if words not in health.GOOD or facts["statename"] != "RUNNING":
+                good = False
+                print("".join(f"    {line}\n" for line in stack.last_lines(program.name, 1)), end="")
+    return 0 if good else 1
+
+
+def clean(stack: Stack) -> int:
+    local = stack.layout.local
+    if not local.exists():
+        print(f"There is no {shown(local)}; nothing to remove.")
+        return 0
+    if not stack.layout.exists and any(local.iterdir()):
+        print(f"{local} holds files but none of these services; remove it by hand if it is the right one.")
+        return 1
+    if sys.stdin.isatty() and os.environ.get("YES") != "1":
+        answer = input(f"Remove {shown(local)} with all volumes, models, runs and passwords? [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            print("Nothing was removed.")
+            return 1
+    stack.down()
+    shutil.rmtree(local, onerror=_unlock)
+    print(f"Removed {shown(local)}: volumes, models, runs, logs and passwords.")
+    return 0
+
+
+def _unlock(remove: Callable[[str], object], path: str, _error: object) -> None:
+    """Snapshots are kept read-only; to remove one, its folder must be made writable first."""
+    for each in (Path(path).parent, Path(path)):
+        if each.is_dir() and not each.is_symlink():
+            each.chmod(stat.S_IRWXU)
+    if Path(path).is_dir() and not Path(path).is_symlink():
+        shutil.rmtree(path)
+    else:
+        Path(path).unlink(missing_ok=True)
+
+
+def airflow(stack: Stack, arguments: list[str]) -> int:
+    if not stack.ports:
+        print("The services have never been started here; run `make up` first.")
+        return 1
+    return subprocess.run([sys.executable, "-m", "airflow", *arguments], env=stack.env()).returncode
+
+
+def shown(path: Path) -> str:
+    """Relative to where the user stands, when it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--local", help="folder of this set of services (default: .local)")
+    actions = parser.add_subparsers(dest="action", required=True)
+    for name in ("up", "down", "status", "clean"):
+        actions.add_parser(name)
+    actions.add_parser("airflow").add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args()
+    stack = Stack(options.local)
+    if options.action == "airflow":
+        return airflow(stack, [a for a in options.arguments if a != "--"])
+    return {"up": up, "down": down, "status": status, "clean": clean}[options.action](stack)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
