@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from tasks.common.program import BadInput
 from tasks.common.result import write_whole
+from tasks.common.s3_get import ObjectReader
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -127,6 +128,7 @@ class S3Store:
         self.bucket = parts.netloc
         self.prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
         self.client = s3_client(connections)
+        self._reader = ObjectReader.for_client(self.client)
 
     def entries(self) -> list[Entry]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
@@ -139,6 +141,8 @@ class S3Store:
         return Entry(key, item["Size"], item["LastModified"].timestamp(), item.get("ETag", "").strip('"'))
 
     def read(self, key: str) -> bytes:
+        if self._reader and (content := self._reader.get(self.bucket, self.prefix + key)) is not None:
+            return content
         with s3_errors("read", f"s3://{self.bucket}/{self.prefix}{key}"):
             answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)
             return answer["Body"].read()

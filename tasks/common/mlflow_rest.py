@@ -33,7 +33,7 @@ class MlflowError(Exception):
 
 
 class MlflowRest:
-    """One tracking server; credentials from MLFLOW_TRACKING_TOKEN, or _USERNAME and _PASSWORD, as for MLflow's client."""
+    """One tracking server; credentials by the same environment variables as MLflow's own client's."""
 
     def __init__(self, uri: str) -> None:
         if urlsplit(uri).scheme not in ("http", "https"):

@@ -1,0 +1,1 @@
+"""Tyre quality: good or defective, from a photograph."""

@@ -1,0 +1,190 @@
+"""Labelled images from a folder or bucket prefix with one folder per class, split by content."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tasks.common.data import Entry, Store
+from tasks.common.program import BadInput
+from tasks.common.progress import Progress, say
+from tasks.tyre.preprocessing import NotAnImage, decode, normalise
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+POSITIVE = "defective"  # the class whose finding precision and recall speak of, where the data has it
+HELD_OUT_SHARE = 356 / 1856  # the walkthrough's
+CORRUPT_SHARE = 0.01
+CACHE_BYTES = 600 * 2**20  # of decoded images, 147 KiB each; the rest is read again each epoch
+Pixels = npt.NDArray[np.uint8]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Example:
+    """One readable image; ``pixels`` [SIDE, SIDE, 3] while there is room to keep them."""
+
+    key: str
+    label: int
+    digest: str
+    pixels: Pixels | None = None
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set's readable images in order of key; ``classes`` sorted, a label being the place in it."""
+
+    store: Store
+    classes: tuple[str, ...]
+    training: list[Example]
+    held_out: list[Example]
+    corrupt: list[str]
+
+    @property
+    def positive(self) -> int:
+        return self.classes.index(POSITIVE) if POSITIVE in self.classes else 1
+
+
+def load(
+    store: Store,
+    *,
+    held_out_share: float = HELD_OUT_SHARE,
+    limit: int = 0,
+    corrupt_share: float = CORRUPT_SHARE,
+    connections: int = 16,
+    cache_bytes: int = CACHE_BYTES,
+    parts: Sequence[str] = ("training", "held_out"),
+) -> Images:
+    """Read every image once, split by content, and keep the pixels of ``parts`` as far as ``cache_bytes`` allows.
+
+    ``limit`` takes that many images, the same ones of the same data; 0 takes all. Raises BadInput for data that cannot
+    be learned from.
+    """
+    entries = list_images(store, limit)
+    classes = _two_classes(store, entries)
+    images = Images(store, classes, [], [], [])
+    room = cache_bytes
+    with Progress(len(entries), "images", "Reading images") as progress:
+        examined = read_ahead(
+            store, [e.key for e in entries], connections, lambda content: _examine(content, held_out_share, parts)
+        )
+        for key, found in examined:
+            progress.advance()
+            if found is None:
+                images.corrupt.append(key)
+                continue
+            digest, part, pixels = found
+            room -= pixels.nbytes if pixels is not None else 0
+            example = Example(key, classes.index(_class(key)), digest, pixels if room >= 0 else None)
+            (images.held_out if part == "held_out" else images.training).append(example)
+    _check_corrupt(images, len(entries), corrupt_share)
+    _check_parts(images)
+    return images
+
+
+def list_images(store: Store, limit: int = 0) -> list[Entry]:
+    """Image files that lie in a class's folder, by key. Raises BadInput when there are none."""
+    found = [e for e in store.entries() if "/" in e.key and e.key.lower().endswith(SUFFIXES)]
+    if not found:
+        raise BadInput(
+            f"There are no images under {store.url}: expected a folder per class, such as good/ and defective/, with "
+            "PNG or JPEG files."
+        )
+    if limit and limit < len(found):
+        # Chosen by a hash of the name: evenly from both classes, and the same ones when others are added.
+        found = sorted(sorted(found, key=lambda e: hashlib.sha256(e.key.encode()).digest())[:limit])
+    return found
+
+
+def read_ahead(
+    store: Store, keys: Iterable[str], connections: int, treat: Callable[[bytes], T]
+) -> Iterator[tuple[str, T]]:
+    """Each key with ``treat`` of its bytes, in the given order, while threads read and treat the next ones.
+
+    At most twice ``connections`` files are under way or waiting, however many there are.
+    """
+    waiting: collections.deque[tuple[str, Future[T]]] = collections.deque()
+    pool = ThreadPoolExecutor(connections)
+    try:
+        for key in keys:
+            waiting.append((key, pool.submit(lambda k: treat(store.read(k)), key)))
+            if len(waiting) >= 2 * connections:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for done, future in waiting:
+            yield done, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def batches(
+    store: Store, examples: Sequence[Example], size: int, connections: int = 16
+) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
+    """Normalised images [N, 3, SIDE, SIDE] with labels [N], in the given order; the last may be smaller."""
+    pictures = _pixels(store, examples, connections)
+    for start in range(0, len(examples), size):
+        group = examples[start : start + size]
+        pixels = np.stack([next(pictures) for _ in group])
+        yield normalise(pixels), np.array([example.label for example in group])
+
+
+def is_held_out(digest: str, share: float) -> bool:
+    """By content alone: an image is on the same side in every version of the data and whatever else is in it."""
+    return int(digest[:16], 16) < share * 2**64
+
+
+def _pixels(store: Store, examples: Sequence[Example], connections: int) -> Iterator[Pixels]:
+    absent = read_ahead(store, [e.key for e in examples if e.pixels is None], connections, decode)
+    for example in examples:
+        yield next(absent)[1] if example.pixels is None else example.pixels
+
+
+def _examine(content: bytes, share: float, parts: Sequence[str]) -> tuple[str, str, Pixels | None] | None:
+    """Digest, part and, for the parts wanted, pixels; None for what is no image."""
+    digest = hashlib.sha256(content).hexdigest()
+    part = "held_out" if is_held_out(digest, share) else "training"
+    try:
+        return digest, part, decode(content) if part in parts else None
+    except NotAnImage:
+        return None
+
+
+def _class(key: str) -> str:
+    return key.split("/", 1)[0]
+
+
+def _two_classes(store: Store, entries: Sequence[Entry]) -> tuple[str, ...]:
+    counts = collections.Counter(_class(entry.key) for entry in entries)
+    if len(counts) == 1:
+        ((only, number),) = counts.items()
+        raise BadInput(f"All {number} images under {store.url} are of class {only}: a classifier needs two classes.")
+    if len(counts) > 2:
+        names = ", ".join(sorted(counts)[:5])
+        raise BadInput(f"There are {len(counts)} class folders under {store.url} ({names}): exactly two are expected.")
+    return tuple(sorted(counts))
+
+
+def _check_corrupt(images: Images, total: int, share: float) -> None:
+    if not images.corrupt:
+        return
+    names = ", ".join(images.corrupt[:5]) + (", ..." if len(images.corrupt) > 5 else "")
+    found = f"{len(images.corrupt)} of {total} images under {images.store.url} cannot be read as images: {names}"
+    if len(images.corrupt) > share * total:
+        raise BadInput(f"{found}; mend or remove them, or raise --corrupt-share above {share:g}.")
+    say(f"Left out: {found}.")
+
+
+def _check_parts(images: Images) -> None:
+    for part, examples in (("training", images.training), ("held-out", images.held_out)):
+        missing = [c for label, c in enumerate(images.classes) if all(e.label != label for e in examples)]
+        if missing:
+            raise BadInput(
+                f"The {part} part of {images.store.url} ({len(examples)} images) has none of class "
+                f"{' nor '.join(missing)}: add images of it."
+            )
