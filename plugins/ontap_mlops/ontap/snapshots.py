@@ -43,9 +43,7 @@ def list_snapshots(client: Client, *, volume_uuid: str, name: str | None = None)
     query = {"name": name} if name else {}
     asked = f"list snapshots of volume {volume_uuid}"
     found = client.records("Snapshot", volume_uuid, asked=asked, fields=_FIELDS, **query)
-    return sorted(
-        (_snapshot(record, volume_uuid) for record in found), key=lambda s: (s.create_time or _LONG_AGO, s.name)
-    )
+    return sorted((_snapshot(record, volume_uuid) for record in found), key=_age)
 
 
 def find(client: Client, *, volume_uuid: str, name: str) -> Snapshot | None:

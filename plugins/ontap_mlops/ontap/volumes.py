@@ -66,6 +66,15 @@ def by_uuid(client: Client, *, uuid: str) -> Volume:
     return _volume(client.record("Volume", {"uuid": uuid}, asked=f"read volume {uuid}", fields=_FIELDS), "")
 
 
+def at(client: Client, *, svm: str, path: str) -> Volume:
+    """The volume that holds this path of the SVM's namespace. Raises NotFound when nothing is mounted there."""
+    mounted = [v for v in list_volumes(client, svm=svm) if v.junction_path]
+    holding = [v for v in mounted if (path.rstrip("/") + "/").startswith((v.junction_path or "").rstrip("/") + "/")]
+    if not holding:
+        raise NotFound(f"No volume of SVM {svm!r} is mounted at {path}. Make the volume with that junction path first.")
+    return max(holding, key=lambda v: len(v.junction_path or ""))
+
+
 def list_volumes(client: Client, *, svm: str | None = None, name: str | None = None, **query: Any) -> list[Volume]:
     """Volumes that fit; ``name`` may hold ``*``. Further ONTAP queries as ``**{"clone.parent_volume.uuid": ...}``."""
     query |= {"svm.name": svm} if svm else {}

@@ -1,0 +1,243 @@
+"""Places for the S3 keys that ONTAP shows once, named by a URI.
+
+==========================================  =========================================================================
+URI                                         Where the keys go
+==========================================  =========================================================================
+``airflow-connection://NAME``               Airflow connection NAME (type aws), through Airflow's REST API with the
+                                            login of connection ``airflow_api``; another one as ``?api_conn_id=OTHER``
+``aws-secretsmanager://NAME``               AWS Secrets Manager, as JSON, with connection ``aws_default``; another one
+                                            as ``?aws_conn_id=OTHER``
+``file:///PATH``                            a JSON file that only its owner may read
+==========================================  =========================================================================
+
+No error, log line or repr here holds a secret key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from airflow.sdk import BaseHook
+
+from ontap_mlops.hooks.rest import base_url
+
+_REGION = "us-east-1"  # ONTAP's S3 has no regions, but signing needs one
+
+
+class SecretStoreError(Exception):
+    """The place for the keys could not be read or written; another try may help."""
+
+
+class SecretStoreRefused(SecretStoreError):
+    """The place said no, and would again. A ValueError of the URI is the other permanent one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredKeys:
+    """What a store holds, apart from the secret key: that is never read back."""
+
+    access_key: str
+    endpoint_url: str | None = None
+
+
+class SecretStore(Protocol):
+    def read(self) -> StoredKeys | None:
+        """None when nothing is there yet."""
+
+    def put(self, *, access_key: str, secret_key: str, endpoint_url: str) -> None:
+        """Replaces what is there."""
+
+    def set_endpoint(self, endpoint_url: str) -> None:
+        """The same keys, another address."""
+
+
+def secret_store(uri: str) -> SecretStore:
+    """Raises ValueError naming the forms a URI can have."""
+    parts = urlsplit(uri)
+    options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    match parts.scheme:
+        case "airflow-connection" if parts.netloc:
+            return AirflowConnectionStore(parts.netloc, api_conn_id=options.get("api_conn_id", "airflow_api"))
+        case "aws-secretsmanager" if parts.netloc:
+            name = parts.netloc + parts.path
+            return SecretsManagerStore(name, aws_conn_id=options.get("aws_conn_id", "aws_default"))
+        case "file" if parts.path.startswith("/") and not parts.netloc:
+            return FileStore(Path(unquote(parts.path)))
+    raise ValueError(
+        f"secret store {uri!r} is not known; give airflow-connection://NAME, aws-secretsmanager://NAME or file:///PATH"
+    )
+
+
+class FileStore:
+    """A JSON file with mode 600, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> StoredKeys | None:
+        facts = self._facts()
+        return _stored(facts) if facts else None
+
+    def put(self, *, access_key: str, secret_key: str, endpoint_url: str) -> None:
+        self._write({"access_key": access_key, "secret_key": secret_key, "endpoint_url": endpoint_url})
+
+    def set_endpoint(self, endpoint_url: str) -> None:
+        self._write({**self._facts(), "endpoint_url": endpoint_url})
+
+    def _facts(self) -> dict[str, str]:
+        try:
+            return json.loads(self.path.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError:
+            raise SecretStoreRefused(f"File {self.path} is not JSON; remove it and new keys will be made.") from None
+
+    def _write(self, facts: dict[str, str]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        half = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(facts, file)
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(self.path)
+
+
+class SecretsManagerStore:
+    """One secret of AWS Secrets Manager, JSON with access_key, secret_key and endpoint_url."""
+
+    def __init__(self, name: str, *, aws_conn_id: str) -> None:
+        self.name = name
+        self.aws_conn_id = aws_conn_id
+
+    def read(self) -> StoredKeys | None:
+        facts = self._facts()
+        return _stored(facts) if facts else None
+
+    def put(self, *, access_key: str, secret_key: str, endpoint_url: str) -> None:
+        self._write({"access_key": access_key, "secret_key": secret_key, "endpoint_url": endpoint_url})
+
+    def set_endpoint(self, endpoint_url: str) -> None:
+        self._write({**self._facts(), "endpoint_url": endpoint_url})
+
+    def _facts(self) -> dict[str, str]:
+        return self._call(
+            "read", lambda manager: json.loads(manager.get_secret_value(SecretId=self.name)["SecretString"])
+        )
+
+    def _write(self, facts: dict[str, str]) -> None:
+        text = json.dumps(facts)
+        if self._facts():
+            self._call("write", lambda manager: manager.put_secret_value(SecretId=self.name, SecretString=text))
+        else:
+            self._call("write", lambda manager: manager.create_secret(Name=self.name, SecretString=text))
+
+    def _call(self, verb: str, action: Any) -> Any:
+        from airflow.providers.amazon.aws.hooks.secrets_manager import SecretsManagerHook
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return action(SecretsManagerHook(aws_conn_id=self.aws_conn_id).get_conn())
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code == "ResourceNotFoundException":
+                return {}
+            kind = (
+                SecretStoreRefused if code in ("AccessDeniedException", "InvalidRequestException") else SecretStoreError
+            )
+            raise kind(f"AWS Secrets Manager refused to {verb} secret {self.name!r}: {code}.") from None
+        except BotoCoreError as error:
+            raise SecretStoreError(
+                f"AWS Secrets Manager could not be asked to {verb} secret {self.name!r}: {type(error).__name__}."
+            ) from None
+
+
+class AirflowConnectionStore:
+    """A connection of type aws, written through Airflow's REST API: a task has no other way to write one."""
+
+    def __init__(self, conn_id: str, *, api_conn_id: str) -> None:
+        self.conn_id = conn_id
+        self.api_conn_id = api_conn_id
+        self._headers: dict[str, str] = {}
+
+    def read(self) -> StoredKeys | None:
+        status, body = self._call("GET", self._path, asked=f"read connection {self.conn_id!r}", accept=(200, 404))
+        if status == 404:
+            return None
+        extra = json.loads(body.get("extra") or "{}")
+        return StoredKeys(access_key=body.get("login") or "", endpoint_url=extra.get("endpoint_url"))
+
+    def put(self, *, access_key: str, secret_key: str, endpoint_url: str) -> None:
+        connection = {
+            "connection_id": self.conn_id,
+            "conn_type": "aws",
+            "description": "Keys of ONTAP's S3 server, written by the provisioning task",
+            "login": access_key,
+            "password": secret_key,
+            "extra": json.dumps(_aws_extra(endpoint_url)),
+        }
+        asked = f"write connection {self.conn_id!r}"
+        status, _ = self._call("POST", "/api/v2/connections", asked=asked, accept=(201, 409), json=connection)
+        if status == 409:  # it is there already: an earlier try, or earlier keys
+            self._call("PATCH", self._path, asked=asked, accept=(200,), json=connection)
+
+    def set_endpoint(self, endpoint_url: str) -> None:
+        body = {"connection_id": self.conn_id, "conn_type": "aws", "extra": json.dumps(_aws_extra(endpoint_url))}
+        asked = f"change the endpoint of connection {self.conn_id!r}"
+        self._call("PATCH", f"{self._path}?update_mask=extra", asked=asked, accept=(200,), json=body)
+
+    @property
+    def _path(self) -> str:
+        return f"/api/v2/connections/{quote(self.conn_id, safe='')}"
+
+    def _call(
+        self, method: str, path: str, *, asked: str, accept: tuple[int, ...], **content: Any
+    ) -> tuple[int, dict[str, Any]]:
+        if not self._headers:
+            self._headers = {"Authorization": f"Bearer {self._token()}"}
+        return self._request(method, path, asked=asked, accept=accept, headers=self._headers, **content)
+
+    def _token(self) -> str:
+        connection = BaseHook.get_connection(self.api_conn_id)
+        login = {"username": connection.login or "", "password": connection.password or ""}
+        asked = f"log in {connection.login!r} (connection {self.api_conn_id!r})"
+        return self._request("POST", "/auth/token", asked=asked, accept=(200, 201), json=login)[1]["access_token"]
+
+    def _request(
+        self, method: str, path: str, *, asked: str, accept: tuple[int, ...], **content: Any
+    ) -> tuple[int, dict[str, Any]]:
+        import requests
+
+        url = base_url(BaseHook.get_connection(self.api_conn_id))
+        try:
+            response = requests.request(method, url + path, timeout=30, **content)
+        except requests.RequestException as error:
+            raise SecretStoreError(
+                f"Airflow's REST API at {url} was asked to {asked} and gave no answer ({type(error).__name__}). "
+                f"Check the address in connection {self.api_conn_id!r}."
+            ) from None
+        if response.status_code in accept:
+            return response.status_code, response.json() if response.content else {}
+        # The answer's body may repeat what was sent, keys included, so it is not shown.
+        kind = SecretStoreError if response.status_code >= 500 else SecretStoreRefused
+        raise kind(
+            f"Airflow's REST API at {url} was asked to {asked} and answered HTTP {response.status_code}. "
+            f"Check that the user of connection {self.api_conn_id!r} may edit connections."
+        )
+
+
+def _stored(facts: dict[str, str]) -> StoredKeys:
+    return StoredKeys(access_key=facts.get("access_key", ""), endpoint_url=facts.get("endpoint_url"))
+
+
+def _aws_extra(endpoint_url: str) -> dict[str, Any]:
+    """ONTAP takes buckets in the path, not in the host name."""
+    return {
+        "endpoint_url": endpoint_url,
+        "region_name": _REGION,
+        "config_kwargs": {"s3": {"addressing_style": "path"}},
+    }

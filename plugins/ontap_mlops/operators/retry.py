@@ -1,0 +1,28 @@
+"""Which failures of a task are worth another try: decided by the type of the error, in this one place."""
+
+from __future__ import annotations
+
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+
+from ontap_mlops.hooks.secret_store import SecretStoreRefused
+from ontap_mlops.ontap.errors import OntapPermanentError, OntapTemporaryError
+
+# Airflow matches an error against the rules in order, by isinstance unless told otherwise. An error that fits none is
+# retried as the task says.
+ONTAP_RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(OntapPermanentError, RetryAction.FAIL, reason="ONTAP will refuse it again; no retry can help"),
+        RetryRule(OntapTemporaryError, RetryAction.RETRY, reason="ONTAP may do it later; a retry finds what is made"),
+        RetryRule(
+            "ontap_mlops.hooks.rest.ServiceRefused", RetryAction.FAIL, reason="the service would refuse it again"
+        ),
+        # Only the exact classes: an answer cut off in the middle is a kind of ValueError too, and worth another try.
+        RetryRule([ValueError, TypeError], RetryAction.FAIL, reason="bad input", match_subclasses=False),
+        RetryRule(SecretStoreRefused, RetryAction.FAIL, reason="the place for the keys will refuse them again"),
+        RetryRule(
+            "airflow.sdk.exceptions.AirflowNotFoundException",
+            RetryAction.FAIL,
+            reason="the connection or variable is not defined",
+        ),
+    ]
+)

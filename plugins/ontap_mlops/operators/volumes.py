@@ -1,0 +1,130 @@
+"""Operators on volumes: have one, remove one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ontap_mlops.operators.base import OntapOperator, bytes_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class OntapVolumeEnsureOperator(OntapOperator):
+    """Has a volume of this name and at least this size, mounted in the SVM's namespace.
+
+    A volume that is there with the same comment is taken as it is and grown if it is smaller; one with another comment
+    is somebody else's and fails the task at once.
+
+    :param volume: name, letters, digits and underscores.
+    :param size_bytes: never shrunk.
+    :param comment: marks the volume as ours; begin it with ``ontap-mlops``.
+    :param junction_path: where the SVM's clients see it, such as ``/tyre_images``.
+    :param svm: the connection's own if not given.
+    :param unix_permissions: of the volume's root when made. The default lets S3 and NFS users write.
+    :param aggregate: the one with the most free space if not given.
+    :param export_policy: the SVM's default if not given.
+    :return: ``uuid``, ``name``, ``svm``, ``size_bytes``, ``junction_path``.
+    """
+
+    template_fields: Sequence[str] = (
+        "volume",
+        "size_bytes",
+        "comment",
+        "junction_path",
+        "svm",
+        "unix_permissions",
+        "aggregate",
+        "export_policy",
+    )
+
+    def __init__(
+        self,
+        *,
+        volume: str,
+        size_bytes: int | str,
+        comment: str,
+        junction_path: str | None = None,
+        svm: str | None = None,
+        unix_permissions: str = "777",
+        aggregate: str | None = None,
+        export_policy: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.volume = volume
+        self.size_bytes = size_bytes
+        self.comment = comment
+        self.junction_path = junction_path
+        self.svm = svm
+        self.unix_permissions = unix_permissions
+        self.aggregate = aggregate
+        self.export_policy = export_policy
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from ontap_mlops.ontap import volumes
+
+        with self.hook.client() as client:
+            volume = volumes.ensure(
+                client,
+                svm=self.hook.svm(self.svm),
+                name=self.volume,
+                size_bytes=bytes_of(self.size_bytes),
+                comment=self.comment,
+                junction_path=self.junction_path,
+                unix_permissions=self.unix_permissions,
+                aggregate=self.aggregate,
+                export_policy=self.export_policy,
+            )
+        self.log.info("Volume %s of SVM %s: %s bytes at %s", volume.name, volume.svm, *_place(volume))
+        return {
+            "uuid": volume.uuid,
+            "name": volume.name,
+            "svm": volume.svm,
+            "size_bytes": volume.size_bytes,
+            "junction_path": volume.junction_path,
+        }
+
+
+class OntapVolumeDeleteOperator(OntapOperator):
+    """Removes a volume that carries our mark; a volume that is not there is fine.
+
+    :param volume: name.
+    :param svm: the connection's own if not given.
+    :param comment: if given, only a volume with exactly this comment is removed.
+    :param not_ours_too: remove it even without our mark in its comment.
+    :return: whether there was one.
+    """
+
+    template_fields: Sequence[str] = ("volume", "svm", "comment")
+
+    def __init__(
+        self,
+        *,
+        volume: str,
+        svm: str | None = None,
+        comment: str | None = None,
+        not_ours_too: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.volume = volume
+        self.svm = svm
+        self.comment = comment
+        self.not_ours_too = not_ours_too
+
+    def execute(self, context: Context) -> bool:
+        from ontap_mlops.ontap import volumes
+
+        svm = self.hook.svm(self.svm)
+        with self.hook.client() as client:
+            removed = volumes.delete(
+                client, svm=svm, name=self.volume, comment=self.comment, not_ours_too=self.not_ours_too
+            )
+        self.log.info("Volume %s of SVM %s %s", self.volume, svm, "removed" if removed else "was gone already")
+        return removed
+
+
+def _place(volume: Any) -> tuple[int | None, str]:
+    return volume.size_bytes, volume.junction_path or "no path"

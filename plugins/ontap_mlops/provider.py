@@ -1,0 +1,69 @@
+"""What Airflow's provider manager reads: the connection type with its form, and the links on tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ontap_mlops import __version__
+
+_ONTAP_CONNECTION: dict[str, Any] = {
+    "connection-type": "ontap",
+    "hook-class-name": "ontap_mlops.hooks.ontap.OntapHook",
+    "hook-name": "NetApp ONTAP",
+    "ui-field-behaviour": {
+        "hidden-fields": [],
+        "relabeling": {"host": "Management address", "login": "User", "schema": "Protocol"},
+        "placeholders": {"host": "cluster.example.com", "port": "443", "login": "vsadmin", "schema": "https"},
+    },
+    "conn-fields": {
+        "svm": {
+            "label": "SVM",
+            "description": "Storage VM to use where a task names none.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "verify": {
+            "label": "Verify certificate",
+            "description": "true, false, or the path of a file with the certificate authority that signed ONTAP's.",
+            "schema": {"type": ["string", "null"], "default": "true"},
+        },
+        "job_timeout_s": {
+            "label": "Job time limit (s)",
+            "description": "How long a task waits for one piece of work in ONTAP before it is retried. Default 300.",
+            "schema": {"type": ["integer", "null"], "minimum": 1},
+        },
+    },
+}
+
+EXTRA_LINKS = [
+    "ontap_mlops.operators.links.OntapSnapshotLink",
+    "ontap_mlops.operators.links.MlflowRunLink",
+    "ontap_mlops.operators.links.MlflowModelLink",
+    "ontap_mlops.operators.links.InferenceEndpointLink",
+]
+
+
+def get_provider_info() -> dict[str, Any]:
+    return {
+        "package-name": "apache-airflow-providers-ontap-mlops",
+        "name": "NetApp ONTAP for machine learning",
+        "description": "Dataset versions, workspaces, workloads and deployments on NetApp ONTAP storage.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": "NetApp ONTAP",
+                "external-doc-url": "https://docs.netapp.com/us-en/ontap-automation/",
+                "tags": ["service"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": "NetApp ONTAP",
+                "python-modules": [
+                    f"ontap_mlops.operators.{module}" for module in ("volumes", "snapshots", "clones", "s3")
+                ],
+            }
+        ],
+        "hooks": [{"integration-name": "NetApp ONTAP", "python-modules": ["ontap_mlops.hooks.ontap"]}],
+        "connection-types": [_ONTAP_CONNECTION],
+        "extra-links": list(EXTRA_LINKS),
+    }
