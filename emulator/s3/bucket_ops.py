@@ -1,0 +1,148 @@
+"""ListBuckets, HeadBucket, GetBucketLocation, ListObjects in both versions."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from datetime import datetime
+
+from . import errors, listing, unix, xml
+from .context import Context, Response, Target
+
+MAX_KEYS = 1000
+_XML = {"content-type": "application/xml"}
+
+
+async def list_buckets(ctx: Context) -> Response:
+    """The buckets the user may list, as Amazon does it for the owner of the account."""
+    if ctx.user is None:
+        raise errors.S3Error("AccessDenied", "ListBuckets needs a signed request.")
+    if not any(ctx.may(action, None) for action in ("ListAllMyBuckets", "ListMyBuckets")):
+        mine = [b for b in _buckets(ctx) if ctx.may("ListBucket", b)]
+    else:
+        mine = _buckets(ctx)
+    shown = [("Bucket", [("Name", b["name"]), ("CreationDate", _created(b["created"]))]) for b in mine]
+    owner = [("ID", ctx.user), ("DisplayName", ctx.user)]
+    return Response(200, _XML, xml.document("ListAllMyBucketsResult", [("Owner", owner), ("Buckets", shown)]))
+
+
+async def head_bucket(ctx: Context) -> Response:
+    ctx.target("ListBucket", unix.READ | unix.SEARCH, key="")
+    return Response(200, {"x-amz-bucket-region": "us-east-1"})
+
+
+async def get_location(ctx: Context) -> Response:
+    ctx.require("GetBucketLocation", ctx.bucket())
+    return Response(200, _XML, xml.document("LocationConstraint", []))
+
+
+async def get_versioning(ctx: Context) -> Response:
+    bucket = ctx.bucket()
+    if bucket["type"] == "nas":
+        raise errors.S3Error("NotImplemented", "GetBucketVersioning is not supported on a NAS bucket.")
+    ctx.require("GetBucketVersioning", bucket)
+    return Response(200, _XML, xml.document("VersioningConfiguration", []))
+
+
+async def list_objects_v2(ctx: Context) -> Response:
+    query = ctx.req.query
+    token = query.get("continuation-token", "")
+    after = _from_token(token) if token else query.get("start-after", "")
+    page, target = await _page(ctx, after)
+    content: xml.Content = _echoed(ctx, "start-after", "StartAfter")
+    content += [("KeyCount", len(page.entries) + len(page.prefixes)), ("IsTruncated", page.truncated)]
+    if token:
+        content.append(("ContinuationToken", token))
+    if page.truncated:
+        content.append(("NextContinuationToken", _to_token(page.last)))
+    body = await asyncio.to_thread(_result, ctx, target, page, content)
+    return Response(200, _XML, body)
+
+
+async def list_objects_v1(ctx: Context) -> Response:
+    page, target = await _page(ctx, ctx.req.query.get("marker", ""))
+    content: xml.Content = [("Marker", _shown(ctx, ctx.req.query.get("marker", ""))), ("IsTruncated", page.truncated)]
+    # Amazon gives NextMarker only with a delimiter; giving it always spares clients the last key.
+    if page.truncated:
+        content.append(("NextMarker", _shown(ctx, page.last)))
+    body = await asyncio.to_thread(_result, ctx, target, page, content)
+    return Response(200, _XML, body)
+
+
+async def _page(ctx: Context, after: str) -> tuple[listing.Page, Target]:
+    query = ctx.req.query
+    target = ctx.target("ListBucket", unix.READ | unix.SEARCH, key="")
+    page = await asyncio.to_thread(
+        listing.page,
+        target.root,
+        target.volume_root,
+        prefix=query.get("prefix", ""),
+        delimiter=query.get("delimiter", ""),
+        after=after,
+        max_keys=_max_keys(query.get("max-keys", str(MAX_KEYS))),
+    )
+    return page, target
+
+
+def _result(ctx: Context, target: Target, page: listing.Page, content: xml.Content) -> bytes:
+    """Runs in a thread: files that came over NFS are hashed here for their ETag."""
+    query = ctx.req.query
+    head: xml.Content = [
+        ("Name", target.bucket["name"]),
+        ("Prefix", _shown(ctx, query.get("prefix", ""))),
+        ("MaxKeys", _max_keys(query.get("max-keys", str(MAX_KEYS)))),
+        *_echoed(ctx, "delimiter", "Delimiter"),
+        *([("EncodingType", "url")] if query.get("encoding-type") == "url" else []),
+    ]
+    entries = [("Contents", shown) for entry in page.entries if (shown := _entry(ctx, entry))]
+    prefixes = [("CommonPrefixes", [("Prefix", _shown(ctx, prefix))]) for prefix in page.prefixes]
+    return xml.document("ListBucketResult", [*head, *content, *entries, *prefixes])
+
+
+def _entry(ctx: Context, entry: listing.Entry) -> xml.Content | None:
+    try:
+        facts = ctx.server.facts.of(entry.path, entry.facts)
+    except OSError:
+        return None  # removed since the directory was read
+    return [
+        ("Key", _shown(ctx, entry.key)),
+        ("LastModified", xml.moment(entry.facts.st_mtime)),
+        ("ETag", f'"{facts.etag}"'),
+        ("Size", entry.facts.st_size),
+        ("StorageClass", "STANDARD"),
+    ]
+
+
+def _buckets(ctx: Context) -> list[dict]:
+    found = ctx.server.accounts.view().buckets.items()
+    return sorted((bucket for (svm, _), bucket in found if svm == ctx.svm), key=lambda bucket: bucket["name"])
+
+
+def _created(iso: str) -> str:
+    return xml.moment(datetime.fromisoformat(iso).timestamp())
+
+
+def _echoed(ctx: Context, name: str, element: str) -> xml.Content:
+    return [(element, _shown(ctx, ctx.req.query[name]))] if name in ctx.req.query else []
+
+
+def _shown(ctx: Context, text: str) -> str:
+    return xml.key(text, ctx.req.query.get("encoding-type", ""))
+
+
+def _max_keys(text: str) -> int:
+    if not text.isdigit():
+        raise errors.S3Error("InvalidArgument", f"max-keys must be a number from 0 on, not {text!r}.")
+    return min(int(text), MAX_KEYS)
+
+
+def _to_token(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def _from_token(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode()
+    except (binascii.Error, ValueError) as e:
+        raise errors.S3Error("InvalidArgument", "The continuation token is not one that this server gave out.") from e

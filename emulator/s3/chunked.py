@@ -1,0 +1,139 @@
+"""The aws-chunked body coding: unsigned with a checksum trailer (what boto3 sends over HTTPS), or every chunk signed.
+
+<hex size>[;chunk-signature=<hex>]\\r\\n <bytes> \\r\\n ... 0[;chunk-signature=...]\\r\\n [trailers] \\r\\n
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from . import errors, sigv4
+
+STREAMING = "STREAMING-"
+_EMPTY_SHA256 = hashlib.sha256().hexdigest()
+_MAX_LINE = 8192
+
+
+class Decoder:
+    """Feed it the coded bytes in any pieces; it returns the content and, at the end, holds the trailers.
+
+    Raises S3Error at the first chunk whose signature is wrong, so that nothing after it is used.
+    """
+
+    def __init__(self, signed: sigv4.Signed) -> None:
+        word = signed.content_sha256
+        self._signs = word.startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
+        self._has_trailer = word.endswith("-TRAILER")
+        if not self._signs and word != "STREAMING-UNSIGNED-PAYLOAD-TRAILER":
+            raise errors.S3Error("NotImplemented", f"The body coding {word} is not supported.")
+        self._proof = signed
+        self._previous = signed.signature
+        self._buffer = b""
+        self._left: int | None = None  # bytes of the chunk still to come; None: a size line comes next
+        self._hash = hashlib.sha256()
+        self._claimed = ""
+        self._trailer_lines: list[str] = []
+        self._in_trailer = False
+        self.trailers: dict[str, str] = {}
+        self.done = False
+
+    def feed(self, data: bytes) -> bytes:
+        self._buffer += data
+        content: list[bytes] = []
+        while self._step(content):
+            pass
+        return b"".join(content)
+
+    def finish(self) -> None:
+        if not self.done:
+            raise errors.S3Error("IncompleteBody", "The body ended before its last chunk.")
+
+    def _step(self, content: list[bytes]) -> bool:
+        """One move forward; False when more bytes are needed."""
+        if self.done:
+            return False
+        if self._in_trailer:
+            return self._read_trailer_line()
+        if self._left is None:
+            return self._read_size_line()
+        return self._read_content(content) if self._left else self._read_chunk_end()
+
+    def _line(self) -> str | None:
+        line, separator, rest = self._buffer.partition(b"\r\n")
+        if not separator:
+            if len(self._buffer) > _MAX_LINE:
+                raise errors.S3Error("InvalidRequest", "A chunk header of the aws-chunked body is too long.")
+            return None
+        self._buffer = rest
+        return line.decode("latin-1")
+
+    def _read_size_line(self) -> bool:
+        line = self._line()
+        if line is None:
+            return False
+        size, _, extension = line.partition(";")
+        try:
+            self._left = int(size, 16)
+        except ValueError as e:
+            raise errors.S3Error("InvalidRequest", "The aws-chunked body has a chunk without a size.") from e
+        self._claimed = extension.partition("chunk-signature=")[2]
+        self._hash = hashlib.sha256()
+        if self._left == 0:
+            self._check_chunk()
+            self._in_trailer = True
+        return True
+
+    def _read_content(self, content: list[bytes]) -> bool:
+        if not self._buffer or self._left is None:
+            return False
+        piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+        self._left -= len(piece)
+        if self._signs:
+            self._hash.update(piece)
+        content.append(piece)
+        return True
+
+    def _read_chunk_end(self) -> bool:
+        if len(self._buffer) < 2:
+            return False
+        if not self._buffer.startswith(b"\r\n"):
+            raise errors.S3Error("InvalidRequest", "A chunk of the aws-chunked body is longer than its size.")
+        self._buffer = self._buffer[2:]
+        self._check_chunk()
+        self._left = None
+        return True
+
+    def _read_trailer_line(self) -> bool:
+        line = self._line()
+        if line is None:
+            return False
+        if line:
+            self._trailer_lines.append(line)
+            return True
+        self._close_trailer()
+        self.done = True
+        return True
+
+    def _close_trailer(self) -> None:
+        fields = dict(line.partition(":")[::2] for line in self._trailer_lines)
+        fields = {name.strip().lower(): value.strip() for name, value in fields.items()}
+        claimed = fields.pop("x-amz-trailer-signature", "")
+        if self._signs and self._has_trailer:
+            canonical = "".join(f"{name}:{value}\n" for name, value in sorted(fields.items()))
+            digest = hashlib.sha256(canonical.encode()).hexdigest()
+            self._check("AWS4-HMAC-SHA256-TRAILER", digest, claimed)
+        self.trailers = fields
+
+    def _check_chunk(self) -> None:
+        if self._signs:
+            digest = f"{_EMPTY_SHA256}\n{self._hash.hexdigest()}"
+            self._check("AWS4-HMAC-SHA256-PAYLOAD", digest, self._claimed)
+
+    def _check(self, kind: str, digest: str, claimed: str) -> None:
+        proof = self._proof
+        text = f"{kind}\n{proof.timestamp}\n{proof.scope}\n{self._previous}\n{digest}"
+        expected = sigv4.sign(proof.signing_key, text)
+        if not hmac.compare_digest(expected.encode(), claimed.encode()):
+            raise errors.S3Error("SignatureDoesNotMatch", "A chunk of the body does not match its signature.")
+        self._previous = expected

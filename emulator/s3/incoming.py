@@ -1,0 +1,201 @@
+"""An object on its way in: checked while it arrives, staged beside the volumes, renamed into place when complete."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import errno
+import hashlib
+import hmac
+import os
+from pathlib import Path
+
+from . import checksums, chunked, errors, facts, sigv4
+from .context import Context, Target
+
+MAX_OBJECT = 5 << 30  # one PUT; larger objects need a multipart upload
+_THREAD_FROM = 4 << 20  # bodies from here on are hashed and written in a thread, so that others are served meanwhile
+_BATCH = 1 << 20
+
+
+class Incoming:
+    """A staged file and everything the client said about its content.
+
+    Use as a context manager: whatever was not published is gone at the end. A killed process leaves its staged file
+    in staging, which the emulator empties when it starts.
+    """
+
+    def __init__(self, ctx: Context) -> None:
+        headers = ctx.req.headers
+        self.path = str(ctx.server.world.dataplane.stage())
+        self.size = 0
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self._declared = declared_size(ctx)
+        self._content_md5 = _decoded_md5(headers.get("content-md5"))
+        self._sha256_wanted = _hex_digest(ctx.signed)
+        self._sha256 = hashlib.sha256()
+        self._decoder = _decoder(ctx)
+        self._wanted = checksums.sent(headers)
+        trailer = checksums.sent({name.strip().lower(): "" for name in headers.get("x-amz-trailer", "").split(",")})
+        self._sums = {name: checksums.new(name) for name in self._wanted | trailer}
+        self._descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+
+    def __enter__(self) -> Incoming:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)  # noqa: PTH108
+
+    @property
+    def echoed(self) -> dict[str, str]:
+        """The checksums that were verified, as answer headers."""
+        return {checksums.PREFIX + name: value for name, value in self._wanted.items()}
+
+    async def receive(self, ctx: Context) -> None:
+        """Take the whole body and verify all that was said about it."""
+        batch: list[bytes] = []
+        held = 0
+        async for piece in ctx.req.chunks():
+            batch.append(piece)
+            held += len(piece)
+            if held >= _BATCH:
+                await self._take(b"".join(batch))
+                batch, held = [], 0
+        await self._take(b"".join(batch))
+        self._verify()
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+    async def _take(self, data: bytes) -> None:
+        if self._declared >= _THREAD_FROM:
+            await asyncio.to_thread(self._add, data)
+        else:
+            self._add(data)
+
+    def _add(self, data: bytes) -> None:
+        if self._sha256_wanted:
+            self._sha256.update(data)
+        content = self._decoder.feed(data) if self._decoder else data
+        self.size += len(content)
+        if self.size > self._declared:
+            raise errors.S3Error("IncompleteBody", "The body is longer than its declared length.")
+        self.md5.update(content)
+        for checksum in self._sums.values():
+            checksum.update(content)
+        with room_errors():
+            view = memoryview(content)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+    def _verify(self) -> None:
+        if self._decoder:
+            self._decoder.finish()
+            self._wanted |= checksums.sent(self._decoder.trailers)
+        if self.size != self._declared:
+            raise errors.S3Error("IncompleteBody", f"{self.size} bytes arrived of the {self._declared} declared.")
+        if self._sha256_wanted and not hmac.compare_digest(self._sha256.hexdigest(), self._sha256_wanted):
+            raise errors.S3Error(
+                "XAmzContentSHA256Mismatch", "The body does not match its header x-amz-content-sha256."
+            )
+        if self._content_md5 and self.md5.digest() != self._content_md5:
+            raise errors.S3Error("BadDigest", "The body does not match its header Content-MD5.")
+        for name, checksum in self._sums.items():
+            if name not in self._wanted:
+                raise errors.S3Error("InvalidRequest", f"The announced trailer {checksums.PREFIX}{name} did not come.")
+            checksums.check(name, checksum, self._wanted[name])
+
+
+async def small_body(ctx: Context, limit: int) -> bytes:
+    """A whole XML body in memory, verified like an object."""
+    if declared_size(ctx) > limit:
+        raise errors.S3Error("EntityTooLarge", f"The request body may have {limit} bytes.")
+    with Incoming(ctx) as incoming:
+        await incoming.receive(ctx)
+        return Path(incoming.path).read_bytes()
+
+
+def publish(ctx: Context, target: Target, staged: str, path: str, found: facts.Facts) -> os.stat_result:
+    """Put a staged file at its place in one step, with its facts already on it."""
+    stat = os.stat(staged)  # noqa: PTH116
+    old = keys_size(path)
+    ctx.server.space.require(target, stat.st_size - old)
+    ctx.server.facts.remember(staged, stat, found)
+    with room_errors():
+        _rename(staged, path)
+    ctx.server.space.note(target.volume_root, stat.st_size - old)
+    if target.volume:
+        ctx.server.world.dataplane.forget_used(target.volume["uuid"])
+    return stat
+
+
+def _rename(staged: str, path: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        os.replace(staged, path)  # noqa: PTH105
+    except (FileExistsError, NotADirectoryError) as e:
+        raise errors.S3Error(
+            "InvalidRequest", "A part of the key's path is an object already, so nothing can be below it."
+        ) from e
+    except IsADirectoryError as e:
+        raise errors.S3Error("InvalidRequest", "The key is a folder in this bucket, so it cannot be an object.") from e
+
+
+def keys_size(path: str) -> int:
+    """Bytes of what is at a path now, which a new object replaces."""
+    try:
+        return os.lstat(path).st_size  # noqa: PTH116
+    except OSError:
+        return 0
+
+
+@contextlib.contextmanager
+def room_errors():  # type: ignore[no-untyped-def]
+    try:
+        yield
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise errors.S3Error("QuotaExceeded", "The disk below the emulator is full.") from e
+        raise
+
+
+def declared_size(ctx: Context) -> int:
+    """Bytes of the content, without its coding."""
+    headers = ctx.req.headers
+    text = headers.get("x-amz-decoded-content-length") if _is_streaming(ctx) else headers.get("content-length")
+    if text is None or not text.isdigit():
+        raise errors.S3Error("MissingContentLength", "The length of the content must be declared.")
+    if int(text) > MAX_OBJECT:
+        raise errors.S3Error("EntityTooLarge", "One PUT takes at most 5 GiB; use a multipart upload.")
+    return int(text)
+
+
+def _is_streaming(ctx: Context) -> bool:
+    return ctx.signed is not None and ctx.signed.content_sha256.startswith(chunked.STREAMING)
+
+
+def _decoder(ctx: Context) -> chunked.Decoder | None:
+    return chunked.Decoder(ctx.signed) if ctx.signed is not None and _is_streaming(ctx) else None
+
+
+def _hex_digest(signed: sigv4.Signed | None) -> str:
+    """The SHA-256 that the signature vouches for, or "" where it vouches for none."""
+    if signed is None or signed.content_sha256 == sigv4.UNSIGNED or signed.content_sha256.startswith(chunked.STREAMING):
+        return ""
+    return signed.content_sha256
+
+
+def _decoded_md5(header: str | None) -> bytes | None:
+    if header is None:
+        return None
+    try:
+        digest = base64.b64decode(header, validate=True)
+    except binascii.Error:
+        digest = b""
+    if len(digest) != 16:
+        raise errors.S3Error("InvalidDigest", "Content-MD5 must be the base64 of a 16-byte digest.")
+    return digest

@@ -1,0 +1,77 @@
+"""One S3 request as the handlers see it: bucket, key, query and headers taken out of the ASGI scope."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import unquote
+
+from . import errors
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request body ended; nobody is left to answer."""
+
+
+class Request:
+    """Path-style addressing only: `/bucket/key`. Header names are lower case, repeated ones joined by a comma."""
+
+    def __init__(self, scope: MutableMapping[str, Any], receive: Receive) -> None:
+        self.method: str = scope["method"]
+        self.raw_path: str = scope["raw_path"].decode("latin-1")
+        self.query_string: str = scope["query_string"].decode("latin-1")
+        self.scheme: str = scope["scheme"]
+        self.client_ip: str = (scope.get("client") or ("127.0.0.1", 0))[0]
+        self.headers = _headers(scope["headers"])
+        self._receive = receive
+        bucket, _, key = self.raw_path.lstrip("/").partition("/")
+        self.bucket = unquote(bucket)
+        self.key = decoded(key)
+
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """Decoded parameters; a parameter without a value (`?uploads`) maps to the empty string."""
+        return dict(self.query_pairs)
+
+    @cached_property
+    def query_pairs(self) -> list[tuple[str, str]]:
+        if not self.query_string:
+            return []
+        pairs = (part.partition("=") for part in self.query_string.split("&") if part)
+        # A plus sign stays a plus sign: SigV4 encodes spaces as %20.
+        return [(decoded(name), decoded(value)) for name, _, value in pairs]
+
+    @property
+    def resource(self) -> str:
+        return f"/{self.bucket}/{self.key}" if self.key else f"/{self.bucket}"
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives, still in its transfer coding."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            if message.get("body"):
+                yield message["body"]
+            if not message.get("more_body"):
+                return
+
+
+def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name_bytes, value_bytes in raw:
+        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def decoded(text: str) -> str:
+    if "%" not in text:
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as e:
+        raise errors.S3Error("InvalidArgument", "The request's path or query is not valid UTF-8.") from e

@@ -1,0 +1,78 @@
+"""Starts the S3 server in a thread of the emulator: `serve(world, host, port)`."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from .accounts import Accounts
+from .app import App
+from .context import Server
+from .facts import FactStore
+from .space import Space
+
+if TYPE_CHECKING:
+    from emulator.world import World
+
+_START_TIMEOUT_S = 20
+
+
+@dataclass
+class Handle:
+    """A running S3 server."""
+
+    host: str
+    port: int
+    _server: uvicorn.Server
+    _thread: threading.Thread
+
+    def stop(self) -> None:
+        """Requests under way have a few seconds to end."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+
+
+def serve(
+    world: World,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    ssl_certfile: str | None = None,
+    ssl_keyfile: str | None = None,
+) -> Handle:
+    """Listen and return once connections are accepted; port 0 takes a free one. OSError when the port is taken.
+
+    Plain HTTP without a certificate, HTTPS with one. The port is noted in `world.config.s3_port`.
+    """
+    listener = socket.create_server((host, port), backlog=512, reuse_port=False)
+    config = uvicorn.Config(
+        App(Server(world, Accounts(world), FactStore(), Space())),
+        ssl_certfile=ssl_certfile,
+        ssl_keyfile=ssl_keyfile,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        timeout_keep_alive=60,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([listener],), name="s3", daemon=True)
+    thread.start()
+    _wait_until_started(server, thread)
+    world.config.s3_port = listener.getsockname()[1]
+    return Handle(host, world.config.s3_port, server, thread)
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    waited = threading.Event()
+    for _ in range(_START_TIMEOUT_S * 100):
+        if server.started:
+            return
+        if not thread.is_alive():
+            break
+        waited.wait(0.01)
+    raise RuntimeError("The S3 server did not start; its log says why.")

@@ -1,0 +1,229 @@
+"""Checking AWS Signature Version 4, in the Authorization header or in a presigned URL.
+
+The specification is "Authenticating Requests (AWS Signature Version 4)" of the Amazon S3 API reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from urllib.parse import quote
+
+from . import errors, request
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+MAX_SKEW = timedelta(minutes=15)
+MAX_PRESIGNED = timedelta(days=7)
+UNSIGNED = "UNSIGNED-PAYLOAD"
+
+_UNRESERVED = "-_.~"
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~-]*\Z")
+_CREDENTIAL = re.compile(r"(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request\Z")
+_SPACES = re.compile(r" {2,}")
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Who a key belongs to."""
+
+    secret_key: str = field(repr=False)
+    user: str
+    svm_uuid: str
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A request whose signature holds.
+
+    `content_sha256` is what the signature says about the body: a hex digest, UNSIGNED-PAYLOAD, or one of the
+    STREAMING-* words. The rest is what each chunk of a STREAMING body is signed with.
+    """
+
+    credential: Credential
+    content_sha256: str
+    signing_key: bytes
+    timestamp: str
+    scope: str
+    signature: str
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """What the client says it signed, from header or query."""
+
+    access_key: str
+    date: str
+    region: str
+    service: str
+    signed_headers: tuple[str, ...]
+    signature: str
+    timestamp: str
+
+    @property
+    def scope(self) -> str:
+        return f"{self.date}/{self.region}/{self.service}/aws4_request"
+
+
+def verify(
+    req: request.Request,
+    *,
+    credential_of: Callable[[str], Credential],
+    now: datetime | None = None,
+) -> Signed | None:
+    """The proven signer, or None for an anonymous request. Raises S3Error where the proof fails.
+
+    `credential_of` maps an access key to its owner and raises S3Error for one that is unknown or expired.
+    The time compared with is the machine's own, never the emulator's controllable clock: that one steers the
+    times ONTAP reports, while clients sign with the real time of day whatever a test does to it.
+    """
+    now = now or datetime.now(UTC)
+    if "authorization" in req.headers:
+        claim, content = _header_claim(req), req.headers.get("x-amz-content-sha256", "")
+        if not content:
+            raise errors.S3Error("InvalidRequest", "The header x-amz-content-sha256 is missing.")
+        _check_skew(claim.timestamp, now)
+    elif "X-Amz-Algorithm" in req.query or "X-Amz-Signature" in req.query:
+        claim, content = _query_claim(req), UNSIGNED
+        _check_presigned_window(req, claim.timestamp, now)
+    else:
+        return None
+    credential = credential_of(claim.access_key)
+    _check_signed_headers(req, claim)
+    key = signing_key(credential.secret_key, claim.date, claim.region, claim.service)
+    expected = _signature(req, claim, content, key)
+    if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
+        raise errors.S3Error(
+            "SignatureDoesNotMatch",
+            "The signature sent is not the one computed from the request; check the secret key and the signing method.",
+        )
+    return Signed(credential, content, key, claim.timestamp, claim.scope, expected)
+
+
+@lru_cache(maxsize=1024)
+def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """The key of one day, region and service. Cached: it costs four HMACs and every request of a day shares it."""
+    key = _hmac(f"AWS4{secret}".encode(), date)
+    for part in (region, service, "aws4_request"):
+        key = _hmac(key, part)
+    return key
+
+
+def sign(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def _hmac(key: bytes, text: str) -> bytes:
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+
+def _header_claim(req: request.Request) -> _Claim:
+    algorithm, _, rest = req.headers["authorization"].partition(" ")
+    if algorithm != ALGORITHM:
+        raise errors.S3Error(
+            "InvalidRequest", f"The authorization method {algorithm!r} is not supported; sign with {ALGORITHM}."
+        )
+    fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
+    try:
+        credential, signed, signature = fields["Credential"], fields["SignedHeaders"], fields["Signature"]
+    except KeyError as e:
+        raise errors.S3Error("AuthorizationHeaderMalformed", f"The Authorization header has no {e.args[0]}.") from e
+    timestamp = req.headers.get("x-amz-date", "")
+    return _claim(credential, signed, signature, timestamp, "AuthorizationHeaderMalformed")
+
+
+def _query_claim(req: request.Request) -> _Claim:
+    code = "AuthorizationQueryParametersError"
+    if req.query.get("X-Amz-Algorithm") != ALGORITHM:
+        raise errors.S3Error(code, f"X-Amz-Algorithm must be {ALGORITHM}.")
+    try:
+        return _claim(
+            req.query["X-Amz-Credential"],
+            req.query["X-Amz-SignedHeaders"],
+            req.query["X-Amz-Signature"],
+            req.query["X-Amz-Date"],
+            code,
+        )
+    except KeyError as e:
+        raise errors.S3Error(code, f"The presigned URL has no {e.args[0]}.") from e
+
+
+def _claim(credential: str, signed: str, signature: str, timestamp: str, code: str) -> _Claim:
+    match = _CREDENTIAL.match(credential)
+    if not match:
+        raise errors.S3Error(code, "The credential must read <access key>/<yyyymmdd>/<region>/s3/aws4_request.")
+    if not timestamp.startswith(match["date"]):
+        raise errors.S3Error(code, "The date of the credential differs from the date of the request (x-amz-date).")
+    headers = tuple(signed.lower().split(";"))
+    return _Claim(match["key"], match["date"], match["region"], match["service"], headers, signature, timestamp)
+
+
+def _check_skew(timestamp: str, now: datetime) -> None:
+    skew = abs(now - _moment(timestamp))
+    if skew > MAX_SKEW:
+        raise errors.S3Error(
+            "RequestTimeTooSkewed",
+            f"The request's time {timestamp} and the server's time differ by {int(skew.total_seconds())} s; "
+            "15 minutes are allowed, so set the client's clock.",
+        )
+
+
+def _check_presigned_window(req: request.Request, timestamp: str, now: datetime) -> None:
+    try:
+        lifetime = timedelta(seconds=int(req.query.get("X-Amz-Expires", "")))
+    except ValueError as e:
+        raise errors.S3Error("AuthorizationQueryParametersError", "X-Amz-Expires must be a number of seconds.") from e
+    if not timedelta(0) < lifetime <= MAX_PRESIGNED:
+        raise errors.S3Error("AuthorizationQueryParametersError", "X-Amz-Expires must be between 1 s and 7 days.")
+    start = _moment(timestamp)
+    if start - MAX_SKEW > now:
+        raise errors.S3Error("AccessDenied", f"The presigned URL is not valid before {timestamp}.")
+    if now > start + lifetime:
+        raise errors.S3Error("AccessDenied", "The presigned URL has expired; ask for a new one.")
+
+
+def _moment(timestamp: str) -> datetime:
+    try:
+        return datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError as e:
+        raise errors.S3Error("AccessDenied", "The request's date must be given as x-amz-date: yyyymmddThhmmssZ.") from e
+
+
+def _check_signed_headers(req: request.Request, claim: _Claim) -> None:
+    """Everything that changes what a request does must be under the signature."""
+    must = {"host"} | {name for name in req.headers if name.startswith("x-amz-")}
+    missing = sorted(must - set(claim.signed_headers))
+    if missing:
+        raise errors.S3Error("AccessDenied", f"These headers were sent but not signed: {', '.join(missing)}.")
+
+
+def _signature(req: request.Request, claim: _Claim, content: str, key: bytes) -> str:
+    headers = "".join(f"{name}:{_trimmed(req.headers.get(name, ''))}\n" for name in claim.signed_headers)
+    canonical = "\n".join(
+        (req.method, _canonical_path(req), _canonical_query(req), headers, ";".join(claim.signed_headers), content)
+    )
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return sign(key, f"{ALGORITHM}\n{claim.timestamp}\n{claim.scope}\n{digest}")
+
+
+def _trimmed(value: str) -> str:
+    return _SPACES.sub(" ", value.strip())
+
+
+def _canonical_path(req: request.Request) -> str:
+    if _PLAIN_PATH.match(req.raw_path):
+        return req.raw_path
+    return quote(request.decoded(req.raw_path), safe="/" + _UNRESERVED)
+
+
+def _canonical_query(req: request.Request) -> str:
+    pairs = sorted(
+        (quote(name, safe=_UNRESERVED), quote(value, safe=_UNRESERVED))
+        for name, value in req.query_pairs
+        if name != "X-Amz-Signature"
+    )
+    return "&".join(f"{name}={value}" for name, value in pairs)
