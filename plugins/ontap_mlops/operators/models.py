@@ -1,0 +1,159 @@
+"""Operators on trained models: keep what a training needs to be repeated, and make a model version of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from ontap_mlops import names
+from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink, OntapSnapshotLink
+from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
+from ontap_mlops.operators.runs import code_commit, run_key
+from ontap_mlops.records import DatasetVersion, ModelVersion
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from ontap_mlops.ontap.snapshots import Snapshot
+
+
+class RecordTrainingOperator(BaseOperator):
+    """Keeps, with the MLflow run, all that is needed to do the training again exactly.
+
+    :param mlflow_run_id: the run the training program reported to.
+    :param dataset_version: DatasetVersion it was trained on, as JSON.
+    :param parameters: what the training depends on, by name.
+    :param metrics: the trained model's, on the held-out data.
+    :param run_key: the run's key; from the context if not given.
+    :param code_commit: from the DAG bundle or the settings if not given.
+    :return: the record, which ``MlflowHook.training_record(run_key)`` gives back.
+    """
+
+    template_fields: Sequence[str] = (
+        "mlflow_run_id",
+        "dataset_version",
+        "parameters",
+        "metrics",
+        "run_key",
+        "code_commit",
+    )
+    operator_extra_links = (MlflowRunLink(),)
+
+    def __init__(
+        self,
+        *,
+        mlflow_run_id: str,
+        dataset_version: Any,
+        parameters: Any,
+        metrics: Any,
+        run_key: str | None = None,
+        code_commit: str | None = None,
+        mlflow_conn_id: str = "mlflow_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.retry_policy = self.retry_policy or ONTAP_RETRY_POLICY
+        self.mlflow_run_id = mlflow_run_id
+        self.dataset_version = dataset_version
+        self.parameters = parameters
+        self.metrics = metrics
+        self.run_key = run_key
+        self.code_commit = code_commit
+        self.mlflow_conn_id = mlflow_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from ontap_mlops.hooks.mlflow import MlflowHook
+
+        record = {
+            "run_key": self.run_key or run_key(context),
+            "mlflow_run_id": self.mlflow_run_id,
+            "dataset_version": DatasetVersion.from_json(self.dataset_version).to_json(),
+            "parameters": dict(self.parameters),
+            "metrics": dict(self.metrics),
+            "code_commit": self.code_commit or code_commit(context),
+        }
+        MlflowHook(self.mlflow_conn_id).record_training(record)
+        MlflowRunLink.persist(context, self.mlflow_conn_id, self.mlflow_run_id)
+        return record
+
+
+class PromoteModelOperator(OntapOperator):
+    """Makes a model version of files that ``tasks.models.publish`` put on the model volume.
+
+    Freezes the volume under the run's key, then registers the version in MLflow. A retry finds the snapshot and the
+    registered version of its first try, so nothing is made twice.
+
+    :param model: name in the registry.
+    :param published: result of ``tasks.models.publish``, of which ``digest`` is kept.
+    :param training: what :class:`RecordTrainingOperator` returned.
+    :param volume: the model volume.
+    :param svm: the connection's own if not given.
+    :return: the ModelVersion, as JSON.
+    """
+
+    template_fields: Sequence[str] = ("model", "published", "training", "volume", "svm")
+    operator_extra_links = (MlflowModelLink(), MlflowRunLink(), OntapSnapshotLink())
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        published: Any,
+        training: Any,
+        volume: str = "models",
+        svm: str | None = None,
+        mlflow_conn_id: str = "mlflow_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.published = published
+        self.training = training
+        self.volume = volume
+        self.svm = svm
+        self.mlflow_conn_id = mlflow_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from ontap_mlops.hooks.mlflow import MlflowHook
+
+        training: Mapping[str, Any] = self.training
+        frozen = self._freeze(training["run_key"])
+        version = MlflowHook(self.mlflow_conn_id).register(self._version(training, frozen))
+        self.log.info(
+            "Model %s version %s: %s, snapshot %s", version.model, version.version, version.digest, version.snapshot
+        )
+        OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
+        MlflowRunLink.persist(context, self.mlflow_conn_id, version.mlflow_run_id)
+        MlflowModelLink.persist(context, self.mlflow_conn_id, version)
+        return version.to_json()
+
+    def _freeze(self, key: str) -> Snapshot:
+        from ontap_mlops.ontap import snapshots, volumes
+
+        with self.hook.client() as client:
+            volume = volumes.get(client, svm=self.hook.svm(self.svm), name=self.volume)
+            comment = f"ontap-mlops model {self.model} of run {key}"
+            return snapshots.ensure(client, volume_uuid=volume.uuid, name=names.snapshot(key), comment=comment)
+
+    def _version(self, training: Mapping[str, Any], frozen: Snapshot) -> ModelVersion:
+        return ModelVersion(
+            model=self.model,
+            version=0,
+            run_key=training["run_key"],
+            mlflow_run_id=training["mlflow_run_id"],
+            dataset_version=DatasetVersion.from_json(training["dataset_version"]),
+            svm=self.hook.svm(self.svm),
+            volume=self.volume,
+            volume_uuid=frozen.volume_uuid,
+            folder=names.model_folder(self.model, training["run_key"]),
+            digest=self.published["digest"],
+            snapshot=frozen.name,
+            snapshot_uuid=frozen.uuid,
+            created_at=frozen.created_at,
+            code_commit=training["code_commit"],
+            parameters=training["parameters"],
+            metrics=training["metrics"],
+        )
