@@ -59,7 +59,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
     :param step: what this program is in the run; the task id if not given.
     :param run_key: the run's key; from the context if not given.
     :param image: container image, for places that need one.
-    :param resources: ``cpus``, ``memory_gib``, ``gpus`` of one process.
+    :param program_resources: ``cpus``, ``memory_gib``, ``gpus`` of one process.
     :param processes: how many processes work together.
     :param time_limit: seconds or timedelta after which the program is stopped (SIGTERM, then SIGKILL).
     :param poll_interval_s: seconds between two looks at state and log.
@@ -78,7 +78,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         "step",
         "run_key",
         "image",
-        "resources",
+        "program_resources",
         "processes",
     )
     template_fields_renderers = {"arguments": "json", "mounts": "json", "environment": "json"}
@@ -97,7 +97,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         step: str | None = None,
         run_key: str | None = None,
         image: str | None = None,
-        resources: Any = None,
+        program_resources: Any = None,
         processes: Any = 1,
         time_limit: timedelta | float | None = None,
         poll_interval_s: float = 1.0,
@@ -115,7 +115,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         self.step = step
         self.run_key = run_key
         self.image = image
-        self.resources = resources
+        self.program_resources = program_resources
         self.processes = processes
         self.time_limit = time_limit
         self.poll_interval_s = poll_interval_s
@@ -212,7 +212,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
                 secrets=self._secrets(),
                 mounts={key: _mount(key, value) for key, value in (self.mounts or {}).items()},
                 image=self.image or None,
-                resources=Resources(**(self.resources or {})),
+                resources=Resources(**(self.program_resources or {})),
                 processes=int(self.processes),
                 time_limit_s=_seconds(self.time_limit),
             )
