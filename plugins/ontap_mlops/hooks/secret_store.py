@@ -10,7 +10,8 @@ URI                                         Where the keys go
 ``file:///PATH``                            a JSON file that only its owner may read
 ==========================================  =========================================================================
 
-No error, log line or repr here holds a secret key.
+A place that could not be reached raises ServiceUnavailable, one that said no ServiceRefused. No error, log line or repr
+here holds a secret key.
 """
 
 from __future__ import annotations
@@ -24,17 +25,9 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from airflow.sdk import BaseHook
 
-from ontap_mlops.hooks.rest import base_url
+from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable, base_url
 
 _REGION = "us-east-1"  # ONTAP's S3 has no regions, but signing needs one
-
-
-class SecretStoreError(Exception):
-    """The place for the keys could not be read or written; another try may help."""
-
-
-class SecretStoreRefused(SecretStoreError):
-    """The place said no, and would again. A ValueError of the URI is the other permanent one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +88,7 @@ class FileStore:
         except FileNotFoundError:
             return {}
         except ValueError:
-            raise SecretStoreRefused(f"File {self.path} is not JSON; remove it and new keys will be made.") from None
+            raise ServiceRefused(f"File {self.path} is not JSON; remove it and new keys will be made.") from None
 
     def _write(self, facts: dict[str, str]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -147,11 +140,11 @@ class SecretsManagerStore:
             if code == "ResourceNotFoundException":
                 return {}
             kind = (
-                SecretStoreRefused if code in ("AccessDeniedException", "InvalidRequestException") else SecretStoreError
+                ServiceRefused if code in ("AccessDeniedException", "InvalidRequestException") else ServiceUnavailable
             )
             raise kind(f"AWS Secrets Manager refused to {verb} secret {self.name!r}: {code}.") from None
         except BotoCoreError as error:
-            raise SecretStoreError(
+            raise ServiceUnavailable(
                 f"AWS Secrets Manager could not be asked to {verb} secret {self.name!r}: {type(error).__name__}."
             ) from None
 
@@ -216,14 +209,14 @@ class AirflowConnectionStore:
         try:
             response = requests.request(method, url + path, timeout=30, **content)
         except requests.RequestException as error:
-            raise SecretStoreError(
+            raise ServiceUnavailable(
                 f"Airflow's REST API at {url} was asked to {asked} and gave no answer ({type(error).__name__}). "
                 f"Check the address in connection {self.api_conn_id!r}."
             ) from None
         if response.status_code in accept:
             return response.status_code, response.json() if response.content else {}
         # The answer's body may repeat what was sent, keys included, so it is not shown.
-        kind = SecretStoreError if response.status_code >= 500 else SecretStoreRefused
+        kind = ServiceUnavailable if response.status_code >= 500 else ServiceRefused
         raise kind(
             f"Airflow's REST API at {url} was asked to {asked} and answered HTTP {response.status_code}. "
             f"Check that the user of connection {self.api_conn_id!r} may edit connections."

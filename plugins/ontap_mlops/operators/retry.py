@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
-from ontap_mlops.hooks.secret_store import SecretStoreRefused
+from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 from ontap_mlops.ontap.errors import OntapPermanentError, OntapTemporaryError
 
 # Airflow matches an error against the rules in order, by isinstance unless told otherwise. An error that fits none is
@@ -18,7 +18,8 @@ ONTAP_RETRY_POLICY = ExceptionRetryPolicy(
         ),
         # Only the exact classes: an answer cut off in the middle is a kind of ValueError too, and worth another try.
         RetryRule([ValueError, TypeError], RetryAction.FAIL, reason="bad input", match_subclasses=False),
-        RetryRule(SecretStoreRefused, RetryAction.FAIL, reason="the place for the keys will refuse them again"),
+        RetryRule(ServiceRefused, RetryAction.FAIL, reason="the service will refuse it again; no retry can help"),
+        RetryRule(ServiceUnavailable, RetryAction.RETRY, reason="the service may answer later"),
         RetryRule(
             "airflow.sdk.exceptions.AirflowNotFoundException",
             RetryAction.FAIL,
