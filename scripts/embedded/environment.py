@@ -25,6 +25,7 @@ def clean() -> dict[str, str]:
     env = {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith(FOREIGN)}
     env["PATH"] = f"{Path(sys.executable).parent}:{env.get('PATH', os.defpath)}"
     env["PYTHONUNBUFFERED"] = "1"
+    env["SPT_NOENV"] = "1"  # processes that change their title keep their environment readable: see supervisor.members
     for name in ("no_proxy", "NO_PROXY"):  # a company's proxy is not asked for services of this machine
         env[name] = ",".join(filter(None, (env.get(name), HOST, "localhost")))
     return env

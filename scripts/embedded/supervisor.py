@@ -22,6 +22,7 @@ from scripts.embedded.launch import INSTANCE_VARIABLE
 from scripts.embedded.layout import ROOT, Layout
 
 SOCKET_PATH_LIMIT = 100  # the kernel takes 107 bytes; supervisord adds its process id while it binds
+STOPPING_S = 60
 DEAD = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
 _HEAD = """\
@@ -105,7 +106,7 @@ class Supervisor:
         """Supervisord's facts per program; {} when it does not run."""
         try:
             return {facts["name"]: facts for facts in self.rpc.getAllProcessInfo()}
-        except (OSError, http.client.HTTPException):
+        except (OSError, http.client.HTTPException, xmlrpc.client.Fault):
             return {}
 
     def start(self) -> None:
@@ -124,11 +125,17 @@ class Supervisor:
                 self.rpc.startProcess(name, False)
 
     def is_running(self) -> bool:
-        try:
-            self.rpc.getState()
-        except (OSError, http.client.HTTPException):
-            return False
-        return True
+        """False also while it ends; returns only when that is over, so that a new one may be started."""
+        deadline = time.monotonic() + STOPPING_S
+        while time.monotonic() < deadline:
+            try:
+                self.rpc.getState()
+                return True
+            except xmlrpc.client.Fault:  # it is shutting down
+                time.sleep(0.1)
+            except (OSError, http.client.HTTPException):
+                return False
+        raise SystemExit(f"The supervisor has been ending for {STOPPING_S} s; see {self.folder / 'supervisord.log'}.")
 
     def _start_daemon(self) -> None:
         self.socket.unlink(missing_ok=True)
@@ -147,10 +154,9 @@ class Supervisor:
         """All programs ended in order, then whatever they left: no process of this folder remains."""
         if self.is_running():
             with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Fault):
+                self.rpc.stopAllProcesses()  # side by side; a shutdown alone ends one after the other
                 self.rpc.shutdown()
-            deadline = time.monotonic() + 40
-            while self.is_running() and time.monotonic() < deadline:
-                time.sleep(0.1)
+            self.is_running()
         end(self.layout.instance)
 
 
