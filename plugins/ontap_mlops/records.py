@@ -59,7 +59,7 @@ class DatasetVersion(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace(Record):
-    """A FlexClone of one dataset version, made for one run: mounted at ``junction_path``, seen as ``bucket``."""
+    """A FlexClone of one dataset version, made for one run: mounted at ``junction_path``; ``bucket`` may be empty."""
 
     run_key: str
     svm: str

@@ -136,28 +136,29 @@ class DatasetRetentionOperator(OntapOperator):
 
 
 class CreateWorkspaceOperator(OntapOperator):
-    """Clones one dataset version for this run: mounted in the SVM's namespace, and seen as an S3 bucket.
+    """Clones one dataset version for this run: mounted in the SVM's namespace and, if wanted, seen as an S3 bucket.
 
     Use as setup, with :class:`DeleteWorkspaceOperator` as its teardown. A retry finds the clone of its first try.
 
     :param dataset_version: DatasetVersion, as JSON.
-    :param s3_conn_id: connection with the SVM's S3 endpoint, written by the provisioning DAG.
+    :param with_bucket: also make the bucket; needs the SVM's S3 server (see the DAG ``provision_ontap``).
     :return: the Workspace, as JSON.
     """
 
-    template_fields: Sequence[str] = ("dataset_version",)
+    template_fields: Sequence[str] = ("dataset_version", "with_bucket")
     operator_extra_links = (OntapSnapshotLink(),)
 
-    def __init__(self, *, dataset_version: Any, s3_conn_id: str = "ontap_s3", **kwargs: Any) -> None:
+    def __init__(self, *, dataset_version: Any, with_bucket: bool | str = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset_version = dataset_version
-        self.s3_conn_id = s3_conn_id
+        self.with_bucket = with_bucket
 
     def execute(self, context: Context) -> dict[str, Any]:
         from ontap_mlops.ontap import clones, s3
 
         version, key = DatasetVersion.from_json(self.dataset_version), run_key(context)
         name = names.workspace_volume(key)
+        bucket = names.bucket(name) if str(self.with_bucket).lower() == "true" else ""
         with self.hook.client() as client:
             clone = clones.ensure(
                 client,
@@ -168,7 +169,8 @@ class CreateWorkspaceOperator(OntapOperator):
                 junction_path=names.junction_path(name),
                 comment=f"ontap-mlops run {key}",
             )
-            s3.ensure_nas_bucket(client, svm=version.svm, name=names.bucket(name), nas_path=names.junction_path(name))
+            if bucket:
+                s3.ensure_nas_bucket(client, svm=version.svm, name=bucket, nas_path=names.junction_path(name))
         OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
         workspace = Workspace(
             run_key=key,
@@ -176,7 +178,7 @@ class CreateWorkspaceOperator(OntapOperator):
             volume=name,
             volume_uuid=clone.uuid,
             junction_path=names.junction_path(name),
-            bucket=names.bucket(name),
+            bucket=bucket,
             dataset_version=version,
         )
         self.log.info("Workspace %s of dataset version %s", workspace.junction_path, version.id)

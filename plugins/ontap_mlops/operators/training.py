@@ -36,7 +36,7 @@ class PlanTrainingOperator(OntapOperator):
 
     :param dataset: name in config/datasets.yaml.
     :param model: registered model whose champion the new one is judged against.
-    :param parameters: what the training depends on, by name; part of the run's record.
+    :param parameters: names of the DAG's params that the training depends on; their values become part of its record.
     :param version: id of a dataset version, or empty.
     :param as_of: ISO 8601 time, or empty.
     :param repeat_run: run key of a past training to do again exactly, or empty; its parameters replace ``parameters``.
@@ -44,7 +44,7 @@ class PlanTrainingOperator(OntapOperator):
     :return: ``run_key, dataset_version, parameters, promote, champion, repeat_of, code_commit``.
     """
 
-    template_fields: Sequence[str] = ("dataset", "model", "parameters", "version", "as_of", "repeat_run", "promote")
+    template_fields: Sequence[str] = ("dataset", "model", "version", "as_of", "repeat_run", "promote")
     operator_extra_links = (OntapSnapshotLink(),)
 
     def __init__(
@@ -52,7 +52,7 @@ class PlanTrainingOperator(OntapOperator):
         *,
         dataset: str,
         model: str,
-        parameters: Mapping[str, Any],
+        parameters: Sequence[str],
         version: str = "",
         as_of: str = "",
         repeat_run: str = "",
@@ -89,7 +89,7 @@ class PlanTrainingOperator(OntapOperator):
         return {
             "run_key": run_key(context),
             "dataset_version": version.to_json(),
-            "parameters": repeat_of["parameters"] if repeat_of else dict(self.parameters),
+            "parameters": repeat_of["parameters"] if repeat_of else {p: context["params"][p] for p in self.parameters},
             "promote": self._promote(context, repeat_of),
             "champion": champion.to_json() if champion else None,
             "repeat_of": repeat_of,
