@@ -38,13 +38,13 @@ EXTRA_LINKS = [
     "ontap_mlops.operators.links.OntapSnapshotLink",
     "ontap_mlops.operators.links.MlflowRunLink",
     "ontap_mlops.operators.links.MlflowModelLink",
-    "ontap_mlops.operators.links.InferenceEndpointLink",
+    "ontap_mlops.operators.links.EndpointLink",
 ]
 
 
 def get_provider_info() -> dict[str, Any]:
     return {
-        "package-name": "apache-airflow-providers-ontap-mlops",
+        "package-name": "airflow-provider-ontap-mlops",
         "name": "NetApp ONTAP for machine learning",
         "description": "Dataset versions, workspaces, workloads and deployments on NetApp ONTAP storage.",
         "versions": [__version__],
