@@ -124,7 +124,10 @@ class Client:
     ) -> dict[str, Any]:
         """PATCH, and wait until it is done."""
         with translated(asked, self.address):
-            resource = self._with_key(kind, {**body, **key}, *parents)
+            resource = self._with_key(kind, key, *parents)
+            wanted = _resource(kind).from_dict(dict(body), *parents)
+            for field in body:  # the library sends what was set since the resource was made
+                setattr(resource, field, getattr(wanted, field))
             answer = resource.patch(poll=False, connection=self._connection, **_query(kind, query))
         return self._finished(_json(answer), asked)
 
@@ -135,8 +138,8 @@ class Client:
             answer = resource.delete(poll=False, connection=self._connection, **_query(kind, query))
         self._finished(_json(answer), asked)
 
-    def _with_key(self, kind: str, body: dict[str, Any], *parents: str) -> Any:
-        resource = _resource(kind).from_dict(dict(body), *parents)
+    def _with_key(self, kind: str, key: dict[str, Any], *parents: str) -> Any:
+        resource = _resource(kind).from_dict(dict(key), *parents)
         resource.set_connection(self._connection)
         return resource
 

@@ -235,5 +235,12 @@ def _without_answer(error: NetAppRestError, asked: str, host: str) -> OntapError
     elif isinstance(cause, requests.exceptions.ConnectionError):
         kind, words = Unreachable, f"the connection to ONTAP at {host} failed or broke off"
     else:
-        kind, words = InvalidRequest, _short(str(error))
+        kind, words = InvalidRequest, _short(_wrong_fields(getattr(cause, "messages", None)) or str(error))
     return kind(f"Could not {asked}: {words}.{_advice(kind)}")
+
+
+def _wrong_fields(messages: Any) -> str:
+    """What the library's own check of a request says, such as ``{'name': ['"x" must be ...']}``, in words."""
+    if not isinstance(messages, dict):
+        return ""
+    return "; ".join(f"{field}: {' '.join(map(str, said))}" for field, said in messages.items() if said)

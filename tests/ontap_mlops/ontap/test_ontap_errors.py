@@ -1,0 +1,63 @@
+"""The one map from ONTAP's answers to our errors."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from ontap_mlops.ontap import errors
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "message", "expected"),
+    [
+        ("917526", 409, "duplicate", errors.NameTaken),
+        (917526, 409, "drawn as a number in some answers", errors.NameTaken),
+        ("525059", 409, "", errors.NameTaken),
+        ("525062", 409, "", errors.SnapshotLimit),
+        ("1638555", 409, "", errors.Locked),
+        ("524486", 409, "", errors.InUse),
+        ("1638543", 409, "", errors.InUse),
+        ("8", 409, "", errors.InUse),
+        ("2621462", 404, "", errors.NotFound),
+        ("6", 403, "", errors.NotAuthorized),
+        ("6691623", 401, "User is not authorized.", errors.AuthenticationFailed),
+        (None, 401, "", errors.AuthenticationFailed),
+        ("262197", 400, "", errors.InvalidRequest),
+        ("262179", 400, "Unexpected argument", errors.InvalidRequest),
+        (None, 503, "", errors.ServiceTrouble),
+        (None, 429, "", errors.ServiceTrouble),
+        ("13001", None, "There is not enough space in aggregate aggr1", errors.SpaceFull),
+        ("13001", None, "User is not authorized", errors.NotAuthorized),
+        ("13001", None, "something else", errors.JobFailed),
+    ],
+)
+def test_an_answer_is_told_apart_by_code_then_words_then_status(code, status, message, expected) -> None:
+    error = errors.refused("make it", code=code, status=status, message=message, default=errors.JobFailed)
+    assert type(error) is expected
+
+
+def test_the_sentence_says_what_was_asked_what_came_back_and_what_to_do() -> None:
+    error = errors.refused(
+        "create volume 'x' of SVM 'svm1'", code="917526", status=409, message="duplicate name\n  here.", target="name"
+    )
+    assert str(error) == (
+        "ONTAP refused to create volume 'x' of SVM 'svm1' (HTTP 409, code 917526): duplicate name here. "
+        "Choose another name, or rename or remove what has it."
+    )
+    assert (error.code, error.target, error.http_status) == ("917526", "name", 409)
+
+
+def test_every_error_is_either_temporary_or_permanent() -> None:
+    kinds = [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, errors.OntapError)]
+    leaves = [k for k in kinds if not any(k is not other and issubclass(other, k) for other in kinds)]
+    assert len(leaves) >= 15
+    for kind in leaves:
+        both = (issubclass(kind, errors.OntapTemporaryError), issubclass(kind, errors.OntapPermanentError))
+        assert both in [(True, False), (False, True)], kind
+
+
+def test_an_error_survives_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(errors.Locked("sentence", code="1638555", http_status=409)))
+    assert (str(error), error.code, error.http_status) == ("sentence", "1638555", 409)

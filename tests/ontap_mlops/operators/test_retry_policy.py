@@ -1,0 +1,71 @@
+"""Temporary errors are retried, permanent ones fail at once: by type, through Airflow's own retry policy."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
+from ontap_mlops.ontap import errors
+from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
+
+CASES = [
+    (errors.NameTaken("x"), RetryAction.FAIL),
+    (errors.Locked("x"), RetryAction.FAIL),
+    (errors.InUse("x"), RetryAction.RETRY),
+    (errors.Unreachable("x"), RetryAction.RETRY),
+    (errors.JobStillRunning("x"), RetryAction.RETRY),
+    (ServiceRefused("x"), RetryAction.FAIL),
+    (ServiceUnavailable("x"), RetryAction.RETRY),
+    (ValueError("x"), RetryAction.FAIL),
+    (json.JSONDecodeError("half an answer", "", 0), RetryAction.DEFAULT),
+    (AirflowNotFoundException("no such connection"), RetryAction.FAIL),
+    (RuntimeError("x"), RetryAction.DEFAULT),
+]
+
+
+@pytest.mark.parametrize(("error", "action"), CASES, ids=lambda value: type(value).__name__)
+def test_the_kind_of_error_decides(error: Exception, action: RetryAction) -> None:
+    assert ONTAP_RETRY_POLICY.evaluate(error, try_number=1, max_tries=3).action is action
+
+
+@pytest.mark.parametrize(("error", "action"), CASES, ids=lambda value: type(value).__name__)
+def test_the_policy_says_the_same_after_serialization(error: Exception, action: RetryAction) -> None:
+    again = ExceptionRetryPolicy.deserialize(json.loads(json.dumps(ONTAP_RETRY_POLICY.serialize())))
+    assert again.evaluate(error, try_number=1, max_tries=3).action is action
+
+
+class Task(OntapOperator):
+    def __init__(self, *, item: int = 0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.item = item
+
+
+def dag(**default_args) -> DAG:
+    return DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), default_args=default_args)
+
+
+def test_a_task_is_retried_with_growing_delays_unless_told_otherwise() -> None:
+    with dag():
+        task = Task(task_id="t")
+    assert (task.retries, task.retry_delay, task.retry_exponential_backoff) == (3, timedelta(seconds=10), 2.0)
+    assert task.retry_policy is ONTAP_RETRY_POLICY
+
+
+def test_default_args_of_the_dag_go_before_ours_and_the_tasks_own_before_both() -> None:
+    with dag(retries=7, ontap_conn_id="other"):
+        first, second = Task(task_id="first"), Task(task_id="second", retries=1)
+    assert (first.retries, first.ontap_conn_id, second.retries) == (7, "other", 1)
+
+
+def test_a_mapped_task_has_the_policy_too() -> None:
+    with dag(retries=2):
+        mapped = Task.partial(task_id="t").expand(item=[1, 2])
+    task = mapped.unmap({"item": 1})
+    assert (task.retries, task.retry_policy) == (2, ONTAP_RETRY_POLICY)

@@ -1,0 +1,57 @@
+"""What Airflow's provider manager reads."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import airflow
+import jsonschema
+import pytest
+
+from ontap_mlops import provider
+
+
+@pytest.fixture(scope="module")
+def info() -> dict:
+    (found,) = [e for e in entry_points(group="apache_airflow_provider") if e.value.startswith("ontap_mlops.")]
+    return found.load()()
+
+
+def schema(name: str) -> dict:
+    return json.loads((Path(airflow.__file__).parent / name).read_text())
+
+
+def test_the_installed_entry_point_gives_what_airflow_accepts(info) -> None:
+    jsonschema.validate(info, schema("provider_info.schema.json"))
+
+
+def test_the_connection_form_is_what_airflows_provider_schema_describes(info) -> None:
+    form = schema("provider.yaml.schema.json")["properties"]["connection-types"]
+    jsonschema.validate(info["connection-types"], form)
+    fields = info["connection-types"][0]["conn-fields"]
+    assert {"svm", "verify"} <= set(fields)
+
+
+def test_every_class_and_module_it_names_can_be_imported(info) -> None:
+    from airflow.sdk.module_loading import import_string
+
+    hook = import_string(info["connection-types"][0]["hook-class-name"])
+    assert hook.conn_type == info["connection-types"][0]["connection-type"] == "ontap"
+    for link in info["extra-links"]:
+        assert import_string(link).name
+    for kind in ("operators", "hooks"):
+        for module in info[kind][0]["python-modules"]:
+            __import__(module)
+
+
+def test_airflow_registers_the_connection_type_with_its_fields() -> None:
+    from airflow.providers_manager import ProvidersManager
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    hook = ProvidersManagerTaskRuntime().hooks["ontap"]
+    assert hook is not None, "Airflow refuses classes of a distribution whose name claims to be its own"
+    assert hook.hook_name == "NetApp ONTAP"
+    manager = ProvidersManager()
+    assert set(provider.EXTRA_LINKS) <= set(manager.extra_links_class_names)
