@@ -1,0 +1,55 @@
+from emulator.errors import NotFound
+from emulator.protocols_s3 import scope
+from emulator.protocols_s3.errors import ServiceExists
+from emulator.protocols_s3.services import state
+from emulator.rest import Call, Reply, accepted, for_each, many, one
+from emulator.store import Record
+from emulator.svms.state import ref, resolve, visible
+
+
+def list_services(call: Call) -> Reply:
+    return many(call, state.SERVICE, visible(call, call.world.store.find(state.KIND)))
+
+
+def get_service(call: Call) -> Reply:
+    return one(call, state.SERVICE, _service(call))
+
+
+def create(call: Call) -> Reply:
+    """Users made along with the server are shown with their secret keys, once."""
+    svm = ref(resolve(call, call.body.get("svm")))
+    if call.world.store.get(state.KIND, svm["uuid"]):
+        raise ServiceExists(svm["name"])
+    body = scope.plain(call.body)
+    state.create(call.world, svm, body)
+    shown = state.create_users(call.world, svm, body.get("users") or [])
+    state.create_buckets(call.world, svm, body.get("buckets") or [])
+    href = f"/api/protocols/s3/services/{svm['uuid']}"
+    record = {"svm": svm, "users": shown, "_links": {"self": {"href": href}}}
+    answer = {"num_records": 1, "records": [record]} if shown or call.return_records else {}
+    return Reply(201, answer, {"Location": href})
+
+
+def modify(call: Call) -> Reply:
+    state.modify(call.world, _service(call), call.body)
+    return Reply(200, {})
+
+
+def delete(call: Call) -> Reply:
+    """Only ``delete_all=false`` keeps users and buckets."""
+    service = _service(call)
+    everything = call.query.get("delete_all", "true").lower() != "false"
+    args = {"uuid": service["uuid"], "delete_all": everything}
+    return accepted(call, "s3_service.delete", args, svm=service["svm"])
+
+
+def delete_many(call: Call) -> Reply:
+    return for_each(call, state.SERVICE, visible(call, call.world.store.find(state.KIND)), delete)
+
+
+def _service(call: Call) -> Record:
+    uuid = call.params.get("svm.uuid") or call.params["uuid"]
+    service = call.world.store.get(state.KIND, uuid)
+    if service is None or not visible(call, [service]):
+        raise NotFound("svm.uuid")
+    return service
