@@ -82,9 +82,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _walk(body: dict[str, Any], accepts: Accepts, prefix: str) -> dict[str, Any]:
-    return {
-        key: _value(value, accepts, prefix + key) for key, value in body.items() if not key.startswith("_links")
-    }
+    return {key: _value(value, accepts, prefix + key) for key, value in body.items() if not key.startswith("_links")}
 
 
 def _value(value: Any, accepts: Accepts, name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from emulator.store import Store
 
@@ -27,6 +28,9 @@ class Clock:
     def iso(self, at: datetime | None = None) -> str:
         """A time as ONTAP reports it: whole seconds with the zone, e.g. ``2026-01-01T12:00:00+00:00``."""
         return (at or self.now()).astimezone(UTC).replace(microsecond=0).isoformat()
+
+    def http_date(self) -> str:
+        return format_datetime(self.now(), usegmt=True)
 
     def set_offset(self, seconds: float) -> None:
         with self._store.transaction():

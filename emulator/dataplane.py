@@ -18,7 +18,6 @@ import stat
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
@@ -88,7 +87,9 @@ class DataPlane:
         self._used.pop(volume, None)
         self._discard(self.volumes / volume)
 
-    def set_owner(self, volume: str, *, mode: int | None = None, uid: int | None = None, gid: int | None = None) -> None:
+    def set_owner(
+        self, volume: str, *, mode: int | None = None, uid: int | None = None, gid: int | None = None
+    ) -> None:
         data = self.data_dir(volume)
         if os.geteuid() == 0 and (uid is not None or gid is not None):
             os.chown(data, -1 if uid is None else uid, -1 if gid is None else gid)
@@ -193,18 +194,21 @@ class DataPlane:
 
     # After a kill
 
-    def clean(self, volumes: dict[str, Iterable[str]]) -> None:
-        """Remove what has no record: staging, volumes not named, and snapshots that are not among a volume's names."""
+    def clean(self, volumes: dict[str, dict[str, str]]) -> None:
+        """Remove what has no record. ``volumes`` has, by uuid, the snapshots of each as name to uuid."""
         for path in list(self.staging.iterdir()):
             self._remove(path)
         for folder in list(self.volumes.iterdir()):
             if folder.name not in volumes:
                 self._discard(folder)
                 continue
-            names = set(volumes[folder.name])
+            snapshots = volumes[folder.name]
             for path in list((folder / "snapshots").iterdir()):
-                if path.name not in names:
+                if path.name not in snapshots:
                     self._discard(path)
+            for path in list((folder / "modes").iterdir()):
+                if path.stem not in snapshots.values():
+                    path.unlink()
 
     def _discard(self, path: Path) -> None:
         """Out of sight in one step, then removed."""

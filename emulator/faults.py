@@ -13,9 +13,9 @@ KINDS = ("refuse", "slow", "lost_answer", "job_fails", "space_full", "error")
 
 
 class NoSpace(OntapError):
-    """What the volume's owner sees when nothing more fits."""
+    """Nothing more fits into a volume or its aggregate."""
 
-    status, code = 507, "28"
+    status, code = 400, "917927"
 
 
 @dataclass

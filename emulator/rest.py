@@ -160,7 +160,10 @@ def select(call: Call, shape: Shape, records: list[Record]) -> list[Record]:
 def for_each(call: Call, shape: Shape, records: list[Record], handler: Callable[[Call], Reply]) -> Reply:
     """PATCH or DELETE on a collection: the operation on one record, done for all that match the query."""
     replies = []
+    named = {entry.get("uuid") for entry in call.body.get("records") or []}
     for record in select(call, shape, records):
+        if named and record["uuid"] not in named:
+            continue
         inner = replace(call, path=f"{call.path}/{record['uuid']}", params=call.params | {"uuid": record["uuid"]})
         replies.append(handler(inner))
     jobs = [reply.body["job"] for reply in replies if reply.body and "job" in reply.body]
@@ -172,7 +175,9 @@ def created(call: Call, shape: Shape, record: Record) -> Reply:
     """201 for something made at once; the record itself only with ``return_records=true``."""
     shown = shape.show(call.world, record, shape.wanted(None, instance=True))
     body = {"num_records": 1, "records": [shown]} if call.return_records else {}
-    return Reply(201, body, {"Location": shape.link(shape.render(call.world, record, shape.wanted("**", instance=True)))})
+    return Reply(
+        201, body, {"Location": shape.link(shape.render(call.world, record, shape.wanted("**", instance=True)))}
+    )
 
 
 def accepted(

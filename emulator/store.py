@@ -24,6 +24,8 @@ class Store:
         root.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
         self._depth = 0
+        self.generation = 0
+        """Grows with every change, so that who keeps something derived from records knows when to make it anew."""
         self._db = sqlite3.connect(root / "state.sqlite", check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
@@ -42,9 +44,7 @@ class Store:
 
     def get(self, kind: str, uuid: str) -> Record | None:
         with self._lock:
-            row = self._db.execute(
-                "SELECT seq, body FROM records WHERE kind = ? AND uuid = ?", (kind, uuid)
-            ).fetchone()
+            row = self._db.execute("SELECT seq, body FROM records WHERE kind = ? AND uuid = ?", (kind, uuid)).fetchone()
         return _record(row) if row else None
 
     def find(self, kind: str, **equal: Any) -> list[Record]:
@@ -58,9 +58,7 @@ class Store:
         """Replace whole top-level values of a record; KeyError when it is not there."""
         with self.transaction():
             record = self._must(kind, uuid) | changes
-            self._db.execute(
-                "UPDATE records SET body = ? WHERE kind = ? AND uuid = ?", (_text(record), kind, uuid)
-            )
+            self._db.execute("UPDATE records SET body = ? WHERE kind = ? AND uuid = ?", (_text(record), kind, uuid))
             return record
 
     def delete(self, kind: str, uuid: str) -> None:
@@ -82,6 +80,7 @@ class Store:
                 yield
                 if self._depth == 1:
                     self._db.execute("COMMIT")
+                    self.generation += 1
             except BaseException:
                 if self._depth == 1 and self._db.in_transaction:
                     self._db.execute("ROLLBACK")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from emulator.clock import Clock
 from emulator.dataplane import DataPlane
@@ -18,6 +20,8 @@ class Config:
     rest_url: str = ""
     s3_port: int = 0
     """The port that the S3 server listens on; known once it has started."""
+    snapshot_limit: int = 1023
+    """Snapshots that a volume can hold; a test may lower it."""
 
     @property
     def version(self) -> tuple[int, int, int]:
@@ -34,6 +38,8 @@ class World:
     dataplane: DataPlane = field(init=False)
     faults: Faults = field(init=False)
     jobs: Jobs = field(init=False)
+    requests: deque[dict[str, Any]] = field(init=False)
+    """The last REST requests: method, path with its query, status (None when the connection was dropped)."""
 
     def __post_init__(self) -> None:
         self.store = Store(self.root)
@@ -41,3 +47,4 @@ class World:
         self.dataplane = DataPlane(self.root)
         self.faults = Faults()
         self.jobs = Jobs(self)
+        self.requests = deque(maxlen=1000)

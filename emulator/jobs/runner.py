@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from emulator.world import World
 
 KIND = "job"
-KEPT_JOBS = 2_000
+KEPT_JOBS = 1_000
+_FORGET_EVERY = 100
 WORKERS = 4
 _OPEN = ("queued", "running")
 
@@ -66,8 +67,8 @@ class Jobs:
             "fault": self._fault(call),
         }
         with world.store.transaction():
-            world.store.insert(KIND, record)
-            self._forget_old()
+            if world.store.insert(KIND, record)["_seq"] % _FORGET_EVERY == 0:
+                self._forget_old()
         self._schedule(record)
         return uuid
 
@@ -107,13 +108,17 @@ class Jobs:
         world.store.update(KIND, uuid, state="running")
         try:
             if record["fault"]:
-                raise OntapError(record["fault"]["message"], code=record["fault"]["code"], status=record["fault"]["status"])
-            OPERATIONS[record["operation"]](world, record["args"])
+                raise OntapError(
+                    record["fault"]["message"], code=record["fault"]["code"], status=record["fault"]["status"]
+                )
+            OPERATIONS[record["operation"]](world, record["args"] | {"job": uuid})
         except OntapError as error:
             self._end(uuid, "failure", error)
         except Exception as error:
             log.exception("job %s (%s) failed inside the emulator", uuid, record["description"])
-            self._end(uuid, "failure", OntapError(f"Internal error. {type(error).__name__}: {error}", code="20", status=500))
+            self._end(
+                uuid, "failure", OntapError(f"Internal error. {type(error).__name__}: {error}", code="20", status=500)
+            )
         else:
             self._end(uuid, "success", None)
         finally:
@@ -145,7 +150,9 @@ class Jobs:
         if record is None or record["state"] not in _OPEN or not record["reads_left"]:
             return
         left = record["reads_left"] - 1
-        self._world.store.update(KIND, uuid, reads_left=left, reads_total=record.get("reads_total") or left + 1, state="running")
+        self._world.store.update(
+            KIND, uuid, reads_left=left, reads_total=record.get("reads_total") or left + 1, state="running"
+        )
         if left == 0:
             self._start(uuid).result()
 
@@ -158,6 +165,12 @@ class Jobs:
         if record["seconds"]:
             return min(99, int(100 * (time.time() - record["started_at"]) / record["seconds"]))
         return 0
+
+    def remember(self, args: dict[str, Any], **facts: Any) -> None:
+        """Keep facts with a running job: when it is done again after a kill, its args have them."""
+        record = self._world.store.get(KIND, args["job"])
+        if record:
+            self._world.store.update(KIND, record["uuid"], args=record["args"] | facts)
 
     def open_jobs(self) -> list[Record]:
         return [record for record in self._world.store.find(KIND) if record["state"] in _OPEN]

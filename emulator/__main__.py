@@ -1,0 +1,165 @@
+"""Start the emulator: ``python -m emulator --root DIR --port N [--s3-port M] [--http] [--ontap-version 9.16.1]``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from emulator import seed, tls
+from emulator.auth import initial_password
+from emulator.s3 import server as s3
+from emulator.server import App
+from emulator.world import Config, World
+
+HOST = "127.0.0.1"
+
+log = logging.getLogger("emulator")
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m emulator", description="ONTAP on a folder, for one machine.")
+    parser.add_argument("--root", type=Path, required=True, help="folder that holds everything; made when missing")
+    parser.add_argument("--port", type=int, required=True, help="port of the REST API; 0 takes a free one")
+    parser.add_argument(
+        "--s3-port", type=int, default=0, help="port of the S3 server; 0 (the default) takes a free one"
+    )
+    parser.add_argument("--http", action="store_true", help="REST over plain HTTP instead of HTTPS")
+    parser.add_argument("--ontap-version", type=_version, default="9.16.1", help="the release to behave like")
+    return parser.parse_args(argv)
+
+
+def _version(text: str) -> str:
+    if not re.fullmatch(r"\d+\.\d+\.\d+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no release such as 9.16.1")
+    return text
+
+
+def main() -> int:
+    args = arguments()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    root = args.root.resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    lock = _lock(root)
+    if lock is None:
+        return _refuse(f"another emulator already runs on {root}; stop it first, or choose another --root")
+    try:
+        listener = _listen(args.port)
+    except OSError as error:
+        return _refuse(f"port {args.port} on {HOST} cannot be used ({error.strerror}); choose another --port, or 0")
+    world = World(root, Config(ontap_version=args.ontap_version))
+    seed.prepare(world, initial_password(root))
+    try:
+        return _run(world, listener, args)
+    finally:
+        (root / "endpoint.json").unlink(missing_ok=True)
+        world.jobs.stop()
+        world.store.close()
+
+
+def _run(world: World, listener: socket.socket, args: argparse.Namespace) -> int:
+    try:
+        handle = s3.serve(world, HOST, args.s3_port)
+    except OSError as error:
+        return _refuse(f"port {args.s3_port} on {HOST} cannot be used for S3 ({error}); choose another --s3-port, or 0")
+    try:
+        config, endpoint = _settings(world, listener, args)
+        asyncio.run(_serve(Server(config), listener, world.root, endpoint))
+    finally:
+        handle.stop()
+    return 0
+
+
+def _settings(
+    world: World, listener: socket.socket, args: argparse.Namespace
+) -> tuple[uvicorn.Config, dict[str, object]]:
+    ca, certificate, key = tls.ensure(world.root / "tls")
+    secure = {} if args.http else {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+    scheme = "http" if args.http else "https"
+    world.config.rest_url = f"{scheme}://{HOST}:{listener.getsockname()[1]}"
+    endpoint: dict[str, object] = {
+        "rest_url": world.config.rest_url,
+        "s3_url": f"http://{HOST}:{world.config.s3_port}",
+        "pid": os.getpid(),
+        "ca": None if args.http else str(ca),
+    }
+    config = uvicorn.Config(
+        App(world),
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        # ONTAP's Date is its own clock's, and it does not call itself uvicorn.
+        date_header=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        **secure,  # type: ignore[arg-type]
+    )
+    return config, endpoint
+
+
+class Server(uvicorn.Server):
+    """Uvicorn would raise the signal again once it has stopped, before we could put our own things away."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+async def _serve(server: Server, listener: socket.socket, root: Path, endpoint: dict[str, object]) -> None:
+    """Serve until SIGTERM or SIGINT, announcing the address once requests are answered."""
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if server.started:
+        _write(root / "endpoint.json", json.dumps(endpoint, indent=2) + "\n")
+        log.info("ready at %s, S3 at %s, data in %s", endpoint["rest_url"], endpoint["s3_url"], root)
+    await serving
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    listener.listen(256)
+    return listener
+
+
+def _lock(root: Path) -> int | None:
+    """Held as long as this process lives, however it ends; None when another has it."""
+    handle = os.open(root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _write(path: Path, text: str) -> None:
+    stage = path.with_suffix(".new")
+    stage.write_text(text)
+    stage.rename(path)
+
+
+def _refuse(reason: str) -> int:
+    sys.stderr.write(f"emulator: {reason}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

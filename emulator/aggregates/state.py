@@ -1,0 +1,53 @@
+"""Aggregates: where volumes get their space from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from emulator.fields import Shape, Wanted
+from emulator.store import Record
+
+if TYPE_CHECKING:
+    from emulator.world import World
+
+KIND = "aggregate"
+SIZE = 100 * 1024**4
+NAMES = ("aggr1", "aggr2")
+
+
+def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
+    block: dict[str, Any] = {"size": record["size"]}
+    if wanted.has("space"):
+        used = used_bytes(world, record)
+        block |= {"used": used, "available": max(0, record["size"] - used)}
+    return {
+        "uuid": record["uuid"],
+        "name": record["name"],
+        "state": "online",
+        "node": {"name": "node1"},
+        "create_time": record["create_time"],
+        "volume_count": len(world.store.find("volume", aggregate=record["name"])),
+        "space": {"block_storage": block},
+    }
+
+
+def used_bytes(world: World, record: Record) -> int:
+    """What volumes have reserved: their size with guarantee ``volume``, else nothing (clones included)."""
+    volumes = world.store.find("volume", aggregate=record["name"])
+    return sum(v["size"] for v in volumes if v["guarantee"] == "volume")
+
+
+AGGREGATE = Shape(
+    href="/storage/aggregates/{uuid}",
+    keys=("uuid", "name"),
+    common=("state", "node.name", "create_time", "volume_count")
+    + tuple(f"space.block_storage.{name}" for name in ("size", "used", "available")),
+    costly=(),
+    render=render,
+)
+
+
+def seed(world: World) -> None:
+    for name in NAMES:
+        world.store.insert(KIND, {"uuid": str(uuid4()), "name": name, "size": SIZE, "create_time": world.clock.iso()})

@@ -1,0 +1,119 @@
+"""Who may call what: accounts with passwords, and the table of each role."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from emulator.errors import NotAllowed, Unauthorized
+from emulator.store import Record, Store
+
+KIND = "account"
+PASSWORD_VARIABLE = "ONTAP_EMULATOR_PASSWORD"  # noqa: S105  (the name of a variable, not a password)
+
+_ALL = "all"
+_READ = "readonly"
+
+# First match decides; what no line names is refused. The rows of vsadmin are the least-privilege role that NetApp
+# documents for its DataOps Toolkit, the S3 server of the SVM, and what a client reads to find its way.
+ROLES: dict[str, list[tuple[str, str]]] = {
+    "admin": [("/.*", _ALL)],
+    "readonly": [("/emulator/.*", "none"), ("/api/.*", _READ)],
+    "vsadmin": [
+        ("/api/storage/volumes(/.*)?", _ALL),
+        ("/api/protocols/nfs/export-policies(/.*)?", _ALL),
+        ("/api/protocols/s3/.*", _ALL),
+        ("/api/svm/svms(/.*)?", _READ),
+        ("/api/cluster/jobs(/.*)?", _READ),
+        ("/api/network/ip/interfaces(/.*)?", _READ),
+        ("/api/cluster", _READ),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class User:
+    name: str
+    role: str
+    svm: str | None = None
+    """Name of the only SVM that an SVM-scoped user sees, or None."""
+
+
+def check_role(user: User, method: str, path: str) -> None:
+    """Raise 403 unless the user's role allows the method on the path (with /api)."""
+    for pattern, access in ROLES[user.role]:
+        if re.fullmatch(pattern, path):
+            if access == _ALL or (access == _READ and method in ("GET", "HEAD", "OPTIONS")):
+                return
+            break
+    raise NotAllowed()
+
+
+class Accounts:
+    """Accounts live in the store; passwords only as salted digests."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def put(self, name: str, password: str, role: str, svm: str | None = None) -> None:
+        """Create an account or replace it."""
+        if role not in ROLES:
+            raise ValueError(f"role {role!r} is none of {', '.join(ROLES)}")
+        salt = secrets.token_hex(16)
+        with self._store.transaction():
+            for old in self._store.find(KIND, name=name):
+                self._store.delete(KIND, old["uuid"])
+            record = {"uuid": str(uuid4()), "name": name, "role": role, "svm": svm}
+            self._store.insert(KIND, record | {"salt": salt, "digest": _digest(salt, password)})
+
+    def authenticate(self, header: str | None) -> User:
+        """The user of a Basic ``Authorization`` header, or 401."""
+        name, password = _credentials(header)
+        for record in self._store.find(KIND, name=name):
+            if hmac.compare_digest(record["digest"], _digest(record["salt"], password)):
+                return User(name, record["role"], record["svm"])
+        raise Unauthorized()
+
+    def shown(self) -> list[dict[str, Any]]:
+        return [_shown(record) for record in self._store.find(KIND)]
+
+
+def _shown(record: Record) -> dict[str, Any]:
+    return {key: record[key] for key in ("name", "role", "svm")}
+
+
+def _digest(salt: str, password: str) -> str:
+    # One round is enough: the same password lies in DIR/password, readable by the same user as the store.
+    return hashlib.sha256(f"{salt}:{password}".encode()).hexdigest()
+
+
+def _credentials(header: str | None) -> tuple[str, str]:
+    scheme, _, encoded = (header or "").partition(" ")
+    try:
+        name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Unauthorized() from error
+    if scheme.lower() != "basic" or not colon:
+        raise Unauthorized()
+    return name, password
+
+
+def initial_password(root: Path) -> str:
+    """The password from the environment, or the one generated into ``password`` (mode 600) at the first start."""
+    if given := os.environ.get(PASSWORD_VARIABLE):
+        return given
+    path = root / "password"
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(18) + "\n")
+    return path.read_text().strip()

@@ -1,0 +1,140 @@
+"""The prefix ``/emulator``: what the real thing does not have, for tests and for the demo to steer the pretending."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from emulator import seed
+from emulator.auth import Accounts
+from emulator.errors import NoSuchApi, NotFound, OntapError
+from emulator.faults import Fault
+from emulator.jobs.runner import Pace
+from emulator.rest import Reply
+from emulator.world import World
+
+Handler = Callable[[World, dict[str, Any], str], Reply]
+
+
+def reset(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    world.faults.clear()
+    world.requests.clear()
+    world.jobs.pace = Pace()
+    world.config.snapshot_limit = type(world.config).snapshot_limit
+    seed.reset(world)
+    return Reply(200, {})
+
+
+def get_clock(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    return Reply(200, {"now": world.clock.iso(), "offset_s": world.clock.offset_s})
+
+
+def put_clock(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    if "now" in body:
+        now = datetime.fromisoformat(body["now"])
+        world.clock.set_now(now if now.tzinfo else now.replace(tzinfo=UTC))
+    else:
+        world.clock.set_offset(float(body.get("offset_s", 0)))
+    return get_clock(world, body, uuid)
+
+
+def add_fault(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    world.faults.add(Fault(**body))
+    return list_faults(world, body, uuid)
+
+
+def list_faults(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    return Reply(200, {"faults": world.faults.due()})
+
+
+def clear_faults(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    world.faults.clear()
+    return Reply(200, {"faults": []})
+
+
+def list_requests(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    return Reply(200, {"requests": list(world.requests)})
+
+
+def clear_requests(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    world.requests.clear()
+    return Reply(200, {"requests": []})
+
+
+def get_jobs(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    return Reply(200, asdict(world.jobs.pace))
+
+
+def put_jobs(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """The pace of jobs made from now on."""
+    world.jobs.pace = Pace(**body)
+    return get_jobs(world, body, uuid)
+
+
+def forget_job(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """As if the job were so old that ONTAP no longer knows it."""
+    world.store.delete("job", uuid)
+    return Reply(200, {})
+
+
+def put_limits(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """``snapshots_per_volume`` as a number, ``aggregate_bytes`` for every aggregate."""
+    if "snapshots_per_volume" in body:
+        world.config.snapshot_limit = int(body["snapshots_per_volume"])
+    if "aggregate_bytes" in body:
+        for aggregate in world.store.find("aggregate"):
+            world.store.update("aggregate", aggregate["uuid"], size=int(body["aggregate_bytes"]))
+    sizes = [aggregate["size"] for aggregate in world.store.find("aggregate")]
+    return Reply(200, {"snapshots_per_volume": world.config.snapshot_limit, "aggregate_bytes": sizes[0]})
+
+
+def put_user(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """Create an account or replace it: name, password, role (admin, vsadmin, readonly) and svm."""
+    Accounts(world.store).put(**body)
+    return list_users(world, body, uuid)
+
+
+def list_users(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    return Reply(200, {"users": Accounts(world.store).shown()})
+
+
+def put_owners(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """Give a snapshot the owners that only other parts of ONTAP give, such as ``snapmirror``."""
+    if not world.store.get("snapshot", uuid):
+        raise NotFound()
+    world.store.update("snapshot", uuid, owners=list(body["owners"]))
+    return Reply(200, {"owners": body["owners"]})
+
+
+ROUTES: list[tuple[str, str, Handler]] = [
+    ("POST", "/reset", reset),
+    ("GET", "/clock", get_clock),
+    ("PUT", "/clock", put_clock),
+    ("GET", "/faults", list_faults),
+    ("POST", "/faults", add_fault),
+    ("DELETE", "/faults", clear_faults),
+    ("GET", "/requests", list_requests),
+    ("DELETE", "/requests", clear_requests),
+    ("GET", "/jobs", get_jobs),
+    ("PUT", "/jobs", put_jobs),
+    ("DELETE", "/jobs/{uuid}", forget_job),
+    ("PUT", "/limits", put_limits),
+    ("GET", "/users", list_users),
+    ("PUT", "/users", put_user),
+    ("PUT", "/snapshots/{uuid}/owners", put_owners),
+]
+
+
+def dispatch(world: World, method: str, path: str, body: Any) -> Reply:
+    """``path`` is what follows ``/emulator``."""
+    for verb, pattern, handler in ROUTES:
+        match = re.fullmatch(pattern.replace("{uuid}", "([^/]+)"), path)
+        if verb == method and match:
+            try:
+                return handler(world, body or {}, match.group(1) if match.groups() else "")
+            except (KeyError, TypeError, ValueError) as error:
+                raise OntapError(f"{method} /emulator{path}: {error}") from error
+    raise NoSuchApi()

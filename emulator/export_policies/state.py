@@ -1,0 +1,109 @@
+"""Export policies and their rules: which NFS clients may reach a volume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from emulator.body import Accepts, flag, number, text, texts
+from emulator.export_policies.errors import NoSuchPolicy
+from emulator.fields import Shape, Wanted
+from emulator.store import Record
+
+if TYPE_CHECKING:
+    from emulator.world import World
+
+KIND = "export_policy"
+DEFAULT = "default"
+# ONTAP counts a policy's id within a number of the SVM; clients only see that it is large.
+_FIRST_ID = 12884901889
+
+_RULE_DEFAULTS: dict[str, Any] = {
+    "protocols": ["any"],
+    "ro_rule": ["any"],
+    "rw_rule": ["any"],
+    "superuser": ["none"],
+    "anonymous_user": "65534",
+    "allow_suid": True,
+    "allow_device_creation": True,
+    "chown_mode": "restricted",
+    "ntfs_unix_security": "fail",
+}
+_RULE_FIELDS: Accepts = {
+    "index": number,
+    "clients.match": text,
+    "protocols": texts,
+    "ro_rule": texts,
+    "rw_rule": texts,
+    "superuser": texts,
+    "anonymous_user": text,
+    "allow_suid": flag,
+    "allow_device_creation": flag,
+    "chown_mode": text,
+    "ntfs_unix_security": text,
+}
+RULE_POST_FIELDS: Accepts = _RULE_FIELDS | {"policy.id": number, "policy.name": text}
+RULE_PATCH_FIELDS = RULE_POST_FIELDS
+_RULES: Accepts = {f"rules.{name}": convert for name, convert in _RULE_FIELDS.items()}
+POST_FIELDS: Accepts = {"name": text, "svm.name": text, "svm.uuid": text} | _RULES
+PATCH_FIELDS: Accepts = {"name": text} | _RULES
+
+_RULE_NAMES = ("index", "clients.match", *_RULE_DEFAULTS)
+
+
+def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
+    return {key: record[key] for key in ("id", "name", "svm", "rules")}
+
+
+def render_rule(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
+    return record
+
+
+POLICY = Shape(
+    href="/protocols/nfs/export-policies/{id}",
+    keys=("id", "name"),
+    common=("svm.name", "svm.uuid") + tuple(f"rules.{name}" for name in _RULE_NAMES),
+    costly=(),
+    render=render,
+)
+RULE = Shape(
+    href="/protocols/nfs/export-policies/{policy.id}/rules/{index}",
+    keys=("index", "policy.id"),
+    common=("policy.name", "svm.name", "svm.uuid", *_RULE_NAMES[1:]),
+    costly=(),
+    render=render_rule,
+)
+
+
+def new_policy(world: World, name: str, svm: dict[str, str], rules: list[dict[str, Any]]) -> Record:
+    """A record with the next id and numbered rules; not stored yet."""
+    record: Record = {"uuid": str(uuid4()), "id": _next_id(world), "name": name, "svm": svm, "rules": []}
+    for rule in rules:
+        record["rules"] = with_rule(record["rules"], rule)
+    return record
+
+
+def _next_id(world: World) -> int:
+    ids = [record["id"] for record in world.store.find(KIND)]
+    return max(ids, default=_FIRST_ID - 1) + 1
+
+
+def default_policy(world: World, svm: dict[str, str]) -> Record:
+    return new_policy(world, DEFAULT, svm, [{"clients": [{"match": "0.0.0.0/0"}], "superuser": ["any"]}])
+
+
+def with_rule(rules: list[dict[str, Any]], rule: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rules with one more, at its index (those from there on move up) or at the end."""
+    last = max((r["index"] for r in rules), default=0)
+    index = rule.get("index") or last + 1
+    moved = [r | {"index": r["index"] + 1} if r["index"] >= index else r for r in rules]
+    kept = rules if all(r["index"] != index for r in rules) else moved
+    return sorted([*kept, _RULE_DEFAULTS | rule | {"index": index}], key=lambda r: r["index"])
+
+
+def find(world: World, svm: dict[str, str], name: str) -> Record:
+    """The policy that a volume of the SVM names, or 404."""
+    found = world.store.find(KIND, svm__uuid=svm["uuid"], name=name)
+    if not found:
+        raise NoSuchPolicy(name)
+    return found[0]

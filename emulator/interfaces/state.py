@@ -1,0 +1,43 @@
+"""Network interfaces (LIFs): the addresses under which an SVM's data is reached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from emulator.fields import Shape, Wanted
+from emulator.store import Record
+
+if TYPE_CHECKING:
+    from emulator.world import World
+
+KIND = "ip_interface"
+SERVICES = ["data_core", "data_nfs", "data_s3_server", "management_https"]
+
+
+def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
+    shown = {key: record[key] for key in ("uuid", "name", "svm", "ip", "services")}
+    return shown | {
+        "enabled": True,
+        "state": "up",
+        "scope": "svm",
+        "ipspace": {"name": "Default"},
+        "service_policy": {"name": "default-data-files"},
+        "location": {"node": {"name": "node1"}, "home_node": {"name": "node1"}, "is_home": True},
+    }
+
+
+INTERFACE = Shape(
+    href="/network/ip/interfaces/{uuid}",
+    keys=("uuid", "name"),
+    common=("svm.name", "svm.uuid", "ip.address", "ip.netmask", "ip.family", "enabled", "state", "scope")
+    + ("ipspace.name", "service_policy.name", "services", "location.is_home")
+    + ("location.node.name", "location.home_node.name"),
+    costly=(),
+    render=render,
+)
+
+
+def seed(world: World, svm: dict[str, str]) -> None:
+    ip = {"address": "127.0.0.1", "netmask": "8", "family": "ipv4"}
+    world.store.insert(KIND, {"uuid": str(uuid4()), "name": "lif1", "svm": svm, "ip": ip, "services": SERVICES})

@@ -1,0 +1,61 @@
+"""What an emulated cluster has to begin with, and what is put right when it starts after a kill."""
+
+from __future__ import annotations
+
+from emulator.aggregates import state as aggregate_state
+from emulator.auth import Accounts
+from emulator.cluster import state as cluster_state
+from emulator.interfaces import state as interface_state
+from emulator.svms import state as svm_state
+from emulator.world import World
+
+SVM = "svm1"
+_SEEDED = "seeded"
+
+
+def prepare(world: World, password: str) -> None:
+    """Make the first state if there is none, finish what a kill interrupted, and set the accounts' passwords."""
+    if not world.store.get("setting", _SEEDED):
+        _seed(world)
+    recover(world)
+    accounts = Accounts(world.store)
+    accounts.put("admin", password, "admin")
+    accounts.put("readonly", password, "readonly")
+    accounts.put("vsadmin", password, "vsadmin", SVM)
+
+
+def _seed(world: World) -> None:
+    with world.store.transaction():
+        world.store.clear()
+        cluster_state.seed(world)
+        aggregate_state.seed(world)
+        svm = svm_state.new(world, SVM)
+        svm_state.add(world, svm)
+        interface_state.seed(world, svm_state.ref(svm))
+        world.store.insert("setting", {"uuid": _SEEDED})
+
+
+def recover(world: World) -> None:
+    """Finish open jobs, then make directories and links agree with the records."""
+    world.jobs.recover()
+    snapshots: dict[str, dict[str, str]] = {volume["uuid"]: {} for volume in world.store.find("volume")}
+    for snapshot in world.store.find("snapshot"):
+        snapshots[snapshot["volume"]][snapshot["name"]] = snapshot["uuid"]
+    world.dataplane.clean(snapshots)
+    for svm in world.store.find("svm"):
+        mounted = [v for v in world.store.find("volume", svm__uuid=svm["uuid"]) if v["state"] == "online"]
+        mounts = {volume["junction"]: volume["uuid"] for volume in mounted if volume["junction"]}
+        world.dataplane.set_namespace(svm["name"], mounts)
+
+
+def reset(world: World) -> None:
+    """Back to the first state; accounts stay."""
+    world.jobs.drop_all()
+    accounts = world.store.find("account")
+    for svm in world.store.find("svm"):
+        world.dataplane.forget_namespace(svm["name"])
+    with world.store.transaction():
+        _seed(world)
+        for account in accounts:
+            world.store.insert("account", account)
+    recover(world)

@@ -1,0 +1,158 @@
+"""The HTTP side: one request in, through faults, password, role and route, one answer out."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import logging
+from typing import Any
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from emulator import control
+from emulator.aggregates.urls import URLS as AGGREGATES
+from emulator.auth import Accounts, check_role
+from emulator.cluster.urls import URLS as CLUSTER
+from emulator.errors import NoSuchMethod, OntapError, Unauthorized
+from emulator.export_policies.urls import URLS as EXPORT_POLICIES
+from emulator.fields import without_links
+from emulator.interfaces.urls import URLS as INTERFACES
+from emulator.jobs.urls import URLS as JOBS
+from emulator.protocols_s3.urls import URLS as PROTOCOLS_S3
+from emulator.rest import Call, Reply, Route, Router
+from emulator.snapshots.urls import URLS as SNAPSHOTS
+from emulator.svms.urls import URLS as SVMS
+from emulator.volumes.urls import URLS as VOLUMES
+from emulator.world import World
+
+URLS: list[Route] = [
+    *CLUSTER,
+    *JOBS,
+    *AGGREGATES,
+    *SVMS,
+    *INTERFACES,
+    *EXPORT_POLICIES,
+    *VOLUMES,
+    *SNAPSHOTS,
+    *PROTOCOLS_S3,
+]
+# Requests wait in threads for jobs (return_timeout, up to two minutes), so there must be many of them.
+THREADS = 128
+
+log = logging.getLogger(__name__)
+
+
+class App:
+    """The ASGI application over one world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.router = Router(URLS)
+        self.accounts = Accounts(world.store)
+        self._threads: anyio.CapacityLimiter | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request, send)
+        except ClientDisconnect:
+            return
+        if response is not None:
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request, send: Send) -> Response | None:
+        method, path = request.method, request.url.path
+        asked = f"{path}?{request.url.query}" if request.url.query else path
+        faults = self.world.faults
+        if faults.take(method, asked, "refuse"):
+            self._note(method, asked, None)
+            return _drop(send)
+        lost = faults.take(method, asked, "lost_answer")
+        if slow := faults.take(method, asked, "slow"):
+            await asyncio.sleep(slow.delay_s)
+        body = await request.body()
+        if self._threads is None:
+            self._threads = anyio.CapacityLimiter(THREADS)
+        response = await anyio.to_thread.run_sync(self._handle, request, asked, body, limiter=self._threads)
+        self._note(method, asked, response.status_code)
+        return _drop(send) if lost else response
+
+    def _note(self, method: str, path: str, status: int | None) -> None:
+        if not path.startswith("/emulator"):
+            self.world.requests.append({"method": method, "path": path, "status": status})
+
+    def _handle(self, request: Request, asked: str, body: bytes) -> Response:
+        hal = "application/json" not in request.headers.get("accept", "")
+        headers = {"Date": self.world.clock.http_date()}
+        if request.url.path == "/":
+            return HTMLResponse(self._page(), headers=headers)
+        try:
+            reply = self._reply(request, asked, body)
+        except Unauthorized as error:
+            return JSONResponse(error.body(), 401, headers | {"WWW-Authenticate": 'Basic realm="ONTAP"'})
+        except OntapError as error:
+            return JSONResponse(error.body(), error.status, headers)
+        except Exception as error:
+            log.exception("%s %s failed inside the emulator", request.method, request.url.path)
+            broken = OntapError(f"Internal error. {type(error).__name__}: {error}", code="20", status=500)
+            return JSONResponse(broken.body(), 500, headers)
+        headers |= {"Content-Type": "application/hal+json" if hal else "application/json"} | reply.headers
+        content = reply.body if hal else without_links(reply.body)
+        text = "" if content is None or request.method == "HEAD" else json.dumps(content)
+        return Response(text, reply.status, headers)
+
+    def _reply(self, request: Request, asked: str, body: bytes) -> Reply:
+        method, path = request.method, request.url.path
+        user = self.accounts.authenticate(request.headers.get("authorization"))
+        check_role(user, method, path)
+        parsed = _json(body)
+        if path.startswith("/emulator/"):
+            return control.dispatch(self.world, method, path.removeprefix("/emulator"), parsed)
+        if fault := self.world.faults.take(method, asked, "error"):
+            raise fault.error()
+        below = _raw_path(request).removeprefix("/api")
+        if method == "OPTIONS":
+            return Reply(200, None, {"Allow": ", ".join([*self.router.methods(below), "HEAD", "OPTIONS"])})
+        if method == "PUT":
+            raise NoSuchMethod(method)
+        arguments = dict(parse_qsl(request.url.query, keep_blank_values=True))
+        return self.router.dispatch(Call(method, below, {}, arguments, {}, user, self.world), parsed)
+
+    def _page(self) -> str:
+        paths = sorted({route.path for route in self.router.routes})
+        rows = "".join(f"<li><code>/api{html.escape(path)}</code></li>" for path in paths)
+        version = html.escape(self.world.config.ontap_version)
+        return (
+            "<!doctype html><html lang='en'><meta charset='utf-8'><title>ONTAP emulator</title>"
+            "<body style='font-family: sans-serif; max-width: 45em; margin: 2em auto'><h1>ONTAP emulator</h1>"
+            f"<p>This is not an ONTAP cluster but a program that speaks its REST API (as ONTAP {version} does) and keeps "
+            "volumes, snapshots and clones as directories. Sign in with Basic authentication.</p>"
+            f"<h2>What it answers</h2><ul>{rows}</ul></body></html>"
+        )
+
+
+def _json(body: bytes) -> Any:
+    if not body.strip():
+        return None
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise OntapError(f"The request body is not valid JSON: {error}") from error
+
+
+def _raw_path(request: Request) -> str:
+    """The path with its escapes, so that a name with a slash stays one part of it."""
+    raw = request.scope.get("raw_path") or request.url.path.encode()
+    return raw.decode("ascii").split("?")[0]
+
+
+def _drop(send: Send) -> None:
+    """Close the connection without an answer. Uvicorn's ``send`` belongs to the request, which has the transport."""
+    send.__self__.transport.abort()  # type: ignore[attr-defined]

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from emulator.rest import Call, Reply, accepted, for_each, many, one
+from emulator.snapshots import errors, state
+from emulator.store import Record
+from emulator.volumes.handlers import volume
+
+
+def _snapshot(call: Call, parent: Record) -> Record:
+    record = call.world.store.get(state.KIND, call.params["uuid"])
+    if record is None or record["volume"] != parent["uuid"]:
+        raise errors.NoSuchSnapshot(call.params["uuid"], parent["name"])
+    return record
+
+
+def list_snapshots(call: Call) -> Reply:
+    parent = volume(call, "volume.uuid")
+    return many(call, state.SNAPSHOT, call.world.store.find(state.KIND, volume=parent["uuid"]))
+
+
+def get_snapshot(call: Call) -> Reply:
+    return one(call, state.SNAPSHOT, _snapshot(call, volume(call, "volume.uuid")))
+
+
+def create(call: Call) -> Reply:
+    parent, world = volume(call, "volume.uuid"), call.world
+    uuid = str(uuid4())
+    # ONTAP makes up a name from the time when none is given.
+    named = {"name": f"snapshot.{world.clock.now():%Y-%m-%d_%H%M%S}"} | state.facts_of(call.body, parent)
+    state.check_name(world, named["name"], parent)
+    state.check_limit(world, parent)
+    args = {"volume": parent["uuid"], "facts": {"uuid": uuid} | named}
+    location = f"/api/storage/volumes/{parent['uuid']}/snapshots/{uuid}"
+
+    def shown() -> dict[str, Any] | None:
+        made = world.store.get(state.KIND, uuid)
+        return state.SNAPSHOT.show(world, made, state.SNAPSHOT.wanted(None, instance=True)) if made else None
+
+    return accepted(call, "snapshot.create", args, location=location, result=shown, svm=parent["svm"])
+
+
+def modify(call: Call) -> Reply:
+    parent = volume(call, "volume.uuid")
+    record = _snapshot(call, parent)
+    facts = state.facts_of(call.body, parent)
+    if facts.get("name", record["name"]) != record["name"]:
+        state.check_name(call.world, facts["name"], parent)
+        if state.is_locked(call.world, record):
+            raise errors.Locked(record["name"], parent["name"], record["lock_until"])
+    args = {"volume": parent["uuid"], "uuid": record["uuid"], "facts": facts}
+    return accepted(call, "snapshot.modify", args, svm=parent["svm"])
+
+
+def delete(call: Call) -> Reply:
+    parent = volume(call, "volume.uuid")
+    record = _snapshot(call, parent)
+    state.check_removable(call.world, parent, record)
+    return accepted(call, "snapshot.delete", {"volume": parent["uuid"], "uuid": record["uuid"]}, svm=parent["svm"])
+
+
+def delete_all(call: Call) -> Reply:
+    parent = volume(call, "volume.uuid")
+    return for_each(call, state.SNAPSHOT, call.world.store.find(state.KIND, volume=parent["uuid"]), delete)

@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from emulator.body import checked, merged
+from emulator.errors import MissingField, NotFound, NotSupported, OntapError
+from emulator.rest import Call, Reply, accepted, for_each, many, one
+from emulator.snapshots import state as snapshots
+from emulator.snapshots.errors import NoSuchSnapshot
+from emulator.store import Record
+from emulator.svms.state import ref, resolve, visible
+from emulator.volumes import errors, state
+from emulator.volumes.operations import changes_of, owner_of
+
+DEFAULT_MODE = 0o755
+
+
+def list_volumes(call: Call) -> Reply:
+    return many(call, state.VOLUME, _all(call))
+
+
+def get_volume(call: Call) -> Reply:
+    return one(call, state.VOLUME, volume(call))
+
+
+def _all(call: Call) -> list[Record]:
+    return visible(call, call.world.store.find(state.KIND))
+
+
+def volume(call: Call, name: str = "uuid") -> Record:
+    """The volume that the path names, or 404."""
+    record = call.world.store.get(state.KIND, call.params[name])
+    if record is None or not visible(call, [record]):
+        raise NotFound(name)
+    return record
+
+
+def create(call: Call) -> Reply:
+    body, world = call.body, call.world
+    if not body.get("name"):
+        raise MissingField("name")
+    svm = ref(resolve(call, body.get("svm")))
+    state.check_name(world, body["name"], svm)
+    record = _new_record(call, body, svm)
+    if record["junction"]:
+        state.check_path(world, record["junction"], svm, record["uuid"])
+    if (body.get("clone") or {}).get("is_flexclone"):
+        return _clone(call, record)
+    if body.get("type", "rw") != "rw" or body.get("style", "flexvol") != "flexvol":
+        raise NotSupported("The emulator makes read-write FlexVol volumes only.", "type")
+    state.check_size(record["size"])
+    record["aggregate"] = _aggregate(call, record)
+    owner = {"mode": DEFAULT_MODE, "uid": 0, "gid": 0} | owner_of(body)
+    args = {"record": record, "owner": owner, "user_svm": call.user.svm}
+    return _accept(call, "volume.create", args, record)
+
+
+def _accept(call: Call, operation: str, args: dict[str, Any], record: Record) -> Reply:
+    def shown() -> dict[str, Any] | None:
+        made = call.world.store.get(state.KIND, record["uuid"])
+        return state.VOLUME.show(call.world, made, state.VOLUME.wanted(None, instance=True)) if made else None
+
+    location = f"/api/storage/volumes/{record['uuid']}"
+    return accepted(call, operation, args, location=location, result=shown, svm=record["svm"])
+
+
+def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str]) -> Record:
+    from emulator.export_policies.state import DEFAULT, find
+
+    defaults = {
+        "uuid": str(uuid4()),
+        "svm": svm,
+        "size": (body.get("space") or {}).get("size") or state.DEFAULT_SIZE,
+        "state": "online",
+        "comment": "",
+        "tags": [],
+        "language": body.get("language") or "c.utf_8",
+        "create_time": call.world.clock.iso(),
+        "aggregate": None,
+        "junction": None,
+        "export_policy": find(call.world, svm, DEFAULT)["uuid"],
+        "security_style": "unix",
+        "guarantee": "volume",
+        "snapshot_policy": "default",
+        "locking": False,
+        "clone": None,
+    }
+    return defaults | changes_of(call.world, body, svm, {})
+
+
+def _aggregate(call: Call, record: Record) -> str:
+    named = call.body.get("aggregates") or []
+    known = call.world.store.find("aggregate")
+    if not named:
+        if call.body.get("style"):
+            return known[0]["name"]
+        raise errors.AggregatesMissing()
+    if len(named) > 1:
+        raise errors.OneAggregate()
+    for aggregate in known:
+        if aggregate["name"] == named[0].get("name") or aggregate["uuid"] == named[0].get("uuid"):
+            return aggregate["name"]
+    raise errors.NoSuchAggregate(named[0].get("name") or str(named[0].get("uuid")))
+
+
+def _clone(call: Call, record: Record) -> Reply:
+    body, wish = call.body, call.body["clone"]
+    if wish.get("parent_svm") and record["junction"]:
+        raise errors.PathWithParentSvm()
+    for field in ("size", "aggregates"):
+        if body.get(field):
+            raise errors.NotForClone(field)
+    parent = _parent(call, wish, record["svm"])
+    snapshot = _parent_snapshot(call, wish.get("parent_snapshot") or {}, parent)
+    # Without a snapshot named, ONTAP takes one of its own.
+    new_name = None if snapshot else f"clone_{record['name']}.{call.world.clock.now():%Y-%m-%d_%H%M%S}.0"
+    uuid = snapshot["uuid"] if snapshot else str(uuid4())
+    inherited = {key: parent[key] for key in ("size", "aggregate", "language")}
+    if "security_style" not in (body.get("nas") or {}):
+        inherited["security_style"] = parent["security_style"]
+    record |= inherited | {
+        "clone": {"parent": parent["uuid"], "snapshot": uuid},
+        # A clone shares its parent's blocks, so it reserves nothing unless asked to.
+        "guarantee": (body.get("guarantee") or {}).get("type", "none"),
+    }
+    args = {"record": record, "parent": parent["uuid"], "snapshot": uuid, "new_snapshot": new_name}
+    return _accept(call, "volume.clone", args | {"owner": owner_of(body)}, record)
+
+
+def _parent(call: Call, wish: dict[str, Any], svm: dict[str, str]) -> Record:
+    named = wish.get("parent_volume") or {}
+    name, uuid = named.get("name"), named.get("uuid")
+    if not name and not uuid:
+        raise errors.ParentMissing()
+    home = ref(resolve(call, wish["parent_svm"])) if wish.get("parent_svm") else svm
+    found = [v for v in _all(call) if v["svm"]["uuid"] == home["uuid"] and (v["name"] == name or v["uuid"] == uuid)]
+    if not found:
+        raise errors.NoSuchParent(name or str(uuid))
+    if name and uuid and (len(found) > 1 or (found[0]["name"], found[0]["uuid"]) != (name, uuid)):
+        raise errors.ParentMismatch()
+    return found[0]
+
+
+def _parent_snapshot(call: Call, named: dict[str, Any], parent: Record) -> Record | None:
+    name, uuid = named.get("name"), named.get("uuid")
+    if not name and not uuid:
+        return None
+    found = snapshots.named(call.world, parent, name, uuid)
+    if found is None:
+        raise NoSuchSnapshot(name or str(uuid), parent["name"])
+    if name and uuid and (found["name"], found["uuid"]) != (name, uuid):
+        raise errors.SnapshotMismatch()
+    return found
+
+
+def modify(call: Call) -> Reply:
+    record, world = volume(call), call.world
+    body = merged(call.body, _restore_arguments(call))
+    if body.get("restore_to"):
+        return _restore(call, record, body)
+    if (body.get("clone") or {}).get("split_initiated"):
+        return _split(call, record, body)
+    if body.get("name") and body["name"] != record["name"]:
+        state.check_name(world, body["name"], record["svm"])
+    if body.get("size") is not None:
+        state.check_size(body["size"])
+    changes = changes_of(world, body, record["svm"], {})
+    if changes.get("junction"):
+        state.check_path(world, changes["junction"], record["svm"], record["uuid"])
+    return accepted(call, "volume.modify", {"uuid": record["uuid"], "body": body}, svm=record["svm"])
+
+
+def _restore_arguments(call: Call) -> dict[str, Any]:
+    """``restore_to`` may come in the query instead of the body."""
+    named = {name: call.query[name] for name in state.RESTORE_ARGUMENTS if name in call.query}
+    return checked(named, state.PATCH_FIELDS)
+
+
+def _restore(call: Call, record: Record, body: dict[str, Any]) -> Reply:
+    for field in body:
+        if field != "restore_to":
+            raise errors.OnlyRestore(field)
+    if record["state"] != "online":
+        raise errors.VolumeOffline(record["name"])
+    wish = body["restore_to"].get("snapshot") or {}
+    snapshot = snapshots.named(call.world, record, wish.get("name"), wish.get("uuid"))
+    if snapshot is None:
+        raise NoSuchSnapshot(str(wish.get("name") or wish.get("uuid")), record["name"])
+    args = {"uuid": record["uuid"], "snapshot": snapshot["uuid"]}
+    return accepted(call, "volume.restore", args, svm=record["svm"])
+
+
+def _split(call: Call, record: Record, body: dict[str, Any]) -> Reply:
+    for field in body:
+        if field != "clone":
+            raise errors.OnlySplit(field)
+    if record["clone"] is None:
+        raise errors.NotAClone(record["name"])
+    return accepted(call, "volume.split", {"uuid": record["uuid"]}, svm=record["svm"])
+
+
+def delete(call: Call) -> Reply:
+    record = volume(call)
+    for snapshot in call.world.store.find(snapshots.KIND, volume=record["uuid"]):
+        if snapshots.is_locked(call.world, snapshot):
+            raise errors.HasLockedSnapshots(record["name"], snapshot["name"])
+    return accepted(call, "volume.delete", {"uuid": record["uuid"]}, svm=record["svm"])
+
+
+def modify_all(call: Call) -> Reply:
+    _require_query(call)
+    return for_each(call, state.VOLUME, _all(call), modify)
+
+
+def delete_all(call: Call) -> Reply:
+    _require_query(call)
+    return for_each(call, state.VOLUME, _all(call), delete)
+
+
+def _require_query(call: Call) -> None:
+    """Without a query or a list of records, a typing error would change every volume there is."""
+    if not call.body.get("records") and not any(state.VOLUME.knows(name) for name in call.query):
+        raise OntapError("A query that selects the records to change is required.", code="262185")
