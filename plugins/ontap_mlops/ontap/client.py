@@ -44,7 +44,7 @@ class Client:
         timeouts_s: tuple[float, float] = (6.0, 45.0),
     ) -> None:
         from netapp_ontap.error import NetAppRestError
-        from netapp_ontap.host_connection import HostConnection, LoggingAdapter
+        from netapp_ontap.host_connection import HostConnection
 
         try:
             self._connection = HostConnection(
@@ -60,10 +60,7 @@ class Client:
             raise InvalidRequest(f"The connection to ONTAP at {host} needs a user and a password.") from error
         self.address = f"{host}:{port}"
         self.job_timeout_s = job_timeout_s
-        # The library repeats every request up to five times without a pause; see `repeatable` for ours.
-        self._connection.session.mount(
-            self._connection.origin, LoggingAdapter(self._connection, max_retries=0, timeout=timeouts_s)
-        )
+        self._connection.session.mount(self._connection.origin, _adapter(self._connection))
 
     def __repr__(self) -> str:
         return f"Client({self.address})"
@@ -167,6 +164,23 @@ def _patiently(call: Callable[[], R]) -> R:
         except (Unreachable, ServiceTrouble):
             time.sleep(pause)
     return call()
+
+
+def _adapter(connection: Any) -> Any:
+    """Sends each request once, and checks certificates as the connection says.
+
+    The library's own repeats up to five times without a pause. And requests lets the environment variables
+    REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE go before the file of authorities that the connection names.
+    """
+    from netapp_ontap.host_connection import LoggingAdapter
+
+    class Adapter(LoggingAdapter):
+        def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            if connection.verify is not True:
+                kwargs["verify"] = connection.verify
+            return super().send(request, *args, **kwargs)
+
+    return Adapter(connection, max_retries=0, timeout=connection.protocol_timeouts)
 
 
 def _resource(kind: str) -> Any:

@@ -67,7 +67,7 @@ def ensure_service(
 ) -> Service:
     """The SVM's S3 server, switched on, with at least these protocols.
 
-    :param name: host name clients may use; ``<svm>`` with hyphens if not given. Kept as it is on a server that exists.
+    :param name: host name clients may use; made from the SVM's if not given. Kept as it is on a server that exists.
     :param default_unix_user: whom S3 users act as on files when no name mapping says otherwise.
     """
     uuid = cluster.svm_uuid(client, svm=svm)
@@ -77,7 +77,7 @@ def ensure_service(
     wanted |= {"default_unix_user": default_unix_user} if default_unix_user else {}
     record = _service_record(client, svm)
     if record is None:
-        body = {"svm": {"uuid": uuid}, "name": name or svm.replace("_", "-"), **wanted}
+        body = {"svm": {"uuid": uuid}, "name": name or _server_name(svm), **wanted}
         _unless_taken(client, "S3Service", body, asked=f"create the S3 server of SVM {svm!r}")
     elif missing := {k: v for k, v in wanted.items() if record.get(k) != v and v is not False}:
         client.modify("S3Service", {"svm": {"uuid": uuid}}, missing, asked=f"set up the S3 server of SVM {svm!r}")
@@ -255,6 +255,11 @@ def _require_same_folder(bucket: Bucket, nas_path: str) -> None:
             f"Bucket {bucket.name!r} of SVM {bucket.svm!r} exists over {bucket.nas_path or 'objects of its own'}, not "
             f"over {nas_path}. {NameTaken.advice}."
         )
+
+
+def _server_name(svm: str) -> str:
+    """At most 15 of letters, digits, dots and hyphens."""
+    return f"s3-{svm.replace('_', '-')}"[:15].rstrip("-")
 
 
 def _service_record(client: Client, svm: str) -> dict[str, Any] | None:

@@ -115,7 +115,8 @@ def holders(client: Client, *, snapshot: Snapshot) -> list[str]:
     """In words, everything that keeps the snapshot from being removed; empty if nothing is known to."""
     clones = volumes.clones_of(client, volume_uuid=snapshot.volume_uuid, snapshot=snapshot.name)
     held = [f"clone {clone.name!r} of SVM {clone.svm!r} is based on it" for clone in clones]
-    held += [f"{owner!r} owns it" for owner in snapshot.owners]
+    # A clone shows up as an owner too, without its name.
+    held += [f"{owner!r} owns it" for owner in snapshot.owners if not (clones and "clone" in owner)]
     return held + ([f"it is locked until {snapshot.locked_until}"] if snapshot.locked_until else [])
 
 
