@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from emulator import query
 from emulator.errors import BadValue, OntapError, UnknownArgument
 
 Converter = Callable[[Any], Any]
-Accepts = Mapping[str, Converter]
+Accepts = dict[str, Converter]
 
 
 def text(value: Any) -> str:

@@ -196,7 +196,9 @@ def accepted(
     """
     jobs = call.world.jobs
     uuid = jobs.submit(call, operation, args, svm=svm)
-    done = jobs.wait(uuid, call.return_timeout_s)
+    done = jobs.wait(uuid, call.return_timeout_s or jobs.courtesy_s)
+    if not call.return_timeout_s:
+        done = None
     if done and done["state"] == "failure":
         raise OntapError(done["error"]["message"], code=done["error"]["code"], status=done["error"]["status"])
     body: dict[str, Any] = {"job": job_link(uuid)}

@@ -73,7 +73,8 @@ class App:
         faults = self.world.faults
         if faults.take(method, asked, "refuse"):
             self._note(method, asked, None)
-            return _drop(send)
+            _drop(send)
+            return None
         lost = faults.take(method, asked, "lost_answer")
         if slow := faults.take(method, asked, "slow"):
             await asyncio.sleep(slow.delay_s)
@@ -82,7 +83,10 @@ class App:
             self._threads = anyio.CapacityLimiter(THREADS)
         response = await anyio.to_thread.run_sync(self._handle, request, asked, body, limiter=self._threads)
         self._note(method, asked, response.status_code)
-        return _drop(send) if lost else response
+        if lost:
+            _drop(send)
+            return None
+        return response
 
     def _note(self, method: str, path: str, status: int | None) -> None:
         if not path.startswith("/emulator"):

@@ -23,6 +23,8 @@ KIND = "job"
 KEPT_JOBS = 1_000
 _FORGET_EVERY = 100
 WORKERS = 4
+# ONTAP calls a job what takes longer than this.
+COURTESY_S = 2.0
 _OPEN = ("queued", "running")
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,11 @@ class Jobs:
         self._timers: dict[str, threading.Timer] = {}
         self._lock = threading.Lock()
         self.pace = Pace()
+
+    @property
+    def courtesy_s(self) -> float:
+        """How long a 202 waits for a job that runs at once, so that a client's first look finds it done."""
+        return COURTESY_S if self.pace.mode == "immediate" else 0
 
     def submit(self, call: Call, operation: str, args: dict[str, Any], *, svm: dict[str, str] | None = None) -> str:
         """Record a job and let it run at the current pace; returns its uuid."""

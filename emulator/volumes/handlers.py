@@ -79,6 +79,8 @@ def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str]) -> Record
         "create_time": call.world.clock.iso(),
         "aggregate": None,
         "junction": None,
+        "nas": state.owner_kept({"uid": 0, "gid": 0}),
+        "options": {},
         "export_policy": find(call.world, svm, DEFAULT)["uuid"],
         "security_style": "unix",
         "guarantee": "volume",
@@ -86,7 +88,7 @@ def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str]) -> Record
         "locking": False,
         "clone": None,
     }
-    return defaults | changes_of(call.world, body, svm, {})
+    return defaults | changes_of(call.world, body, defaults)
 
 
 def _aggregate(call: Call, record: Record) -> str:
@@ -165,9 +167,8 @@ def modify(call: Call) -> Reply:
         state.check_name(world, body["name"], record["svm"])
     if body.get("size") is not None:
         state.check_size(body["size"])
-    changes = changes_of(world, body, record["svm"], {})
-    if changes.get("junction"):
-        state.check_path(world, changes["junction"], record["svm"], record["uuid"])
+    if path := changes_of(world, body, record).get("junction"):
+        state.check_path(world, path, record["svm"], record["uuid"])
     return accepted(call, "volume.modify", {"uuid": record["uuid"], "body": body}, svm=record["svm"])
 
 

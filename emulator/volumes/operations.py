@@ -95,8 +95,8 @@ def modify(world: World, args: dict[str, Any]) -> None:
         with world.store.transaction():
             if changes.get("name", old["name"]) != old["name"]:
                 state.check_name(world, changes["name"], old["svm"])
-            if changes.get("junction"):
-                state.check_path(world, changes["junction"], old["svm"], old["uuid"])
+            if path := changes.get("junction"):
+                state.check_path(world, path, old["svm"], old["uuid"])
             record = world.store.update(KIND, old["uuid"], **changes)
         if old["junction"] and (record["junction"] != old["junction"] or record["state"] == "offline"):
             world.dataplane.unmount(old["svm"]["name"], old["junction"])
@@ -104,7 +104,7 @@ def modify(world: World, args: dict[str, Any]) -> None:
 
 
 def _changes(world: World, old: Record, body: dict[str, Any]) -> dict[str, Any]:
-    changes = changes_of(world, body, old["svm"], old["options"])
+    changes = changes_of(world, body, old)
     if (size := changes.get("size")) is not None:
         used = world.dataplane.used(old["uuid"])
         if size < used:
@@ -115,27 +115,28 @@ def _changes(world: World, old: Record, body: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
-def changes_of(world: World, body: dict[str, Any], svm: dict[str, str], options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a request as they lie in the record."""
+def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any]:
+    """The fields of a request as they lie in the record; ``old`` has at least ``svm``, ``nas`` and ``options``."""
     from emulator.export_policies.state import find
 
     nas = body.get("nas") or {}
     changes = {key: body[key] for key in ("name", "size", "comment", "state") if body.get(key) is not None}
     if body.get("_tags") is not None:
         changes["tags"] = body["_tags"]
+    changes["nas"] = old["nas"] | state.owner_kept(nas)
     if nas.get("path") is not None:
         changes["junction"] = nas["path"] or None
     if nas.get("security_style"):
         changes["security_style"] = nas["security_style"]
     if name := (nas.get("export_policy") or {}).get("name"):
-        changes["export_policy"] = find(world, svm, name)["uuid"]
+        changes["export_policy"] = find(world, old["svm"], name)["uuid"]
     if kind := (body.get("guarantee") or {}).get("type"):
         changes["guarantee"] = kind
     if name := (body.get("snapshot_policy") or {}).get("name"):
         changes["snapshot_policy"] = name
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
-    return changes | {"options": options | _options_of(body)}
+    return changes | {"options": old["options"] | _options_of(body)}
 
 
 def _options_of(body: dict[str, Any]) -> dict[str, Any]:

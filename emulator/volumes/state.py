@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,10 @@ _OPTIONS = (
 )
 """Set and read back as they are; the emulator does nothing more with them."""
 
-_CLONE_NAMES = ("parent_volume.name", "parent_volume.uuid", "parent_snapshot.name", "parent_snapshot.uuid")
-_CLONE_NAMES += ("parent_svm.name", "parent_svm.uuid", "split_initiated", "split_complete_percent", "split_estimate")
+_CLONE_NAMES = (
+    *("parent_volume.name", "parent_volume.uuid", "parent_snapshot.name", "parent_snapshot.uuid"),
+    *("parent_svm.name", "parent_svm.uuid", "split_initiated", "split_complete_percent", "split_estimate"),
+)
 _NAS_NAMES = ("path", "security_style", "unix_permissions", "uid", "gid", "export_policy.id", "junction_parent.name")
 
 
@@ -159,6 +162,7 @@ def _nas(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     if any(wanted.has(f"nas.{name}") for name in ("unix_permissions", "uid", "gid")):
         mode, uid, gid = world.dataplane.owner(record["uuid"])
         shown |= {"unix_permissions": int(f"{mode:o}"), "uid": uid, "gid": gid}
+        shown |= {key: record["nas"][key] for key in ("uid", "gid") if key in record["nas"]}
     return shown
 
 
@@ -206,6 +210,16 @@ VOLUME = Shape(
     + tuple(name for name in _OPTIONS if not name.startswith(("tiering", "snapshot_directory", "access_time"))),
     render=render,
 )
+
+
+def owner_kept(nas: dict[str, Any]) -> dict[str, int]:
+    """Owner and group that a request names, as far as the record must keep them.
+
+    The directory itself has them where the emulator runs as root; elsewhere it cannot.
+    """
+    if os.geteuid() == 0:
+        return {}
+    return {key: nas[key] for key in ("uid", "gid") if nas.get(key) is not None}
 
 
 def check_name(world: World, name: str, svm: dict[str, str]) -> None:

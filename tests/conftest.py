@@ -1,0 +1,117 @@
+"""The emulator as a real process, over HTTPS with its own certificate authority, for every test that needs an ONTAP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+START_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 15
+
+
+class Emulator:
+    """One ``python -m emulator`` on a folder, which outlives the process: ``kill`` and ``start`` again at will."""
+
+    user = "admin"
+    host = "127.0.0.1"
+
+    def __init__(self, root: Path, *arguments: str, password: str = "emulator-test") -> None:  # noqa: S107
+        self.root = root
+        self.password = password
+        self.arguments = arguments
+        self.process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+        self.url = ""
+        self.s3_url = ""
+        self.ca: str | None = None
+
+    def start(self) -> Emulator:
+        (self.root / "endpoint.json").unlink(missing_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
+        environment = os.environ | {"ONTAP_EMULATOR_PASSWORD": self.password}
+        # The port of the first start is kept, so that clients find the emulator again after a kill.
+        command = [sys.executable, "-m", "emulator", "--root", str(self.root), "--port", str(self.port)]
+        if self.s3_url:
+            command += ["--s3-port", self.s3_url.rsplit(":", 1)[1]]
+        with (self.root.parent / f"{self.root.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *self.arguments], cwd=REPOSITORY, env=environment, stdout=log, stderr=log
+            )
+        self._wait_until_ready()
+        return self
+
+    def _wait_until_ready(self) -> None:
+        assert self.process
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not (self.root / "endpoint.json").exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the emulator did not start:\n{self.log}")
+            time.sleep(0.02)
+        endpoint = json.loads((self.root / "endpoint.json").read_text())
+        self.url, self.s3_url, self.ca = endpoint["rest_url"], endpoint["s3_url"], endpoint["ca"]
+        self.port = int(self.url.rsplit(":", 1)[1])
+
+    @property
+    def log(self) -> str:
+        return (self.root.parent / f"{self.root.name}.log").read_text()
+
+    @property
+    def namespace(self) -> Path:
+        """The SVM's namespace, as an NFS client sees it mounted."""
+        return self.root / "namespace" / "svm1"
+
+    def client(self, user: str | None = None, password: str | None = None) -> httpx.Client:
+        import ssl
+
+        verify = ssl.create_default_context(cafile=self.ca) if self.ca else True
+        credentials = (user or self.user, password or self.password)
+        return httpx.Client(base_url=self.url, auth=credentials, verify=verify, timeout=130)
+
+    def control(self, method: str, path: str, json: Any = None) -> Any:  # noqa: A002 - the name httpx has
+        """Steer the emulator: ``control("PUT", "/jobs", {"mode": "reads", "value": 3})``."""
+        with self.client() as client:
+            answer = client.request(method, f"/emulator{path}", json=json)
+            answer.raise_for_status()
+            return answer.json()
+
+    def stop(self) -> int:
+        """Ask it to stop; its exit code."""
+        assert self.process
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_TIMEOUT_S)
+
+    def kill(self) -> None:
+        assert self.process
+        self.process.kill()
+        self.process.wait(STOP_TIMEOUT_S)
+
+    def close(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.kill()
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """Shared by all tests; whoever changes its clock or its jobs puts them back, and names things of its own."""
+    running = Emulator(tmp_path_factory.mktemp("emulator") / "root").start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def fresh_emulator(tmp_path: Path) -> Iterator[Emulator]:
+    """One's own, to kill and to steer."""
+    running = Emulator(tmp_path / "ontap").start()
+    yield running
+    running.close()
