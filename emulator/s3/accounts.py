@@ -122,7 +122,7 @@ def mounted_volumes(world: World, svm_uuid: str) -> list[tuple[str, Record]]:
     pairs = [
         (path, volume)
         for volume in world.store.find("volume", svm__uuid=svm_uuid)
-        if (path := (volume.get("nas") or {}).get("path")) and volume.get("state", "online") == "online"
+        if (path := volume["junction"]) and volume["state"] == "online"
     ]
     return sorted(pairs, key=lambda pair: -len(pair[0]))
 

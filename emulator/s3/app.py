@@ -37,7 +37,7 @@ class App:
         if fault and fault.kind in ("refuse", "lost_answer"):
             _hang_up(send)
         elif response is not None:
-            response.headers["x-amz-request-id"] = request_id
+            response.headers = {"x-amz-request-id": request_id, **response.headers}
             await _send(response, send)
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: request.Receive, request_id: str) -> Response:

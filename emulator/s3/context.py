@@ -26,6 +26,12 @@ class Server:
     accounts: Accounts
     facts: facts.FactStore
     space: space.Space
+    volumes: str = field(init=False)
+    buckets: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.volumes = os.path.realpath(self.world.dataplane.volumes)
+        self.buckets = os.path.realpath(self.world.root / "s3" / "buckets")
 
 
 @dataclass
@@ -42,7 +48,7 @@ class Response:
 
 @dataclass(frozen=True)
 class Target:
-    """A bucket's directory. `root` and `volume_root` are real paths; `limit` is the volume's size in bytes."""
+    """A bucket's directory. `volume_root` is a real path, `root` lies in it; `limit` is the volume's size in bytes."""
 
     bucket: Record
     root: str
@@ -118,21 +124,21 @@ class Context:
                 f"Bucket {record['name']!r} points at {record['nas_path']!r}, where no volume is mounted now.",
             )
         volume, rest = at
-        volume_root = os.path.realpath(self.server.world.dataplane.data_dir(volume["uuid"]))
+        volume_root = f"{self.server.volumes}/{volume['uuid']}/data"
         root = keys.path_of(volume_root, volume_root, rest) if rest else volume_root
         if root is None:
             raise errors.S3Error(
                 "NoSuchBucket", f"The folder {record['nas_path']!r} of this bucket is not in its volume."
             )
-        return Target(record, os.path.realpath(root), volume_root, volume, volume["size"])
+        return Target(record, root, volume_root, volume, volume["size"])
 
     def _s3_target(self, record: Record) -> Target:
-        root = os.path.realpath(bucket_dir(self.server.world, record["uuid"]))
+        root = f"{self.server.buckets}/{record['uuid']}"
         return Target(record, root, root, {}, record["size"])
 
     def _require_unix(self, target: Target, wanted: int) -> None:
         user = self.server.accounts.unix_user(self.svm, self.user)
-        owner = unix.owner(target.volume_root, target.volume)
+        owner = unix.owner(target.volume_root)
         if not unix.may(user, owner, wanted):
             raise errors.S3Error(
                 "AccessDenied",

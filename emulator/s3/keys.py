@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
-from pathlib import Path
 
 from . import errors
 
@@ -16,18 +15,14 @@ HIDDEN = ".snapshot"
 def path_of(root: str, volume_root: str, key: str) -> str | None:
     """The file that a key names, or None where no file can have that name or may be seen through this bucket.
 
-    `root` is the bucket's directory, `volume_root` the volume it lies in; both are real paths (no links in them).
+    `root` is the bucket's directory, in the volume at `volume_root`, which is a real path (no links in it).
     A link may point elsewhere within the volume, never outside of it.
     """
     parts = key.split("/")
     if _impossible(parts) or HIDDEN in parts:
         return None
     path = f"{root}/{key.rstrip('/')}"
-    try:
-        real = os.path.realpath(path, strict=False)
-    except (OSError, ValueError):
-        return None
-    return path if _inside(real, volume_root) else None
+    return path if _stays_inside(root, parts, path, volume_root) else None
 
 
 def writable_path_of(root: str, volume_root: str, key: str) -> str:
@@ -44,7 +39,9 @@ def writable_path_of(root: str, volume_root: str, key: str) -> str:
     if HIDDEN in parts:
         raise errors.S3Error("AccessDenied", f"{HIDDEN} is read-only and not part of a bucket.")
     path = f"{root}/{key.rstrip('/')}"
-    if not _inside(os.path.realpath(Path(path).parent), volume_root):
+    # A link at the very end is itself replaced or removed; only the directories on the way there are followed.
+    folders = key.rstrip("/").split("/")[:-1]
+    if not _stays_inside(root, folders, os.path.dirname(path), volume_root):  # noqa: PTH120
         raise errors.S3Error("AccessDenied", f"The key {key!r} leads out of the volume through a link.")
     return path
 
@@ -69,7 +66,20 @@ def _impossible(parts: list[str]) -> bool:
     return any(part in ("", ".", "..") or "\0" in part for part in names)
 
 
+def _stays_inside(root: str, parts: list[str], path: str, volume_root: str) -> bool:
+    """Resolving a path costs a call per directory from / on, so it is done only where there is a link below `root`."""
+    step = root
+    for part in parts:
+        step = f"{step}/{part}"
+        try:
+            if stat_module.S_ISLNK(os.lstat(step).st_mode):  # noqa: PTH116
+                return _inside(os.path.realpath(path), volume_root)
+        except (OSError, ValueError):
+            return True  # nothing there, so nothing to follow
+    return True
+
+
 def _inside(real: str, volume_root: str) -> bool:
-    if HIDDEN in real[len(volume_root) :].split("/"):
+    if real != volume_root and not real.startswith(volume_root + "/"):
         return False
-    return real == volume_root or real.startswith(volume_root + "/")
+    return HIDDEN not in real[len(volume_root) :].split("/")

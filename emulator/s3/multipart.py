@@ -152,6 +152,15 @@ def forget_bucket(world: World, bucket_uuid: str) -> None:
             shutil.rmtree(uploads_dir(world) / upload_id, ignore_errors=True)
 
 
+def forget_others(world: World, buckets: set[str]) -> None:
+    """Drop all uploads whose bucket is none of these, and those killed before they were written down."""
+    if uploads_dir(world).exists():
+        open_uploads = dict(_open_uploads(world))
+        for folder in uploads_dir(world).iterdir():
+            if open_uploads.get(folder.name, {}).get("bucket") not in buckets:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def uploads_dir(world: World) -> Path:
     return world.root / "s3" / "uploads"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import threading
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from . import multipart
 from .accounts import Accounts
 from .app import App
 from .context import Server
@@ -47,6 +49,7 @@ def serve(
 
     Plain HTTP without a certificate, HTTPS with one. The port is noted in `world.config.s3_port`.
     """
+    _forget_orphans(world)
     listener = socket.create_server((host, port), backlog=512, reuse_port=False)
     config = uvicorn.Config(
         App(Server(world, Accounts(world), FactStore(), Space())),
@@ -56,6 +59,7 @@ def serve(
         access_log=False,
         lifespan="off",
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=3,
         timeout_keep_alive=60,
     )
@@ -65,6 +69,16 @@ def serve(
     _wait_until_started(server, thread)
     world.config.s3_port = listener.getsockname()[1]
     return Handle(host, world.config.s3_port, server, thread)
+
+
+def _forget_orphans(world: World) -> None:
+    """Remove objects and uploads of buckets that are gone: a kill or a reset left them."""
+    known = {bucket["uuid"] for bucket in world.store.find("s3_bucket")}
+    buckets = world.root / "s3" / "buckets"
+    for folder in buckets.iterdir() if buckets.exists() else ():
+        if folder.name not in known:
+            shutil.rmtree(folder, ignore_errors=True)
+    multipart.forget_others(world, known)
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -1,7 +1,6 @@
 """The NAS side of a permission check: who an S3 user is on the file system, and what the volume's mode bits let him do.
 
 The bits checked are those of the volume's top directory, so that a chmod through a mount counts like one through REST.
-Who owns it is taken from the volume's record where that says so: only root can give real directories away.
 """
 
 from __future__ import annotations
@@ -61,12 +60,9 @@ class Owner:
     gid: int
 
 
-def owner(volume_root: str, volume: Mapping[str, Any]) -> Owner:
+def owner(volume_root: str) -> Owner:
     info = os.stat(volume_root)  # noqa: PTH116 - once per request
-    nas = volume.get("nas") or {}
-    # Without root's rights every directory belongs to whoever runs the emulator, which says nothing about the volume.
-    real = (info.st_uid, info.st_gid) if os.geteuid() == 0 else (0, 0)
-    return Owner(info.st_mode & 0o777, nas.get("uid", real[0]), nas.get("gid", real[1]))
+    return Owner(info.st_mode & 0o777, info.st_uid, info.st_gid)
 
 
 def may(user: UnixUser, top: Owner, wanted: int) -> bool:
