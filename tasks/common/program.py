@@ -21,6 +21,10 @@ class BadInput(Exception):
     """What no retry can mend; its text is the one sentence the user reads."""
 
 
+class TryAgain(Exception):
+    """What another try may mend, such as a server that is down; its text is the one sentence the user reads."""
+
+
 class Stopped(BaseException):
     """SIGTERM arrived. Not an Exception, so that no handler of ordinary errors swallows it."""
 
@@ -49,6 +53,9 @@ def exit_code(main: Callable[[], Mapping[str, Any] | None]) -> int:
     except BadInput as error:
         print(" ".join(str(error).split()), file=sys.stderr, flush=True)
         return BAD_INPUT
+    except TryAgain as error:
+        print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+        return FAILED
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

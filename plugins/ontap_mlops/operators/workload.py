@@ -210,7 +210,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
                 arguments=_arguments(self.arguments),
                 environment={key: str(value) for key, value in (self.environment or {}).items() if value is not None},
                 secrets=self._secrets(),
-                mounts={key: _mount(key, value) for key, value in (self.mounts or {}).items()},
+                mounts={key: as_mount(key, value) for key, value in (self.mounts or {}).items()},
                 image=self.image or None,
                 resources=Resources(**(self.program_resources or {})),
                 processes=int(self.processes),
@@ -282,7 +282,7 @@ def _flag(flag: str, value: Any) -> list[Any]:
     return [name] if value is True else [name, value]
 
 
-def _mount(key: str, value: Any) -> Mount:
+def as_mount(key: str, value: Any) -> Mount:
     """From ``svm:/junction``, a mapping with these two, or such a mapping as JSON text."""
     if isinstance(value, str) and value.startswith("{"):
         value = json.loads(value)

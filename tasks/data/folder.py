@@ -1,0 +1,206 @@
+"""A folder that is kept in step with a bucket: what lies in it, what is known of its files, and where ours are kept.
+
+Ours is ``.mlops``: beside a folder called ``data``, as on a dataset volume, else inside the folder. It holds
+
+- ``sync.json``: per file its size, modification time, MD5 and the ETag it was last seen with in the bucket, so that an
+  unchanged file need not be read again. Losing it costs time only.
+- ``incoming/``: files on their way, which a rename puts in their place whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.common.data import IGNORED_FOLDERS
+from tasks.common.program import BadInput, TryAgain
+from tasks.common.progress import say
+from tasks.common.result import write_whole
+
+CHUNK = 1 << 20
+LONGEST_NAME = 255  # bytes, of one folder or file
+
+
+@dataclass(frozen=True)
+class Local:
+    """A file of the folder: ``key`` relative to it, size in bytes, modification time in nanoseconds."""
+
+    key: str
+    size: int
+    mtime_ns: int
+
+
+class Folder:
+    """Methods on single files may be called from any thread."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ours = ours_of(root)
+        self._incoming = self.ours / "incoming"
+        self._known: dict[str, list[Any]] = {}
+        self._safe_parents: set[Path] = set()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def being_written(self) -> Iterator[None]:
+        """One sync at a time; leaves the state on disk however it ends, and no half files."""
+        self.ours.mkdir(parents=True, exist_ok=True)
+        with (self.ours / "sync.lock").open("wb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TryAgain(f"Another sync is writing to {self.root}; wait until it is done.") from None
+            shutil.rmtree(self._incoming, ignore_errors=True)
+            self._incoming.mkdir()
+            self._load()
+            try:
+                yield
+            finally:
+                shutil.rmtree(self._incoming, ignore_errors=True)
+                self._save()
+
+    @contextlib.contextmanager
+    def being_read(self) -> Iterator[None]:
+        """The state is used and renewed where there is a place for it; nothing is made in somebody's plain folder."""
+        self._load()
+        yield
+        if self.ours.is_dir() and os.access(self.ours, os.W_OK):
+            self._save()
+
+    def files(self) -> dict[str, Local]:
+        found = {}
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [name for name in folders if name not in IGNORED_FOLDERS]
+            for name in names:
+                path = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):  # a link to nowhere, or just deleted
+                    local = self._local(path)
+                    found[local.key] = local
+        return found
+
+    def _local(self, path: Path) -> Local:
+        facts = path.stat()
+        return Local(path.relative_to(self.root).as_posix(), facts.st_size, facts.st_mtime_ns)
+
+    def etag(self, local: Local) -> str | None:
+        """The ETag this very file had in the bucket, if it has not been touched since."""
+        known = self._fresh(local)
+        return known[3] if known else None
+
+    def md5(self, local: Local) -> str:
+        known = self._fresh(local)
+        if known and known[2]:
+            return known[2]
+        digest = md5_of(self.root / local.key)
+        self._remember(local, digest, None)
+        return digest
+
+    def remember(self, key: str, md5: str, etag: str) -> None:
+        self._remember(self._local(self.root / key), md5, etag)
+
+    def incoming(self) -> Path:
+        return self._incoming / uuid.uuid4().hex
+
+    def put(self, arrived: Path, key: str, md5: str, etag: str) -> None:
+        """Give a complete file its place."""
+        target = self.root / key
+        self._make_parent(target.parent, key)
+        try:
+            arrived.replace(target)
+        except (IsADirectoryError, NotADirectoryError):
+            raise BadInput(
+                f"{key!r} is a file in the source but a folder in {self.root}; remove or rename one of them."
+            ) from None
+        self.remember(key, md5, etag)
+
+    def delete(self, key: str) -> None:
+        """Remove the file, and the folders it leaves empty."""
+        target = self.root / key
+        target.unlink(missing_ok=True)
+        with self._lock:
+            self._known.pop(key, None)
+            for parent in target.parents:
+                if parent == self.root:
+                    break
+                try:
+                    parent.rmdir()
+                except OSError:
+                    break
+                self._safe_parents.discard(parent)
+
+    def free_bytes(self) -> int:
+        facts = os.statvfs(self.root)
+        return facts.f_bavail * facts.f_frsize
+
+    def _make_parent(self, parent: Path, key: str) -> None:
+        if parent in self._safe_parents:
+            return
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise BadInput(
+                f"{key!r} needs a folder where {self.root} has a file; remove or rename one of them."
+            ) from None
+        if not parent.resolve().is_relative_to(self.root.resolve()):
+            raise BadInput(f"{key!r} would be written outside {self.root}, through a link; remove the link.")
+        self._safe_parents.add(parent)
+
+    def _fresh(self, local: Local) -> list[Any] | None:
+        known = self._known.get(local.key)
+        return known if known and known[:2] == [local.size, local.mtime_ns] else None
+
+    def _remember(self, local: Local, md5: str, etag: str | None) -> None:
+        with self._lock:
+            self._known[local.key] = [local.size, local.mtime_ns, md5, etag]
+
+    def _load(self) -> None:
+        try:
+            self._known = json.loads((self.ours / "sync.json").read_text())["files"]
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError):
+            say(f"{self.ours / 'sync.json'} is not readable; every file is compared by its content instead.")
+
+    def _save(self) -> None:
+        with self._lock:
+            text = json.dumps({"files": self._known}, separators=(",", ":"))
+        try:
+            write_whole(self.ours / "sync.json", text.encode())
+        except OSError as error:  # a full volume must not hide why the sync ended
+            say(f"{self.ours / 'sync.json'} could not be written ({error}); the next sync will compare by content.")
+
+
+def ours_of(root: Path) -> Path:
+    """The folder ``.mlops`` that belongs to ``root``; on the same file system, so that a rename is one step."""
+    beside = root.parent
+    if root.name == "data" and (not root.exists() or root.stat().st_dev == beside.stat().st_dev):
+        return beside / ".mlops"
+    return root / ".mlops"
+
+
+def checked_key(key: str, source: str) -> str:
+    """``key`` if it can be a path inside a folder. Raises BadInput naming it."""
+    parts = key.split("/")
+    if not key or any(part in ("", ".", "..") for part in parts) or "\0" in key:
+        raise BadInput(f"Object {key!r} of {source} would not stay inside the folder as a file; rename or remove it.")
+    if any(len(part.encode(errors="surrogateescape")) > LONGEST_NAME for part in parts):
+        raise BadInput(f"Object {key!r} of {source} has a name longer than {LONGEST_NAME} bytes; rename it.")
+    return key
+
+
+def md5_of(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
