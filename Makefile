@@ -1,25 +1,78 @@
 # One sentence and one command for each target; the work is done in scripts/.
 PYTHON ?= python3
-RUN_IN_VENV = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
+PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help environment test test-quick lint
+.PHONY: help demo up down status clean airflow rerun test test-quick journey browser bench lint docs screenshot \
+	environment lock
 
 # List the targets, a sentence each.
 help:
 	@$(PYTHON) scripts/help.py
 
-# Install everything the project needs into .venv and .venv-triton.
-environment:
-	@$(PYTHON) scripts/environment.py
+# From source images to a deployed model in minutes; IMAGES=FOLDER takes your own, FULL=1 the full sample set.
+demo:
+	$(PROGRAM) scripts.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(FULL),--full)
+
+# Start the services on this machine and print their addresses.
+up:
+	$(PROGRAM) scripts.services up
+
+# Stop the services; their data stays.
+down:
+	$(PROGRAM) scripts.services down
+
+# Show every service with its address, and whether it answers.
+status:
+	$(PROGRAM) scripts.services status
+
+# Stop the services and remove their data, logs and passwords; a person is asked first unless YES=1.
+clean:
+	$(PROGRAM) scripts.services clean
+
+# Run Airflow's command line on these services, such as ARGS="dags list".
+airflow:
+	$(PROGRAM) scripts.services airflow -- $(ARGS)
+
+# Do a past training again exactly, by its run key, such as RUN=r2026..., and compare the metrics.
+rerun:
+	$(PROGRAM) scripts.rerun "$(RUN)"
 
 # Run every test that needs no GPU, no cluster and no cloud.
 test:
-	$(RUN_IN_VENV) scripts.tests
+	$(PROGRAM) scripts.tests
 
-# Run the tests that start no Airflow and no browser.
+# Run the tests that start no Airflow, no browser and no Triton.
 test-quick:
-	$(RUN_IN_VENV) scripts.tests --quick
+	$(PROGRAM) scripts.tests quick
+
+# Run the tests in which the real scheduler runs the DAGs.
+journey:
+	$(PROGRAM) scripts.tests journey
+
+# Run the tests in which a browser works with Airflow's pages.
+browser:
+	$(PROGRAM) scripts.tests browser
+
+# Measure loader, DAG parsing, task overhead and sync against their yardsticks, and write bench/*.json.
+bench:
+	$(PROGRAM) scripts.bench
 
 # Check style, import rules and types.
 lint:
-	$(RUN_IN_VENV) scripts.lint
+	$(PROGRAM) scripts.lint
+
+# Write the generated pages of docs/ anew.
+docs:
+	$(PROGRAM) scripts.docs
+
+# Take the README's picture of a finished run; needs Chromium and a demo that has run.
+screenshot:
+	$(PROGRAM) scripts.screenshot
+
+# Install everything into .venv and .venv-triton; every other target does this first where it is due.
+environment:
+	@$(PYTHON) scripts/environment.py
+
+# Choose the newest versions that fit together and write them to constraints.txt.
+lock:
+	$(PROGRAM) scripts.lock

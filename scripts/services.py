@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from scripts.airflow_api import AirflowApi
 from scripts.embedded import catalog, environment, health, layout, ports, secrets
 from scripts.embedded.catalog import SERVICES
 from scripts.embedded.supervisor import DEAD, Supervisor, end, members
@@ -95,6 +96,9 @@ class Stack:
         """Environment in which Airflow's command line, or a test, works on these services."""
         return environment.airflow(self.layout, self.ports)
 
+    def airflow_api(self) -> AirflowApi:
+        return AirflowApi(self.urls["airflow"], environment.ADMIN, secrets.get(self.layout, secrets.AIRFLOW_ADMIN))
+
     def health(self, services: Iterable[str] | None = None) -> dict[str, str]:
         """What each program says of itself, by its name."""
         names = [service.name for service in catalog.chosen(services)]
@@ -168,7 +172,7 @@ def status(stack: Stack) -> int:
             facts = processes.get(program.name, {"pid": 0, "statename": "MISSING"})
             pid, words = facts["pid"] or "-", said[program.name]
             print(f"{program.name:<22} {pid:>8}  {facts['statename']:<9} {stack.urls[name]:<26} {words}")
-            if words not in health.GOOD or facts["statename"] != "RUNNING":
+            if words not in health.GOOD or facts["statename"] not in ("RUNNING", "STARTING"):
                 good = False
                 print("".join(f"    {line}\n" for line in stack.last_lines(program.name, 1)), end="")
     return 0 if good else 1

@@ -1,7 +1,8 @@
-"""Run the tests in two rounds: the quick ones side by side, then those that start real services one after another.
+"""Run the tests: the quick ones side by side, then those that start real services one after another.
 
 python -m scripts.tests            everything that needs no GPU, no cluster and no cloud
-python -m scripts.tests --quick    the first round only
+python -m scripts.tests quick      without Airflow, browser and Triton
+python -m scripts.tests journey    only those in which the real scheduler runs the DAGs; `browser` likewise
 """
 
 from __future__ import annotations
@@ -15,6 +16,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = "journey or browser or triton"
+QUICK = ("quick tests", "-m", f"not ({SLOW})", "-n", "2", "--dist", "loadfile")
+SUITES = {
+    "all": [QUICK, ("tests with real services", "-m", SLOW)],
+    "quick": [QUICK],
+    "journey": [("journey", "-m", "journey")],
+    "browser": [("browser", "-m", "browser")],
+}
 NO_TESTS_COLLECTED = 5
 
 
@@ -34,12 +42,9 @@ def run(title: str, *arguments: str) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="leave out what starts Airflow, a browser or Triton")
-    quick = parser.parse_args().quick
-    passed = run("quick tests", "-m", f"not ({SLOW})", "-n", "2", "--dist", "loadfile")
-    if not quick:
-        passed &= run("tests with real services", "-m", SLOW)
-    return 0 if passed else 1
+    parser.add_argument("suite", nargs="?", choices=SUITES, default="all")
+    # A list, not a generator: a failure in one round does not hide what the next one would say.
+    return 0 if all([run(*round_) for round_ in SUITES[parser.parse_args().suite]]) else 1
 
 
 if __name__ == "__main__":

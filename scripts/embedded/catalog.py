@@ -15,11 +15,16 @@ Ports = dict[str, int]
 
 @dataclass(frozen=True)
 class Program:
-    """One supervised process. ``stop_s``: seconds between SIGTERM and SIGKILL."""
+    """One supervised process.
+
+    ``settled_s``: one that ends sooner has not started, and is tried once more only.
+    ``stop_s``: seconds between SIGTERM and SIGKILL.
+    """
 
     name: str
     command: Callable[[Layout, Ports], list[str]]
     variables: Callable[[Layout, Ports], dict[str, str]]
+    settled_s: int = 5
     stop_s: int = 10
 
 
@@ -83,6 +88,7 @@ def _airflow(program: str, *options: str) -> Program:
         name=f"airflow-{program}",
         command=lambda layout, ports: [sys.executable, "-m", "airflow", program, *options],
         variables=environment.airflow,
+        settled_s=20,
         stop_s=15,
     )
 

@@ -67,7 +67,8 @@ def migrate(layout: Layout, env: dict[str, str]) -> None:
         current = version("apache-airflow-core")
         if (layout.airflow / "airflow.db").exists() and done.exists() and done.read_text() == current:
             return
-        subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=env, cwd=ROOT, check=True)
+        if subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=env, cwd=ROOT).returncode:
+            sys.exit("Airflow's database could not be made; the lines above say why.")
         done.write_text(current)
 
 

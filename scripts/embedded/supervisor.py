@@ -48,8 +48,8 @@ stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=1
 redirect_stderr=true
 autorestart=true
-startsecs=2
-startretries=3
+startsecs={settled_s}
+startretries=1
 stopwaitsecs={stop_s}
 stopasgroup=true
 killasgroup=true
@@ -81,6 +81,7 @@ class Supervisor:
                 python=sys.executable,
                 local=self.layout.local,
                 log=self.layout.log(program.name),
+                settled_s=program.settled_s,
                 stop_s=program.stop_s,
                 digest=self._digest(program, ports),
             )

@@ -1,0 +1,218 @@
+"""From source images to a deployed model through the real scheduler, and a summary of what came of it.
+
+    python -m scripts.demo                      600 sample photographs; from the second time on, some of them changed
+    python -m scripts.demo --full               1,856, as many as the walkthrough's
+    python -m scripts.demo --images FOLDER      a user's own, in FOLDER/good and FOLDER/defective
+
+Ends with exit code 0 only when a model is deployed and has answered. The facts are written to demo.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from scripts import lake, summary
+from scripts.embedded.layout import ROOT
+from scripts.follow import RunFailed, failure, follow
+from scripts.services import Stack, shown
+
+PROVISION, INGEST, TRAIN = "provision_ontap", "ingest_tyre_images", "tyre_quality"
+DATASET, MODEL = "tyre_images", "tyre"
+COUNT, FULL_COUNT = 600, 1856
+PARSED_S, STARTED_S = 120, 90
+
+
+class Demo:
+    def __init__(self, stack: Stack, images: Path | None, full: bool) -> None:
+        self.stack = stack
+        self.images = images
+        self.count = FULL_COUNT if full else COUNT
+        self.file = stack.layout.local / "demo.json"
+        self.number = (json.loads(self.file.read_text())["demo"] if self.file.exists() else 0) + 1
+        self.started = self.step_started = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def run(self) -> dict[str, Any]:
+        if self.images:
+            lake.check(self.images)
+        self.start_services()
+        self.provision()
+        ingest_run = self.ingest()
+        train_run = self.train(ingest_run)
+        self.begin("prediction", "Asking the deployed model about one photograph")
+        facts = self.facts(ingest_run, train_run)
+        draft = self.file.with_suffix(".new")
+        draft.write_text(json.dumps(facts, indent=2) + "\n")
+        draft.replace(self.file)
+        return facts
+
+    def begin(self, key: str, sentence: str) -> None:
+        """Says what comes next; the seconds up to the next step count for ``key``."""
+        print(f"[{time.monotonic() - self.started:4.0f} s] {sentence}", flush=True)
+        self.step_started, self.step = time.monotonic(), key
+
+    def end(self) -> None:
+        self.seconds[self.step] = round(time.monotonic() - self.step_started, 1)
+
+    def start_services(self) -> None:
+        """The lake is filled while the slower services come up."""
+        self.begin("services", "Starting the services and filling the data lake")
+        self.stack.up(wait=False)
+        self.stack.wait_ready(["lake"])
+        filled = (
+            lake.fill_with(self.stack, self.images)
+            if self.images
+            else lake.fill_with_samples(self.stack, self.count, self.number)
+        )
+        print(f"         {lake.URL}: {json.dumps(filled)}", flush=True)
+        self.stack.wait_ready()
+        self.api = self.stack.airflow_api()
+        self.wait_for_dags()
+        self.end()
+
+    def wait_for_dags(self) -> None:
+        deadline = time.monotonic() + PARSED_S
+        missing = [PROVISION, INGEST, TRAIN]
+        while missing := [dag_id for dag_id in missing if self.api.dag(dag_id) is None]:
+            if time.monotonic() > deadline:
+                errors = [f"{file}:\n{trace}" for file, trace in self.api.import_errors().items()]
+                raise RunFailed(f"Airflow does not list {', '.join(missing)}. {' '.join(errors)}")
+            time.sleep(1)
+
+    def provision(self) -> None:
+        self.begin("provision", f"{PROVISION}: volumes, S3 server, keys and buckets on ONTAP")
+        self.run_dag(PROVISION)
+        self.end()
+
+    def ingest(self) -> str:
+        self.begin("ingest", f"{INGEST}: what changed in the lake becomes a dataset version")
+        run_id = self.run_dag(INGEST)
+        self.end()
+        return run_id
+
+    def run_dag(self, dag_id: str) -> str:
+        self.api.unpause(dag_id)
+        run_id = self.api.trigger(dag_id)
+        follow(self.api, dag_id, run_id)
+        return run_id
+
+    def train(self, ingest_run: str) -> str:
+        """The run that the new dataset version has started by itself; started by hand when nothing was new."""
+        self.begin("train", f"{TRAIN}: clone, train, judge, deploy, prove, clean up")
+        self.api.unpause(TRAIN)
+        run_id = self.run_of_the_event(ingest_run)
+        if run_id is None:
+            print(
+                "         The source has not changed, so no version was made; training on the newest one.", flush=True
+            )
+            run_id = self.api.trigger(TRAIN)
+        follow(self.api, TRAIN, run_id)
+        self.end()
+        return run_id
+
+    def run_of_the_event(self, ingest_run: str) -> str | None:
+        tasks = {task["task_id"]: task for task in self.api.tasks(INGEST, ingest_run)}
+        if tasks["freeze"]["state"] == "skipped":
+            return None
+        deadline = time.monotonic() + STARTED_S
+        while time.monotonic() < deadline:
+            if run_id := self.api.run_started_by(TRAIN, ingest_run):
+                return run_id
+            time.sleep(1)
+        link = self.api.run_link(INGEST, ingest_run)
+        raise RunFailed(f"The new dataset version has started no run of {TRAIN} within {STARTED_S} s; see {link}")
+
+    def facts(self, ingest_run: str, train_run: str) -> dict[str, Any]:
+        of_run = self.api.xcom(TRAIN, train_run, "summary")
+        if of_run is None:
+            raise RunFailed(failure(self.api, TRAIN, train_run, self.api.tasks(TRAIN, train_run)))
+        deployed = self.deployed_model(train_run, of_run)
+        prediction, endpoint = self.predict(deployed)
+        self.end()
+        versions = self.versions()
+        return {
+            "demo": self.number,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": {**self.seconds, "total": round(time.monotonic() - self.started, 1)},
+            **of_run,
+            "deployed_model": deployed,
+            "prediction": prediction,
+            "dataset_versions": versions,
+            "time_travel": self.time_travel(versions),
+            "runs": {INGEST: ingest_run, TRAIN: train_run},
+            "links": self.links(train_run, of_run, deployed) | {"endpoint": endpoint},
+            "password_file": shown(self.stack.password_file),
+        }
+
+    def deployed_model(self, train_run: str, of_run: dict[str, Any]) -> dict[str, Any]:
+        """The new model, or the one that was better and stayed."""
+        if deployment := of_run.get("deployment"):
+            return deployment["model_version"]
+        champion = self.api.xcom(TRAIN, train_run, "choose")["champion"]
+        if champion is None:
+            raise RunFailed(f"No model is deployed: {of_run['decision']}. {self.api.run_link(TRAIN, train_run)}")
+        return champion
+
+    def predict(self, deployed: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """The deployed model's answer about one image of the lake, asked by HTTP, and the address it was asked at."""
+        endpoint = f"{self.stack.urls['triton']}/v2/models/{MODEL}/versions/{deployed['version']}/infer"
+        folder = self.stack.layout.model_repository.parent / deployed["folder"]
+        options = [f"--endpoint={endpoint}", f"--model={folder}", f"--version={deployed['version']}"]
+        return lake.run_program(self.stack, "tasks.tyre.predict", *options, f"--data={lake.URL}"), endpoint
+
+    def versions(self, *options: str) -> Any:
+        command = [sys.executable, "-m", "ontap_mlops.versions", "--dataset", DATASET, *options]
+        done = subprocess.run(command, cwd=ROOT, env=self.stack.env(), capture_output=True, text=True)
+        if done.returncode:
+            raise RunFailed(f"The versions of {DATASET} cannot be read: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def time_travel(self, versions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The product's own answer, for the moment each of the newest versions was made and for now."""
+        times = [version["created_at"] for version in versions[-2:-1]] + [
+            datetime.now(UTC).isoformat(timespec="seconds")
+        ]
+        current = {time: self.versions("--as-of", time) for time in times}
+        return [{"as_of": time, "version": v["id"], "files": v["files"]} for time, v in current.items()]
+
+    def links(self, train_run: str, of_run: dict[str, Any], deployed: dict[str, Any]) -> dict[str, str]:
+        mlflow = self.stack.urls["mlflow"]
+        links = {
+            "airflow": self.stack.urls["airflow"],
+            "airflow_run": self.api.run_link(TRAIN, train_run),
+            "mlflow": mlflow,
+            "mlflow_model": f"{mlflow}/#/models/{deployed['model']}/versions/{deployed['version']}",
+        }
+        path, query = f"{mlflow}/api/2.0/mlflow/runs/get", {"run_id": of_run["mlflow_run_id"]}
+        answer = httpx.get(path, params=query, trust_env=False).raise_for_status().json()["run"]["info"]
+        links["mlflow_run"] = f"{mlflow}/#/experiments/{answer['experiment_id']}/runs/{answer['run_id']}"
+        return links
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, help="folder that holds good/ and defective/")
+    parser.add_argument("--full", action="store_true", help=f"{FULL_COUNT} sample photographs instead of {COUNT}")
+    parser.add_argument("--local", help="folder of the services (default: .local)")
+    options = parser.parse_args()
+    demo = Demo(Stack(options.local), options.images and options.images.resolve(), options.full)
+    try:
+        facts = demo.run()
+    except (RunFailed, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"\n{summary.text(facts)}\n\nDone in {facts['seconds']['total']:.0f} s; all facts: {shown(demo.file)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
