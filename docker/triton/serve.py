@@ -3,9 +3,9 @@
     python docker/triton/serve.py --venv .venv-triton --repository /mnt/models/triton \
         --http-port 8100 --grpc-port 8101 --metrics-port 8102
 
-It serves the models whose folder holds a ``config.pbtxt``, each at the version that file names, and loads others only when
-asked over HTTP (POST /v2/repository/models/<name>/load). It listens on this machine only. SIGTERM stops it with everything
-it started, and nothing of it outlives this process.
+It serves the models whose folder holds a ``config.pbtxt``, each at the version that file names, and loads others only
+when asked over HTTP (POST /v2/repository/models/<name>/load). It listens on this machine only. SIGTERM stops it with
+everything it started; when this process is killed, all of it ends within seconds.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--grpc-port", type=int, default=8101)
     parser.add_argument("--metrics-port", type=int, default=8102)
     parser.add_argument("--backends-dir", type=Path, help="where to lay out the backends (default: a temporary folder)")
-    parser.add_argument("--python-path", action="append", default=[], help="one more folder for the backends' imports")
+    parser.add_argument("--torch-path", type=Path, help="folder with torch, for the pytorch backend")
     return parser.parse_args()
 
 
@@ -64,7 +64,7 @@ def serve(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="triton-") as scratch:
         folder = environment.lay_out_backends(options.backends_dir or Path(scratch))
         command = [*environment.command, *flags(options, folder)]
-        return run_to_the_end(command, environment.variables(options.python_path))
+        return run_to_the_end(command, environment.variables(options.torch_path))
 
 
 def wait_for(repository: Path) -> None:
@@ -109,14 +109,14 @@ class Environment:
             shutil.copy2(BACKENDS / "batching.py", target)
         return folder.absolute()
 
-    def variables(self, python_path: list[str]) -> dict[str, str]:
+    def variables(self, torch_path: Path | None) -> dict[str, str]:
         """The stub is linked to libpython by name only and would take the system's, which may not fit the environment's
         standard library: our interpreter's own folder comes first."""
         libraries = [self.libdir, self.packages / "nvidia_pytriton.libs", os.environ.get("LD_LIBRARY_PATH", "")]
         return {
             **os.environ,
             "PATH": f"{self.bin}:{os.environ.get('PATH', '')}",
-            "PYTHONPATH": ":".join([str(self.packages), *python_path]),
+            "TORCH_PATH": str(torch_path.absolute()) if torch_path else "",
             "LD_LIBRARY_PATH": ":".join(str(folder) for folder in libraries if str(folder)),
         }
 

@@ -1,7 +1,7 @@
 """How a Python-based backend answers the requests that Triton's dynamic batching hands over together.
 
-Requests whose tensors differ only along the first axis are joined into one call of the model and the result is cut apart
-again. Where a joint call fails, its requests are tried one by one, so that a bad request fails alone.
+Requests whose tensors differ only along the first axis are joined into one call of the model, and the result is cut
+apart again. Where a joint call fails, its requests are tried one by one, so that a bad request fails alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ Run = Callable[[Arrays], Arrays]
 
 
 def answer(requests: Sequence[pb.InferenceRequest], run: Run, batched: bool) -> list[pb.InferenceResponse]:
-    """One response per request, in order. ``batched``: the first axis of every tensor is the batch (max_batch_size > 0)."""
+    """One response per request, in order.
+
+    :param batched: the first axis of every tensor is the batch (max_batch_size > 0).
+    """
     inputs = [{t.name(): t.as_numpy() for t in request.inputs()} for request in requests]
     responses: list[pb.InferenceResponse | None] = [None] * len(requests)
     for group in _groups(inputs) if batched else [[i] for i in range(len(inputs))]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from ontap_mlops.hooks.rest import RestService, ServiceRefused, ServiceUnavailable
+from ontap_mlops.hooks.rest import TEMPORARY_STATUS, RestService, ServiceRefused, ServiceUnavailable
 from ontap_mlops.records import Deployment, ModelVersion
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ RUN_KEY_TAG = "run_key"
 RECORD_TAG = "record"
 DEPLOYMENT_TAG = "deployment"
 _API = "/api/2.0/mlflow/"
+_TEMPORARY = TEMPORARY_STATUS | {500}  # MLflow's answer when its database is locked or away
 
 
 class MlflowHook(BaseHook):
@@ -49,7 +50,7 @@ class MlflowHook(BaseHook):
 
     @cached_property
     def service(self) -> RestService:
-        return RestService(self.mlflow_conn_id, "MLflow server", self.timeout_s)
+        return RestService(self.mlflow_conn_id, "MLflow server", self.timeout_s, _TEMPORARY)
 
     @property
     def tracking_uri(self) -> str:

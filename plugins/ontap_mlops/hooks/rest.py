@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-_TEMPORARY_STATUS = {429, 502, 503, 504}
+TEMPORARY_STATUS = frozenset({429, 502, 503, 504})
 
 
 class ServiceError(Exception):
@@ -44,15 +44,20 @@ def base_url(connection: Connection, scheme: str = "http") -> str:
 
 
 class RestService:
-    """One service behind a connection of type ``http``. Errors name ``kind``, the service in words, and its address."""
+    """One service behind a connection of type ``http``. Errors name ``kind``, the service in words, and its address.
 
-    def __init__(self, conn_id: str, kind: str, timeout_s: float) -> None:
+    :param timeout_s: longest wait for one answer, in seconds.
+    :param temporary: HTTP status codes after which asking again can help.
+    """
+
+    def __init__(self, conn_id: str, kind: str, timeout_s: float, temporary: frozenset[int] = TEMPORARY_STATUS) -> None:
         connection = BaseHook.get_connection(conn_id)
         if not connection.host:
             raise ServiceRefused(f"Connection {conn_id} of the {kind} has no host; enter its address there.")
         self.url = base_url(connection)
         self.kind = kind
         self.timeout_s = timeout_s
+        self.temporary = temporary
         self._name = f"{kind} at {self.url} (connection {conn_id})"
         self._auth = (connection.login, connection.password or "") if connection.login else None
 
@@ -62,7 +67,7 @@ class RestService:
         if status >= 400:
             reason = _reason(body)
             said = f"The {self._name} was asked to {asked} and answered {status}: {reason}"
-            if status in _TEMPORARY_STATUS:
+            if status in self.temporary:
                 raise ServiceUnavailable(said)
             raise ServiceRefused(said, status=status, reason=reason)
         return body

@@ -1,6 +1,6 @@
 """Operators that put a model version into service, prove it, and return to the version before it.
 
-The files are placed by ``tasks.models.repository``; these operators only speak to the inference server and the registry.
+The files are placed by ``tasks.models.repository``; these operators only speak to inference server and registry.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class DeployModelOperator(_ServingOperator):
 
     :param model_version: ModelVersion, as JSON.
     :param written: result of ``tasks.models.repository write``.
-    :param proof_tensors: tensors to prove with (``name, shape, datatype, data``); zeros of the right shape if not given.
+    :param proof_tensors: tensors to prove with (``name, shape, datatype, data``); zeros of the right shape by default.
     :return: the Deployment, as JSON.
     """
 

@@ -1,15 +1,20 @@
 """The ``pytorch`` backend: serves ``<model>/<version>/model.pt`` (TorchScript) with torch.
 
-It needs torch in the server's environment or in a folder given to serve.py by --python-path. Inputs and outputs are taken
-in the order of the model configuration, as Triton's own backend takes names like ``INPUT__0``.
+It needs torch in the server's environment or in a folder given to serve.py by --torch-path. Inputs and outputs are
+taken in the order of the model configuration, as Triton's own backend takes names like ``INPUT__0``.
 """
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import batching
 import numpy as np
-import torch
+
+# Triton's Python ignores PYTHONPATH.
+sys.path += filter(None, [os.environ.get("TORCH_PATH")])
+import torch  # noqa: E402, TID253
 
 
 class TritonPythonModel:
