@@ -1,0 +1,53 @@
+"""Kills task processes as a test's plan says: loaded by Airflow from the plugins folder that only these tests name.
+
+The plan is the JSON file named by AIRFLOW_JOURNEY_KILLS: {"<dag id>": {"<task id>": "start" | "middle" | "end"}}.
+Only a task's first try is killed: before it does anything, while it works, or when it has done all but not said so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from pathlib import Path
+
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+MIDDLE_S = 0.4
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Killer:
+    @hookimpl
+    def on_task_instance_running(self, previous_state, task_instance):
+        path = os.environ.get("AIRFLOW_JOURNEY_KILLS")
+        if not path or not Path(path).exists() or task_instance.try_number != 1:
+            return
+        plan = json.loads(Path(path).read_text())
+        moment = plan.get(task_instance.dag_id, {}).get(task_instance.task_id)
+        if moment == "start":
+            die()
+        elif moment == "middle":
+            threading.Timer(MIDDLE_S, die).start()
+        elif moment == "end":
+            self._die_after_execute(task_instance.task)
+
+    @staticmethod
+    def _die_after_execute(task) -> None:
+        execute = task.execute
+
+        def execute_and_die(context):
+            execute(context)
+            die()
+
+        task.execute = execute_and_die
+
+
+class KillerPlugin(AirflowPlugin):
+    name = "journey_killer"
+    listeners = [Killer()]
