@@ -1,7 +1,7 @@
 """Buttons on a task in Airflow's UI that lead to what it worked on.
 
-An operator lists them in ``operator_extra_links`` and calls ``persist`` while it runs. The address uses host and port of
-the connection, so it opens in a browser wherever these are reachable.
+An operator lists them in ``operator_extra_links`` and calls ``persist`` while it runs. The address is made of host and
+port of the connection, so it opens in a browser wherever these are reachable.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class MlflowModelLink(PersistedLink):
         cls._store(context, f"{server}/#/models/{quote(version.model, safe='')}/versions/{version.version}")
 
 
-class InferenceEndpointLink(PersistedLink):
+class EndpointLink(PersistedLink):
     """The served model's description: its versions, inputs and outputs."""
 
     name = "Endpoint"
