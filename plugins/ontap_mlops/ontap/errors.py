@@ -106,8 +106,10 @@ class InvalidRequest(OntapPermanentError):
     advice = "Correct the value"
 
 
-class JobFailed(OntapPermanentError):
-    """A job ended in failure for a reason that has no class of its own."""
+class JobFailed(OntapTemporaryError):
+    """A job ended in failure for a reason that has no class of its own, such as a take-over in the middle of it."""
+
+    advice = "The next try begins anew"
 
 
 class UnknownState(OntapPermanentError):
@@ -116,8 +118,8 @@ class UnknownState(OntapPermanentError):
 
 # Codes as documented per endpoint (volume, snapshot, S3 and the common ones of every endpoint).
 _BY_CODE: dict[str, type[OntapError]] = {
-    **dict.fromkeys(("1", "917526", "525059", "1638446", "92405790", "92405843"), NameTaken),
-    **dict.fromkeys(("4", "2621462", "524601", "1638600", "92405861", "92405859"), NotFound),
+    **dict.fromkeys(("917526", "525059", "1638446", "92405790", "92405843"), NameTaken),
+    **dict.fromkeys(("2621462", "524601", "1638600", "92405861", "92405859"), NotFound),
     **dict.fromkeys(("6", "262245"), NotAuthorized),
     **dict.fromkeys(("8", "524486", "524615", "1638543", "92405811"), InUse),
     **dict.fromkeys(("1638555", "6619594"), Locked),
@@ -125,6 +127,8 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("525062", "1638447"), SnapshotLimit),
     "6691623": AuthenticationFailed,
 }
+# Codes of every endpoint, which a failing server uses for anything.
+_GENERIC = ("6", "8")
 _BY_STATUS: dict[int, type[OntapError]] = {
     400: InvalidRequest,
     401: AuthenticationFailed,
@@ -150,7 +154,7 @@ _BY_WORDS: tuple[tuple[str, type[OntapError]], ...] = (
 
 def kind_of(code: str | None, status: int | None, message: str, default: type[OntapError]) -> type[OntapError]:
     """The class for an answer: by code, else by the words of the message, else by HTTP status."""
-    if code in _BY_CODE:
+    if code in _BY_CODE and not (code in _GENERIC and status is not None and status >= 500):
         return _BY_CODE[code]
     for words, kind in _BY_WORDS:
         if words in message.lower():
@@ -200,11 +204,8 @@ def translated(asked: str, host: str) -> Iterator[None]:
         yield
     except NetAppRestError as error:
         raise _from_library(error, asked, host) from error
-    except ValueError as error:  # an answer that is not JSON, from something that is not ONTAP
-        raise InvalidRequest(
-            f"{host} was asked to {asked} and answered in no form of ONTAP's REST API. "
-            "Check that host and port are those of ONTAP's management interface."
-        ) from error
+    except ValueError as error:  # not JSON
+        raise _not_ontap(asked, host) from error
 
 
 def _from_library(error: NetAppRestError, asked: str, host: str) -> OntapError:
@@ -227,6 +228,8 @@ def _without_answer(error: NetAppRestError, asked: str, host: str) -> OntapError
     import requests
 
     cause = getattr(error, "cause", None)
+    if isinstance(cause, requests.exceptions.InvalidJSONError):
+        return _not_ontap(asked, host)
     if isinstance(cause, requests.exceptions.SSLError):
         kind: type[OntapError] = CertificateRejected
         words = f"the certificate of ONTAP at {host} is not trusted"
@@ -237,6 +240,13 @@ def _without_answer(error: NetAppRestError, asked: str, host: str) -> OntapError
     else:
         kind, words = InvalidRequest, _short(_wrong_fields(getattr(cause, "messages", None)) or str(error))
     return kind(f"Could not {asked}: {words}.{_advice(kind)}")
+
+
+def _not_ontap(asked: str, host: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{host} was asked to {asked} and answered in no form of ONTAP's REST API. "
+        "Check that host and port are those of ONTAP's management interface."
+    )
 
 
 def _wrong_fields(messages: Any) -> str:

@@ -1,0 +1,135 @@
+"""A clean ONTAP for every test that speaks to one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from ontap_mlops.ontap import marks, volumes
+from ontap_mlops.ontap.client import Client
+
+GIB = 1024**3
+SVM = "svm1"
+MARK = marks.mark("dataset tyre")
+
+
+class Ontap:
+    """The emulator with what tests want of it: clients, faults, and which writing requests it saw."""
+
+    def __init__(self, emulator: Any) -> None:
+        self.emulator = emulator
+        self.clients: list[Client] = []
+
+    def client(self, **other: Any) -> Client:
+        facts = {
+            "host": self.emulator.host,
+            "port": self.emulator.port,
+            "username": self.emulator.user,
+            "password": self.emulator.password,
+            "verify": self.emulator.ca,
+        }
+        self.clients.append(Client(**{**facts, **other}))
+        return self.clients[-1]
+
+    def fault(self, method: str, path: str, kind: str, **more: Any) -> None:
+        self.emulator.control("POST", "/faults", {"method": method, "path": path, "kind": kind, **more})
+
+    def jobs(self, mode: str, value: float = 0) -> None:
+        self.emulator.control("PUT", "/jobs", {"mode": mode, "value": value})
+
+    def limits(self, **limits: int) -> None:
+        self.emulator.control("PUT", "/limits", limits)
+
+    def writes(self) -> list[str]:
+        """Requests that change something, such as "POST /api/storage/volumes"."""
+        seen = self.emulator.control("GET", "/requests")["requests"]
+        return [f"{r['method']} {urlsplit(r['path']).path}" for r in seen if r["method"] not in ("GET", "HEAD")]
+
+    def forget_requests(self) -> None:
+        self.emulator.control("DELETE", "/requests")
+
+    def connection(self, **other: Any) -> str:
+        """What AIRFLOW_CONN_ONTAP_DEFAULT holds."""
+        facts = {
+            "conn_type": "ontap",
+            "host": self.emulator.host,
+            "port": self.emulator.port,
+            "login": self.emulator.user,
+            "password": self.emulator.password,
+            "extra": {"verify": self.emulator.ca, "svm": SVM},
+        }
+        return json.dumps({**facts, **other})
+
+    def everything(self) -> dict[str, Any]:
+        """What there is, without what differs from run to run: times, uuids and keys."""
+        with self.emulator.client() as http:
+
+            def records(path: str) -> list[dict[str, Any]]:
+                answer = http.get(f"/api{path}", params=dict(parse_qsl("fields=**&max_records=9999")))
+                return answer.raise_for_status().json()["records"]
+
+            services = records("/protocols/s3/services")
+            found: dict[str, Any] = {
+                "volumes": {v["name"]: _volume(v) for v in records("/storage/volumes")},
+                "snapshots": {
+                    (v["name"], s["name"]): s.get("comment")
+                    for v in records("/storage/volumes")
+                    for s in records(f"/storage/volumes/{v['uuid']}/snapshots")
+                },
+                "services": {s["svm"]["name"]: (s["enabled"], s["is_http_enabled"]) for s in services},
+                "buckets": {b["name"]: (b["type"], b.get("nas_path")) for b in records("/protocols/s3/buckets")},
+            }
+            for kind in ("users", "groups", "policies"):
+                found[kind] = {
+                    r["name"]: {k: _names(r[k]) for k in ("users", "policies", "statements") if k in r}
+                    for s in services
+                    for r in records(f"/protocols/s3/services/{s['svm']['uuid']}/{kind}")
+                }
+        return found
+
+
+def _volume(record: dict[str, Any]) -> dict[str, Any]:
+    clone = record.get("clone") or {}
+    return {
+        "size": record["size"],
+        "comment": record.get("comment"),
+        "path": record.get("nas", {}).get("path"),
+        "permissions": record.get("nas", {}).get("unix_permissions"),
+        "parent": (clone.get("parent_volume") or {}).get("name"),
+        "snapshot": (clone.get("parent_snapshot") or {}).get("name"),
+    }
+
+
+def _names(values: list[Any]) -> list[Any]:
+    return [v.get("name", v) for v in values]
+
+
+@pytest.fixture
+def ontap(emulator: Any) -> Iterator[Ontap]:
+    """Emptied before and after."""
+    emulator.control("POST", "/reset")
+    made = Ontap(emulator)
+    yield made
+    for client in made.clients:
+        client.close()
+    emulator.control("POST", "/reset")
+
+
+@pytest.fixture
+def client(ontap: Ontap) -> Client:
+    return ontap.client()
+
+
+@pytest.fixture
+def volume(client: Client, ontap: Ontap) -> volumes.Volume:
+    """The dataset volume `tyre`, with one file on it."""
+    made = volumes.ensure(
+        client, svm=SVM, name="tyre", size_bytes=GIB, comment=MARK, junction_path="/tyre", unix_permissions="777"
+    )
+    (ontap.emulator.namespace / "tyre" / "one.png").write_bytes(b"first")
+    ontap.forget_requests()
+    return made
