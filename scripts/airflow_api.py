@@ -94,7 +94,8 @@ class AirflowApi:
         number = try_number or max(task["try_number"], 1)
         options = {"params": {"map_index": task["map_index"]}, "headers": {"Accept": "application/json"}}
         answer = self.call("GET", f"{path}/logs/{number}", **options)
-        lines = [line if isinstance(line, str) else line["event"] for line in (answer or {}).get("content", [])]
+        entries = [{"event": e} if isinstance(e, str) else e for e in (answer or {}).get("content", [])]
+        lines = [entry["event"] for entry in entries if not entry.get("logger", "").endswith("secrets_masker")]
         return [line for line in lines if line.strip() and not line.startswith("::")]
 
     def import_errors(self) -> dict[str, str]:

@@ -67,6 +67,8 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
     return {
         **clean(),
         "AIRFLOW_HOME": str(layout.airflow),
+        # Airflow's own use of a library would else be remarked on in every task's log.
+        "PYTHONWARNINGS": "ignore:GitWildMatchPattern:DeprecationWarning",
         **{f"AIRFLOW__{name}": str(value) for name, value in config.items()},
         **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections(layout, ports).items()},
         "ONTAP_MLOPS_LOCAL": str(layout.local),

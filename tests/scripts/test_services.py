@@ -1,0 +1,222 @@
+"""The services' life, with the lightest of the real ones: the data lake comes up in a second."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.embedded import health, ports, secrets
+from scripts.services import Stack, clean, down, status, up
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    stack = Stack(tmp_path / "local")
+    yield stack
+    stack.down()
+
+
+def test_a_started_service_answers_and_leaves_nothing_behind_when_stopped(stack: Stack):
+    stack.up(["lake"])
+    assert stack.health(["lake"]) == {"lake": health.HEALTHY}
+    assert len(stack.processes_left()) == 2, "the supervisor and the lake"
+    stack.down()
+    assert stack.processes_left() == []
+    assert stack.health(["lake"])["lake"].startswith("no answer")
+
+
+def test_starting_again_changes_nothing(stack: Stack):
+    stack.up(["lake"])
+    before, kept = stack.supervisor.processes()["lake"]["pid"], stack.ports
+    stack.up(["lake"])
+    assert (stack.supervisor.processes()["lake"]["pid"], stack.ports) == (before, kept)
+
+
+def test_ports_and_passwords_stay_the_same_from_one_start_to_the_next(stack: Stack):
+    stack.up(["lake"])
+    before = stack.ports, secrets.get(stack.layout, secrets.LAKE_SECRET_KEY)
+    stack.down()
+    stack.up(["lake"])
+    assert (stack.ports, secrets.get(stack.layout, secrets.LAKE_SECRET_KEY)) == before
+
+
+def test_a_killed_service_comes_back(stack: Stack):
+    stack.up(["lake"])
+    killed = stack.supervisor.processes()["lake"]["pid"]
+    os.kill(killed, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while stack.supervisor.processes()["lake"]["pid"] in (0, killed) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    stack.wait_ready(["lake"])
+    assert stack.supervisor.processes()["lake"]["pid"] != killed
+
+
+def test_what_a_killed_supervisor_left_is_ended_before_the_next_start(stack: Stack):
+    stack.up(["lake"])
+    orphan, kept = stack.supervisor.processes()["lake"]["pid"], stack.ports
+    supervisor = int((stack.layout.supervisor / "supervisord.pid").read_text())
+    os.kill(supervisor, signal.SIGKILL)
+    said: list[str] = []
+    stack.up(["lake"], say=said.append)
+    assert orphan not in stack.processes_left()
+    assert (stack.ports, said) == (kept, []), "the port is free again, so the service keeps it"
+
+
+def test_children_that_left_their_group_are_stopped_too(stack: Stack):
+    stack.up(["lake"])
+    env = os.environ | {"MLOPS_INSTANCE": stack.layout.instance}
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=env, start_new_session=True)
+    stack.down()
+    assert child.wait(timeout=5) == -signal.SIGTERM
+
+
+def test_another_program_on_the_port_is_avoided_and_named(stack: Stack):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        said: list[str] = []
+        taken_stack = Stack(stack.layout.local, settings={"ONTAP_MLOPS_PORT_LAKE": str(taken)})
+        taken_stack.up(["lake"], say=said.append)
+    lake = taken_stack.ports["lake"]
+    assert lake != taken
+    assert f"Port {taken} is taken by another program; lake listens on {lake} instead." in said
+
+
+def test_a_service_that_cannot_start_is_named_with_the_end_of_its_log(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    stack.layout.make()
+    stack.layout.lake.rmdir()
+    stack.layout.lake.write_text("a file where the folder of buckets should be")
+    monkeypatch.setattr(type(stack.layout), "make", lambda self: None)
+    with pytest.raises(SystemExit, match=r"(?s)lake did not start; its log .*lake\.log ends with:\n.*Error"):
+        stack.up(["lake"])
+
+
+def test_two_sets_of_services_run_beside_each_other(stack: Stack, tmp_path: Path):
+    other = Stack(tmp_path / "other")
+    stack.up(["lake"])
+    other.up(["lake"], say=lambda sentence: None)
+    try:
+        assert stack.ports["lake"] != other.ports["lake"]
+        other.down()
+        assert stack.health(["lake"]) == {"lake": health.HEALTHY}, "stopping one does not touch the other"
+    finally:
+        other.down()
+
+
+def test_a_long_path_is_no_obstacle(tmp_path: Path):
+    stack = Stack(tmp_path / ("a" * 60) / ("b" * 60))
+    stack.up(["lake"])
+    stack.down()
+    assert stack.processes_left() == []
+
+
+def test_no_secret_can_be_read_by_others(stack: Stack):
+    stack.up(["lake"])
+    stack.env()
+    assert stack.layout.local.stat().st_mode & 0o077 == 0
+    files = [f for f in (stack.layout.local / "secrets").iterdir()]
+    assert len(files) >= 6 and all(f.stat().st_mode & 0o777 == 0o600 for f in files)
+    written = [stack.supervisor.config, stack.layout.log("lake"), stack.layout.local / "ports.json"]
+    values = [f.read_text() for f in files]
+    assert not [path for path in written if any(value in path.read_text() for value in values)]
+
+
+def test_full_disk_is_told_before_anything_starts(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    usage = type("Usage", (), {"free": 2**30})
+    monkeypatch.setattr("scripts.services.shutil.disk_usage", lambda path: usage)
+    with pytest.raises(SystemExit, match=r"has 1\.0 GiB free and the services need 2; make room first\."):
+        stack.up(["lake"])
+    assert not stack.layout.local.exists()
+
+
+def test_up_tells_address_user_and_where_the_password_is(stack: Stack, capsys: pytest.CaptureFixture[str]):
+    stack.up(["lake"])
+    capsys.readouterr()
+    stack_up = Stack(stack.layout.local)
+    stack_up.up = lambda: None  # type: ignore[method-assign]
+    assert up(stack_up) == 0
+    said = capsys.readouterr().out
+    assert stack.urls["airflow"] in said and str(stack.password_file) in said
+    assert secrets.get(stack.layout, secrets.AIRFLOW_ADMIN) not in said
+
+
+def test_status_shows_each_program_and_what_is_wrong(stack: Stack, capsys: pytest.CaptureFixture[str]):
+    assert status(stack) == 1
+    assert "`make up` starts them" in capsys.readouterr().out
+    stack.up(["lake"])
+    assert status(stack) == 1, "only one of the services runs"
+    table = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("lake ") and line.endswith("healthy") for line in table)
+    assert any(line.startswith("mlflow ") and "MISSING" in line for line in table)
+
+
+def test_stopping_twice_is_no_error(stack: Stack, capsys: pytest.CaptureFixture[str]):
+    stack.up(["lake"])
+    assert down(stack) == 0 and down(stack) == 0
+    assert "No service was running" in capsys.readouterr().out
+
+
+def test_clean_stops_and_removes_everything(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    stack.up(["lake"])
+    snapshot = stack.layout.ontap / "volumes" / "a" / ".snapshot"
+    snapshot.mkdir(parents=True)
+    (snapshot / "image.png").touch()
+    snapshot.chmod(0o500)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    instance = stack.layout.instance
+    assert clean(stack) == 0
+    assert not stack.layout.local.exists()
+    assert not [p for p in Path("/proc").iterdir() if p.name.isdigit() and _marked(p, instance)]
+
+
+def _marked(process: Path, instance: str) -> bool:
+    try:
+        return f"MLOPS_INSTANCE={instance}".encode() in (process / "environ").read_bytes()
+    except OSError:
+        return False
+
+
+def test_clean_refuses_a_folder_that_is_not_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert clean(Stack(tmp_path)) == 1
+    assert "remove it by hand" in capsys.readouterr().out
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_an_unknown_service_is_told_with_the_known_ones(stack: Stack):
+    with pytest.raises(SystemExit, match="No service is called minio; there are ontap, lake, mlflow, triton, airflow"):
+        stack.up(["minio"])
+
+
+def test_settings_reach_airflow_and_are_kept(tmp_path: Path):
+    stack = Stack(tmp_path / "local", settings={"AIRFLOW__CORE__PARALLELISM": "2"})
+    stack.up(["lake"])
+    stack.down()
+    assert Stack(tmp_path / "local").env()["AIRFLOW__CORE__PARALLELISM"] == "2"
+
+
+def test_the_callers_own_airflow_and_cloud_do_not_reach_the_services(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    stack.layout.make()
+    ports.choose(stack.layout, [])
+    for name in ("AIRFLOW__CORE__DAGS_FOLDER", "AIRFLOW_CONN_MINE", "AWS_PROFILE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "mine")
+    assert "mine" not in stack.env().values()
+
+
+def test_every_connection_but_the_provisioned_one_is_given(stack: Stack):
+    stack.layout.make()
+    ports.choose(stack.layout, [])
+    env = stack.env()
+    given = {name for name in env if name.startswith("AIRFLOW_CONN_")}
+    ids = ("ONTAP_DEFAULT", "AWS_DEFAULT", "MLFLOW_DEFAULT", "INFERENCE_DEFAULT", "AIRFLOW_API")
+    assert given == {f"AIRFLOW_CONN_{id_}" for id_ in ids}
+    assert json.loads(env["AIRFLOW_CONN_ONTAP_DEFAULT"])["extra"]["verify"] == str(stack.layout.ontap_ca)
