@@ -136,8 +136,8 @@ class App:
         return (
             "<!doctype html><html lang='en'><meta charset='utf-8'><title>ONTAP emulator</title>"
             "<body style='font-family: sans-serif; max-width: 45em; margin: 2em auto'><h1>ONTAP emulator</h1>"
-            f"<p>This is not an ONTAP cluster but a program that speaks its REST API (as ONTAP {version} does) and keeps "
-            "volumes, snapshots and clones as directories. Sign in with Basic authentication.</p>"
+            f"<p>This is not an ONTAP cluster but a program that speaks its REST API (as ONTAP {version} does) "
+            "and keeps volumes, snapshots and clones as directories. Sign in with Basic authentication.</p>"
             f"<h2>What it answers</h2><ul>{rows}</ul></body></html>"
         )
 
