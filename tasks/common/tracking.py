@@ -38,6 +38,11 @@ class Run:
         """The run's page; "" without a server."""
         return f"{self._server.uri}/#/experiments/{self._experiment_id}/runs/{self.run_id}" if self._server else ""
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """For the program's result; {} without a server."""
+        return {"mlflow_run_id": self.run_id, "mlflow_url": self.url} if self._server else {}
+
     def __enter__(self) -> Self:
         if self._server:
             self._experiment_id = _experiment_id(self._server, self.experiment)

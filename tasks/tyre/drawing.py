@@ -30,10 +30,10 @@ def draw(seed: int, index: int, generation: int, *, defective: bool) -> bytes:
     shape = (int(rng.choice(SIDES)), int(rng.choice(SIDES)))
     height = _rubber(rng, shape) + (_sidewall(rng, shape) if rng.random() < 0.3 else _tread(rng, shape))
     bright = np.ones(shape, np.float32)
-    for mark in rng.choice(_HARMLESS, size=rng.integers(0, 4)):
-        height, bright = mark(rng, height, bright)
+    for kind in rng.integers(len(_HARMLESS), size=rng.integers(0, 4)):
+        height, bright = _HARMLESS[kind](rng, height, bright)
     if defective:
-        height, bright = rng.choice(_DEFECTS)(rng, height, bright, rng.uniform(0.35, 1.0))
+        height, bright = _DEFECTS[rng.integers(len(_DEFECTS))](rng, height, bright, rng.uniform(0.35, 1.0))
     return _encode(rng, _photograph(rng, height, bright))
 
 
@@ -50,7 +50,7 @@ def _rubber(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     texture = _texture(str(rng.choice(PHOTOGRAPHS)))
     side = int(rng.integers(200, 512))
     top, left = rng.integers(0, 512 - side, size=2)
-    piece = np.rot90(texture[top : top + side, left : left + side], rng.integers(0, 4))
+    piece = np.rot90(texture[top : top + side, left : left + side], int(rng.integers(0, 4)))
     relief = np.asarray(Image.fromarray(np.ascontiguousarray(piece)).resize(shape[::-1], Image.Resampling.BILINEAR))
     return relief * np.float32(rng.uniform(0.15, 0.5))
 

@@ -1,0 +1,87 @@
+"""A trained network as files: ONNX for Triton, TorchScript in a tar.gz for SageMaker, weights, and a description."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import tarfile
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from tasks.common.result import write_whole
+from tasks.tyre.preprocessing import SIDE
+
+ONNX, TORCHSCRIPT, WEIGHTS, ARCHIVE, DESCRIPTION = "model.onnx", "model.pt", "weights.pt", "model.tar.gz", "model.json"
+INPUT, OUTPUT = "images", "logits"
+OPSET = 17  # old enough for the ONNX Runtime of every current Triton
+_SERVING_CODE = Path(__file__).parent / "sagemaker_inference.py"
+
+
+def export(network: nn.Module, folder: Path, description: dict[str, Any]) -> dict[str, str]:
+    """Write all files; the description, with each file's digest, last. Returns the digests (sha256) by name."""
+    network = network.to("cpu").eval()
+    example = torch.zeros(2, 3, SIDE, SIDE)
+    files = {WEIGHTS: _bytes_of(network.state_dict()), ONNX: _onnx(network, example)}
+    files[TORCHSCRIPT] = _torchscript(network, example)
+    text = json.dumps(description, indent=2, sort_keys=True).encode()
+    files[ARCHIVE] = _archive(
+        {TORCHSCRIPT: files[TORCHSCRIPT], "code/inference.py": _SERVING_CODE.read_bytes(), DESCRIPTION: text}
+    )
+    for name, content in files.items():
+        write_whole(folder / name, content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    whole = {**description, "input": INPUT, "output": OUTPUT, "files": digests}
+    write_whole(folder / DESCRIPTION, json.dumps(whole, indent=2, sort_keys=True).encode())
+    return digests
+
+
+def _bytes_of(weights: dict[str, torch.Tensor]) -> bytes:
+    file = io.BytesIO()
+    torch.save({name: tensor.contiguous() for name, tensor in weights.items()}, file)
+    return file.getvalue()
+
+
+def _onnx(network: nn.Module, example: torch.Tensor) -> bytes:
+    """Any number of images [N, 3, SIDE, SIDE] in, logits [N, 2] out."""
+    file = io.BytesIO()
+    any_number = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
+    with warnings.catch_warnings():
+        # The newer exporter needs one more package, and writes the same graph for networks as plain as these.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            (example,),
+            cast(Any, file),  # its signature names paths only, but it writes to a stream as well
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes=any_number,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return file.getvalue()
+
+
+def _torchscript(network: nn.Module, example: torch.Tensor) -> bytes:
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # Deprecated, yet what SageMaker's PyTorch containers load.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(torch.jit.trace(network, example, check_trace=False), file)
+    return file.getvalue()
+
+
+def _archive(files: dict[str, bytes]) -> bytes:
+    """A tar.gz with the same bytes for the same files."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as archive:
+        for name, content in sorted(files.items()):
+            facts = tarfile.TarInfo(name)
+            facts.size, facts.mode = len(content), 0o644
+            archive.addfile(facts, io.BytesIO(content))
+    return packed.getvalue()

@@ -1,0 +1,145 @@
+"""Train a tyre classifier.
+
+    python -m tasks.tyre.train --data /data/tyre --output /tmp/run                       # the recommended network
+    python -m tasks.tyre.train --data s3://bucket/tyre --output /tmp/run --limit 600     # on a part of the images
+    python -m tasks.tyre.train --data /data/tyre --output /tmp/run --configuration walkthrough
+
+Leaves ``checkpoint.pt`` and the folder ``model`` (ONNX, TorchScript, SageMaker archive, weights, ``model.json``) in the
+output. Stopped or killed, it goes on from the checkpoint when run again with the same output, to the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tasks.common import program
+from tasks.common.data import open_source
+from tasks.common.program import stop_deferred
+from tasks.common.progress import say
+from tasks.common.tracking import EXPERIMENT, Run, parse_tags
+from tasks.tyre import dataset, preprocessing
+from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, configuration
+from tasks.tyre.export import export
+from tasks.tyre.metrics import judge
+from tasks.tyre.training import State, Training, predict
+
+
+def main() -> dict[str, Any]:
+    arguments = _arguments()
+    chosen = configuration(
+        arguments.configuration,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+    )
+    tags = parse_tags(arguments.tag)
+    torch.set_num_threads(arguments.threads)
+    torch.use_deterministic_algorithms(True)
+    images = dataset.load(
+        open_source(arguments.data, arguments.connections),
+        held_out_share=arguments.held_out_share,
+        limit=arguments.limit,
+        corrupt_share=arguments.corrupt_share,
+        connections=arguments.connections,
+    )
+    description = _describe(arguments, asdict(chosen), images)
+    identity = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+    output = Path(arguments.output)
+    training = Training(images, chosen, arguments.seed, identity, output / "checkpoint.pt", arguments.device)
+    with Run(arguments.run_name or output.name, experiment=arguments.experiment, tags=tags) as run:
+        run.parameters(_parameters(description))
+        state = training.run(lambda number, figures: _report(run, number, figures))
+        with stop_deferred():
+            return _finish(run, state, training, output, {**description, "tags": tags})
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with a folder per class")
+    parser.add_argument("--output", required=True, help="folder for checkpoint and model")
+    parser.add_argument("--configuration", choices=CONFIGURATIONS, default=DEFAULT)
+    parser.add_argument("--epochs", type=int, help="instead of the configuration's")
+    parser.add_argument("--batch-size", type=int, help="instead of the configuration's")
+    parser.add_argument("--learning-rate", type=float, help="instead of the configuration's")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
+    parser.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
+    parser.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
+    parser.add_argument("--connections", type=int, default=16, help="files read at once")
+    # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
+    parser.add_argument("--threads", type=int, default=2, help="for arithmetic; another number gives other last bits")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")
+    parser.add_argument("--experiment", default=EXPERIMENT, help="in MLflow")
+    parser.add_argument("--run-name", help="in MLflow, unique to this run; by default the output folder's name")
+    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
+    return parser.parse_args()
+
+
+def _describe(arguments: argparse.Namespace, settings: dict[str, Any], images: dataset.Images) -> dict[str, Any]:
+    """What decides the weights: two runs with equal descriptions train the same model."""
+    return {
+        "configuration": {"name": arguments.configuration, **settings},
+        "seed": arguments.seed,
+        "threads": arguments.threads,
+        "device": arguments.device,
+        "torch": torch.__version__,
+        "classes": list(images.classes),
+        "positive": images.classes[images.positive],
+        "preprocessing": preprocessing.description(),
+        "data": {
+            "digest": images.digest,
+            "training": len(images.training),
+            "held_out": len(images.held_out),
+            "held_out_share": arguments.held_out_share,
+            "corrupt": len(images.corrupt),
+            "limit": arguments.limit,
+        },
+    }
+
+
+def _parameters(description: Mapping[str, Any]) -> dict[str, Any]:
+    groups = {name: description[name] for name in ("configuration", "data")}
+    plain = {name: description[name] for name in ("seed", "threads", "device", "torch")}
+    return {**plain, **{f"{group}.{key}": value for group, values in groups.items() for key, value in values.items()}}
+
+
+def _report(run: Run, number: int, figures: dict[str, float]) -> None:
+    values = {name: value for name, value in figures.items() if name != "time_ms"}
+    run.metrics(values, step=number, time_ms=int(figures["time_ms"]))
+    say(
+        f"Epoch {number}: loss {figures['train_loss']:.3f} in training, {figures['held_out_loss']:.3f} held out; "
+        f"accuracy {figures['train_accuracy']:.3f} and {figures['held_out_accuracy']:.3f}"
+    )
+
+
+def _finish(run: Run, state: State, training: Training, output: Path, description: dict[str, Any]) -> dict[str, Any]:
+    images = training.images
+    held_out = judge(*predict(state.network, images, images.held_out, training.device), images.positive)
+    figures = held_out.figures
+    whole = {**description, "mlflow_run_id": run.run_id, "metrics": figures}
+    digests = export(state.network, output / "model", whole)
+    run.artifact(output / "model" / "model.json", "model")
+    run.artifact(output / "model" / "model.onnx", "model")
+    return {
+        "metrics": figures,
+        "epochs": state.epoch,
+        "configuration": description["configuration"]["name"],
+        "classes": description["classes"],
+        "data": description["data"],
+        "corrupt": images.corrupt[:5],
+        "model": str(output / "model"),
+        "files": digests,
+        **run.identity,
+    }
+
+
+if __name__ == "__main__":
+    program.run(main)
