@@ -33,7 +33,7 @@ class ServiceNameLength(OntapError):
     code = "92405790"
 
     def __init__(self) -> None:
-        super().__init__("Object store server names must have between 1 and 15 characters.", "name")
+        super().__init__("Object store server names must have between 3 and 253 characters.", "name")
 
 
 class ServiceNotDeleted(OntapError):

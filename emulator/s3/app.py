@@ -41,22 +41,25 @@ class App:
             await _send(response, send)
 
     async def _answer(self, scope: MutableMapping[str, Any], receive: request.Receive, request_id: str) -> Response:
-        resource = scope["path"]
+        method = scope["method"]
         try:
             req = request.Request(scope, receive)
-            resource = req.resource
+        except errors.S3Error as e:
+            return _refusal(e, method, scope["path"], request_id, {"connection": "close"})
+        try:
             return await self._serve(req, scope)
         except errors.S3Error as e:
-            return _refusal(e, scope["method"], resource, request_id)
+            refused = e
         except OSError as e:
+            refused = self._failure(e, method, req.resource, request_id)
             if e.errno == errno.ENAMETOOLONG:
-                long = errors.S3Error("KeyTooLongError", "The key is longer than a path may be.")
-                return _refusal(long, scope["method"], resource, request_id)
-            return self._failure(e, scope["method"], resource, request_id)
+                refused = errors.S3Error("KeyTooLongError", "The key is longer than a path may be.")
         except request.ClientGone:
             raise
         except Exception as e:
-            return self._failure(e, scope["method"], resource, request_id)
+            refused = self._failure(e, method, req.resource, request_id)
+        closing = {} if await req.leaves_connection_usable() else {"connection": "close"}
+        return _refusal(refused, method, req.resource, request_id, closing)
 
     async def _serve(self, req: request.Request, scope: MutableMapping[str, Any]) -> Response:
         accounts = self._server.accounts
@@ -76,10 +79,9 @@ class App:
             raise errors.S3Error("QuotaExceeded", "No space left on the volume.")
         raise errors.S3Error(str(fault.code), fault.message, status=fault.status)
 
-    def _failure(self, error: Exception, method: str, resource: str, request_id: str) -> Response:
-        log.exception("S3 %s %s failed (request %s)", method, resource, request_id, exc_info=error)
-        wrong = errors.S3Error("InternalError", f"The emulator failed inside; its log has the request {request_id}.")
-        return _refusal(wrong, method, resource, request_id)
+    def _failure(self, error: Exception, method: str, resource: str, request_id: str) -> errors.S3Error:
+        log.error("S3 %s %s failed (request %s)", method, resource, request_id, exc_info=error)
+        return errors.S3Error("InternalError", f"The emulator failed inside; its log has the request {request_id}.")
 
 
 def _where(scope: MutableMapping[str, Any]) -> str:
@@ -92,9 +94,9 @@ def _hang_up(send: Send) -> None:
     send.__self__.transport.abort()  # type: ignore[attr-defined]
 
 
-def _refusal(error: errors.S3Error, method: str, resource: str, request_id: str) -> Response:
-    headers = {"content-type": "application/xml"} | error.headers
-    if method == "HEAD" or error.status == 304:
+def _refusal(error: errors.S3Error, method: str, resource: str, request_id: str, extra: dict[str, str]) -> Response:
+    headers = {"content-type": "application/xml"} | error.headers | extra
+    if method == "HEAD":
         return Response(error.status, headers)
     return Response(error.status, headers, xml.error(error.code, error.message, resource, request_id))
 

@@ -31,7 +31,6 @@ STATUS = {
     "NoSuchKey": 404,
     "NoSuchUpload": 404,
     "NotImplemented": 501,
-    "NotModified": 304,
     "PreconditionFailed": 412,
     # A full volume. Amazon has no such case and ONTAP publishes no code for it; 507 is HTTP's own word for
     # "no room" and, unlike 503, is not a status that SDKs repeat blindly, since a repeat cannot help.

@@ -12,6 +12,9 @@ from . import errors
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
+_SWALLOWED = 1 << 20
+
+
 class ClientGone(Exception):
     """The client closed the connection before its request body ended; nobody is left to answer."""
 
@@ -27,6 +30,7 @@ class Request:
         self.client_ip: str = (scope.get("client") or ("127.0.0.1", 0))[0]
         self.headers = _headers(scope["headers"])
         self._receive = receive
+        self._body_ended = self.headers.get("content-length", "0") == "0" and "transfer-encoding" not in self.headers
         bucket, _, key = self.raw_path.lstrip("/").partition("/")
         self.bucket = unquote(bucket)
         self.key = decoded(key)
@@ -57,7 +61,22 @@ class Request:
             if message.get("body"):
                 yield message["body"]
             if not message.get("more_body"):
+                self._body_ended = True
                 return
+
+    async def leaves_connection_usable(self) -> bool:
+        """Whether another request may follow on this connection once this one is answered.
+
+        What is left of a body would be read as the next request, so a little is swallowed. A client that waits for
+        "100 Continue" must not be told to send what nobody wants.
+        """
+        if self._body_ended:
+            return True
+        if "expect" in self.headers or int(self.headers.get("content-length", _SWALLOWED + 1)) > _SWALLOWED:
+            return False
+        async for _ in self.chunks():
+            pass
+        return True
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:

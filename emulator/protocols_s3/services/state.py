@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KIND = "s3_service"
 HTTP_PORT, HTTPS_PORT = 80, 443
-MAX_NAME = 15
+MIN_NAME, MAX_NAME = 3, 253
 
 _NAME = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.-]*[0-9A-Za-z])?")
 _FLAGS = {"enabled": True, "is_http_enabled": False, "is_https_enabled": True}
@@ -148,7 +148,7 @@ def delete(world: World, args: dict[str, Any]) -> None:
 
 
 def check_name(name: str) -> None:
-    if not 1 <= len(name) <= MAX_NAME:
+    if not MIN_NAME <= len(name) <= MAX_NAME:
         raise ServiceNameLength()
     if not _NAME.fullmatch(name):
         raise ServiceNameInvalid(name)
