@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from ontap_mlops.ontap import marks, volumes
@@ -20,8 +21,9 @@ MARK = marks.mark("dataset tyre")
 class Ontap:
     """The emulator with what tests want of it: clients, faults, and which writing requests it saw."""
 
-    def __init__(self, emulator: Any) -> None:
+    def __init__(self, emulator: Any, http: httpx.Client) -> None:
         self.emulator = emulator
+        self.http = http
         self.clients: list[Client] = []
 
     def client(self, **other: Any) -> Client:
@@ -35,22 +37,26 @@ class Ontap:
         self.clients.append(Client(**{**facts, **other}))
         return self.clients[-1]
 
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """The emulator's own prefix, over a connection that is kept open."""
+        return self.http.request(method, f"/emulator{path}", json=body).raise_for_status().json()
+
     def fault(self, method: str, path: str, kind: str, **more: Any) -> None:
-        self.emulator.control("POST", "/faults", {"method": method, "path": path, "kind": kind, **more})
+        self.control("POST", "/faults", {"method": method, "path": path, "kind": kind, **more})
 
     def jobs(self, mode: str, value: float = 0) -> None:
-        self.emulator.control("PUT", "/jobs", {"mode": mode, "value": value})
+        self.control("PUT", "/jobs", {"mode": mode, "value": value})
 
     def limits(self, **limits: int) -> None:
-        self.emulator.control("PUT", "/limits", limits)
+        self.control("PUT", "/limits", limits)
 
     def writes(self) -> list[str]:
         """Requests that change something, such as "POST /api/storage/volumes"."""
-        seen = self.emulator.control("GET", "/requests")["requests"]
+        seen = self.control("GET", "/requests")["requests"]
         return [f"{r['method']} {urlsplit(r['path']).path}" for r in seen if r["method"] not in ("GET", "HEAD")]
 
     def forget_requests(self) -> None:
-        self.emulator.control("DELETE", "/requests")
+        self.control("DELETE", "/requests")
 
     def connection(self, **other: Any) -> str:
         """What AIRFLOW_CONN_ONTAP_DEFAULT holds."""
@@ -66,30 +72,28 @@ class Ontap:
 
     def everything(self) -> dict[str, Any]:
         """What there is, without what differs from run to run: times, uuids and keys."""
-        with self.emulator.client() as http:
-
-            def records(path: str) -> list[dict[str, Any]]:
-                answer = http.get(f"/api{path}", params=dict(parse_qsl("fields=**&max_records=9999")))
-                return answer.raise_for_status().json()["records"]
-
-            services = records("/protocols/s3/services")
-            found: dict[str, Any] = {
-                "volumes": {v["name"]: _volume(v) for v in records("/storage/volumes")},
-                "snapshots": {
-                    (v["name"], s["name"]): s.get("comment")
-                    for v in records("/storage/volumes")
-                    for s in records(f"/storage/volumes/{v['uuid']}/snapshots")
-                },
-                "services": {s["svm"]["name"]: (s["enabled"], s["is_http_enabled"]) for s in services},
-                "buckets": {b["name"]: (b["type"], b.get("nas_path")) for b in records("/protocols/s3/buckets")},
+        services, volumes = self.records("/protocols/s3/services"), self.records("/storage/volumes")
+        found: dict[str, Any] = {
+            "volumes": {v["name"]: _volume(v) for v in volumes},
+            "snapshots": {
+                (v["name"], s["name"]): s.get("comment")
+                for v in volumes
+                for s in self.records(f"/storage/volumes/{v['uuid']}/snapshots")
+            },
+            "services": {s["svm"]["name"]: (s["enabled"], s["is_http_enabled"]) for s in services},
+            "buckets": {b["name"]: (b["type"], b.get("nas_path")) for b in self.records("/protocols/s3/buckets")},
+        }
+        for kind in ("users", "groups", "policies"):
+            found[kind] = {
+                r["name"]: {k: _names(r[k]) for k in ("users", "policies", "statements") if k in r}
+                for s in services
+                for r in self.records(f"/protocols/s3/services/{s['svm']['uuid']}/{kind}")
             }
-            for kind in ("users", "groups", "policies"):
-                found[kind] = {
-                    r["name"]: {k: _names(r[k]) for k in ("users", "policies", "statements") if k in r}
-                    for s in services
-                    for r in records(f"/protocols/s3/services/{s['svm']['uuid']}/{kind}")
-                }
         return found
+
+    def records(self, path: str) -> list[dict[str, Any]]:
+        answer = self.http.get(f"/api{path}", params={"fields": "**", "max_records": 9999})
+        return answer.raise_for_status().json()["records"]
 
 
 def _volume(record: dict[str, Any]) -> dict[str, Any]:
@@ -108,15 +112,21 @@ def _names(values: list[Any]) -> list[Any]:
     return [v.get("name", v) for v in values]
 
 
+@pytest.fixture(scope="session")
+def ontap_http(emulator: Any) -> Iterator[httpx.Client]:
+    with emulator.client() as http:
+        yield http
+
+
 @pytest.fixture
-def ontap(emulator: Any) -> Iterator[Ontap]:
+def ontap(emulator: Any, ontap_http: httpx.Client) -> Iterator[Ontap]:
     """Emptied before and after."""
-    emulator.control("POST", "/reset")
-    made = Ontap(emulator)
+    made = Ontap(emulator, ontap_http)
+    made.control("POST", "/reset")
     yield made
     for client in made.clients:
         client.close()
-    emulator.control("POST", "/reset")
+    made.control("POST", "/reset")
 
 
 @pytest.fixture

@@ -19,22 +19,22 @@ def test_the_cluster_tells_its_release(client) -> None:
 
 
 def test_now_is_ontaps_clock_and_not_the_workers(client, ontap) -> None:
-    ontap.emulator.control("PUT", "/clock", {"now": "2031-05-06T07:08:09+00:00"})
+    ontap.control("PUT", "/clock", {"now": "2031-05-06T07:08:09+00:00"})
     try:
         assert abs((cluster.now(client) - datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)).total_seconds()) < 5
     finally:
-        ontap.emulator.control("PUT", "/clock", {"offset_s": 0})
+        ontap.control("PUT", "/clock", {"offset_s": 0})
 
 
 def test_an_account_of_one_svm_learns_the_time_without_reading_nodes(ontap) -> None:
     user = {"name": "ml", "password": "ml-password", "role": "vsadmin", "svm": SVM}
-    ontap.emulator.control("PUT", "/users", user)
-    ontap.emulator.control("PUT", "/clock", {"now": "2031-05-06T07:08:09+00:00"})
+    ontap.control("PUT", "/users", user)
+    ontap.control("PUT", "/clock", {"now": "2031-05-06T07:08:09+00:00"})
     client = ontap.client(username="ml", password="ml-password")
     try:
         assert abs((cluster.now(client) - datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)).total_seconds()) < 5
     finally:
-        ontap.emulator.control("PUT", "/clock", {"offset_s": 0})
+        ontap.control("PUT", "/clock", {"offset_s": 0})
 
 
 def test_a_wrong_password_is_permanent_and_not_repeated_in_the_error(ontap) -> None:
@@ -110,7 +110,7 @@ def test_lasting_trouble_is_temporary_for_the_task(client, ontap) -> None:
 
 
 def test_missing_rights_are_permanent(ontap) -> None:
-    ontap.emulator.control("PUT", "/users", {"name": "viewer", "password": "viewer-pw", "role": "readonly"})
+    ontap.control("PUT", "/users", {"name": "viewer", "password": "viewer-pw", "role": "readonly"})
     client = ontap.client(username="viewer", password="viewer-pw")
     with pytest.raises(errors.NotAuthorized, match="Give the account a role that allows it"):
         volumes.ensure(client, svm=SVM, name="x", size_bytes=1024**3, comment="ontap-mlops x")

@@ -52,10 +52,9 @@ def test_a_lost_answer_leaves_one_mounted_clone(ensure, ontap, client, method: s
 
 
 def test_a_clone_whose_mark_was_not_set_yet_is_ours_by_its_parent(ensure, ontap) -> None:
-    with ontap.emulator.client() as http:
-        clone = {"is_flexclone": True, "parent_volume": {"name": "tyre"}, "parent_snapshot": {"name": "v1"}}
-        body = {"name": "ws", "svm": {"name": SVM}, "clone": clone}
-        http.post("/api/storage/volumes?return_timeout=20", json=body).raise_for_status()
+    clone = {"is_flexclone": True, "parent_volume": {"name": "tyre"}, "parent_snapshot": {"name": "v1"}}
+    body = {"name": "ws", "svm": {"name": SVM}, "clone": clone}
+    ontap.http.post("/api/storage/volumes?return_timeout=20", json=body).raise_for_status()
     assert (ensure().comment, ensure().junction_path) == (RUN, "/ws")
 
 

@@ -41,8 +41,7 @@ def test_the_server_is_on_over_http_and_asking_again_changes_nothing(client, ser
 
 
 def test_a_server_that_was_switched_off_is_switched_on(client, service, ontap) -> None:
-    with ontap.emulator.client() as http:
-        http.patch(f"/api/protocols/s3/services/{service.svm_uuid}", json={"enabled": False}).raise_for_status()
+    ontap.http.patch(f"/api/protocols/s3/services/{service.svm_uuid}", json={"enabled": False}).raise_for_status()
     assert s3.ensure_service(client, svm=SVM).enabled
 
 

@@ -72,7 +72,7 @@ def test_busy_names_the_clone(take, client, volume) -> None:
 
 def test_busy_names_the_owner(take, client, volume, ontap) -> None:
     made = take("v1")
-    ontap.emulator.control("PUT", f"/snapshots/{made.uuid}/owners", {"owners": ["snapmirror"]})
+    ontap.control("PUT", f"/snapshots/{made.uuid}/owners", {"owners": ["snapmirror"]})
     with pytest.raises(errors.InUse, match="'snapmirror' owns it"):
         snapshots.delete(client, volume_uuid=volume.uuid, name="v1")
 

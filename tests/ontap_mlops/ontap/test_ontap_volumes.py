@@ -34,9 +34,8 @@ def test_a_volume_grows_and_never_shrinks(client, volume) -> None:
 
 
 def test_somebody_elses_volume_is_left_alone(client, ontap) -> None:
-    with ontap.emulator.client() as http:
-        body = {"name": "tyre", "svm": {"name": SVM}, "aggregates": [{"name": "aggr1"}], "comment": "payroll"}
-        http.post("/api/storage/volumes?return_timeout=20", json=body).raise_for_status()
+    body = {"name": "tyre", "svm": {"name": SVM}, "aggregates": [{"name": "aggr1"}], "comment": "payroll"}
+    ontap.http.post("/api/storage/volumes?return_timeout=20", json=body).raise_for_status()
     with pytest.raises(errors.NameTaken, match="its comment is 'payroll', not 'ontap-mlops dataset tyre'. Choose"):
         ensure(client)
     with pytest.raises(errors.NotOurs, match="was not removed: its comment is 'payroll'"):
