@@ -88,6 +88,8 @@ def _walk(body: dict[str, Any], accepts: Accepts, prefix: str) -> dict[str, Any]
 def _value(value: Any, accepts: Accepts, name: str) -> Any:
     if name in accepts:
         return _converted(value, accepts[name], name)
+    if value is None and _has_inner(accepts, name):
+        return None
     if isinstance(value, dict) and _has_inner(accepts, name):
         return _walk(value, accepts, name + ".")
     if isinstance(value, list) and _has_inner(accepts, name):

@@ -110,10 +110,10 @@ def _clone(call: Call, record: Record) -> Reply:
     body, wish = call.body, call.body["clone"]
     if wish.get("parent_svm") and record["junction"]:
         raise errors.PathWithParentSvm()
+    parent = _parent(call, wish, record["svm"])
     for field in ("size", "aggregates"):
         if body.get(field):
             raise errors.NotForClone(field)
-    parent = _parent(call, wish, record["svm"])
     snapshot = _parent_snapshot(call, wish.get("parent_snapshot") or {}, parent)
     # Without a snapshot named, ONTAP takes one of its own.
     new_name = None if snapshot else f"clone_{record['name']}.{call.world.clock.now():%Y-%m-%d_%H%M%S}.0"
