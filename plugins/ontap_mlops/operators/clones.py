@@ -78,16 +78,26 @@ class OntapCloneDeleteOperator(OntapOperator):
 
     :param clone: name of the volume.
     :param comment: if given, only a clone with exactly this comment is removed.
+    :param with_bucket: remove the bucket named after it too, if there is one.
     :param svm: the connection's own if not given.
     :return: whether there was one.
     """
 
     template_fields: Sequence[str] = ("clone", "comment", "svm")
 
-    def __init__(self, *, clone: str, comment: str | None = None, svm: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        clone: str,
+        comment: str | None = None,
+        with_bucket: bool = True,
+        svm: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.clone = clone
         self.comment = comment
+        self.with_bucket = with_bucket
         self.svm = svm
 
     def execute(self, context: Context) -> bool:
@@ -95,7 +105,8 @@ class OntapCloneDeleteOperator(OntapOperator):
 
         svm = self.hook.svm(self.svm)
         with self.hook.client() as client:
-            s3.delete_bucket(client, svm=svm, name=names.bucket(self.clone))
+            if self.with_bucket:
+                s3.delete_bucket(client, svm=svm, name=names.bucket(self.clone))
             removed = clones.delete(client, svm=svm, name=self.clone, comment=self.comment)
         self.log.info("Clone %s of SVM %s %s", self.clone, svm, "removed" if removed else "was gone already")
         return removed
