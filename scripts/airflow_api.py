@@ -95,7 +95,8 @@ class AirflowApi:
         options = {"params": {"map_index": task["map_index"]}, "headers": {"Accept": "application/json"}}
         answer = self.call("GET", f"{path}/logs/{number}", **options)
         entries = [{"event": e} if isinstance(e, str) else e for e in (answer or {}).get("content", [])]
-        lines = [entry["event"] for entry in entries if not entry.get("logger", "").endswith("secrets_masker")]
+        told = [entry for entry in entries if not (entry.get("logger") or "").endswith("secrets_masker")]
+        lines = [line for entry in told for line in (entry["event"], *_errors(entry))]
         return [line for line in lines if line.strip() and not line.startswith("::")]
 
     def import_errors(self) -> dict[str, str]:
@@ -109,3 +110,8 @@ class AirflowApi:
     def task_link(self, task: dict[str, Any]) -> str:
         mapped = f"/mapped/{task['map_index']}" if task["map_index"] >= 0 else ""
         return f"{self.run_link(task['dag_id'], task['dag_run_id'])}/tasks/{task['task_id']}{mapped}"
+
+
+def _errors(entry: dict[str, Any]) -> list[str]:
+    """The exceptions of a log entry, in a line each; their traces are for the page of the log."""
+    return [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]

@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,25 +91,32 @@ class Demo:
 
     def provision(self) -> None:
         self.begin("provision", f"{PROVISION}: volumes, S3 server, keys and buckets on ONTAP")
-        self.run_dag(PROVISION)
+        self.api.unpause(PROVISION)
+        follow(self.api, PROVISION, self.api.trigger(PROVISION))
         self.end()
 
     def ingest(self) -> str:
         self.begin("ingest", f"{INGEST}: what changed in the lake becomes a dataset version")
-        run_id = self.run_dag(INGEST)
+        self.api.unpause(TRAIN)  # before the version is made: a paused DAG does not hear of it
+        run_id = self.run_that_is_due(INGEST) or self.api.trigger(INGEST)
+        follow(self.api, INGEST, run_id)
         self.end()
         return run_id
 
-    def run_dag(self, dag_id: str) -> str:
+    def run_that_is_due(self, dag_id: str) -> str | None:
+        """Unpauses; a daily DAG whose time has passed then starts by itself, and a second run would wait for it."""
+        dag, known = self.api.dag(dag_id), {run["dag_run_id"] for run in self.api.runs(dag_id)}
+        due = dag and dag["is_paused"] and dag["next_dagrun_run_after"]
         self.api.unpause(dag_id)
-        run_id = self.api.trigger(dag_id)
-        follow(self.api, dag_id, run_id)
-        return run_id
+        if not due or datetime.fromisoformat(due) > datetime.now(UTC):
+            return None
+        return wait_for(
+            lambda: next((r["dag_run_id"] for r in self.api.runs(dag_id) if r["dag_run_id"] not in known), None)
+        )
 
     def train(self, ingest_run: str) -> str:
         """The run that the new dataset version has started by itself; started by hand when nothing was new."""
         self.begin("train", f"{TRAIN}: clone, train, judge, deploy, prove, clean up")
-        self.api.unpause(TRAIN)
         run_id = self.run_of_the_event(ingest_run)
         if run_id is None:
             print(
@@ -123,11 +131,8 @@ class Demo:
         tasks = {task["task_id"]: task for task in self.api.tasks(INGEST, ingest_run)}
         if tasks["freeze"]["state"] == "skipped":
             return None
-        deadline = time.monotonic() + STARTED_S
-        while time.monotonic() < deadline:
-            if run_id := self.api.run_started_by(TRAIN, ingest_run):
-                return run_id
-            time.sleep(1)
+        if run_id := wait_for(lambda: self.api.run_started_by(TRAIN, ingest_run)):
+            return run_id
         link = self.api.run_link(INGEST, ingest_run)
         raise RunFailed(f"The new dataset version has started no run of {TRAIN} within {STARTED_S} s; see {link}")
 
@@ -196,6 +201,14 @@ class Demo:
         answer = httpx.get(path, params=query, trust_env=False).raise_for_status().json()["run"]["info"]
         links["mlflow_run"] = f"{mlflow}/#/experiments/{answer['experiment_id']}/runs/{answer['run_id']}"
         return links
+
+
+def wait_for(question: Callable[[], str | None]) -> str | None:
+    """The first answer that is not None; None when STARTED_S pass without one."""
+    deadline = time.monotonic() + STARTED_S
+    while (answer := question()) is None and time.monotonic() < deadline:
+        time.sleep(1)
+    return answer
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.airflow_api import AirflowApi
 
-POLL_S = 1.0
+POLL_S = 1.5
 LOG_EVERY_S = 5.0
 LOG_LINES = 12
 DONE = ("success", "failed", "skipped", "upstream_failed", "removed")

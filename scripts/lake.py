@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,10 @@ from scripts.embedded.layout import ROOT
 from scripts.services import Stack
 
 BUCKET = "lake"
-URL = f"s3://{BUCKET}/tyre"
+PREFIX = "tyre"
+URL = f"s3://{BUCKET}/{PREFIX}"
 FOLDERS = ("good", "defective")
+SAMPLE = re.compile(rf"{PREFIX}/((good|defective)/tyre_\d{{5}}\.\w+|\.mlops/.*)")
 
 
 def variables(stack: Stack) -> dict[str, str]:
@@ -46,24 +49,29 @@ def run_program(stack: Stack, module: str, *arguments: str) -> dict[str, Any]:
         return json.loads(result.read_text())
 
 
-def make_bucket(stack: Stack) -> None:
+def bucket(stack: Stack) -> Any:
+    """The lake's bucket, made where it is missing."""
     import boto3
 
     env = variables(stack)
-    client = boto3.client(
+    s3 = boto3.resource(
         "s3",
         endpoint_url=env["AWS_ENDPOINT_URL_S3"],
         aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         region_name=environment.REGION,
     )
-    if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket=BUCKET)
+    if BUCKET not in {each.name for each in s3.buckets.all()}:
+        s3.create_bucket(Bucket=BUCKET)
+    return s3.Bucket(BUCKET)
 
 
 def fill_with_samples(stack: Stack, count: int, revision: int) -> dict[str, Any]:
     """``revision`` is the day of production: the same photographs as before, with some replaced, added and removed."""
-    make_bucket(stack)
+    objects = bucket(stack).objects.filter(Prefix=f"{PREFIX}/")
+    foreign = [each for each in objects if not SAMPLE.fullmatch(each.key)]
+    for each in foreign:  # a user's own images from an earlier demo would mix with the samples
+        each.delete()
     options = ["--output", f"{URL}/", "--count", str(count), "--seed", "1", "--revision", str(revision)]
     return run_program(stack, "tasks.tyre.samples", *options)
 
@@ -71,8 +79,13 @@ def fill_with_samples(stack: Stack, count: int, revision: int) -> dict[str, Any]
 def fill_with(stack: Stack, images: Path) -> dict[str, Any]:
     """The lake holds exactly what the two folders hold; only what differs is sent."""
     check(images)
-    make_bucket(stack)
-    return run_program(stack, "tasks.data.sync", "--source", str(images), "--destination", f"{URL}/", "--delete")
+    bucket(stack)
+    return {
+        folder: run_program(
+            stack, "tasks.data.sync", f"--source={images / folder}", f"--destination={URL}/{folder}/", "--delete"
+        )
+        for folder in FOLDERS
+    }
 
 
 def check(images: Path) -> None:
