@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from tasks.common.data import open_target
-from tasks.common.program import BadInput
+from tasks.common.program import BadInput, TryAgain
 
 ATTEMPTS = 5
 FIRST_WAIT_S = 0.5
@@ -24,7 +24,7 @@ _API = "api/2.0/mlflow"
 _ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
 
 
-class MlflowError(Exception):
+class MlflowError(BadInput):
     """The tracking server refused a call; ``code`` is MLflow's name for why, such as RESOURCE_DOES_NOT_EXIST."""
 
     def __init__(self, call: str, status: int, code: str, message: str) -> None:
@@ -45,7 +45,7 @@ class MlflowRest:
         return self._json("GET", f"{_API}/{call}?{urlencode(query)}")
 
     def post(self, call: str, *, once: bool = False, **fields: Any) -> dict[str, Any]:
-        """``once`` for a call that must not be sent again when its answer is lost: ConnectionError at once."""
+        """``once`` for a call that must not be sent again when its answer is lost: TryAgain at once."""
         return self._json("POST", f"{_API}/{call}", json.dumps(fields).encode(), 1 if once else ATTEMPTS)
 
     def put_artifact(self, artifact_uri: str, name: str, content: bytes) -> None:
@@ -69,11 +69,14 @@ class MlflowRest:
                 with urllib.request.urlopen(request, timeout=60, context=self._tls) as answer:  # noqa: S310
                     return answer.read()
             except urllib.error.HTTPError as error:
-                if last or error.code not in (429, 500, 502, 503, 504):
-                    raise _refusal(f"{method} {path.partition('?')[0]}", error) from error
+                refusal = _refusal(f"{method} {path.partition('?')[0]}", error)
+                if error.code not in (429, 500, 502, 503, 504):
+                    raise refusal from error
+                if last:
+                    raise TryAgain(str(refusal)) from error
             except OSError as error:
                 if last:
-                    raise ConnectionError(f"MLflow at {self.uri} does not answer: {error}") from error
+                    raise TryAgain(f"MLflow at {self.uri} does not answer: {error}.") from error
             time.sleep(FIRST_WAIT_S * 2**attempt)
         raise AssertionError("unreachable")
 

@@ -41,7 +41,10 @@ class Run:
     @property
     def identity(self) -> dict[str, str]:
         """For the program's result; {} without a server."""
-        return {"mlflow_run_id": self.run_id, "mlflow_url": self.url} if self._server else {}
+        if not self._server:
+            return {}
+        names = {"mlflow_experiment": self.experiment, "mlflow_run_name": self.name}
+        return {"mlflow_run_id": self.run_id, "mlflow_url": self.url, **names}
 
     def __enter__(self) -> Self:
         if self._server:

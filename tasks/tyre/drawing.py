@@ -28,8 +28,8 @@ def draw(seed: int, index: int, generation: int, *, defective: bool) -> bytes:
     """The bytes of a PNG or JPEG file. The same arguments give the same bytes."""
     rng = np.random.default_rng([seed, index, generation])
     shape = (int(rng.choice(SIDES)), int(rng.choice(SIDES)))
-    height = _rubber(rng, shape) + (_sidewall(rng, shape) if rng.random() < 0.3 else _tread(rng, shape))
-    bright = np.ones(shape, np.float32)
+    height: Array = _rubber(rng, shape) + (_sidewall(rng, shape) if rng.random() < 0.3 else _tread(rng, shape))
+    bright: Array = np.ones(shape, np.float32)
     for kind in rng.integers(len(_HARMLESS), size=rng.integers(0, 4)):
         height, bright = _HARMLESS[kind](rng, height, bright)
     if defective:

@@ -1,9 +1,10 @@
 """Judge trained models on the same held-out images, which none of them has seen.
 
-    python -m tasks.tyre.evaluate --data /data/tyre --model challenger=/tmp/run/model
-    python -m tasks.tyre.evaluate --data s3://bucket/tyre --model champion=/models/a --model challenger=/tmp/run/model
+    python -m tasks.tyre.evaluate --data /data/tyre --model challenger=/tmp/run
+    python -m tasks.tyre.evaluate --data s3://bucket/tyre --model challenger=/tmp/run --model champion=/models/a
 
-A model is a folder that training left, or its ``model.onnx`` beside ``model.json``: what is judged is what is deployed.
+A model is a folder that training left, or the ``model.onnx`` in it: what is judged is what is deployed. The result has
+``metrics`` by model. In MLflow they join the run that trained the first model named.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Model:
         logits = []
         with Progress(len(images.held_out), "images", f"Judging {self.name}") as progress:
             for pixels, _ in dataset.batches(images.store, images.held_out, BATCH):
-                logits.append(session.run(None, {session.get_inputs()[0].name: np.ascontiguousarray(pixels)})[0])
+                logits.append(session.run([preprocessing.OUTPUT], {preprocessing.INPUT: pixels})[0])
                 progress.advance(len(pixels))
         return softmax(np.concatenate(logits))
 
@@ -85,12 +86,17 @@ def main() -> dict[str, Any]:
     for model in models:
         model.check(images, arguments.held_out_share)
     labels = np.array([example.label for example in images.held_out])
-    with Run(arguments.run_name, experiment=arguments.experiment, tags=tags) as run:
+    trained_in = models[0].description.get("mlflow", {})
+    run_name = arguments.run_name or trained_in.get("mlflow_run_name", "evaluate")
+    experiment = arguments.experiment or trained_in.get("mlflow_experiment", EXPERIMENT)
+    with Run(run_name, experiment=experiment, tags=tags) as run:
         probabilities = {model.name: model.probabilities(images, arguments.threads) for model in models}
         judged = {name: judge(values, labels, images.positive) for name, values in probabilities.items()}
         _record(run, arguments, images, probabilities, judged)
         facts = {"held_out": len(labels), "data_digest": images.digest, "corrupt": images.corrupt[:5]}
-        return {**facts, "models": {n: asdict(j) for n, j in judged.items()}, **run.identity}
+        confusion = {name: judgement.confusion for name, judgement in judged.items()}
+        metrics = {name: judgement.figures for name, judgement in judged.items()}
+        return {"metrics": metrics, "confusion": confusion, **facts, **run.identity}
 
 
 def _arguments() -> argparse.Namespace:
@@ -103,10 +109,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
     parser.add_argument("--connections", type=int, default=16, help="files read at once")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--experiment", default=EXPERIMENT, help="in MLflow")
-    parser.add_argument(
-        "--run-name", default="evaluate", help="in MLflow, unique to this run; that of the training to add to it"
-    )
+    parser.add_argument("--experiment", help="in MLflow, instead of the one that trained the first model")
+    parser.add_argument("--run-name", help="in MLflow, instead of the run that trained the first model")
     parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
     return parser.parse_args()
 

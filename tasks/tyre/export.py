@@ -15,10 +15,9 @@ import torch
 from torch import nn
 
 from tasks.common.result import write_whole
-from tasks.tyre.preprocessing import SIDE
+from tasks.tyre.preprocessing import INPUT, OUTPUT, SIDE
 
 ONNX, TORCHSCRIPT, WEIGHTS, ARCHIVE, DESCRIPTION = "model.onnx", "model.pt", "weights.pt", "model.tar.gz", "model.json"
-INPUT, OUTPUT = "images", "logits"
 OPSET = 17  # old enough for the ONNX Runtime of every current Triton
 _SERVING_CODE = Path(__file__).parent / "sagemaker_inference.py"
 

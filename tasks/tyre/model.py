@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -54,7 +56,13 @@ def _block(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Se
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
-NETWORKS: dict[str, type[nn.Module]] = {"walkthrough": Walkthrough, "compact": Compact}
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "walkthrough": Walkthrough,
+    "compact": Compact,
+    # What the compact one was compared with.
+    "compact-narrow": lambda: Compact((8, 16, 32, 64)),
+    "compact-wide": lambda: Compact((16, 32, 64, 96)),
+}
 
 
 def build(network: str) -> nn.Module:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 SIDE = 224
+INPUT, OUTPUT = "images", "logits"  # the exported network's tensors
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, per RGB channel, for values 0 to 1
 DEVIATION = (0.229, 0.224, 0.225)
 

@@ -4,8 +4,9 @@
     python -m tasks.tyre.train --data s3://bucket/tyre --output /tmp/run --limit 600     # on a part of the images
     python -m tasks.tyre.train --data /data/tyre --output /tmp/run --configuration walkthrough
 
-Leaves ``checkpoint.pt`` and the folder ``model`` (ONNX, TorchScript, SageMaker archive, weights, ``model.json``) in the
-output. Stopped or killed, it goes on from the checkpoint when run again with the same output, to the same weights.
+The output folder gets ``checkpoint.pt`` and the model: ONNX, TorchScript, SageMaker archive, weights and, written last,
+``model.json``, which describes it. Stopped or killed, it goes on from the checkpoint when run again with the same
+output, to the same weights.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tasks.common.progress import say
 from tasks.common.tracking import EXPERIMENT, Run, parse_tags
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, configuration
-from tasks.tyre.export import export
+from tasks.tyre.export import DESCRIPTION, ONNX, export
 from tasks.tyre.metrics import judge
 from tasks.tyre.training import State, Training, predict
 
@@ -124,10 +125,10 @@ def _finish(run: Run, state: State, training: Training, output: Path, descriptio
     images = training.images
     held_out = judge(*predict(state.network, images, images.held_out, training.device), images.positive)
     figures = held_out.figures
-    whole = {**description, "mlflow_run_id": run.run_id, "metrics": figures}
-    digests = export(state.network, output / "model", whole)
-    run.artifact(output / "model" / "model.json", "model")
-    run.artifact(output / "model" / "model.onnx", "model")
+    whole = {**description, "mlflow": run.identity, "metrics": figures}
+    digests = export(state.network, output, whole)
+    for name in (DESCRIPTION, ONNX):
+        run.artifact(output / name, "model")
     return {
         "metrics": figures,
         "epochs": state.epoch,
@@ -135,7 +136,7 @@ def _finish(run: Run, state: State, training: Training, output: Path, descriptio
         "classes": description["classes"],
         "data": description["data"],
         "corrupt": images.corrupt[:5],
-        "model": str(output / "model"),
+        "output": str(output),
         "files": digests,
         **run.identity,
     }

@@ -80,6 +80,8 @@ class Training:
     def _begin(self) -> State:
         torch.manual_seed(self.seed)
         network = build(self.configuration.network).to(self.device)
+        # Channels last, as the decoded images are: two thirds of the CPU time.
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Decay pulls at the learned filters, which is what Adam's decoupled form does; 0 makes it plain Adam.
         rate, decay = self.configuration.learning_rate, self.configuration.weight_decay
         state = State(network, torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay))

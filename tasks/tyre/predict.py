@@ -1,0 +1,131 @@
+"""Ask a deployed model about one image, over the Open Inference Protocol (HTTP).
+
+    python -m tasks.tyre.predict --endpoint http://127.0.0.1:8000 --image /data/tyre/good/tyre_00007.png
+    python -m tasks.tyre.predict --endpoint http://127.0.0.1:8000/v2/models/tyre/infer --version 3 --model /tmp/run \
+        --data s3://bucket/tyre
+
+Given a data set instead of an image, it asks about one image of it that no training has seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.common import program
+from tasks.common.data import is_s3, open_source, read_url
+from tasks.common.program import BadInput, TryAgain
+from tasks.common.progress import say
+from tasks.tyre import preprocessing
+from tasks.tyre.dataset import HELD_OUT_SHARE, POSITIVE, is_held_out, list_images
+from tasks.tyre.metrics import Floats, softmax
+from tasks.tyre.preprocessing import INPUT, OUTPUT
+
+TIMEOUT_S = 60
+CLASSES = (POSITIVE, "good")
+
+
+def main() -> dict[str, Any]:
+    arguments = _arguments()
+    classes = _classes(arguments.model)
+    url = arguments.image or _unseen(arguments.data)
+    address = infer_url(arguments.endpoint, arguments.name, arguments.version)
+    try:
+        pixels = preprocessing.decode(read_url(url))
+    except preprocessing.NotAnImage as error:
+        raise BadInput(f"{url} cannot be read as an image: {error}.") from error
+    begun = time.perf_counter()
+    logits = infer(address, preprocessing.normalise(pixels[None]))
+    milliseconds = (time.perf_counter() - begun) * 1000
+    return {**_answer(url, classes, softmax(logits)[0], milliseconds), "endpoint": address}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--endpoint", required=True, help="address of the inference server, or of the model's infer")
+    parser.add_argument("--name", default="tyre", help="the model's name there, for the address of a server")
+    parser.add_argument("--version", default="", help="its version there; by default the one the server chooses")
+    parser.add_argument("--model", help="folder training left, for its class names and the way images are prepared")
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument("--image", help="path or s3:// URL of an image")
+    asked.add_argument("--data", help="folder or s3://bucket/prefix with a folder per class")
+    return parser.parse_args()
+
+
+def infer_url(endpoint: str, name: str, version: str) -> str:
+    """Where to post, from a server's address or from a model's, with or without a version in it."""
+    address = endpoint.rstrip("/")
+    if not address.endswith("/infer"):
+        address = f"{address}/v2/models/{name}/infer"
+    if version and "/versions/" not in address:
+        address = f"{address.removesuffix('/infer')}/versions/{version}/infer"
+    return address
+
+
+def infer(url: str, images: Floats) -> Floats:
+    """Logits [N, 2] for normalised ``images`` [N, 3, SIDE, SIDE].
+
+    Raises BadInput when the server refuses the request, TryAgain when it fails or there is none.
+    """
+    tensor = {"name": INPUT, "shape": list(images.shape), "datatype": "FP32", "data": images.ravel().tolist()}
+    body = json.dumps({"inputs": [tensor], "outputs": [{"name": OUTPUT}]}).encode()
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            outputs = {output["name"]: output for output in json.load(answer)["outputs"]}
+    except urllib.error.HTTPError as error:
+        said = error.read().decode(errors="replace")[:300]
+        if error.code >= 500:
+            raise TryAgain(f"The inference server failed on {url} ({error.code}): {said}") from error
+        raise BadInput(f"The inference server refused {url} ({error.code}): {said}") from error
+    except OSError as error:
+        raise TryAgain(f"No inference server answers at {url}: {error}") from error
+    return np.asarray(outputs[OUTPUT]["data"], np.float32).reshape(outputs[OUTPUT]["shape"])
+
+
+def _classes(model: str | None) -> tuple[str, ...]:
+    if not model:
+        return CLASSES
+    told: Mapping[str, Any] = json.loads(read_url(f"{model.rstrip('/')}/model.json"))
+    if told["preprocessing"] != preprocessing.description():
+        raise BadInput(f"The model of {model} was trained on images prepared in another way than this program's.")
+    return tuple(told["classes"])
+
+
+def _unseen(url: str) -> str:
+    """An image of the held-out part, always the same one of the same data."""
+    store = open_source(url)
+    entries = sorted(list_images(store), key=lambda e: hashlib.sha256(e.key.encode()).digest())
+    for entry in entries:
+        if is_held_out(hashlib.sha256(store.read(entry.key)).hexdigest(), HELD_OUT_SHARE):
+            return f"{url.rstrip('/')}/{entry.key}" if is_s3(url) else str(Path(url) / entry.key)
+    raise BadInput(f"None of the {len(entries)} images under {url} is in the held-out part; name one image.")
+
+
+def _answer(url: str, classes: tuple[str, ...], probabilities: Floats, milliseconds: float) -> dict[str, Any]:
+    """``actual`` is the class that the image's folder names, null where it names none."""
+    place = int(probabilities.argmax())
+    folder = url.rsplit("/", 2)[-2] if "/" in url else ""
+    actual = folder if folder in classes else None
+    said = f"{url}: {classes[place]} with probability {probabilities[place]:.3f}, answered in {milliseconds:.0f} ms"
+    say(f"{said}; its folder says {actual}" if actual else said)
+    return {
+        "image": url,
+        "predicted": classes[place],
+        "probability": float(probabilities[place]),
+        "actual": actual,
+        "latency_ms": milliseconds,
+    }
+
+
+if __name__ == "__main__":
+    program.run(main)
