@@ -169,10 +169,11 @@ class Demo:
 
     def predict(self, deployed: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """The deployed model's answer about one image of the lake, asked by HTTP, and the address it was asked at."""
-        endpoint = f"{self.stack.urls['triton']}/v2/models/{MODEL}/versions/{deployed['version']}/infer"
-        folder = self.stack.layout.model_repository.parent / deployed["folder"]
-        options = [f"--endpoint={endpoint}", f"--model={folder}", f"--version={deployed['version']}"]
-        return lake.run_program(self.stack, "tasks.tyre.predict", *options, f"--data={lake.URL}"), endpoint
+        server, version = self.stack.urls["triton"], deployed["version"]
+        description = self.stack.layout.model_repository.parent / deployed["folder"] / "model.json"
+        options = [f"--endpoint={server}", f"--model={MODEL}", f"--version={version}", f"--image={lake.URL}"]
+        answer = lake.run_program(self.stack, "tasks.tyre.predict", *options, f"--description={description}")
+        return answer, f"{server}/v2/models/{MODEL}/versions/{version}/infer"
 
     def versions(self, *options: str) -> Any:
         command = [sys.executable, "-m", "ontap_mlops.versions", "--dataset", DATASET, *options]

@@ -46,7 +46,7 @@ def _deployment(facts: dict[str, Any]) -> list[str]:
     return [
         f"Deployed: {model['model']} version {model['version']} at {facts['links']['endpoint']}",
         f"  asked over HTTP with {prediction['image']}: {prediction['predicted']}"
-        f" ({prediction['probability']:.0%}); it is {prediction['actual']}",
+        f" ({prediction['probability']:.0%}); its folder says {prediction['true_class']}",
     ]
 
 
