@@ -143,6 +143,6 @@ def _to_token(key: str) -> str:
 
 def _from_token(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError) as e:
         raise errors.S3Error("InvalidArgument", "The continuation token is not one that this server gave out.") from e
