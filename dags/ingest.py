@@ -69,6 +69,7 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
             source_conn_id=dataset.source_conn_id,
             mounts=mounts,
             delete=True,
+            ontap_conn_id=dataset.ontap_conn_id,
         )
         check = WorkloadOperator(
             task_id="check",

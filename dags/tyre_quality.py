@@ -177,6 +177,8 @@ with DAG(
             "{{ '--epochs=%s' % plan(ti).parameters.epochs if plan(ti).parameters.epochs }}",
             "{{ '--limit=%s' % plan(ti).parameters.limit if plan(ti).parameters.limit }}",
             "--seed={{ plan(ti).parameters.seed }}",
+            "--experiment={{ dag.dag_id }}",
+            "--run-name={{ plan(ti).run_key }}",
             "--tag=run_key={{ plan(ti).run_key }}",
             "--tag=dataset_version={{ plan(ti).dataset_version.id }}",
             "--tag=snapshot_uuid={{ plan(ti).dataset_version.snapshot_uuid }}",
@@ -209,10 +211,10 @@ with DAG(
     metrics = evaluate.output["metrics"]
     record = RecordTrainingOperator(
         task_id="record",
-        mlflow_run_id="{{ ti.xcom_pull(task_ids='train').mlflow_run_id }}",
+        mlflow_run_id=train.output["mlflow_run_id"],
         dataset_version=version,
         parameters=choose.output["parameters"],
-        metrics="{{ ti.xcom_pull(task_ids='evaluate').metrics.challenger }}",
+        metrics=train.output["metrics"],
     )
     decide = DecidePromotionOperator(
         task_id="decide",
@@ -223,7 +225,7 @@ with DAG(
         keep="summary",
         compare="compare_with_record",
     )
-    compare = CompareRepeatOperator(task_id="compare_with_record", plan=choose.output, metrics=metrics)
+    compare = CompareRepeatOperator(task_id="compare_with_record", plan=choose.output, metrics=train.output["metrics"])
 
     with TaskGroup("promote", tooltip="Make a model version of the files: copied, frozen, registered") as promote:
         publish = WorkloadOperator(
@@ -296,13 +298,13 @@ with DAG(
             "dataset_version": version,
             "metrics": metrics,
             "decision": decide.output,
-            "mlflow_run_id": "{{ ti.xcom_pull(task_ids='train').mlflow_run_id }}",
+            "mlflow_run_id": train.output["mlflow_run_id"],
             "model_version": register.output,
             "deployment": confirm.output,
             "comparison": compare.output,
         },
     )
 
-    choose >> create >> train >> evaluate >> record >> decide >> [promote, compare, summary]
+    choose >> create >> train >> [record, evaluate] >> decide >> [promote, compare, summary]
     promote >> deploy >> summary
     [compare, summary] >> delete

@@ -194,7 +194,7 @@ class CompareRepeatOperator(BaseOperator):
     """Holds a repeated training against its record and fails when a metric differs.
 
     :param plan: result of :class:`PlanTrainingOperator`.
-    :param metrics: the challenger's metrics of this run.
+    :param metrics: what the repeated training measured, by name.
     :param tolerance: greatest difference that still counts as equal.
     """
 
@@ -207,7 +207,7 @@ class CompareRepeatOperator(BaseOperator):
         self.tolerance = tolerance
 
     def execute(self, context: Context) -> dict[str, Any]:
-        record, repeated = self.plan["repeat_of"], self.metrics["challenger"]
+        record, repeated = self.plan["repeat_of"], self.metrics
         rows = {name: (value, repeated.get(name)) for name, value in sorted(record["metrics"].items())}
         self.log.info("metric, recorded by %s, repeated by this run:", record["run_key"])
         for name, (before, now) in rows.items():

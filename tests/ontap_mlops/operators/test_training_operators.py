@@ -104,9 +104,7 @@ RECORD = {"run_key": "r1", "code_commit": "abc", "metrics": {"accuracy": 0.9, "f
 
 
 def compare(**metrics):
-    return CompareRepeatOperator(
-        task_id="compare", plan={"repeat_of": RECORD, "code_commit": "def"}, metrics={"challenger": metrics}
-    )
+    return CompareRepeatOperator(task_id="compare", plan={"repeat_of": RECORD, "code_commit": "def"}, metrics=metrics)
 
 
 def test_equal_metrics_pass_and_are_named():
