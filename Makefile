@@ -57,13 +57,13 @@ browser:
 bench:
 	$(PROGRAM) scripts.bench
 
-# Check style, import rules and types.
+# Check style, import rules, types, and that the generated pages of docs/ are current.
 lint:
 	$(PROGRAM) scripts.lint
 
 # Write the generated pages of docs/ anew.
 docs:
-	$(PROGRAM) scripts.docs
+	$(PROGRAM) scripts.generate_docs
 
 # Take the README's picture of a finished run; needs Chromium and a demo that has run.
 screenshot:

@@ -1,4 +1,4 @@
-"""Check style, import rules and types; all checks run even when one finds something."""
+"""Check style, import rules, types and that the generated pages of docs/ are current; all checks run even when one finds something."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ CHECKS = {
     "format": ["ruff", "format", "--check", "."],
     "imports": ["lint-imports"],
     "types": ["mypy"],
+    "docs": ["python", "-m", "scripts.generate_docs", "--check"],
 }
 
 

@@ -11,6 +11,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def run(title: str, *arguments: str) -> bool:
     """One pytest run with its seconds; True when nothing failed."""
     print(f"== {title}", flush=True)
     started = time.monotonic()
-    # Tests must not see a user's own Airflow, cluster or cloud.
+    # Tests must not see, or write into, a user's own Airflow, cluster or cloud.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "MLFLOW_"))}
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
-    code = subprocess.run(command, cwd=ROOT, env=kept).returncode
+    with tempfile.TemporaryDirectory(prefix="ontap-mlops-tests-") as home:
+        code = subprocess.run(command, cwd=ROOT, env=kept | {"AIRFLOW_HOME": home}).returncode
     print(
         f"== {title}: {'passed' if code in (0, NO_TESTS_COLLECTED) else 'FAILED'} in {time.monotonic() - started:.0f} s"
     )
