@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -55,6 +56,21 @@ class AirflowApi:
 
     def unpause(self, dag_id: str) -> None:
         self.call("PATCH", f"dags/{dag_id}", json={"is_paused": False})
+
+    def run_that_is_due(self, dag_id: str, timeout_s: float = 60) -> str | None:
+        """Unpauses; a daily DAG whose time has passed then starts by itself, and a second run would wait for it."""
+        dag, known = self.dag(dag_id), {run["dag_run_id"] for run in self.runs(dag_id)}
+        due = dag and dag["is_paused"] and dag["next_dagrun_run_after"]
+        self.unpause(dag_id)
+        if not due or datetime.fromisoformat(due) > datetime.now(UTC):
+            return None
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            started = [run["dag_run_id"] for run in self.runs(dag_id) if run["dag_run_id"] not in known]
+            if started:
+                return started[0]
+            time.sleep(1)
+        return None
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None, logical_date: str | None = None) -> str:
         """Id of the new run."""

@@ -98,21 +98,10 @@ class Demo:
     def ingest(self) -> str:
         self.begin("ingest", f"{INGEST}: what changed in the lake becomes a dataset version")
         self.api.unpause(TRAIN)  # before the version is made: a paused DAG does not hear of it
-        run_id = self.run_that_is_due(INGEST) or self.api.trigger(INGEST)
+        run_id = self.api.run_that_is_due(INGEST) or self.api.trigger(INGEST)
         follow(self.api, INGEST, run_id)
         self.end()
         return run_id
-
-    def run_that_is_due(self, dag_id: str) -> str | None:
-        """Unpauses; a daily DAG whose time has passed then starts by itself, and a second run would wait for it."""
-        dag, known = self.api.dag(dag_id), {run["dag_run_id"] for run in self.api.runs(dag_id)}
-        due = dag and dag["is_paused"] and dag["next_dagrun_run_after"]
-        self.api.unpause(dag_id)
-        if not due or datetime.fromisoformat(due) > datetime.now(UTC):
-            return None
-        return wait_for(
-            lambda: next((r["dag_run_id"] for r in self.api.runs(dag_id) if r["dag_run_id"] not in known), None)
-        )
 
     def train(self, ingest_run: str) -> str:
         """The run that the new dataset version has started by itself; started by hand when nothing was new."""
