@@ -26,6 +26,8 @@ class Store:
         self._depth = 0
         self.generation = 0
         """Grows with every change, so that who keeps something derived from records knows when to make it anew."""
+        # Secret keys of S3 users lie in it. SQLite gives its side files the same mode.
+        (root / "state.sqlite").touch(mode=0o600)
         self._db = sqlite3.connect(root / "state.sqlite", check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")

@@ -233,6 +233,15 @@ class AggregatesMissing(OntapError):
         )
 
 
+class AggregateUnknown(OntapError):
+    code = "92405859"
+
+    def __init__(self, named: dict[str, str]) -> None:
+        super().__init__(
+            f'The specified aggregate "{named.get("name") or named.get("uuid")}" does not exist.', "aggregates"
+        )
+
+
 class NoSuchBucket(OntapError):
     status, code = 404, "92405861"
 

@@ -342,6 +342,7 @@ def test_a_bucket_with_objects_is_not_deleted(service, svm_uuid, only_emulator, 
         ({"name": "nas", "type": "nas", "nas_path": "/", "size": 1024}, "92406025"),
         ({"name": "obj", "nas_path": "/x"}, "92406025"),
         ({"name": "obj", "constituents_per_aggregate": 4}, "92405857"),
+        ({"name": "obj", "aggregates": [{"name": "none"}]}, "92405859"),
     ],
 )
 def test_buckets_keep_their_rules(service, cluster, only_emulator, fields, code):

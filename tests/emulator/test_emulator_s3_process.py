@@ -86,3 +86,20 @@ def test_after_a_kill_every_object_is_whole_with_the_facts_of_its_own_content(fr
         body = answer["Body"].read()
         assert body == f"{entry['Key']} {answer['Metadata']['turn']} ".encode() * 20_000
         assert answer["ETag"] == entry["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
+
+
+def test_secret_keys_lie_in_a_file_of_the_owner_only(fresh_emulator, s3):
+    secret = s3._request_signer._credentials.secret_key.encode()
+    holding = [p for p in fresh_emulator.root.rglob("*") if p.is_file() and secret in p.read_bytes()]
+    assert holding and all(path.stat().st_mode & 0o077 == 0 for path in holding)
+    assert secret.decode() not in fresh_emulator.log
+
+
+def test_a_deleted_svm_takes_its_keys_with_it(fresh_emulator, s3):
+    with fresh_emulator.client() as rest:
+        volume = rest.get("/api/storage/volumes").json()["records"][0]
+        assert rest.delete(f"/api/storage/volumes/{volume['uuid']}?return_timeout=15").status_code == 200
+        svm = rest.get("/api/svm/svms").json()["records"][0]
+        assert rest.delete(f"/api/svm/svms/{svm['uuid']}?return_timeout=15").status_code == 200
+    with pytest.raises(s3.exceptions.ClientError, match="InvalidAccessKeyId"):
+        s3.list_buckets()

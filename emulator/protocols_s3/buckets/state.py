@@ -16,6 +16,7 @@ from emulator.jobs import operation
 from emulator.protocols_s3 import scope, statements
 from emulator.protocols_s3.errors import (
     AggregatesMissing,
+    AggregateUnknown,
     BucketExists,
     BucketNameInvalid,
     BucketNameLength,
@@ -117,6 +118,9 @@ def check_new(world: World, svm: dict[str, str], body: dict[str, Any]) -> None:
         raise MissingField("nas_path")
     if body.get("constituents_per_aggregate") and not body.get("aggregates"):
         raise AggregatesMissing()
+    for named in body.get("aggregates") or []:
+        if not any(world.store.find("aggregate", **{key: value}) for key, value in named.items()):
+            raise AggregateUnknown(named)
     check_free(world, svm, name)
 
 
