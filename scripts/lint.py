@@ -1,4 +1,4 @@
-"""Check style, import rules, types and that the generated pages of docs/ are current; all checks run even when one finds something."""
+"""Check style, imports, types and that the generated pages of docs/ are current; all checks run even when one fails."""
 
 from __future__ import annotations
 
