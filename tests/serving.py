@@ -73,16 +73,33 @@ class TritonServer:
         return self.process is not None and self.process.poll() is None
 
 
-@pytest.fixture
-def triton(tmp_path: Path) -> Iterator[TritonServer]:
-    """A server that is not started yet, over ``tmp_path/triton``."""
+@contextlib.contextmanager
+def triton_over(folder: Path) -> Iterator[TritonServer]:
+    """A server that is not started yet, over ``folder/triton``."""
     if not (TRITON_VENV / "bin" / "python").exists():
         pytest.skip(NO_TRITON)
-    (tmp_path / "triton").mkdir()
-    server = TritonServer(tmp_path / "triton", tmp_path)
-    yield server
-    if server.running:
-        server.stop()
+    (folder / "triton").mkdir()
+    server = TritonServer(folder / "triton", folder)
+    try:
+        yield server
+    finally:
+        if server.running:
+            server.stop()
+
+
+@pytest.fixture
+def triton(tmp_path: Path) -> Iterator[TritonServer]:
+    """A server of the test's own, not started yet."""
+    with triton_over(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def running_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TritonServer]:
+    """A server for all tests of a file, which serve models of their own names."""
+    with triton_over(tmp_path_factory.mktemp("triton")) as server:
+        server.start()
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,15 @@
 
     python -m tasks.models.publish --source /ws/.mlops/run --destination /models/models/tyre/r20261121...
 
-Run again it finds the finished folder and changes nothing. The result says ``digest``, ``files`` and ``bytes``.
+The model is ``model.json``, which a training writes last, and the files it lists under ``files`` with their SHA-256.
+Run again, it finds the finished folder and changes nothing. The result says ``digest``, ``files`` and ``bytes``.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,12 @@ from tasks.common.program import BadInput, run
 from tasks.common.progress import say
 from tasks.models.folders import copy_durably, digest_of, model_files, place_whole
 
+DESCRIPTION = "model.json"
+
 
 def main() -> dict[str, Any]:
     options = parse_arguments()
-    files = model_files(options.source, options.pattern)
+    files = files_of_model(options.source)
     digest = digest_of(files)
     if options.destination.exists():
         check_same(options.destination, digest)
@@ -33,8 +38,22 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, required=True, help="output folder of the training")
     parser.add_argument("--destination", type=Path, required=True, help="folder of this model version")
-    parser.add_argument("--pattern", default="model*", help="which files belong to the model (default: %(default)s)")
     return parser.parse_args()
+
+
+def files_of_model(source: Path) -> list[Path]:
+    """The description and the files it lists. Raises BadInput when one is missing or not what it lists."""
+    try:
+        listed: dict[str, str] = json.loads((source / DESCRIPTION).read_text())["files"]
+    except FileNotFoundError:
+        raise BadInput(f"{source} holds no {DESCRIPTION}: name the output folder of a finished training.") from None
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{source / DESCRIPTION} lists no files with their SHA-256; train again.") from None
+    for name, expected in listed.items():
+        path = source / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            raise BadInput(f"{path} is not the file that {DESCRIPTION} lists; train again.")
+    return [source / name for name in sorted([DESCRIPTION, *listed])]
 
 
 def check_same(destination: Path, digest: str) -> None:

@@ -1,3 +1,3 @@
-from tests.serving import mlflow_connection, mlflow_port, triton
+from tests.serving import mlflow_connection, mlflow_port, running_triton, triton
 
-__all__ = ["mlflow_connection", "mlflow_port", "triton"]
+__all__ = ["mlflow_connection", "mlflow_port", "running_triton", "triton"]

@@ -131,11 +131,11 @@ class PromoteModelOperator(OntapOperator):
         return version.to_json()
 
     def _freeze(self, key: str) -> Snapshot:
-        from ontap_mlops.ontap import snapshots, volumes
+        from ontap_mlops.ontap import marks, snapshots, volumes
 
+        comment = marks.mark(f"model {self.model} of run {key}")
         with self.hook.client() as client:
             volume = volumes.get(client, svm=self.hook.svm(self.svm), name=self.volume)
-            comment = f"ontap-mlops model {self.model} of run {key}"
             return snapshots.ensure(client, volume_uuid=volume.uuid, name=names.snapshot(key), comment=comment)
 
     def _version(self, training: Mapping[str, Any], frozen: Snapshot) -> ModelVersion:
