@@ -101,9 +101,9 @@ def with_rule(rules: list[dict[str, Any]], rule: dict[str, Any]) -> list[dict[st
     return sorted([*kept, _RULE_DEFAULTS | rule | {"index": index}], key=lambda r: r["index"])
 
 
-def find(world: World, svm: dict[str, str], name: str) -> Record:
-    """The policy that a volume of the SVM names, or 404."""
-    found = world.store.find(KIND, svm__uuid=svm["uuid"], name=name)
-    if not found:
-        raise NoSuchPolicy(name)
-    return found[0]
+def find(world: World, svm: dict[str, str], wish: dict[str, Any]) -> Record:
+    """The policy that a volume of the SVM names by ``name`` or ``id``, or 404."""
+    for record in world.store.find(KIND, svm__uuid=svm["uuid"]):
+        if wish.get("name") == record["name"] or (not wish.get("name") and wish.get("id") == record["id"]):
+            return record
+    raise NoSuchPolicy(str(wish.get("name") or wish.get("id")))

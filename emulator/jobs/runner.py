@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 import threading
 import time
@@ -141,14 +142,15 @@ class Jobs:
     def wait(self, uuid: str, timeout_s: float) -> Record | None:
         """The finished job, or None when it is not finished in time. Jobs that finish by being read never are."""
         record = self._world.store.get(KIND, uuid)
-        if timeout_s <= 0 or record is None or record["reads_left"]:
-            return None
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            future = self._running.get(uuid)
-            if future and future.done():
-                return self._world.store.get(KIND, uuid)
-            time.sleep(0.005)
+        while record and not record["reads_left"] and (left := deadline - time.monotonic()) > 0:
+            if future := self._running.get(uuid):
+                concurrent.futures.wait([future], left)
+            else:
+                time.sleep(0.02)
+            record = self._world.store.get(KIND, uuid)
+            if record and record["state"] not in _OPEN:
+                return record
         return None
 
     def read(self, uuid: str) -> None:

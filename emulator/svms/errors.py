@@ -30,5 +30,5 @@ class SvmExists(Exists):
 
 
 class SvmNotEmpty(InUse):
-    def __init__(self, name: str, volume: str) -> None:
-        super().__init__(f'SVM "{name}" cannot be deleted: it still has the volume "{volume}".')
+    def __init__(self, name: str, owned: str) -> None:
+        super().__init__(f'SVM "{name}" cannot be deleted: it still has {owned}.')

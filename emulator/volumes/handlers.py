@@ -81,7 +81,7 @@ def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str]) -> Record
         "junction": None,
         "nas": state.owner_kept({"uid": 0, "gid": 0}),
         "options": {},
-        "export_policy": find(call.world, svm, DEFAULT)["uuid"],
+        "export_policy": find(call.world, svm, {"name": DEFAULT})["uuid"],
         "security_style": "unix",
         "guarantee": "volume",
         "snapshot_policy": "default",

@@ -128,8 +128,8 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
         changes["junction"] = nas["path"] or None
     if nas.get("security_style"):
         changes["security_style"] = nas["security_style"]
-    if name := (nas.get("export_policy") or {}).get("name"):
-        changes["export_policy"] = find(world, old["svm"], name)["uuid"]
+    if policy := nas.get("export_policy"):
+        changes["export_policy"] = find(world, old["svm"], policy)["uuid"]
     if kind := (body.get("guarantee") or {}).get("type"):
         changes["guarantee"] = kind
     if name := (body.get("snapshot_policy") or {}).get("name"):

@@ -25,7 +25,7 @@ class Cluster:
     emulator: object | None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     if url := os.environ.get("ONTAP_CONTRACT_URL"):
         yield from _connected(url, os.environ["ONTAP_CONTRACT_USER"], os.environ["ONTAP_CONTRACT_PASSWORD"], None)

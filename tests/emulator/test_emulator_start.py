@@ -1,0 +1,35 @@
+"""Starting: plain HTTP, another release, a first run with nothing given."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+def plain(tmp_path, emulator):
+    started = type(emulator)(tmp_path / "ontap", "--http", "--ontap-version", "9.15.1").start()
+    yield started
+    started.close()
+
+
+def test_http_and_another_release_on_request(plain):
+    assert plain.url.startswith("http://") and plain.ca is None
+    with plain.client() as api:
+        version = api.get("/api/cluster?fields=version").json()["version"]
+    assert (version["generation"], version["major"], version["minor"]) == (9, 15, 1)
+    assert version["full"].startswith("NetApp Release 9.15.1")
+
+
+def test_the_address_file_says_where_everything_is(emulator):
+    endpoint = json.loads((emulator.root / "endpoint.json").read_text())
+    assert set(endpoint) == {"rest_url", "s3_url", "pid", "ca"}
+    assert endpoint["pid"] == emulator.process.pid
+    assert httpx.get(endpoint["s3_url"]).status_code in (400, 403, 404)
+
+
+def test_no_secret_is_in_the_log(emulator, api):
+    api.get("/api/cluster")
+    assert emulator.password not in emulator.log
