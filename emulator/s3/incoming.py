@@ -10,6 +10,7 @@ import errno
 import hashlib
 import hmac
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import checksums, chunked, errors, facts, sigv4
@@ -119,15 +120,27 @@ async def small_body(ctx: Context, limit: int) -> bytes:
         return Path(incoming.path).read_bytes()
 
 
-def publish(ctx: Context, target: Target, staged: str, path: str, found: facts.Facts) -> os.stat_result:
-    """Put a staged file at its place in one step, with its facts already on it."""
+async def publish(ctx: Context, target: Target, staged: str, path: str, found: facts.Facts) -> os.stat_result:
+    """Put a staged file at its place in one step, with its facts already on it.
+
+    Room is taken before the first moment that others can run, so that writers together never overfill a volume.
+    """
     stat = os.stat(staged)  # noqa: PTH116
-    old = keys_size(path)
-    ctx.server.space.require(target, stat.st_size - old)
-    ctx.server.facts.remember(staged, stat, found)
-    with room_errors():
-        _rename(staged, path)
-    ctx.server.space.note(target.volume_root, stat.st_size - old)
+    replaced = size_now(path)
+    grows_by = stat.st_size - (replaced or 0)
+    ctx.server.space.require(target, grows_by)
+    ctx.server.space.note(target.volume_root, grows_by)
+    try:
+        ctx.server.facts.remember(staged, stat, found)
+        with room_errors():
+            if replaced is None:
+                _rename(staged, path)
+            else:
+                # ext4 writes a file's data out before it lets it replace another one.
+                await asyncio.to_thread(_rename, staged, path)
+    except BaseException:
+        ctx.server.space.note(target.volume_root, -grows_by)
+        raise
     if target.volume:
         ctx.server.world.dataplane.forget_used(target.volume["uuid"])
     return stat
@@ -145,16 +158,17 @@ def _rename(staged: str, path: str) -> None:
         raise errors.S3Error("InvalidRequest", "The key is a folder in this bucket, so it cannot be an object.") from e
 
 
-def keys_size(path: str) -> int:
-    """Bytes of what is at a path now, which a new object replaces."""
+def size_now(path: str) -> int | None:
+    """Bytes of what is at a path now, which a new object replaces; None when nothing is there."""
     try:
         return os.lstat(path).st_size  # noqa: PTH116
     except OSError:
-        return 0
+        return None
 
 
 @contextlib.contextmanager
-def room_errors():  # type: ignore[no-untyped-def]
+def room_errors() -> Iterator[None]:
+    """A disk that is full is for the client what a full volume is."""
     try:
         yield
     except OSError as e:

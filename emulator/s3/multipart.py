@@ -99,7 +99,7 @@ async def complete(ctx: Context) -> Response:
         await asyncio.to_thread(_join, parts, staged)
         etag = f"{_etag(parts)}-{len(parts)}"
         found = facts.Facts(etag, about["content_type"], about["metadata"])
-        incoming.publish(ctx, target, staged, path, found)
+        await incoming.publish(ctx, target, staged, path, found)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(staged)  # noqa: PTH108

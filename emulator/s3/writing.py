@@ -34,11 +34,11 @@ async def put_object(ctx: Context) -> Response:
     metadata = user_metadata(ctx, target)
     if keys.is_folder_key(ctx.req.key):
         return await _put_folder(ctx, path)
-    ctx.server.space.require(target, incoming.declared_size(ctx) - incoming.keys_size(path))
+    ctx.server.space.require(target, incoming.declared_size(ctx) - (incoming.size_now(path) or 0))
     with incoming.Incoming(ctx) as arriving:
         await arriving.receive(ctx)
         found = facts.Facts(arriving.md5.hexdigest(), content_type(ctx), metadata)
-        incoming.publish(ctx, target, arriving.path, path, found)
+        await incoming.publish(ctx, target, arriving.path, path, found)
         return Response(200, {"etag": f'"{found.etag}"'} | arriving.echoed)
 
 
@@ -62,7 +62,7 @@ async def copy_object(ctx: Context) -> Response:
     staged = str(ctx.server.world.dataplane.stage())
     try:
         await asyncio.to_thread(shutil.copyfile, origin, staged)
-        made = incoming.publish(ctx, target, staged, path, found)
+        made = await incoming.publish(ctx, target, staged, path, found)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(staged)  # noqa: PTH108
@@ -137,7 +137,7 @@ async def _put_folder(ctx: Context, path: str) -> Response:
 def _remove(ctx: Context, target: Target, key: str) -> None:
     """Gone afterwards, whether it was there or not. Directories stay: they may be somebody's mount."""
     path = keys.writable_path_of(target.root, target.volume_root, key)
-    size = incoming.keys_size(path)
+    size = incoming.size_now(path) or 0
     try:
         if keys.is_folder_key(key):
             os.rmdir(path)  # noqa: PTH106

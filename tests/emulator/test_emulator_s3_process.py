@@ -100,6 +100,10 @@ def test_a_deleted_svm_takes_its_keys_with_it(fresh_emulator, s3):
         volume = rest.get("/api/storage/volumes").json()["records"][0]
         assert rest.delete(f"/api/storage/volumes/{volume['uuid']}?return_timeout=15").status_code == 200
         svm = rest.get("/api/svm/svms").json()["records"][0]
-        assert rest.delete(f"/api/svm/svms/{svm['uuid']}?return_timeout=15").status_code == 200
+        service = f"/api/protocols/s3/services/{svm['uuid']}"
+        assert rest.delete(f"{service}?delete_all=false&return_timeout=15").status_code == 200
+        assert rest.get(f"{service}/users").json()["num_records"] == 2
+        answer = rest.delete(f"/api/svm/svms/{svm['uuid']}?return_timeout=15")
+        assert answer.status_code == 200, answer.text
     with pytest.raises(s3.exceptions.ClientError, match="InvalidAccessKeyId"):
         s3.list_buckets()
