@@ -99,8 +99,6 @@ def check_new(world: World, name: str) -> None:
 def check_empty(world: World, record: Record) -> None:
     for volume in world.store.find("volume", svm__uuid=record["uuid"]):
         raise SvmNotEmpty(record["name"], f'the volume "{volume["name"]}"')
-    for _ in world.store.find("s3_service", svm__uuid=record["uuid"]):
-        raise SvmNotEmpty(record["name"], "an S3 server")
 
 
 def add(world: World, record: Record) -> None:
