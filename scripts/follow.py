@@ -11,6 +11,7 @@ from scripts.airflow_api import AirflowApi
 POLL_S = 1.5
 LOG_EVERY_S = 5.0
 LOG_LINES = 12
+LINE = 160  # characters of a log line that are shown
 DONE = ("success", "failed", "skipped", "upstream_failed", "removed")
 MARKS = {"success": "✓", "failed": "✗", "skipped": "-", "running": "▸", "up_for_retry": "↻", "upstream_failed": "-"}
 
@@ -57,7 +58,8 @@ def name(task: dict[str, Any]) -> str:
 
 
 def seconds(task: dict[str, Any]) -> str:
-    return f"{task['duration']:.0f} s" if task["duration"] else ""
+    """Of the try that is over; nothing while one runs."""
+    return f"{task['duration']:.0f} s" if task["duration"] and task["state"] != "running" else ""
 
 
 class _Lines:
@@ -79,6 +81,8 @@ class _Lines:
         for task in tasks:
             if task["state"] != self.states.get(name(task)) and task["state"] in ("running", "up_for_retry", *DONE):
                 print(f"  {self.dag_id:<19} {name(task):<22} {task['state']:<9} {seconds(task)}".rstrip(), flush=True)
+                if task["state"] == "up_for_retry":
+                    print(f"  {'':<19} {'':<22} {last_line(task)[:LINE]}", flush=True)
             self.states[name(task)] = task["state"]
         if time.monotonic() < self.next_log:
             return
@@ -87,7 +91,7 @@ class _Lines:
             line = last_line(task) if task["state"] == "running" else ""
             if line and line != self.said.get(name(task)):
                 self.said[name(task)] = line
-                print(f"  {'':<19} {name(task):<22} {line[:150]}", flush=True)
+                print(f"  {'':<19} {name(task):<22} {line[:LINE]}", flush=True)
 
 
 class _Live:

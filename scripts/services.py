@@ -27,7 +27,7 @@ from scripts.embedded.catalog import SERVICES
 from scripts.embedded.supervisor import DEAD, Supervisor, end, members
 
 DISK_NEEDED_GIB = 2
-READY_S = 180
+READY_S = 300
 LOG_LINES = 15
 
 
