@@ -11,6 +11,11 @@ import httpx
 ATTEMPTS = 5
 TEMPORARY = (500, 502, 503, 504)  # SQLite under load answers 500 for a locked database
 
+NOISE = (
+    *("::group::", "::endgroup::", "DAG bundles loaded", "Filling up the DagBag", "Worker startup parse complete"),
+    *("Pushing xcom", "GitWildMatchPattern", "Task failed with exception", "/"),  # the first line is the log's own path
+)
+
 
 class AirflowApi:
     """Speaks as ``user`` to the API server at ``url``; a new token is asked for when the old one has expired."""
@@ -111,9 +116,8 @@ class AirflowApi:
         options = {"params": {"map_index": task["map_index"]}, "headers": {"Accept": "application/json"}}
         answer = self.call("GET", f"{path}/logs/{number}", **options)
         entries = [{"event": e} if isinstance(e, str) else e for e in (answer or {}).get("content", [])]
-        told = [entry for entry in entries if not (entry.get("logger") or "").endswith("secrets_masker")]
-        lines = [line for entry in told for line in (entry["event"], *_errors(entry))]
-        return [line for line in lines if line.strip() and not line.startswith("::")]
+        lines = [line for entry in entries for line in (entry["event"], *_errors(entry)) if not _is_noise(entry)]
+        return [line for line in lines if line.strip()]
 
     def import_errors(self) -> dict[str, str]:
         """Sentence per DAG file that cannot be loaded."""
@@ -131,3 +135,8 @@ class AirflowApi:
 def _errors(entry: dict[str, Any]) -> list[str]:
     """The exceptions of a log entry, in a line each; their traces are for the page of the log."""
     return [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
+
+
+def _is_noise(entry: dict[str, Any]) -> bool:
+    """What Airflow says in every task's log, whatever the task does."""
+    return entry["event"].startswith(NOISE) or (entry.get("logger") or "").endswith("secrets_masker")

@@ -1,0 +1,56 @@
+"""What the pages promise is there: links, make targets, settings."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.embedded import ports
+from scripts.help import targets
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "tasks" / "README.md"])
+# The picture is taken from a finished demo by `make screenshot`; the reference pages are made by `make docs`.
+MADE = {"docs/images/finished-run.png", "docs/reference/dags.md", "docs/reference/operators.md"}
+MADE.add("docs/reference/settings.md")
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_every_link_to_a_file_leads_somewhere(page: Path):
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)[^)]*\)", page.read_text())
+    broken = [link for link in links if not (page.parent / link).exists()]
+    assert [link for link in broken if relative((page.parent / link).resolve()) not in MADE] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_every_command_named_is_a_target(page: Path):
+    known = targets((ROOT / "Makefile").read_text())
+    named = re.findall(r"(?:`|^)make ([a-z][a-z-]*)", page.read_text(), re.MULTILINE)
+    assert sorted(set(named) - set(known)) == []
+
+
+def test_the_example_settings_are_those_that_hold_without_the_file():
+    pairs = dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    in_example = {
+        name.removeprefix("ONTAP_MLOPS_PORT_").lower(): value for name, value in pairs.items() if "_PORT_" in name
+    }
+    assert in_example == {name: str(port) for name, port in ports.USUAL.items()}
+
+
+def test_every_example_setting_has_a_sentence():
+    blocks = (ROOT / ".env.example").read_text().strip().split("\n\n")[1:]
+    assert [block for block in blocks if not block.startswith("# ")] == []
+
+
+def test_every_decision_says_what_was_asked_and_chosen():
+    pages = [p for p in (ROOT / "docs" / "decisions").glob("0*.md")]
+    assert pages and [p.name for p in pages if len(p.read_text().splitlines()) < 5] == []
+
+
+def test_no_page_names_this_machine_or_a_registry():
+    words = re.compile(r"/work/|/root/|/opt/|pypi\.org|files\.pythonhosted|localhost:\d{4}/simple")
+    assert [(relative(page), found) for page in PAGES if (found := words.findall(page.read_text()))] == []
