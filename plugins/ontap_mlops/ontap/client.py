@@ -60,6 +60,7 @@ class Client:
             raise InvalidRequest(f"The connection to ONTAP at {host} needs a user and a password.") from error
         self.address = f"{host}:{port}"
         self.job_timeout_s = job_timeout_s
+        self.svm_uuids: dict[str, str] = {}
         self._connection.session.mount(self._connection.origin, _adapter(self._connection))
 
     def __repr__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from ontap_mlops.ontap.client import Client
 from ontap_mlops.ontap.errors import NotAuthorized, NotFound, ServiceTrouble
@@ -48,25 +49,41 @@ def now(client: Client) -> datetime:
 
 
 def svm_uuid(client: Client, *, svm: str) -> str:
-    """Raises NotFound with the names of the SVMs there are."""
-    known = {r.get("name"): r["uuid"] for r in client.records("Svm", asked="list SVMs", fields="name,uuid")}
-    if svm not in known:
-        names = ", ".join(sorted(filter(None, known))) or "none"
-        raise NotFound(
-            f"There is no SVM {svm!r} on ONTAP at {client.address}; this account sees: {names}. Check the name.",
-            code="2621462",
-        )
-    return known[svm]
+    """Raises NotFound with the names of the SVMs there are. Asked once per client."""
+    if svm not in client.svm_uuids:
+        client.svm_uuids[svm] = _svm(client, svm, fields="name,uuid")["uuid"]
+    return client.svm_uuids[svm]
 
 
 def roomiest_aggregate(client: Client, *, svm: str) -> str:
     """Name of the aggregate with the most free space among those the SVM may use."""
-    svm_uuid(client, svm=svm)
-    found = client.records("Svm", asked=f"list the aggregates of SVM {svm!r}", fields="aggregates", name=svm)
-    aggregates = [a for r in found for a in r.get("aggregates") or [] if a.get("name")]
-    if aggregates:
-        return max(aggregates, key=lambda a: a.get("available_size") or 0)["name"]
-    every = client.records("Aggregate", asked="list aggregates", fields="name,space.block_storage.available")
-    if not every:
+    record = _svm(client, svm, fields="name,uuid,aggregates")
+    may_use = {a["name"]: a.get("available_size") for a in record.get("aggregates") or []}
+    if len(may_use) == 1:
+        return next(iter(may_use))
+    free = {name: size for name, size in may_use.items() if size is not None} or _free_space(client)
+    usable = {name: size for name, size in free.items() if not may_use or name in may_use} or dict.fromkeys(may_use, 0)
+    if not usable:
         raise NotFound(f"ONTAP at {client.address} shows no aggregate for SVM {svm!r}. Name one, or assign one to it.")
-    return max(every, key=lambda a: ((a.get("space") or {}).get("block_storage") or {}).get("available") or 0)["name"]
+    return max(usable, key=lambda name: usable[name])
+
+
+def _svm(client: Client, svm: str, *, fields: str) -> dict[str, Any]:
+    found = client.records("Svm", asked=f"look up SVM {svm!r}", fields=fields)
+    for record in found:
+        if record.get("name") == svm:
+            return record
+    names = ", ".join(sorted(record["name"] for record in found if record.get("name"))) or "none"
+    raise NotFound(
+        f"There is no SVM {svm!r} on ONTAP at {client.address}; this account sees: {names}. Check the name.",
+        code="2621462",
+    )
+
+
+def _free_space(client: Client) -> dict[str, int]:
+    """Bytes free by aggregate; empty for an account that may not see aggregates."""
+    try:
+        found = client.records("Aggregate", asked="list aggregates", fields="name,space.block_storage.available")
+    except (NotAuthorized, NotFound):
+        return {}
+    return {a["name"]: ((a.get("space") or {}).get("block_storage") or {}).get("available") or 0 for a in found}

@@ -146,6 +146,8 @@ class OntapS3ProvisionOperator(OntapOperator):
         }
 
     def _ensure_keys(self, client: Client, svm: str, endpoint: str) -> bool:
+        from airflow.sdk.log import mask_secret
+
         from ontap_mlops.hooks.secret_store import secret_store
         from ontap_mlops.ontap import s3
 
@@ -153,6 +155,7 @@ class OntapS3ProvisionOperator(OntapOperator):
         known = store.read()
         keys = s3.ensure_user(client, svm=svm, name=self.user, known_access_key=known.access_key if known else None)
         if keys is not None:
+            mask_secret(keys.secret_key)
             store.put(access_key=keys.access_key, secret_key=keys.secret_key, endpoint_url=endpoint)
             self.log.info("New keys of S3 user %s are in %s", self.user, self.secret_store)
         elif known is not None and known.endpoint_url != endpoint:

@@ -124,3 +124,23 @@ def test_an_unknown_job_state_fails_with_its_name(client, monkeypatch) -> None:
 
 def test_a_job_that_ontap_has_forgotten_tells_nothing(client) -> None:
     assert jobs.follow(client, "6802635b-8036-11e8-aae5-0050569503ac", asked="make it") is False
+
+
+@pytest.mark.parametrize(
+    ("may_use", "free", "expected"),
+    [
+        ([{"name": "a"}], None, "a"),
+        ([{"name": "a", "available_size": 5}, {"name": "b", "available_size": 9}], None, "b"),
+        ([{"name": "a"}, {"name": "b"}], {"a": 9, "b": 5, "c": 99}, "a"),
+        ([], {"a": 1, "c": 99}, "c"),
+    ],
+)
+def test_a_volume_goes_where_the_most_space_is(client, monkeypatch, may_use, free, expected) -> None:
+    answers = {
+        "Svm": [{"name": SVM, "uuid": "u", "aggregates": may_use}],
+        "Aggregate": [
+            {"name": name, "space": {"block_storage": {"available": size}}} for name, size in (free or {}).items()
+        ],
+    }
+    monkeypatch.setattr(client, "records", lambda kind, **_: answers[kind])
+    assert cluster.roomiest_aggregate(client, svm=SVM) == expected

@@ -84,3 +84,17 @@ def test_a_split_clone_frees_its_snapshot(ensure, client, volume) -> None:
     clones.split(client, clone=ensure())
     assert snapshots.delete(client, volume_uuid=volume.uuid, name="v1") is True
     assert clones.delete(client, svm=SVM, name="ws", comment=RUN) is True
+
+
+def test_an_account_of_the_svm_alone_suffices(ontap) -> None:
+    user = {"name": "ml", "password": "ml-password", "role": "vsadmin", "svm": SVM}
+    ontap.control("PUT", "/users", user)
+    client = ontap.client(username="ml", password="ml-password")
+    parent = volumes.ensure(client, svm=SVM, name="own", size_bytes=1024**3, comment=RUN, junction_path="/own")
+    snapshots.ensure(client, volume_uuid=parent.uuid, name="v1", comment="facts")
+    clones.ensure(
+        client, svm=SVM, name="own_ws", parent_volume="own", parent_snapshot="v1", comment=RUN, junction_path="/own_ws"
+    )
+    assert clones.delete(client, svm=SVM, name="own_ws", comment=RUN) is True
+    assert snapshots.delete(client, volume_uuid=parent.uuid, name="v1") is True
+    assert volumes.delete(client, svm=SVM, name="own", comment=RUN) is True
