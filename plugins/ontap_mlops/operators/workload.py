@@ -26,6 +26,7 @@ from ontap_mlops.compute.workload import (
     Workload,
 )
 from ontap_mlops.config_file import ConfigError
+from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
 from ontap_mlops.operators.runs import run_key
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
     :param program: module, run by ``python -m``.
     :param arguments: list of arguments, or a mapping of flags: ``{"epochs": 3}`` is ``--epochs 3``, True is the bare
         flag. Empty and None entries are left out, so that a template can leave one out. ``{key}`` of a mount becomes
-        its folder.
+        its folder; a record or list becomes JSON.
     :param mounts: ONTAP volumes by key, each ``"svm1:/junction"``, a mapping with ``svm`` and ``junction_path`` (a
         Workspace record does), optionally ``read_only``.
     :param environment: further variables; nothing secret, since they are shown as rendered.
@@ -105,6 +106,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.retry_policy = self.retry_policy or ONTAP_RETRY_POLICY
         self.program = program
         self.arguments = arguments
         self.mounts = mounts
@@ -272,7 +274,12 @@ def _names(compute: Any) -> list[str]:
 def _arguments(arguments: Any) -> tuple[str, ...]:
     if isinstance(arguments, Mapping):
         arguments = [part for flag, value in arguments.items() for part in _flag(flag, value)]
-    return tuple(str(argument) for argument in arguments or () if argument not in (None, ""))
+    return tuple(_text(argument) for argument in arguments or () if argument not in (None, ""))
+
+
+def _text(argument: Any) -> str:
+    """A record or a list, such as another task's result, travels as JSON."""
+    return json.dumps(argument) if isinstance(argument, dict | list) else str(argument)
 
 
 def _flag(flag: str, value: Any) -> list[Any]:

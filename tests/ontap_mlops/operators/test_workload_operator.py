@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 from airflow.sdk.bases.operator import ExecutorSafeguard
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.definitions.retry_policy import RetryAction
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, TaskDeferred
 
 from ontap_mlops.compute import profiles
 from ontap_mlops.compute.following import LogFollower
@@ -130,8 +131,17 @@ def test_parameters_become_a_workload(folder, context) -> None:
     assert (workload.resources, workload.processes, workload.time_limit_s) == (Resources(cpus=2), 2, 60)
 
 
-def test_empty_entries_of_a_list_of_arguments_are_left_out(folder, context) -> None:
+def test_empty_entries_of_a_list_of_arguments_are_left_out_and_records_become_json(folder, context) -> None:
     assert operator("--a", "", None, 0).workload(context).arguments == ("--a", "0")
+    assert operator({"id": "v1"}, ["x"]).workload(context).arguments == ('{"id": "v1"}', '["x"]')
+
+
+def test_a_missing_connection_is_no_matter_for_a_retry(folder, context) -> None:
+    made = operator("0", "0", "x", aws_conn_id="nowhere")
+    with pytest.raises(AirflowNotFoundException) as missing:
+        made.execute(context)
+    assert made.retry_policy.evaluate(missing.value, 1, 3).action is RetryAction.FAIL
+    assert made.retry_policy.evaluate(WorkloadFailed("x"), 1, 3).action is RetryAction.DEFAULT
 
 
 @pytest.mark.parametrize(
