@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 
 from emulator.rest import Route
+from emulator.s3 import operations
 from emulator.server import URLS
 
 _KNOWN = Path(__file__).with_name("known_endpoints.txt")
@@ -39,6 +40,23 @@ ONTAP's conventions: HAL links, jobs with 202 and `return_timeout`, `return_reco
 - One node, two aggregates, one SVM with one interface to begin with.
 """
 
+_OBJECTS = """\
+## S3
+
+Path-style requests signed with SigV4 in the header or the URL; whole, `aws-chunked` and signed-chunk bodies with their
+checksums. Where it differs from ONTAP, or where ONTAP's documentation is silent:
+
+- The S3 server listens on the port that `endpoint.json` names. A service without a port of its own reports that one.
+- S3 users act as the UNIX user that an `s3_unix` name mapping gives, that has the same name, that is the server's
+  default, or else `pcuser`. Permissions are those of the volume's top directory.
+- A full volume answers 507 `QuotaExceeded`. An unmounted one answers 404 `NoSuchBucket`.
+- ETags of files written by path are their MD5, computed at the first request that needs one.
+- Buckets have no minimum size. Versions, object lock, lifecycle, tags and ACLs are refused with `NotImplemented`.
+- NAS buckets refuse multipart uploads and ignore user metadata before 9.16.1, and refuse CopyObject always.
+
+Operations:
+"""
+
 
 def page() -> str:
     there = _by_collection(URLS)
@@ -49,7 +67,12 @@ def page() -> str:
         lines.append(f"### {family}\n")
         lines += [_line(path, there.get(path, [])) for path in paths]
         lines.append("")
-    return "\n".join([*lines, *_fields()])
+    return "\n".join([*lines, *_objects(), *_fields()])
+
+
+def _objects() -> list[str]:
+    """The S3 protocol, which has operations instead of paths."""
+    return [_OBJECTS, ", ".join(f"`{name}`" for name in operations.names()) + ".\n"]
 
 
 def _by_collection(routes: Iterable[Route]) -> dict[str, list[Route]]:

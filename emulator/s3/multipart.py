@@ -220,12 +220,14 @@ def _chosen(wanted: list[tuple[int, str]], there: dict[int, Part]) -> list[Part]
 
 
 def _check_sizes(parts: list[Part], target: Target) -> None:
+    any_size = (target.volume.get("options") or {}).get("is_s3_arbitrary_part_size_enabled")
+    needs_units = target.is_nas and not any_size
     for part in parts[:-1]:
         if part.size < MIN_PART:
             raise errors.S3Error(
                 "EntityTooSmall", f"Part {part.number} has {part.size} bytes; all but the last need 5 MiB."
             )
-        if target.is_nas and part.size % NAS_UNIT:
+        if needs_units and part.size % NAS_UNIT:
             raise errors.S3Error(
                 "InvalidRequest",
                 f"Part {part.number} has {part.size} bytes; on a NAS bucket parts are whole megabytes.",

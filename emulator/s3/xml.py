@@ -60,4 +60,5 @@ def _value(value: Any) -> str:
         return _elements(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return "".join(c if c >= " " or c in "\t\n\r" else f"&#{ord(c)};" for c in escape(str(value)))
+    # XML 1.0 has no way to write control characters; clients that expect them ask for encoding-type=url.
+    return "".join(c if c >= " " or c in "\t\n\r" else "\ufffd" for c in escape(str(value)))

@@ -108,6 +108,9 @@ def test_a_nas_bucket_takes_parts_of_whole_megabytes_only(s3):
             continue
         with pytest.raises(ClientError, match="InvalidRequest.*whole megabytes"):
             complete(c, bucket, upload, parts)
+        volume = s3.world.store.find("volume", name="images")[0]
+        s3.world.store.update("volume", volume["uuid"], options={"is_s3_arbitrary_part_size_enabled": True})
+        complete(c, bucket, upload, parts)
 
 
 def test_wrong_lists_of_parts_are_refused(s3):

@@ -236,6 +236,12 @@ def test_a_listing_matches_a_sorted_walk_of_any_tree(s3, files, name):
     assert [found["Key"] for page in pages for found in page["Contents"]] == wanted
 
 
+def test_control_characters_in_keys_come_back_as_they_are(s3, files, name):
+    s3.client().put_object(Bucket=name, Key="bell\x07 & <tag>", Body=b"x")
+    assert keys(s3.client(), name) == ["bell\x07 & <tag>"]  # boto3 asks for encoding-type=url
+    assert keys(s3.client(), name, EncodingType="url") == ["bell%07%20%26%20%3Ctag%3E"]
+
+
 def test_max_keys_of_nothing_and_bad_numbers(s3, files, name):
     (files / "a").touch()
     assert s3.client().list_objects_v2(Bucket=name, MaxKeys=0)["KeyCount"] == 0
