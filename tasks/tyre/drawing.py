@@ -33,7 +33,7 @@ def draw(seed: int, index: int, generation: int, *, defective: bool) -> bytes:
     for kind in rng.integers(len(_HARMLESS), size=rng.integers(0, 4)):
         height, bright = _HARMLESS[kind](rng, height, bright)
     if defective:
-        height, bright = _DEFECTS[rng.integers(len(_DEFECTS))](rng, height, bright, rng.uniform(0.35, 1.0))
+        height, bright = _DEFECTS[rng.integers(len(_DEFECTS))](rng, height, bright, rng.uniform(0.5, 1.0))
     return _encode(rng, _photograph(rng, height, bright))
 
 

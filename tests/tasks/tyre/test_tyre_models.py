@@ -1,0 +1,200 @@
+"""A trained model's files: they agree with each other, and a server with them is asked as a real one would be."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+from tasks.common import program
+from tasks.common.data import open_source
+from tasks.tyre import dataset, evaluate, predict, preprocessing, train
+from tasks.tyre.metrics import softmax
+from tasks.tyre.model import build
+
+
+def call(main: Any, result: Path, *flags: str) -> tuple[int, dict[str, Any]]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("RESULT_FILE", str(result))
+        monkeypatch.setattr(sys, "argv", ["program", *flags])
+        code = program.exit_code(main)
+    return code, json.loads(result.read_text()) if code == 0 else {}
+
+
+@pytest.fixture(scope="module")
+def model(tyres: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("model") / "run"
+    flags = (f"--data={tyres}", f"--output={output}", "--epochs=1", "--threads=1")
+    assert call(train.main, output.parent / "result.json", *flags)[0] == 0
+    return output
+
+
+@pytest.fixture
+def pixels(tyres: Path) -> np.ndarray:
+    store = open_source(str(tyres))
+    images = [preprocessing.decode(store.read(e.key)) for e in dataset.list_images(store)[:5]]
+    return preprocessing.normalise(np.stack(images))
+
+
+def onnx_logits(model: Path, pixels: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(model / "model.onnx", providers=["CPUExecutionProvider"])
+    return session.run(["logits"], {"images": pixels})[0]
+
+
+def test_onnx_torchscript_and_weights_give_the_same_logits(model: Path, pixels: np.ndarray):
+    network = build("compact").eval()
+    network.load_state_dict(torch.load(model / "weights.pt", weights_only=True))
+    with torch.no_grad():
+        eager = network(torch.from_numpy(pixels)).numpy()
+        script = torch.jit.load(model / "model.pt")(torch.from_numpy(pixels)).numpy()
+    assert eager.shape == (5, 2)
+    np.testing.assert_allclose(script, eager, atol=1e-5)
+    np.testing.assert_allclose(onnx_logits(model, pixels), eager, atol=1e-4)
+
+
+def test_onnx_takes_any_number_of_images(model: Path, pixels: np.ndarray):
+    np.testing.assert_allclose(onnx_logits(model, pixels[:1]), onnx_logits(model, pixels)[:1], atol=1e-5)
+
+
+def test_the_description_tells_classes_data_and_the_files_digests(model: Path, tyres: Path):
+    told = json.loads((model / "model.json").read_text())
+    assert told["classes"] == ["defective", "good"]
+    assert told["data"]["digest"] == dataset.load(open_source(str(tyres))).digest
+    assert set(told["files"]) == {"model.onnx", "model.pt", "weights.pt", "model.tar.gz"}
+    for name, digest in told["files"].items():
+        assert hashlib.sha256((model / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_archive_serves_an_image_file_as_sagemaker_would(model: Path, tyres: Path, tmp_path: Path):
+    with tarfile.open(model / "model.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    spec = importlib.util.spec_from_file_location("inference", tmp_path / "code" / "inference.py")
+    inference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(inference)
+    loaded = inference.model_fn(str(tmp_path))
+    store = open_source(str(tyres))
+    content = store.read(dataset.list_images(store)[0].key)
+    text, kind = inference.output_fn(inference.predict_fn(inference.input_fn(content, "image/png"), loaded), "")
+    expected = softmax(onnx_logits(model, preprocessing.normalise(preprocessing.decode(content)[None])))[0]
+    assert kind == "application/json"
+    assert json.loads(text)[0] == pytest.approx(dict(zip(["defective", "good"], expected, strict=True)), abs=1e-3)
+
+
+def test_evaluation_judges_several_models_on_the_held_out_images_only(model: Path, tyres: Path, tmp_path: Path):
+    flags = [f"--data={tyres}", f"--model=challenger={model}", f"--model=champion={model / 'model.onnx'}"]
+    code, result = call(evaluate.main, tmp_path / "result.json", *flags, f"--output={tmp_path}")
+    assert code == 0
+    trained = json.loads((model / "model.json").read_text())
+    assert result["held_out"] == trained["data"]["held_out"]
+    assert (
+        result["metrics"]["champion"] == result["metrics"]["challenger"] == pytest.approx(trained["metrics"], abs=1e-4)
+    )
+    assert np.sum(result["confusion"]["champion"]) == result["held_out"]
+    pictures = {path.name: Image.open(path).size for path in tmp_path.glob("*.png")}
+    names = {"confusion_challenger.png", "confusion_champion.png", "mistakes_challenger.png", "mistakes_champion.png"}
+    assert pictures.keys() == names | {"roc.png"}
+    assert min(min(size) for size in pictures.values()) > 100
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--model=a"], "--model 'a' is not of the form name=path."),
+        (["--model=a=/nowhere"], "Model a: /nowhere/model.onnx does not exist."),
+        (["--model=a={model}", "--held-out-share=0.5"], "so it has seen some of the 0.500 it would be judged on"),
+    ],
+)
+def test_models_that_cannot_be_judged_are_told_in_a_sentence(model, tyres, tmp_path, capsys, flags, sentence):
+    given = [flag.replace("{model}", str(model)) for flag in flags]
+    assert call(evaluate.main, tmp_path / "result.json", f"--data={tyres}", *given)[0] == 2
+    assert sentence in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.fixture
+def endpoint(model: Path) -> Iterator[str]:
+    """The infer call of the Open Inference Protocol, over HTTP, for version 3 of model ``tyre``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            known = self.path in ("/v2/models/tyre/infer", "/v2/models/tyre/versions/3/infer")
+            answer = self.infer(asked["inputs"][0]) if known else {"error": "unknown model"}
+            body = json.dumps(answer).encode()
+            self.send_response(200 if known else 400)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def infer(self, tensor: dict[str, Any]) -> dict[str, Any]:
+            values = onnx_logits(model, np.array(tensor["data"], np.float32).reshape(tensor["shape"]))
+            output = {
+                "name": "logits",
+                "datatype": "FP32",
+                "shape": list(values.shape),
+                "data": values.ravel().tolist(),
+            }
+            return {"outputs": [output]}
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_one_image_is_asked_about_and_answered(endpoint: str, model: Path, tyres: Path, tmp_path: Path):
+    store = open_source(str(tyres))
+    key = next(e.key for e in dataset.list_images(store) if e.key.startswith("good/"))
+    flags = [f"--endpoint={endpoint}", "--version=3", f"--model={model}", f"--image={tyres / key}"]
+    code, result = call(predict.main, tmp_path / "result.json", *flags)
+    assert code == 0
+    expected = softmax(onnx_logits(model, preprocessing.normalise(preprocessing.decode(store.read(key))[None])))[0]
+    assert result["predicted"] == ["defective", "good"][expected.argmax()]
+    assert result["probability"] == pytest.approx(expected.max(), abs=1e-5)
+    assert result["actual"] == "good"
+    assert result["endpoint"] == f"{endpoint}/v2/models/tyre/versions/3/infer"
+
+
+def test_of_a_data_set_an_image_no_training_saw_is_asked_about(endpoint: str, tyres: Path, tmp_path: Path):
+    code, result = call(predict.main, tmp_path / "result.json", f"--endpoint={endpoint}", f"--data={tyres}")
+    assert code == 0
+    held_out = dataset.load(open_source(str(tyres))).held_out
+    assert result["image"] in {str(tyres / example.key) for example in held_out}
+
+
+@pytest.mark.parametrize(
+    ("address", "version", "url"),
+    [
+        ("http://h:1", "", "http://h:1/v2/models/tyre/infer"),
+        ("http://h:1/", "2", "http://h:1/v2/models/tyre/versions/2/infer"),
+        ("http://h:1/v2/models/x/infer", "2", "http://h:1/v2/models/x/versions/2/infer"),
+        ("http://h:1/v2/models/x/versions/5/infer", "5", "http://h:1/v2/models/x/versions/5/infer"),
+    ],
+)
+def test_the_address_may_be_a_servers_or_a_models(address: str, version: str, url: str):
+    assert predict.infer_url(address, "tyre", version) == url
+
+
+def test_a_refusal_and_a_silent_server_are_told_apart(endpoint: str, tyres: Path, tmp_path: Path, capsys):
+    image = next(tyres.glob("good/*"))
+    result = tmp_path / "result.json"
+    assert call(predict.main, result, f"--endpoint={endpoint}", "--version=9", f"--image={image}")[0] == 2
+    assert "refused" in capsys.readouterr().err.splitlines()[-1]
+    assert call(predict.main, result, "--endpoint=http://127.0.0.1:9", f"--image={image}")[0] == 1
+    assert "No inference server answers" in capsys.readouterr().err.splitlines()[-1]
