@@ -76,6 +76,7 @@ class Supervisor:
 
     def _stop(self, reason: str) -> None:
         self.stopped_by = self.stopped_by or reason
+        (self.folder / "stopping").touch()
         self._signal_group(signal.SIGTERM)
         signal.setitimer(signal.ITIMER_REAL, max(self.spec["grace_s"], 0.01))
 

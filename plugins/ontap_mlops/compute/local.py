@@ -9,6 +9,7 @@ Each workload has a folder ``<workloads dir>/<name>/``:
 ``log``              what the program printed
 ``result.json``      the program's result (its RESULT_FILE)
 ``status.json``      how it ended, written once, whole
+``stopping``         there while it was told to stop and has not yet
 ===================  =================================================================================================
 """
 
@@ -39,7 +40,10 @@ _LOG_CHUNK = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class LocalRunner:
-    """``namespace_roots`` says where each SVM's namespace is mounted. ``grace_s`` lies between SIGTERM and SIGKILL."""
+    """``namespace_roots`` says where each SVM's namespace is mounted. ``grace_s`` lies between SIGTERM and SIGKILL.
+
+    What ended more than ``keep_days`` ago is forgotten when something new starts; 0 keeps everything.
+    """
 
     folder: Path
     namespace_roots: Mapping[str, Path] = field(default_factory=dict)
@@ -47,6 +51,7 @@ class LocalRunner:
     working_directory: Path = field(default_factory=Path.cwd)
     cpus: float | None = None
     grace_s: float = 30.0
+    keep_days: float = 30.0
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
@@ -58,6 +63,7 @@ class LocalRunner:
             with self._alive_lock(home) as alive:
                 if alive is not None:
                     self._start(workload, command, home, alive)
+        self._forget_old()
         return workload.name
 
     def status(self, name: str) -> Status:
@@ -136,7 +142,7 @@ class LocalRunner:
 
     def _start(self, workload: Workload, command: list[str], home: Path, alive: IO[bytes]) -> None:
         self._kill_leftovers(home)
-        for name in ("status.json", "supervisor.json", "program.json", "result.json", "log"):
+        for name in ("status.json", "supervisor.json", "program.json", "result.json", "stopping", "log"):
             (home / name).unlink(missing_ok=True)
         _local_supervisor.write_json(
             home / "spec.json",
@@ -176,7 +182,7 @@ class LocalRunner:
             return Status(state=State.MISSING)
         with self._alive_lock(home) as alive:
             if alive is None:
-                return Status(state=State.RUNNING)
+                return Status(state=State.RUNNING, stopping=(home / "stopping").exists())
         try:
             facts = json.loads((home / "status.json").read_text())
         except FileNotFoundError:
@@ -190,6 +196,15 @@ class LocalRunner:
         """For a system where a program can outlive its killed supervisor."""
         _signal(home / "program.json", signal.SIGKILL, group=True)
         _signal(home / "supervisor.json", signal.SIGKILL)
+
+    def _forget_old(self) -> None:
+        before = time.time() - self.keep_days * 86400
+        for ended in self.folder.glob("*/status.json") if self.keep_days else ():
+            with contextlib.suppress(
+                FileNotFoundError, PlaceUnavailable
+            ):  # another worker was quicker, or it runs again
+                if ended.stat().st_mtime < before:
+                    self.remove(ended.parent.name)
 
     def _home(self, name: str) -> Path:
         return self.folder / name

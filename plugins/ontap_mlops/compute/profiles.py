@@ -24,6 +24,7 @@ _LOCAL = Section(
             {"cpus": Number(minimum=0.1), "memory_gib": Number(minimum=0.1), "gpus": Whole(default=0)}
         ),
         "grace_s": Number(default=30.0, minimum=0),
+        "keep_days": Number(default=30.0, minimum=0),
     }
 )
 SCHEMA = Section({"places": Named(Variant("kind", {"local": _LOCAL}), required=True)})
@@ -62,6 +63,7 @@ def _local(place: dict[str, Any]) -> Runner:
         working_directory=base,
         cpus=place["resources"]["cpus"],
         grace_s=place["grace_s"],
+        keep_days=place["keep_days"],
     )
 
 

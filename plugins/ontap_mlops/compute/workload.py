@@ -88,11 +88,15 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """``exit_code`` 2 means bad input, which no retry can mend; ``message`` says in a sentence why it failed."""
+    """``exit_code`` 2 means bad input, which no retry can mend; ``message`` says in a sentence why it failed.
+
+    ``stopping``: it still runs, but was told to stop (cancelled, or at its time limit).
+    """
 
     state: State
     exit_code: int | None = None
     message: str = ""
+    stopping: bool = False
 
 
 class Runner(Protocol):

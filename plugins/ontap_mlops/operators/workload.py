@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 SUPERSEDED = "superseded"  # of a job that a user's clear has made worthless
 OVERDUE_MARGIN_S = 120.0  # beyond time limit and grace, until a place that does not stop a program is given up on
+CANCEL_WAIT_S = 2.0  # Airflow kills a task some five seconds after its SIGTERM; the place goes on by itself
 
 
 class WorkloadFailed(RuntimeError):
@@ -163,7 +165,9 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         if not isinstance(external_id, dict) or external_id.get("generation") != _generation(context):
             return SUPERSEDED
         runner, name = profiles.runner(external_id["place"]), external_id["workload"]
-        state = runner.status(name).state
+        while (status := runner.status(name)).state.active and status.stopping:
+            time.sleep(self.poll_interval_s)  # it was killed with the try before; there is nothing to join
+        state = status.state
         if state is State.SUCCEEDED:  # it ended without a worker; its log belongs to this try
             self._show(LogFollower(runner, name), last=True)
         return state
@@ -199,9 +203,13 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         return self.get_job_result(event, context)
 
     def on_kill(self) -> None:
+        """Cancel, in a thread: this is called from a signal's handler, maybe in the midst of a call to the runner."""
         if self._job is not None:
             self.log.info("Cancelling workload %s", self._job["workload"])
-            profiles.runner(self._job["place"]).cancel(self._job["workload"])
+            runner = profiles.runner(self._job["place"])
+            cancelling = threading.Thread(target=runner.cancel, args=[self._job["workload"]])
+            cancelling.start()
+            cancelling.join(CANCEL_WAIT_S)
 
     def workload(self, context: Context) -> Workload:
         """What is to be run, from the rendered parameters. Raises PlaceRefused when they make no workload."""

@@ -329,3 +329,19 @@ def test_a_result_that_is_no_json_object_is_an_error(runner: LocalRunner) -> Non
     (runner.folder / "r1-step" / "result.json").write_text("{")
     with pytest.raises(ValueError, match="not JSON"):
         runner.result("r1-step")
+
+
+def test_what_ended_long_ago_is_forgotten_when_something_new_starts(runner: LocalRunner) -> None:
+    for name in ("r1-old", "r1-new", "r1-old-but-running-again"):
+        runner.submit(work("work", name=name))
+        ended(runner, name)
+    runner.submit(work("work", "30", name="r1-old-but-running-again"), fresh=True)
+    for name in ("r1-old", "r1-old-but-running-again"):
+        (runner.folder / name / "status.json").touch()
+        os.utime(runner.folder / name / "status.json", (1, 1))
+    runner.submit(work("work", name="r1-step"))
+    assert runner.status("r1-old").state is State.MISSING
+    assert runner.status("r1-new").state is State.SUCCEEDED
+    assert runner.status("r1-old-but-running-again").state is State.RUNNING
+    runner.cancel("r1-old-but-running-again")
+    ended(runner)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -96,6 +98,44 @@ def test_a_killed_task_cancels_its_program(folder, context) -> None:
     with pytest.raises(WorkloadFailed, match="program cancelled .* it was cancelled"):
         made.execute(context)
     assert profiles.runner("local").status(name_of(made, context)).state is State.CANCELLED
+
+
+def test_a_kill_in_the_midst_of_a_look_at_the_program_still_cancels_it(folder, context, monkeypatch) -> None:
+    made = operator("0", "30", "late")
+    runner_class: Any = type(profiles.runner("local"))
+    look, killed = runner_class._status, []
+
+    def killed_while_looking(self: Any, home: Path) -> Any:
+        status = look(self, home)
+        if threading.current_thread() is threading.main_thread() and status.state.active and not killed:
+            killed.append(True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return status
+
+    monkeypatch.setattr(runner_class, "_status", killed_while_looking)
+    before = signal.signal(signal.SIGTERM, lambda *_: made.on_kill())
+    try:
+        with pytest.raises(WorkloadFailed, match="program cancelled"):
+            made.execute(context)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_try_that_finds_its_program_being_stopped_starts_it_anew(folder, context) -> None:
+    (folder / "program.py").write_text(
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.6), sys.exit(143)))\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(30 if 'slow' in sys.argv else 0)\n"
+    )
+    name = started_with(context, "slow")
+    runner = profiles.runner("local")
+    while "ready" not in runner.logs(name)[0]:
+        time.sleep(0.02)
+    threading.Thread(target=runner.cancel, args=[name]).start()
+    while not runner.status(name).stopping:
+        time.sleep(0.02)
+    assert operator("quick").execute(context) == {}
 
 
 def test_on_kill_before_anything_was_started_does_nothing(folder) -> None:
@@ -274,7 +314,11 @@ def test_a_log_is_followed_line_by_line_and_a_bar_shows_its_last_state() -> None
 
 
 def started(context: Any, seconds: str) -> str:
-    made = operator("0", seconds, "x", deferrable=True)
+    return started_with(context, "0", seconds, "x")
+
+
+def started_with(context: Any, *arguments: str) -> str:
+    made = operator(*arguments, deferrable=True)
     with pytest.raises(TaskDeferred):
         made.execute(context)
     return name_of(made, context)
