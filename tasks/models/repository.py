@@ -152,8 +152,9 @@ class ServedModel:
         versions = sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdecimal())
         removed = [version for version in versions if version < active and version not in kept]
         for version in removed:
-            shutil.rmtree(self.folder / str(version))
-        return removed
+            # Leftovers do no harm and must not fail a deployment that is done; the next one tries again.
+            shutil.rmtree(self.folder / str(version), ignore_errors=True)
+        return [version for version in removed if not (self.folder / str(version)).exists()]
 
 
 if __name__ == "__main__":

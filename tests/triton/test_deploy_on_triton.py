@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from ontap_mlops.hooks.inference import InferenceHook, ModelLoadFailed
 from ontap_mlops.hooks.mlflow import MlflowHook
@@ -164,6 +165,24 @@ def test_after_a_failed_proof_by_a_program_the_version_before_serves_again(deplo
     assert deployer.served() == 20
     back = RollBackDeploymentOperator(task_id="back", model=deployer.model, config=written["active"])
     assert back.execute(deployer.context)["model_version"]["version"] == 1
+    assert deployer.served() == 10
+
+
+def test_rolling_back_after_a_load_that_has_put_itself_back_changes_nothing(deployer):
+    version = deployer.register()
+    written = deployer.write(version, factor=float("nan"))
+    with pytest.raises(ProofFailed):
+        deployer.load(version, written)
+    back = RollBackDeploymentOperator(task_id="back", model=deployer.model, config=written["active"])
+    assert back.execute(deployer.context) is None
+    assert not InferenceHook().model_ready(deployer.model)
+
+
+def test_a_deployed_model_is_not_taken_out_of_service_for_want_of_a_configuration(deployer):
+    deployer.deploy(factor=10)
+    back = RollBackDeploymentOperator(task_id="back", model=deployer.model, config=None)
+    with pytest.raises(AirflowFailException, match="has version 1 as its champion, so .* is not taken out of service"):
+        back.execute(deployer.context)
     assert deployer.served() == 10
 
 

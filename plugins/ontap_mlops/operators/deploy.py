@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
 
 from ontap_mlops.operators.links import EndpointLink, MlflowModelLink
 from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
@@ -177,7 +178,7 @@ class RollBackDeploymentOperator(_ServingOperator):
 
     :param model: name in the registry.
     :param served_name: name the model is served under; ``model`` if not given.
-    :param config: what to serve; None takes the model out of service.
+    :param config: what to serve; None takes a model out of service that was never deployed before.
     :return: the Deployment, as JSON; None when nothing serves any more.
     """
 
@@ -193,25 +194,34 @@ class RollBackDeploymentOperator(_ServingOperator):
     def execute(self, context: Context) -> dict[str, Any] | None:
         from ontap_mlops.hooks.mlflow import MlflowHook
 
-        name = self.served_name or self.model
+        name, mlflow = self.served_name or self.model, MlflowHook(self.mlflow_conn_id)
         self.inference.wait_ready(self.ready_timeout_s)
+        champion = mlflow.champion(self.model)
+        if self.config is None and champion is not None:
+            raise AirflowFailException(
+                f"Model {self.model} has version {champion.version} as its champion, so {name} is not taken out of "
+                "service: give the config to return to, from tasks.models.repository."
+            )
         self.return_to(name, self.config)
         if self.config is None:
             self.log.warning("%s had no earlier version; it is out of service", name)
             return None
-        mlflow, number = MlflowHook(self.mlflow_conn_id), served_version(self.config)
-        deployment = Deployment(
-            model_version=mlflow.model_version(self.model, number),
+        deployment = self._deployment(name, mlflow.model_version(self.model, served_version(self.config)))
+        if champion != deployment.model_version:
+            mlflow.mark_deployed(deployment)
+        self.log.warning("%s serves version %s again", name, deployment.model_version.version)
+        EndpointLink.persist(context, deployment)
+        MlflowModelLink.persist(context, self.mlflow_conn_id, deployment.model_version)
+        return deployment.to_json()
+
+    def _deployment(self, name: str, version: ModelVersion) -> Deployment:
+        return Deployment(
+            model_version=version,
             endpoint=self.inference.endpoint(name),
             previous_version=None,
             proof=self.prove(self.config),
             deployed_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        mlflow.mark_deployed(deployment)
-        self.log.warning("%s serves version %s again", name, number)
-        EndpointLink.persist(context, deployment)
-        MlflowModelLink.persist(context, self.mlflow_conn_id, deployment.model_version)
-        return deployment.to_json()
 
 
 def served_version(config: Mapping[str, Any]) -> int:

@@ -47,26 +47,18 @@ class OntapSnapshotLink(PersistedLink):
         cls._store(context, url)
 
 
-class MlflowRunLink(PersistedLink):
-    """The tracked run; for a program that reports ``mlflow_run_id`` in its result, without any call of ``persist``."""
+class MlflowRunLink(BaseOperatorLink):
+    """The tracked run, of any task that returns its ``mlflow_run_id``: a program, a record, a model version."""
 
     name = "Run in MLflow"
-    key = "mlflow_run_url"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        if stored := super().get_link(operator, ti_key=ti_key):
-            return stored
         result: Any = XCom.get_value(key="return_value", ti_key=ti_key)
         run_id = result.get("mlflow_run_id") if isinstance(result, dict) else None
-        return self._url(getattr(operator, "mlflow_conn_id", "mlflow_default"), run_id) if run_id else ""
-
-    @classmethod
-    def persist(cls, context: Context, mlflow_conn_id: str, run_id: str) -> None:
-        cls._store(context, cls._url(mlflow_conn_id, run_id))
-
-    @staticmethod
-    def _url(mlflow_conn_id: str, run_id: str) -> str:
-        return f"{base_url(BaseHook.get_connection(mlflow_conn_id))}/#/runs/{run_id}"
+        if not run_id:
+            return ""
+        conn_id = getattr(operator, "mlflow_conn_id", None) or "mlflow_default"
+        return f"{base_url(BaseHook.get_connection(conn_id))}/#/runs/{run_id}"
 
 
 class MlflowModelLink(PersistedLink):

@@ -76,7 +76,6 @@ class RecordTrainingOperator(BaseOperator):
             "code_commit": self.code_commit or code_commit(context),
         }
         MlflowHook(self.mlflow_conn_id).record_training(record)
-        MlflowRunLink.persist(context, self.mlflow_conn_id, self.mlflow_run_id)
         return record
 
 
@@ -126,7 +125,6 @@ class PromoteModelOperator(OntapOperator):
             "Model %s version %s: %s, snapshot %s", version.model, version.version, version.digest, version.snapshot
         )
         OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
-        MlflowRunLink.persist(context, self.mlflow_conn_id, version.mlflow_run_id)
         MlflowModelLink.persist(context, self.mlflow_conn_id, version)
         return version.to_json()
 
