@@ -345,3 +345,16 @@ def test_what_ended_long_ago_is_forgotten_when_something_new_starts(runner: Loca
     assert runner.status("r1-old-but-running-again").state is State.RUNNING
     runner.cancel("r1-old-but-running-again")
     ended(runner)
+
+
+def test_several_processes_share_one_workload(runner: LocalRunner) -> None:
+    (runner.working_directory / "ranked.py").write_text(
+        "import json, os\n"
+        "print('rank', os.environ['RANK'], 'of', os.environ['WORLD_SIZE'], flush=True)\n"
+        "if os.environ['RANK'] == '0':\n"
+        "    json.dump({'master': os.environ['MASTER_ADDR']}, open(os.environ['RESULT_FILE'], 'w'))\n"
+    )
+    runner.submit(Workload(name="r1-step", program="ranked", processes=2))
+    assert ended(runner, seconds=90).state is State.SUCCEEDED
+    assert {"rank 0 of 2", "rank 1 of 2"} <= set(runner.logs("r1-step")[0].splitlines())
+    assert runner.result("r1-step")["master"]
