@@ -23,6 +23,7 @@ from emulator.export_policies.urls import URLS as EXPORT_POLICIES
 from emulator.fields import without_links
 from emulator.interfaces.urls import URLS as INTERFACES
 from emulator.jobs.urls import URLS as JOBS
+from emulator.name_services.urls import URLS as NAME_SERVICES
 from emulator.protocols_s3.urls import URLS as PROTOCOLS_S3
 from emulator.rest import Call, Reply, Route, Router
 from emulator.snapshots.urls import URLS as SNAPSHOTS
@@ -39,6 +40,7 @@ URLS: list[Route] = [
     *EXPORT_POLICIES,
     *VOLUMES,
     *SNAPSHOTS,
+    *NAME_SERVICES,
     *PROTOCOLS_S3,
 ]
 # Requests wait in threads for jobs (return_timeout, up to two minutes), so there must be many of them.

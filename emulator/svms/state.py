@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emulator.world import World
 
 KIND = "svm"
-_S3_KINDS = ("s3_service", "s3_user", "s3_secret", "s3_group", "s3_policy", "s3_bucket")
+_OTHER_KINDS = ("s3_service", "s3_user", "s3_secret", "s3_group", "s3_policy", "s3_bucket", "name_mapping", "unix_user")
 
 
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def delete(world: World, args: dict[str, Any]) -> None:
         return
     check_empty(world, record)
     with world.store.transaction():
-        for kind in ("export_policy", "ip_interface", *_S3_KINDS):
+        for kind in ("export_policy", "ip_interface", *_OTHER_KINDS):
             for owned in world.store.find(kind, svm__uuid=record["uuid"]):
                 world.store.delete(kind, owned["uuid"])
         world.store.delete(KIND, record["uuid"])

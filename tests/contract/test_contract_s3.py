@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 from netapp_ontap.error import NetAppRestError
-from netapp_ontap.resources import S3Bucket, S3BucketSvm, S3Group, S3Policy, S3Service, S3User, Svm, Volume
+from netapp_ontap.resources import (
+    NameMapping,
+    S3Bucket,
+    S3BucketSvm,
+    S3Group,
+    S3Policy,
+    S3Service,
+    S3User,
+    Svm,
+    UnixUser,
+    Volume,
+)
 
 POLL = {"poll_interval": 1}
 
@@ -89,6 +100,45 @@ def test_the_walkthrough_gives_a_folder_of_files_as_objects(service, bucket, vol
     volume.patch(**POLL)
     client.put_object(Bucket=bucket.name, Key="b.txt", Body=b"by object")
     assert (only_emulator.namespace / name / "b.txt").read_text() == "by object"
+
+
+def test_a_name_mapping_makes_an_s3_user_the_unix_user_that_owns_the_files(
+    service, bucket, volume, svm_uuid, name, only_emulator
+):
+    keys = new_user(svm_uuid, "trainer")
+    new_group(svm_uuid, "team", "trainer")
+    svm = {"uuid": svm_uuid}
+    owner = UnixUser(svm=svm, name="keeper", id=0, primary_gid=0)
+    mapping = NameMapping(svm=svm, direction="s3_unix", index=1, pattern="train(er|ee)", replacement="keeper")
+    owner.post()
+    client = boto(only_emulator, keys)
+    with pytest.raises(client.exceptions.ClientError, match="AccessDenied.*pcuser"):
+        client.put_object(Bucket=bucket.name, Key="a", Body=b"x")
+    mapping.post()
+    client.put_object(Bucket=bucket.name, Key="a", Body=b"x")
+
+    mapping.replacement = "pcuser"
+    mapping.patch()
+    with pytest.raises(client.exceptions.ClientError, match="AccessDenied.*pcuser"):
+        client.put_object(Bucket=bucket.name, Key="a", Body=b"x")
+    assert [m.pattern for m in NameMapping.get_collection(direction="s3_unix", fields="*")] == ["train(er|ee)"]
+    mapping.delete()
+    owner.delete()
+    assert {user.name for user in UnixUser.get_collection()} == {"root", "pcuser", "nobody"}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "code"),
+    [
+        ("name-mappings", {"direction": "s3_unix", "index": 0, "pattern": "a", "replacement": "b"}, "65798149"),
+        ("name-mappings", {"direction": "s3_unix", "index": 1, "pattern": "(", "replacement": "b"}, "262197"),
+        ("name-mappings", {"direction": "s3_moon", "index": 1, "pattern": "a", "replacement": "b"}, "262197"),
+        ("unix-users", {"name": "a b", "id": 1, "primary_gid": 1}, "3277051"),
+        ("unix-users", {"name": "x" * 65, "id": 1, "primary_gid": 1}, "23724066"),
+    ],
+)
+def test_name_services_keep_their_rules(only_emulator, svm_uuid, path, fields, code):
+    assert refused(only_emulator, f"/name-services/{path}", {"svm": {"uuid": svm_uuid}} | fields) == code
 
 
 def test_a_service_reports_the_port_that_is_listened_on(service, only_emulator, svm_uuid):
