@@ -55,6 +55,8 @@ def main() -> int:
     lock = _lock(root)
     if lock is None:
         return _refuse(f"another emulator already runs on {root}; stop it first, or choose another --root")
+    # A kill leaves the address of a process that is no more.
+    (root / "endpoint.json").unlink(missing_ok=True)
     try:
         listener = _listen(args.port)
     except OSError as error:

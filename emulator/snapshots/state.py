@@ -123,6 +123,7 @@ def take(world: World, volume: Record, facts: dict[str, Any]) -> None:
         check_limit(world, volume)
         if volume["state"] != "online" or world.dataplane.used(volume["uuid"]) > volume["size"]:
             raise errors.NotReady(volume["name"])
+        begun = world.clock.iso()
         size = world.dataplane.create_snapshot(volume["uuid"], facts["uuid"], facts["name"])
         record = {
             "comment": "",
@@ -132,7 +133,7 @@ def take(world: World, volume: Record, facts: dict[str, Any]) -> None:
             "owners": [],
             "volume": volume["uuid"],
             "svm": volume["svm"],
-            "create_time": world.clock.iso(),
+            "create_time": begun,
             "size": size,
             "version_uuid": str(uuid4()),
         }

@@ -90,14 +90,14 @@ def modify(world: World, args: dict[str, Any]) -> None:
     with world.dataplane.lock(args["uuid"]):
         old = _volume(world, args["uuid"])
         changes = _changes(world, old, body)
-        if owner := owner_of(body):
-            world.dataplane.set_owner(old["uuid"], **owner)
         with world.store.transaction():
             if changes.get("name", old["name"]) != old["name"]:
                 state.check_name(world, changes["name"], old["svm"])
             if path := changes.get("junction"):
                 state.check_path(world, path, old["svm"], old["uuid"])
             record = world.store.update(KIND, old["uuid"], **changes)
+        if owner := owner_of(body):
+            world.dataplane.set_owner(old["uuid"], **owner)
         if old["junction"] and (record["junction"] != old["junction"] or record["state"] == "offline"):
             world.dataplane.unmount(old["svm"]["name"], old["junction"])
         show_in_namespace(world, record)
