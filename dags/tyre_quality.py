@@ -148,6 +148,7 @@ with DAG(
 ):
     choose = PlanTrainingOperator(
         task_id="choose",
+        multiple_outputs=True,
         dataset=DATASET.name,
         model=MODEL,
         parameters=["configuration", "epochs", "seed", "limit"],
@@ -169,6 +170,7 @@ with DAG(
 
     train = WorkloadOperator(
         task_id="train",
+        multiple_outputs=True,
         program="tasks.tyre.train",
         arguments=[
             f"--data={DATA}",
@@ -194,6 +196,7 @@ with DAG(
     train.operator_extra_links = (MlflowRunLink(),)
     evaluate = WorkloadOperator(
         task_id="evaluate",
+        multiple_outputs=True,
         program="tasks.tyre.evaluate",
         arguments=[
             f"--data={DATA}",
@@ -249,6 +252,7 @@ with DAG(
         model_version = "{{ ti.xcom_pull(task_ids='promote.register').version }}"
         write = WorkloadOperator(
             task_id="write",
+            multiple_outputs=True,
             program="tasks.models.repository",
             arguments=[
                 "write",

@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TRITON_VENV = Path(os.environ.get("TRITON_VENV") or ROOT / ".venv-triton")
-NO_TRITON = f"no Triton environment at {TRITON_VENV}: `make` makes it, or set TRITON_VENV to one"
+NO_TRITON = f"no Triton environment at {TRITON_VENV}: `make environment` makes it, or set TRITON_VENV to one"
 
 
 def free_ports(count: int) -> list[int]:

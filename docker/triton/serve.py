@@ -83,7 +83,7 @@ class Environment:
     def __init__(self, venv: Path) -> None:
         self.bin = venv.absolute() / "bin"
         if not (self.bin / "python").exists():
-            raise SetupError(f"no Python environment at {venv}: make one with `make triton`")
+            raise SetupError(f"no Python environment at {venv}: make one with `make environment`")
         answer = subprocess.run([self.bin / "python", "-c", _FACTS], capture_output=True, text=True, check=True)
         self.python, libdir, packages = json.loads(answer.stdout)
         self.libdir, self.packages = Path(libdir), Path(packages)
