@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tasks.common.data import Entry, S3Store, s3_errors
 from tasks.common.program import BadInput, TryAgain
+from tasks.common.progress import say
 from tasks.data.folder import CHUNK, Folder, Local, md5_of
 
 SMALL = 8 << 20  # bytes up to which a file is held in memory
@@ -24,6 +25,7 @@ PAUSE_S = 0.5  # before the second attempt; doubled each time
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _GONE = {"NoSuchKey", "404", "NotFound", "412", "PreconditionFailed"}
+_NO_PARTS = {"NotImplemented", "MethodNotAllowed", "501"}
 _FULL = {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull", "507", "EntityTooLargeForVolume"}
 
 Advance = Callable[[int], None]
@@ -124,18 +126,33 @@ class Upload:
     def _put(self, local: Local, md5: str) -> str:
         client, bucket, key = self.store.client, self.store.bucket, self.store.prefix + local.key
         path = self.folder.root / local.key
-        if self.multipart and local.size >= MULTIPART_FROM:
-            client.upload_file(str(path), bucket, key)
+        if self.multipart and local.size >= MULTIPART_FROM and self._put_in_parts(path, key):
             return client.head_object(Bucket=bucket, Key=key).get("ETag", "").strip('"')
         if local.size > LARGEST_PUT:
             raise BadInput(
                 f"{local.key} is {local.size} bytes; without multipart upload S3 takes at most {LARGEST_PUT}. "
-                "Allow multipart, or split the file."
+                "Use a bucket and a server that allow multipart, or split the file."
             )
         with path.open("rb") as file:
             checked = base64.b64encode(bytes.fromhex(md5)).decode()
             answer = client.put_object(Bucket=bucket, Key=key, Body=file, ContentMD5=checked)
         return answer.get("ETag", "").strip('"')
+
+    def _put_in_parts(self, path: Path, key: str) -> bool:
+        """False where the server knows no multipart upload, as ONTAP's NAS buckets in many versions."""
+        from boto3.s3.transfer import TransferConfig
+        from botocore.exceptions import ClientError
+
+        parts = TransferConfig(multipart_threshold=MULTIPART_FROM, use_threads=False)
+        try:
+            with path.open("rb") as file:
+                self.store.client.upload_fileobj(file, self.store.bucket, key, Config=parts)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _NO_PARTS:
+                raise
+            say(f"{self.store.url} takes no multipart uploads; files are sent in one request each.")
+            self.multipart = False
+        return self.multipart
 
     def _stored_md5(self, local: Local) -> str:
         digest = hashlib.md5(usedforsecurity=False)

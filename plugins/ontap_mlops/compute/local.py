@@ -224,7 +224,7 @@ class LocalRunner:
 
         A supervisor started meanwhile shares the open file, and so keeps the lock when it is closed here.
         """
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # a log may show what is nobody else's business
         with (home / "alive").open("wb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
