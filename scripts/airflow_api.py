@@ -13,7 +13,8 @@ TEMPORARY = (500, 502, 503, 504)  # SQLite under load answers 500 for a locked d
 
 NOISE = (
     *("::group::", "::endgroup::", "DAG bundles loaded", "Filling up the DagBag", "Worker startup parse complete"),
-    *("Pushing xcom", "GitWildMatchPattern", "Task failed with exception", "/"),  # the first line is the log's own path
+    *("Pushing xcom", "GitWildMatchPattern", "Task failed with exception", "Could not read served logs"),
+    "/",  # the first line is the path of the log
 )
 
 
