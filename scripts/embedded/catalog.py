@@ -76,6 +76,8 @@ def _mlflow_variables(layout: Layout, ports: Ports) -> dict[str, str]:
 def _triton(layout: Layout, ports: Ports) -> list[str]:
     listen = [f"--{kind}-port={ports[f'triton_{kind}']}" for kind in ("http", "grpc", "metrics")]
     folders = [f"--venv={ROOT / '.venv-triton'}", f"--repository={layout.model_repository}"]
+    # Not in /tmp, which a machine may clear while the server runs.
+    folders.append(f"--backends-dir={layout.triton / 'backends'}")
     return [sys.executable, str(ROOT / "docker" / "triton" / "serve.py"), *folders, *listen]
 
 
