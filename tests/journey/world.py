@@ -18,13 +18,14 @@ from typing import Any
 import httpx
 
 from scripts import lake
-from scripts.embedded import secrets
+from scripts.embedded import ports, secrets
 from scripts.embedded.layout import ROOT
 from scripts.follow import follow
 from scripts.services import Stack
 
 INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_ontap"
 IMAGES = 120
+FIRST_PORT = 20000 + os.getpid() % 4000 * 8
 QUICK = {"epochs": 1, "limit": 100}
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
@@ -37,6 +38,8 @@ class World:
             settings={
                 "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "tests" / "journey" / "plugins"),
                 "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "2",
+                # Away from the usual ports, so that a set of services coming up beside this one takes none of them.
+                **{f"ONTAP_MLOPS_PORT_{n.upper()}": str(FIRST_PORT + i) for i, n in enumerate(ports.USUAL)},
                 "AIRFLOW_JOURNEY_KILLS": str(self.kills),
             },
         )

@@ -140,7 +140,7 @@ class DecidePromotionOperator(BaseOperator, BranchMixIn):
     :param metrics: ``{"challenger": {...}, "champion": {...}}``; the champion is absent when there is none.
     :param metric: the one that decides; higher is better.
     :param minimum_gain: by how much the challenger must be better.
-    :return: ``decision`` (promote, keep or compare) and ``reason``, a sentence.
+    :return: ``decision`` (promote, keep or compare), ``reason`` (a sentence) and ``metric``.
     """
 
     inherits_from_skipmixin = True
@@ -167,11 +167,12 @@ class DecidePromotionOperator(BaseOperator, BranchMixIn):
         self.metric = metric
         self.minimum_gain = minimum_gain
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> None:
         decision, reason = self.decide()
         self.log.info("%s: %s", decision.capitalize(), reason)
+        # Branching ends the task by an exception, so what it returns would be lost.
+        context["ti"].xcom_push("return_value", {"decision": decision, "reason": reason, "metric": self.metric})
         self.do_branch(context, {"promote": self.promote, "keep": self.keep, "compare": self.compare}[decision])
-        return {"decision": decision, "reason": reason, "metric": self.metric}
 
     def decide(self) -> tuple[str, str]:
         policy, challenger, champion = self.plan["promote"], self.metrics["challenger"], self.metrics.get("champion")
