@@ -48,7 +48,7 @@ with DAG(
             "airflow-connection://ontap_s3",
             type="string",
             title="Where the S3 keys go",
-            description="`airflow-connection://NAME`, `aws-secretsmanager://NAME` or `file:///PATH`.",
+            description="airflow-connection://NAME, aws-secretsmanager://NAME or file:///PATH.",
         ),
     },
 ):

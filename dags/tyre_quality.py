@@ -62,10 +62,10 @@ REPOSITORY = "{models}/triton"
 
 PARAMS = {
     "dataset_version": Param(
-        "",
-        type="string",
+        None,
+        type=["null", "string"],
         title="Dataset version",
-        description="Id of a version, such as `v20261120t063000z01234567`. Empty: by date, or the newest.",
+        description="Id of a version, such as v20261120t063000z01234567. Empty: by date, or the newest.",
         section="Data",
     ),
     "as_of": Param(
@@ -123,10 +123,10 @@ PARAMS = {
         "accuracy", type="string", enum=["accuracy", "f1", "roc_auc"], title="Metric that decides", section="Deployment"
     ),
     "repeat_run": Param(
-        "",
-        type="string",
+        None,
+        type=["null", "string"],
         title="Repeat a run",
-        description="Run key (`r...`) of a past training to do again exactly; the fields above do not count then.",
+        description="Run key (r...) of a past training to do again exactly; the fields above do not count then.",
         section="Run it again",
     ),
 }
@@ -152,9 +152,9 @@ with DAG(
         dataset=DATASET.name,
         model=MODEL,
         parameters=["configuration", "epochs", "seed", "limit"],
-        version="{{ params.dataset_version }}",
+        version="{{ params.dataset_version or '' }}",
         as_of="{{ params.as_of or '' }}",
-        repeat_run="{{ params.repeat_run }}",
+        repeat_run="{{ params.repeat_run or '' }}",
         promote="{{ params.promote }}",
     )
     version = choose.output["dataset_version"]
