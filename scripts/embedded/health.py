@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import json
 import ssl
 import urllib.error
@@ -44,7 +45,7 @@ def _get(url: str, **options: Any) -> tuple[int, bytes]:
 def _asked(question: Callable[[], str]) -> str:
     try:
         return question()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return f"no answer ({getattr(error, 'reason', error)})"
 
 

@@ -25,7 +25,7 @@ from scripts.services import Stack
 
 INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_ontap"
 IMAGES = 120
-FIRST_PORT = 20000 + os.getpid() % 4000 * 8
+FIRST_PORT = 20000 + os.getpid() % 1500 * 8  # below the range that outgoing connections take their ports from
 QUICK = {"epochs": 1, "limit": 100}
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
