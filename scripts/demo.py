@@ -159,9 +159,9 @@ class Demo:
     def predict(self, deployed: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """The deployed model's answer about one image of the lake, asked by HTTP, and the address it was asked at."""
         server, version = self.stack.urls["triton"], deployed["version"]
-        description = self.stack.layout.model_repository.parent / deployed["folder"] / "model.json"
-        options = [f"--endpoint={server}", f"--model={MODEL}", f"--version={version}", f"--image={lake.URL}"]
-        answer = lake.run_program(self.stack, "tasks.tyre.predict", *options, f"--description={description}")
+        folder = self.stack.layout.model_repository.parent / deployed["folder"]
+        options = [f"--endpoint={server}", f"--name={MODEL}", f"--version={version}", f"--model={folder}"]
+        answer = lake.run_program(self.stack, "tasks.tyre.predict", *options, f"--data={lake.URL}")
         return answer, f"{server}/v2/models/{MODEL}/versions/{version}/infer"
 
     def versions(self, *options: str) -> Any:
