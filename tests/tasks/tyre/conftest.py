@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tasks.common.data import open_target
 from tasks.tyre import samples
 
