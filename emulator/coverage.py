@@ -35,7 +35,8 @@ ONTAP's conventions: HAL links, jobs with 202 and `return_timeout`, `return_reco
   way `space.used` of a clone counts all of its files.
 - Deleting is at once: there is no recovery queue.
 - No volume is mounted inside another one. There is no root volume in the list.
-- Snapshot policies, QoS, tiering, autosize and efficiency are accepted and read back, and do nothing.
+- QoS policies are kept and checked, but neither limit nor promise any throughput. Snapshot policies, tiering, autosize
+  and efficiency are accepted and read back, and do nothing.
 - Who runs as root can write into a snapshot's directory; anybody else cannot.
 - One node, two aggregates, one SVM with one interface to begin with.
 """

@@ -6,6 +6,7 @@ from emulator.aggregates import state as aggregate_state
 from emulator.auth import Accounts
 from emulator.cluster import state as cluster_state
 from emulator.interfaces import state as interface_state
+from emulator.qos import state as qos_state
 from emulator.svms import state as svm_state
 from emulator.world import World
 
@@ -37,6 +38,7 @@ def _seed(world: World) -> None:
 
 def recover(world: World) -> None:
     """Finish open jobs, then make directories and links agree with the records."""
+    qos_state.add_presets(world)
     world.jobs.recover()
     snapshots: dict[str, dict[str, str]] = {volume["uuid"]: {} for volume in world.store.find("volume")}
     for snapshot in world.store.find("snapshot"):

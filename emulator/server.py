@@ -25,6 +25,7 @@ from emulator.interfaces.urls import URLS as INTERFACES
 from emulator.jobs.urls import URLS as JOBS
 from emulator.name_services.urls import URLS as NAME_SERVICES
 from emulator.protocols_s3.urls import URLS as PROTOCOLS_S3
+from emulator.qos.urls import URLS as QOS
 from emulator.rest import Call, Reply, Route, Router
 from emulator.snapshots.urls import URLS as SNAPSHOTS
 from emulator.svms.urls import URLS as SVMS
@@ -40,6 +41,7 @@ URLS: list[Route] = [
     *EXPORT_POLICIES,
     *VOLUMES,
     *SNAPSHOTS,
+    *QOS,
     *NAME_SERVICES,
     *PROTOCOLS_S3,
 ]

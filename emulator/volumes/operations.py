@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.errors import NotFound
 from emulator.jobs import operation
+from emulator.qos import state as qos
 from emulator.snapshots import state as snapshots
 from emulator.store import Record
 from emulator.volumes import errors, state
@@ -136,7 +137,12 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
         changes["snapshot_policy"] = name
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
-    return changes | {"options": old["options"] | _options_of(body)}
+    return changes | {"options": old["options"] | _options_of(body) | _qos_of(world, body, old)}
+
+
+def _qos_of(world: World, body: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    wish = (body.get("qos") or {}).get("policy")
+    return {"qos.policy.uuid": qos.wished(world, old["svm"], wish)} if wish else {}
 
 
 def _options_of(body: dict[str, Any]) -> dict[str, Any]:

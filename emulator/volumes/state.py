@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.body import Accepts, anything, flag, number, size, text, texts
 from emulator.fields import Shape, Wanted
+from emulator.qos import state as qos
 from emulator.store import Record
 from emulator.volumes import errors
 
@@ -21,8 +22,6 @@ MINIMUM_SIZE = 20 * 1024**2
 MAXIMUM_NAME = 203
 
 _OPTIONS = (
-    "qos.policy.name",
-    "qos.policy.uuid",
     "tiering.policy",
     "tiering.min_cooling_days",
     "encryption.enabled",
@@ -47,6 +46,7 @@ _OPTIONS = (
 )
 """Set and read back as they are; the emulator does nothing more with them."""
 
+_QOS_NAMES = ("qos.policy.name", "qos.policy.uuid")
 _CLONE_NAMES = (
     *("parent_volume.name", "parent_volume.uuid", "parent_snapshot.name", "parent_snapshot.uuid"),
     *("parent_svm.name", "parent_svm.uuid", "split_initiated", "split_complete_percent", "split_estimate"),
@@ -91,6 +91,8 @@ _COMMON_FIELDS: Accepts = {
     "snapshot_policy.name": text,
     "snapshot_policy.uuid": text,
     "snapshot_locking_enabled": flag,
+    "qos.policy.name": text,
+    "qos.policy.uuid": text,
 } | dict.fromkeys(_OPTIONS, anything)
 
 POST_FIELDS: Accepts = _COMMON_FIELDS | {
@@ -135,6 +137,8 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     }
     for name in record["options"]:
         _put(shown, name, record["options"][name])
+    if wanted.has("qos"):
+        shown["qos"] = {"policy": qos.of_volume(world, record) or {}}
     shown["nas"] = _nas(world, record, wanted)
     shown["clone"] = _clone(world, record, wanted)
     shown["space"] = (shown.get("space") or {}) | _space(world, record, wanted)
@@ -207,6 +211,7 @@ VOLUME = Shape(
     costly=("guarantee.type", "guarantee.honored", "is_svm_root", "space.percent_used")
     + tuple(f"clone.{name}" for name in _CLONE_NAMES)
     + tuple(f"nas.{name}" for name in _NAS_NAMES)
+    + _QOS_NAMES
     + tuple(name for name in _OPTIONS if not name.startswith(("tiering", "snapshot_directory", "access_time"))),
     render=render,
 )

@@ -133,9 +133,9 @@ def test_a_volume_reserves_its_aggregates_space_unless_its_guarantee_is_none(api
 
 
 def test_accepted_settings_are_read_back(api, make):
-    volume = make(qos={"policy": {"name": "gold"}}, tiering={"policy": "none"}, snapshot_policy={"name": "none"})
+    volume = make(qos={"policy": {"name": "extreme"}}, tiering={"policy": "none"}, snapshot_policy={"name": "none"})
     shown = api.get(f"/api/storage/volumes/{volume['uuid']}?fields=qos.policy.name,tiering,snapshot_policy").json()
-    assert (shown["qos"]["policy"]["name"], shown["tiering"]["policy"]) == ("gold", "none")
+    assert (shown["qos"]["policy"]["name"], shown["tiering"]["policy"]) == ("extreme", "none")
     assert shown["snapshot_policy"]["name"] == "none"
 
 
