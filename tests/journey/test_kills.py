@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(1500)]
 INGEST_STEPS = ("ensure_volume", "sync", "check", "freeze", "retention")
 TRAIN_STEPS = (
     "choose",
-    "create_workspace",
+    "workspace.create",
     "train",
     "evaluate",
     "record",
@@ -29,7 +29,7 @@ TRAIN_STEPS = (
     "deploy.activate",
     "deploy.confirm",
     "summary",
-    "delete_workspace",
+    "workspace.delete",
 )
 
 
