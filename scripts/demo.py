@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -21,8 +20,11 @@ from typing import Any
 
 import httpx
 
+from ontap_mlops import registry
+from ontap_mlops.ontap import dataset_versions
+from ontap_mlops.records import DatasetVersion
 from scripts import lake, summary
-from scripts.embedded.layout import ROOT
+from scripts.embedded import environment
 from scripts.follow import RunFailed, failure, follow
 from scripts.services import Stack, shown
 
@@ -138,10 +140,11 @@ class Demo:
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": {**self.seconds, "total": round(time.monotonic() - self.started, 1)},
             **of_run,
+            "evaluation": self.api.xcom(TRAIN, train_run, "evaluate"),
             "deployed_model": deployed,
             "prediction": prediction,
-            "dataset_versions": versions,
-            "time_travel": self.time_travel(versions),
+            "dataset_versions": [version.to_json() for version in versions],
+            "time_travel": time_travel(versions),
             "runs": {INGEST: ingest_run, TRAIN: train_run},
             "links": self.links(train_run, of_run, deployed) | {"endpoint": endpoint},
             "password_file": shown(self.stack.password_file),
@@ -164,20 +167,19 @@ class Demo:
         answer = lake.run_program(self.stack, "tasks.tyre.predict", *options, f"--data={lake.URL}")
         return answer, f"{server}/v2/models/{MODEL}/versions/{version}/infer"
 
-    def versions(self, *options: str) -> Any:
-        command = [sys.executable, "-m", "ontap_mlops.versions", "--dataset", DATASET, *options]
-        done = subprocess.run(command, cwd=ROOT, env=self.stack.env(), capture_output=True, text=True)
-        if done.returncode:
-            raise RunFailed(f"The versions of {DATASET} cannot be read: {done.stderr.strip()}")
-        return json.loads(done.stdout)
+    def versions(self) -> list[DatasetVersion]:
+        """All versions of the dataset, oldest first, read from ONTAP as the DAGs do."""
+        from ontap_mlops.ontap.client import Client
 
-    def time_travel(self, versions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The product's own answer, for the moment each of the newest versions was made and for now."""
-        times = [version["created_at"] for version in versions[-2:-1]] + [
-            datetime.now(UTC).isoformat(timespec="seconds")
-        ]
-        current = {time: self.versions("--as-of", time) for time in times}
-        return [{"as_of": time, "version": v["id"], "files": v["files"]} for time, v in current.items()]
+        connection = environment.connections(self.stack.layout, self.stack.ports)["ontap_default"]
+        with Client(
+            host=connection["host"],
+            port=connection["port"],
+            username=connection["login"],
+            password=connection["password"],
+            verify=connection["extra"]["verify"],
+        ) as client:
+            return dataset_versions.list_versions(client, registry.dataset(DATASET))
 
     def links(self, train_run: str, of_run: dict[str, Any], deployed: dict[str, Any]) -> dict[str, str]:
         mlflow = self.stack.urls["mlflow"]
@@ -191,6 +193,17 @@ class Demo:
         answer = httpx.get(path, params=query, trust_env=False).raise_for_status().json()["run"]["info"]
         links["mlflow_run"] = f"{mlflow}/#/experiments/{answer['experiment_id']}/runs/{answer['run_id']}"
         return links
+
+
+def time_travel(versions: list[DatasetVersion]) -> list[dict[str, Any]]:
+    """Which version training takes as of the moment the last but one was made, and as of now: the product's answer."""
+    times = [*(dataset_versions.when(version) for version in versions[-2:-1]), datetime.now(UTC)]
+    current = [(at, dataset_versions.current_at(versions, at)) for at in times]
+    return [
+        {"as_of": at.isoformat(timespec="seconds"), "version": version.id, "files": version.files}
+        for at, version in current
+        if version is not None
+    ]
 
 
 def wait_for(question: Callable[[], str | None]) -> str | None:

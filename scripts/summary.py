@@ -36,9 +36,11 @@ def _metrics(facts: dict[str, Any]) -> list[str]:
     for model in models:
         values = "".join(f"{metrics[model].get(name, float('nan')):>11.3f}" for name in names)
         lines.append(f"  {model:<12}{values}")
-    images = metrics["challenger"].get("images")
-    on = f" on the same {images:.0f} held-out images" if images else " on the same held-out images"
-    return [f"Judged{on if len(models) > 1 else on.replace(' the same', '')}", *lines, f"  {facts['decision']}"]
+    on = "on the same held-out images" if len(models) > 1 else "on held-out images"
+    held_out = (facts.get("evaluation") or {}).get("held_out")
+    judged = f"Judged {on}" + (f" ({held_out} of them, seen by neither in training)" if held_out else "")
+    decision = facts["decision"]
+    return [judged, *lines, f"  {decision['decision']}: {decision['reason']}"]
 
 
 def _deployment(facts: dict[str, Any]) -> list[str]:
@@ -46,7 +48,7 @@ def _deployment(facts: dict[str, Any]) -> list[str]:
     return [
         f"Deployed: {model['model']} version {model['version']} at {facts['links']['endpoint']}",
         f"  asked over HTTP with {prediction['image']}: {prediction['predicted']}"
-        f" ({prediction['probability']:.0%}); its folder says {prediction['true_class']}",
+        f" ({prediction['probability']:.0%}); its folder says {prediction['actual']}",
     ]
 
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from scripts.embedded import secrets
 from scripts.embedded.layout import ROOT, Layout
@@ -79,7 +80,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
     }
 
 
-def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, object]]:
+def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, Any]]:
     """Airflow connections by id. ``ontap_s3`` is missing on purpose: the provisioning DAG makes those keys."""
     return {
         "ontap_default": {
