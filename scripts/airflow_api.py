@@ -36,6 +36,7 @@ class AirflowApi:
                 problem = f"no answer ({error})"
             else:
                 if answer.status_code == 401:
+                    problem = "401 in spite of a new token"
                     self._renew_token()
                     continue
                 if answer.status_code not in TEMPORARY:
@@ -117,8 +118,7 @@ class AirflowApi:
         options = {"params": {"map_index": task["map_index"]}, "headers": {"Accept": "application/json"}}
         answer = self.call("GET", f"{path}/logs/{number}", **options)
         entries = [{"event": e} if isinstance(e, str) else e for e in (answer or {}).get("content", [])]
-        lines = [line for entry in entries for line in (entry["event"], *_errors(entry)) if not _is_noise(entry)]
-        return [line for line in lines if line.strip()]
+        return [line for entry in entries for line in (*_event(entry), *_errors(entry))]
 
     def import_errors(self) -> dict[str, str]:
         """Sentence per DAG file that cannot be loaded."""
@@ -138,6 +138,8 @@ def _errors(entry: dict[str, Any]) -> list[str]:
     return [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
 
 
-def _is_noise(entry: dict[str, Any]) -> bool:
-    """What Airflow says in every task's log, whatever the task does."""
-    return entry["event"].startswith(NOISE) or (entry.get("logger") or "").endswith("secrets_masker")
+def _event(entry: dict[str, Any]) -> list[str]:
+    """What was said, unless it is what Airflow says in every task's log, whatever the task does."""
+    event, logger = entry["event"], entry.get("logger") or ""
+    said_always = event.startswith(NOISE) or logger.endswith("secrets_masker") or not event.strip()
+    return [] if said_always else [event]
