@@ -125,7 +125,8 @@ class Client:
             resource = self._with_key(kind, key, *parents)
             wanted = _resource(kind).from_dict(dict(body), *parents)
             for field in body:  # the library sends what was set since the resource was made
-                setattr(resource, field, getattr(wanted, field))
+                name = field.removeprefix("_")  # of ``_tags``, the attribute is ``tags``
+                setattr(resource, name, getattr(wanted, name))
             answer = resource.patch(poll=False, connection=self._connection, **_query(kind, query))
         return self._finished(_json(answer), asked)
 
