@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,8 @@ import pytest
 
 from scripts import airflow_api
 from scripts.airflow_api import AirflowApi
+
+NOW = datetime.now(UTC)
 
 
 class Server:
@@ -105,3 +108,39 @@ def test_the_run_an_event_has_started_is_found_among_others(api: AirflowApi, ser
         server.answers[f"dags/d/dagRuns/{name}/upstreamAssetEvents"] = {"asset_events": [{"source_run_id": source}]}
     assert api.run_started_by("d", "today") == "mine"
     assert api.run_started_by("d", "never") is None
+
+
+class Scheduled(AirflowApi):
+    """Airflow with one DAG; a scheduled run appears when it is unpaused and due."""
+
+    def __init__(self, *, paused: bool, due: datetime | None) -> None:
+        self.facts = {"is_paused": paused, "next_dagrun_run_after": due and due.isoformat()}
+        self.known = [{"dag_run_id": "old"}]
+
+    def dag(self, dag_id: str) -> dict[str, Any]:
+        return dict(self.facts)
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        return self.known
+
+    def unpause(self, dag_id: str) -> None:
+        due = self.facts["next_dagrun_run_after"]
+        if self.facts["is_paused"] and due and datetime.fromisoformat(due) <= NOW:
+            self.known = [{"dag_run_id": "scheduled"}, *self.known]
+        self.facts["is_paused"] = False
+
+
+@pytest.mark.parametrize(
+    ("paused", "due", "expected"),
+    [
+        (True, NOW - timedelta(hours=3), "scheduled"),
+        (True, NOW + timedelta(hours=3), None),
+        (True, None, None),
+        (False, NOW - timedelta(hours=3), None),
+    ],
+    ids=["first time", "nothing due", "no schedule", "second demo"],
+)
+def test_a_run_that_starts_by_itself_is_followed_instead_of_triggering_another(
+    paused: bool, due: datetime | None, expected: str | None
+):
+    assert Scheduled(paused=paused, due=due).run_that_is_due("ingest") == expected
