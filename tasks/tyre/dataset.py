@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -115,16 +116,24 @@ def read_ahead(
 
     At most twice ``connections`` files are under way or waiting, however many there are.
     """
-    waiting: collections.deque[tuple[str, Future[T]]] = collections.deque()
-    pool = ThreadPoolExecutor(connections)
+
+    def examine(key: str) -> tuple[str, T]:
+        return key, treat(store.read(key))
+
+    return _ahead((partial(examine, key) for key in keys), threads=connections, depth=2 * connections)
+
+
+def _ahead(calls: Iterable[Callable[[], T]], threads: int, depth: int) -> Iterator[T]:
+    """The calls' results in order, ``depth`` of them being made or waiting at most."""
+    waiting: collections.deque[Future[T]] = collections.deque()
+    pool = ThreadPoolExecutor(threads)
     try:
-        for key in keys:
-            waiting.append((key, pool.submit(lambda k: treat(store.read(k)), key)))
-            if len(waiting) >= 2 * connections:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        for done, future in waiting:
-            yield done, future.result()
+        for call in calls:
+            waiting.append(pool.submit(call))
+            if len(waiting) >= depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -134,10 +143,12 @@ def batches(
 ) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
     """Normalised images [N, 3, SIDE, SIDE] with labels [N], in the given order; the last may be smaller."""
     pictures = _pixels(store, examples, connections)
-    for start in range(0, len(examples), size):
-        group = examples[start : start + size]
-        pixels = np.stack([next(pictures) for _ in group])
-        yield normalise(pixels), np.array([example.label for example in group])
+
+    def batch(group: Sequence[Example], pixels: list[Pixels]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        return normalise(np.stack(pixels)), np.array([example.label for example in group])
+
+    groups = (examples[start : start + size] for start in range(0, len(examples), size))
+    yield from _ahead((partial(batch, group, [next(pictures) for _ in group]) for group in groups), threads=2, depth=3)
 
 
 def is_held_out(digest: str, share: float) -> bool:
