@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 METRICS = ("accuracy", "precision", "recall", "f1", "roc_auc")
+DECISIONS = {"promote": "Promoted", "keep": "Not promoted", "compare": "Only compared"}
 
 
 def text(facts: dict[str, Any]) -> str:
@@ -40,7 +41,7 @@ def _metrics(facts: dict[str, Any]) -> list[str]:
     held_out = (facts.get("evaluation") or {}).get("held_out")
     judged = f"Judged {on}" + (f" ({held_out} of them, seen by neither in training)" if held_out else "")
     decision = facts["decision"]
-    return [judged, *lines, f"  {decision['decision']}: {decision['reason']}"]
+    return [judged, *lines, f"  {DECISIONS[decision['decision']]}: {decision['reason']}"]
 
 
 def _deployment(facts: dict[str, Any]) -> list[str]:
