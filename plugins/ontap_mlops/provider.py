@@ -39,6 +39,7 @@ EXTRA_LINKS = [
     "ontap_mlops.operators.links.MlflowRunLink",
     "ontap_mlops.operators.links.MlflowModelLink",
     "ontap_mlops.operators.links.EndpointLink",
+    "ontap_mlops.operators.links.DashboardLink",
 ]
 
 
@@ -59,7 +60,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "NetApp ONTAP",
                 "python-modules": [
-                    f"ontap_mlops.operators.{module}" for module in ("volumes", "snapshots", "clones", "s3")
+                    f"ontap_mlops.operators.{module}" for module in ("volumes", "snapshots", "clones", "s3", "qos")
                 ],
             }
         ],

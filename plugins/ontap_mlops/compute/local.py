@@ -41,6 +41,7 @@ _LOG_CHUNK = 1 << 20
 @dataclass(frozen=True, kw_only=True)
 class LocalRunner:
     """``namespace_roots`` says where each SVM's namespace is mounted. ``grace_s`` lies between SIGTERM and SIGKILL.
+    ``environment`` is given to every program, below the workload's own.
 
     What ended more than ``keep_days`` ago is forgotten when something new starts; 0 keeps everything.
     """
@@ -50,6 +51,7 @@ class LocalRunner:
     python: str = sys.executable
     working_directory: Path = field(default_factory=Path.cwd)
     cpus: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
     grace_s: float = 30.0
     keep_days: float = 30.0
 
@@ -174,7 +176,7 @@ class LocalRunner:
         cpus = workload.resources.cpus or self.cpus
         if cpus:
             environment["OMP_NUM_THREADS"] = str(max(1, int(cpus)))
-        environment |= {**workload.environment, **workload.secrets}
+        environment |= {**self.environment, **workload.environment, **workload.secrets}
         return environment | {"RESULT_FILE": str(home / "result.json"), "PYTHONUNBUFFERED": "1"}
 
     def _status(self, home: Path) -> Status:

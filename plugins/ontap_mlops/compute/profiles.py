@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,19 @@ _LOCAL = Section(
         "keep_days": Number(default=30.0, minimum=0),
     }
 )
-SCHEMA = Section({"places": Named(Variant("kind", {"local": _LOCAL}), required=True)})
+# The program itself runs as at a local place; what it spreads over Dask's workers runs on the cluster.
+_DASK = Section(
+    {
+        **_LOCAL.keys,
+        "scheduler": Text(
+            pattern=r"((tcp|tls|ws|wss)://[^/\s]+:\d+)?",
+            shape="give the scheduler's address, like tcp://dask-scheduler:8786, or leave it out",
+        ),
+        "workers": Whole(default=2, minimum=1),
+        "memory_gib": Number(default=4.0, minimum=0.25),
+    }
+)
+SCHEMA = Section({"places": Named(Variant("kind", {"local": _LOCAL, "dask": _DASK}), required=True)})
 
 
 def places() -> dict[str, dict[str, Any]]:
@@ -54,7 +67,7 @@ def runners(names: str | Sequence[str]) -> list[tuple[str, Runner]]:
     return [(name, runner(name)) for name in wanted]
 
 
-def _local(place: dict[str, Any]) -> Runner:
+def _local(place: dict[str, Any]) -> LocalRunner:
     base = (HOUSE / place["working_directory"]).resolve()
     return LocalRunner(
         folder=settings.workloads_dir().resolve(),
@@ -67,4 +80,12 @@ def _local(place: dict[str, Any]) -> Runner:
     )
 
 
-_RUNNERS = {"local": _local}
+def _dask(place: dict[str, Any]) -> LocalRunner:
+    """A cluster by address, or workers that the program starts on this machine and that end with it."""
+    if place["scheduler"]:
+        return replace(_local(place), environment={"DASK_SCHEDULER_ADDRESS": place["scheduler"]})
+    size = {"DASK_LOCAL_WORKERS": str(place["workers"]), "DASK_LOCAL_MEMORY_GIB": f"{place['memory_gib']:g}"}
+    return replace(_local(place), environment=size)
+
+
+_RUNNERS = {"local": _local, "dask": _dask}

@@ -82,3 +82,17 @@ class EndpointLink(PersistedLink):
     @classmethod
     def persist(cls, context: Context, deployment: Deployment) -> None:
         cls._store(context, deployment.endpoint.removesuffix("/infer"))
+
+
+class DashboardLink(BaseOperatorLink):
+    """A page that a program serves about itself, such as Dask's dashboard; a button only while the program runs."""
+
+    name = "Dashboard"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        return ""  # asked when the task has ended, and the page with it
+
+    @classmethod
+    def show(cls, context: Context, url: str) -> None:
+        """Airflow itself stores links only at a task's end, so a running task stores this one in their place."""
+        context["ti"].xcom_push(key=cls().xcom_key, value=url)

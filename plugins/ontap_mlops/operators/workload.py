@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ from ontap_mlops.compute.workload import (
     Workload,
 )
 from ontap_mlops.config_file import ConfigError
+from ontap_mlops.operators.links import DashboardLink, MlflowRunLink
 from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
 from ontap_mlops.operators.runs import run_key
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 SUPERSEDED = "superseded"  # of a job that a user's clear has made worthless
 OVERDUE_MARGIN_S = 120.0  # beyond time limit and grace, until a place that does not stop a program is given up on
+_DASHBOARD = re.compile(r"\bdashboard: (https?://\S+)", re.IGNORECASE)
 CANCEL_WAIT_S = 2.0  # Airflow kills a task some five seconds after its SIGTERM; the place goes on by itself
 
 
@@ -48,6 +51,9 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
     The program's run has a name made of the DAG run's key and ``step``. A retry after the worker's death joins the run
     of that name, or takes its result when it has ended meanwhile; clearing the task runs the program anew. Exit code 2
     (bad input) fails the task at once with the program's own sentence, anything else leaves it to ``retries``.
+
+    A program that says ``dashboard: URL`` on a line of its log gets a button on the task while it runs (not while the
+    task is deferred).
 
     :param program: module, run by ``python -m``.
     :param arguments: list of arguments, or a mapping of flags: ``{"epochs": 3}`` is ``--epochs 3``, True is the bare
@@ -85,6 +91,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         "processes",
     )
     template_fields_renderers = {"arguments": "json", "mounts": "json", "environment": "json"}
+    operator_extra_links = (DashboardLink(), MlflowRunLink())
     external_id_key = "workload"
 
     def __init__(
@@ -185,7 +192,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         runner, name = profiles.runner(external_id["place"]), external_id["workload"]
         follower, pause = LogFollower(runner, name), min(0.1, self.poll_interval_s)
         while (status := runner.status(name)).state.active:
-            self._show(follower)
+            self._show(follower, context)
             time.sleep(pause)
             pause = min(pause * 1.5, self.poll_interval_s)
         self._show(follower, last=True)
@@ -255,9 +262,11 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
             method_name="execute_complete",
         )
 
-    def _show(self, follower: LogFollower, *, last: bool = False) -> None:
+    def _show(self, follower: LogFollower, context: Context | None = None, *, last: bool = False) -> None:
         for line in follower.lines(last=last):
             self.log.info("%s", line)
+            if context and (page := _DASHBOARD.search(line)):
+                DashboardLink.show(context, page[1])
 
     def _raise_unless_succeeded(self, name: str, status: Status) -> None:
         from airflow.sdk.exceptions import AirflowFailException

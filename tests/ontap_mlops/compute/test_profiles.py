@@ -44,7 +44,7 @@ def test_an_unknown_place_lists_the_known_ones(write) -> None:
 
 def test_an_unknown_kind_lists_the_allowed_ones(write) -> None:
     write("places:\n  a:\n    kind: lokal\n")
-    with pytest.raises(ConfigError, match=r"compute\.yaml:3: 'lokal' is not one of local"):
+    with pytest.raises(ConfigError, match=r"compute\.yaml:3: 'lokal' is not one of dask, local"):
         profiles.places()
 
 
@@ -59,3 +59,19 @@ def test_a_typo_gives_file_line_and_allowed_keys(write) -> None:
 def test_the_file_we_ship_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ONTAP_MLOPS_CONFIG_DIR", raising=False)
     assert "local" in profiles.places()
+
+
+def test_a_dask_place_tells_the_program_where_the_cluster_is(write) -> None:
+    write("places:\n  far: {kind: dask, scheduler: 'tcp://scheduler:8786'}\n")
+    assert profiles.runner("far").environment == {"DASK_SCHEDULER_ADDRESS": "tcp://scheduler:8786"}
+
+
+def test_a_dask_place_without_a_cluster_says_how_large_the_programs_own_may_be(write) -> None:
+    write("places:\n  here: {kind: dask, scheduler: '${NOT_SET_ANYWHERE:-}', workers: 3, memory_gib: 1.5}\n")
+    assert profiles.runner("here").environment == {"DASK_LOCAL_WORKERS": "3", "DASK_LOCAL_MEMORY_GIB": "1.5"}
+
+
+def test_a_scheduler_without_a_port_is_explained(write) -> None:
+    write("places:\n  far:\n    kind: dask\n    scheduler: scheduler.example.com\n")
+    with pytest.raises(ConfigError, match=r"compute\.yaml:4: .*like tcp://dask-scheduler:8786"):
+        profiles.places()

@@ -338,3 +338,16 @@ def slow(monkeypatch: pytest.MonkeyPatch, method: str, seconds: float) -> None:
         return original(*args, **kwargs)
 
     monkeypatch.setattr(runner_class, method, call)
+
+
+def test_a_programs_own_page_is_a_button_while_it_runs(folder, context) -> None:
+    pushed: list[tuple[str, str]] = []
+    context["ti"].xcom_push = lambda key, value: pushed.append((key, value))
+    (folder / "program.py").write_text(
+        "import time\nprint('Dask dashboard: http://127.0.0.1:8787/status', flush=True)\ntime.sleep(1)\n"
+    )
+    made = operator()
+    made.execute(context)
+    link = next(link for link in made.operator_extra_links if link.name == "Dashboard")
+    assert pushed == [(link.xcom_key, "http://127.0.0.1:8787/status")]
+    assert link.get_link(made, ti_key=None) == "", "the page has gone with the program"
