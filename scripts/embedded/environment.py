@@ -47,7 +47,8 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         "CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{ports['airflow']}/execution/",
         # Looking up the machine's full name can take seconds where no name server answers.
         "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{layout.airflow / 'airflow.db'}",
+        # Seconds to wait for another process's write; after the usual 5, `airflow backfill` gives up half-way.
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{layout.airflow / 'airflow.db'}?timeout=60",
         "API__HOST": HOST,
         "API__PORT": ports["airflow"],
         "API__BASE_URL": f"http://{HOST}:{ports['airflow']}",
