@@ -1,4 +1,4 @@
-"""Airflow as its users see it: log in, read about a pipeline, start a run by its form, follow the links on its tasks."""
+"""Airflow as its users see it: log in, read about a pipeline, start a run by its form, follow links on its tasks."""
 
 from __future__ import annotations
 
