@@ -1,0 +1,100 @@
+"""The Dask cluster a program works on: in this process, on this machine, or one that is there already."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from tasks.common.program import BadInput, TryAgain
+from tasks.common.progress import say
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+IN_PROCESS = "in-process"
+_CONNECT_S = 30
+_LOST_WORKERS = 10  # a task that was on so many workers when they died is given up
+
+
+def check(scheduler: str) -> None:
+    """Raises BadInput for what is no address of a cluster."""
+    if scheduler != IN_PROCESS and not re.fullmatch(r"local:[1-9]\d*|(tcp|tls|ucx)://.+:\d+", scheduler):
+        raise BadInput(f"--scheduler {scheduler!r} is not in-process, local:N with N workers, or tcp://HOST:PORT.")
+
+
+@contextmanager
+def connected(scheduler: str, memory_limit: str, dashboard: str, scratch: str | None) -> Iterator[Client]:
+    """A client; a cluster made for it ends with the block.
+
+    :param memory_limit: of all workers together, such as "4GB"; what does not fit goes to disk. "" for the machine's.
+    :param dashboard: address to serve the cluster's pages on.
+    :param scratch: folder for what does not fit in memory; the system's temporary one by default.
+    """
+    check(scheduler)
+    import dask
+
+    settings: dict[str, Any] = {
+        "distributed.scheduler.allowed-failures": _LOST_WORKERS,
+        # A level's tables travel with each of its tasks, so that they are there again when a worker is lost.
+        "distributed.admin.large-graph-warning-threshold": "1 GB",
+        "distributed.worker.daemon": True,
+    }
+    with dask.config.set(settings):
+        if scheduler == IN_PROCESS or scheduler.startswith("local:"):
+            yield from _local(scheduler, memory_limit, dashboard, scratch)
+        else:
+            yield from _remote(scheduler)
+
+
+def _local(scheduler: str, memory_limit: str, dashboard: str, scratch: str | None) -> Iterator[Client]:
+    from dask.utils import parse_bytes
+    from distributed import Client, LocalCluster
+
+    cores = len(os.sched_getaffinity(0))
+    in_process = scheduler == IN_PROCESS
+    workers = 1 if in_process else int(scheduler.partition(":")[2])
+    try:
+        limit: Any = parse_bytes(memory_limit) // workers if memory_limit else "auto"
+    except ValueError:
+        raise BadInput(f"--memory-limit {memory_limit!r} is not a size such as 4GB or 500MiB.") from None
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=max(1, cores // workers),
+            processes=not in_process,
+            memory_limit=limit,
+            host="127.0.0.1",
+            dashboard_address=dashboard,
+            local_directory=scratch,
+            silence_logs=40,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        _introduce(client)
+        yield client
+
+
+def _remote(scheduler: str) -> Iterator[Client]:
+    from distributed import Client
+
+    try:
+        client = Client(scheduler, timeout=_CONNECT_S)
+    except OSError as error:
+        raise TryAgain(f"No Dask scheduler answers at {scheduler} within {_CONNECT_S} s: {error}.") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_CONNECT_S)
+        except TimeoutError as error:
+            raise TryAgain(f"The Dask cluster at {scheduler} has no worker after {_CONNECT_S} s.") from error
+        _introduce(client)
+        yield client
+
+
+def _introduce(client: Client) -> None:
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    threads = sum(worker["nthreads"] for worker in workers)
+    memory = sum(worker["memory_limit"] or 0 for worker in workers) / 2**30
+    say(f"Dask: {len(workers)} workers, {threads} threads, {memory:.1f} GiB; dashboard {client.dashboard_link}")
