@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -152,13 +152,35 @@ class Supervisor:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """All programs ended in order, then whatever they left: no process of this folder remains."""
+        """No process of this folder remains.
+
+        Airflow ends first, then the programs it has started, while the services they still write to are there.
+        """
         if self.is_running():
             with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Fault):
+                self._stop_airflow()
+                end(self.layout.instance, keep=self._supervised())
                 self.rpc.stopAllProcesses()  # side by side; a shutdown alone ends one after the other
                 self.rpc.shutdown()
             self.is_running()
         end(self.layout.instance)
+
+    def _stop_airflow(self) -> None:
+        names = [name for name in self.processes() if name.startswith("airflow-")]
+        for name in names:
+            with contextlib.suppress(xmlrpc.client.Fault):  # it is not running
+                self.rpc.stopProcess(name, False)
+        deadline = time.monotonic() + STOPPING_S
+        while any(self.processes()[name]["statename"] == "STOPPING" for name in names) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _supervised(self) -> set[int]:
+        """Ids of supervisord and of all that descends from it."""
+        parents = {pid: parent(pid) for pid in members(self.layout.instance)}
+        found = {int((self.folder / "supervisord.pid").read_text())}
+        while more := {pid for pid, its_parent in parents.items() if its_parent in found} - found:
+            found |= more
+        return found
 
 
 def members(instance: str) -> list[int]:
@@ -173,12 +195,19 @@ def members(instance: str) -> list[int]:
     return found
 
 
-def end(instance: str, grace_s: float = 10) -> None:
+def parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def end(instance: str, grace_s: float = 10, keep: Collection[int] = ()) -> None:
     """SIGTERM to every process of the folder, SIGKILL to those that stay; a training gets time for its checkpoint."""
     for number, seconds in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5)):
-        for pid in members(instance):
+        for pid in set(members(instance)).difference(keep):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
         deadline = time.monotonic() + seconds
-        while members(instance) and time.monotonic() < deadline:
+        while set(members(instance)).difference(keep) and time.monotonic() < deadline:
             time.sleep(0.1)
