@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import sys
 import threading
 import time
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 LINE_EVERY_S = 5.0
 BAR_EVERY_S = 0.1
@@ -84,8 +88,20 @@ class Progress:
         raise AssertionError("unreachable")
 
     def _print(self, text: str, last: bool = False) -> None:
+        _keep({"what": self.what, "unit": self.unit, "done": self.done, "total": self.total})
         if self._bar:
             sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if last else ""))
         else:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+
+def _keep(facts: dict[str, Any]) -> None:
+    """In the file that PROGRESS_FILE names, for whoever watches; that it cannot be written stops no work."""
+    if not (name := os.environ.get("PROGRESS_FILE")):
+        return
+    path = Path(name)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        temporary.write_text(json.dumps({**facts, "at": time.time()}))
+        temporary.replace(path)

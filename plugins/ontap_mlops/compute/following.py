@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ontap_mlops.compute.workload import Runner
+
+DASHBOARD = re.compile(r"\bdashboard:? (https?://\S+)", re.IGNORECASE)
+"""How a program's log names a page that the program serves about itself."""
 
 
 class LogFollower:

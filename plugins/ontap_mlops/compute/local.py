@@ -8,6 +8,7 @@ Each workload has a folder ``<workloads dir>/<name>/``:
 ``supervisor.json``  process id and start time of the supervisor; ``program.json`` the same of the program
 ``log``              what the program printed
 ``result.json``      the program's result (its RESULT_FILE)
+``progress.json``    how far it is (its PROGRESS_FILE)
 ``status.json``      how it ended, written once, whole
 ``stopping``         there while it was told to stop and has not yet
 ===================  =================================================================================================
@@ -144,7 +145,9 @@ class LocalRunner:
 
     def _start(self, workload: Workload, command: list[str], home: Path, alive: IO[bytes]) -> None:
         self._kill_leftovers(home)
-        for name in ("status.json", "supervisor.json", "program.json", "result.json", "stopping", "log"):
+        for name in ("status", "supervisor", "program", "result", "progress"):
+            (home / f"{name}.json").unlink(missing_ok=True)
+        for name in ("stopping", "log"):
             (home / name).unlink(missing_ok=True)
         _local_supervisor.write_json(
             home / "spec.json",
@@ -177,7 +180,8 @@ class LocalRunner:
         if cpus:
             environment["OMP_NUM_THREADS"] = str(max(1, int(cpus)))
         environment |= {**self.environment, **workload.environment, **workload.secrets}
-        return environment | {"RESULT_FILE": str(home / "result.json"), "PYTHONUNBUFFERED": "1"}
+        files = {"RESULT_FILE": str(home / "result.json"), "PROGRESS_FILE": str(home / "progress.json")}
+        return environment | files | {"PYTHONUNBUFFERED": "1"}
 
     def _status(self, home: Path) -> Status:
         if not (home / "spec.json").exists():

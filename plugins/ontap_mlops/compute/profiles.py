@@ -84,7 +84,7 @@ def _dask(place: dict[str, Any]) -> LocalRunner:
     """A cluster by address, or workers that the program starts on this machine and that end with it."""
     if place["scheduler"]:
         return replace(_local(place), environment={"DASK_SCHEDULER_ADDRESS": place["scheduler"]})
-    size = {"DASK_LOCAL_WORKERS": str(place["workers"]), "DASK_LOCAL_MEMORY_GIB": f"{place['memory_gib']:g}"}
+    size = {"DASK_LOCAL_WORKERS": str(place["workers"]), "DASK_LOCAL_MEMORY": f"{place['memory_gib']:g}GiB"}
     return replace(_local(place), environment=size)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from airflow.sdk.configuration import conf
 
 from ontap_mlops import names
 from ontap_mlops.compute import profiles
-from ontap_mlops.compute.following import LogFollower
+from ontap_mlops.compute.following import DASHBOARD, LogFollower
 from ontap_mlops.compute.workload import (
     BAD_INPUT,
     Mount,
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 SUPERSEDED = "superseded"  # of a job that a user's clear has made worthless
 OVERDUE_MARGIN_S = 120.0  # beyond time limit and grace, until a place that does not stop a program is given up on
-_DASHBOARD = re.compile(r"\bdashboard: (https?://\S+)", re.IGNORECASE)
 CANCEL_WAIT_S = 2.0  # Airflow kills a task some five seconds after its SIGTERM; the place goes on by itself
 
 
@@ -52,7 +50,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
     of that name, or takes its result when it has ended meanwhile; clearing the task runs the program anew. Exit code 2
     (bad input) fails the task at once with the program's own sentence, anything else leaves it to ``retries``.
 
-    A program that says ``dashboard: URL`` on a line of its log gets a button on the task while it runs (not while the
+    A program that says ``dashboard URL`` on a line of its log gets a button on the task while it runs (not while the
     task is deferred).
 
     :param program: module, run by ``python -m``.
@@ -265,7 +263,7 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
     def _show(self, follower: LogFollower, context: Context | None = None, *, last: bool = False) -> None:
         for line in follower.lines(last=last):
             self.log.info("%s", line)
-            if context and (page := _DASHBOARD.search(line)):
+            if context and (page := DASHBOARD.search(line)):
                 DashboardLink.show(context, page[1])
 
     def _raise_unless_succeeded(self, name: str, status: Status) -> None:

@@ -68,7 +68,7 @@ def test_a_dask_place_tells_the_program_where_the_cluster_is(write) -> None:
 
 def test_a_dask_place_without_a_cluster_says_how_large_the_programs_own_may_be(write) -> None:
     write("places:\n  here: {kind: dask, scheduler: '${NOT_SET_ANYWHERE:-}', workers: 3, memory_gib: 1.5}\n")
-    assert profiles.runner("here").environment == {"DASK_LOCAL_WORKERS": "3", "DASK_LOCAL_MEMORY_GIB": "1.5"}
+    assert profiles.runner("here").environment == {"DASK_LOCAL_WORKERS": "3", "DASK_LOCAL_MEMORY": "1.5GiB"}
 
 
 def test_a_scheduler_without_a_port_is_explained(write) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import sys
+import time
 
 import pytest
 
@@ -66,3 +68,24 @@ def test_an_error_ends_it_as_stopped(clock, capsys):
     with pytest.raises(ValueError), Progress(4, "images", "Reading"):
         raise ValueError
     assert lines(capsys)[-1].startswith("Reading: stopped, 0 images")
+
+
+def test_progress_is_kept_in_the_file_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROGRESS_FILE", str(tmp_path / "progress.json"))
+    with Progress(10, "rows", "Reading", every_s=0) as progress:
+        progress.advance(4)
+        kept = json.loads((tmp_path / "progress.json").read_text())
+    assert {name: kept[name] for name in ("what", "unit", "done", "total")} == {
+        "what": "Reading",
+        "unit": "rows",
+        "done": 4,
+        "total": 10,
+    }
+    assert abs(kept["at"] - time.time()) < 60
+
+
+def test_a_progress_file_that_cannot_be_written_stops_no_work(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROGRESS_FILE", str(tmp_path / "missing" / "progress.json"))
+    with Progress(1, "rows", "Reading", every_s=0) as progress:
+        progress.advance()
+    assert progress.done == 1

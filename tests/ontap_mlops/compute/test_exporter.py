@@ -1,0 +1,110 @@
+"""What the exporter tells of workloads that run, have ended, or serve a Dask dashboard."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ontap_mlops.compute import exporter
+from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.workload import Workload
+
+RESULT = {"engine": "dask", "rows": 100, "metrics": {"auc": 0.75}, "note": "x", "list": [1]}
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> LocalRunner:
+    return LocalRunner(folder=tmp_path / "workloads", working_directory=tmp_path, python=sys.executable, grace_s=1)
+
+
+def start(runner: LocalRunner, name: str, program: str, *arguments: str) -> None:
+    (runner.working_directory / "program.py").write_text("import json, os, sys, time\n" + textwrap.dedent(program))
+    runner.submit(Workload(name=name, program="program", arguments=arguments))
+
+
+def wait(runner: LocalRunner, name: str) -> None:
+    while runner.status(name).state.active:
+        time.sleep(0.02)
+
+
+def told(runner: LocalRunner) -> dict[tuple[str, str], list]:
+    """Samples by metric and workload, as Prometheus' own parser reads them."""
+    found: dict[tuple[str, str], list] = {}
+    for family in text_string_to_metric_families(exporter.page(runner.folder)):
+        for sample in family.samples:
+            key = (sample.name.removeprefix("ontap_mlops_workload_"), sample.labels["workload"])
+            found.setdefault(key, []).append(sample)
+    return found
+
+
+def test_an_ended_workload_shows_state_seconds_and_every_number_of_its_result(runner):
+    start(
+        runner, "w1", f"open(os.environ['RESULT_FILE'], 'w').write({json.dumps(json.dumps(RESULT))})", "--engine=dask"
+    )
+    wait(runner, "w1")
+    found = told(runner)
+    (state,) = found["state", "w1"]
+    assert (state.labels["state"], state.labels["program"], state.labels["engine"]) == ("succeeded", "program", "dask")
+    assert {s.labels["name"]: s.value for s in found["result", "w1"]} == {"rows": 100, "metrics.auc": 0.75}
+    assert 0 < found["seconds", "w1"][0].value < 60
+
+
+def test_a_running_workload_shows_how_far_it_is(runner):
+    progress = {"what": 'Reading "x"', "unit": "rows", "done": 3, "total": 10, "at": 1.5}
+    program = f"open(os.environ['PROGRESS_FILE'], 'w').write({json.dumps(json.dumps(progress))})\ntime.sleep(30)"
+    start(runner, "w1", program)
+    while not (runner.folder / "w1" / "progress.json").exists():
+        time.sleep(0.02)
+    found = told(runner)
+    assert found["state", "w1"][0].labels["state"] == "running"
+    assert (found["progress_done", "w1"][0].value, found["progress_total", "w1"][0].value) == (3, 10)
+    assert found["progress_done", "w1"][0].labels["what"] == 'Reading "x"'
+    runner.cancel("w1")
+    assert ("progress_done", "w1") not in told(runner)
+
+
+def test_only_the_newest_workloads_are_shown(runner):
+    for number in range(3):
+        start(runner, f"w{number}", "pass")
+        wait(runner, f"w{number}")
+    assert [home.name for home in exporter.homes(runner.folder, newest=2)] == ["w1", "w2"]
+
+
+def test_a_dask_cluster_of_a_program_becomes_targets(runner):
+    program = """
+        from distributed import LocalCluster
+        if __name__ == "__main__":
+            with LocalCluster(2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+                print("Dask: dashboard", cluster.dashboard_link, flush=True)
+                time.sleep(60)
+    """
+    start(runner, "w1", program)
+    while "dashboard" not in runner.logs("w1")[0]:
+        assert runner.status("w1").state.active, runner.logs("w1")[0]
+        time.sleep(0.1)
+    scheduler, workers = exporter.targets(runner.folder)
+    assert (scheduler["labels"]["component"], workers["labels"]["component"]) == ("scheduler", "worker")
+    assert len(workers["targets"]) == 2
+    for target in [*scheduler["targets"], *workers["targets"]]:
+        assert b"dask_" in urlopen(f"http://{target}/metrics", timeout=10).read()
+    runner.cancel("w1")
+    assert exporter.targets(runner.folder) == []
+
+
+def test_it_serves_metrics_and_targets_and_nothing_else(runner):
+    with exporter.server(runner.folder, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}"
+        assert b"# TYPE ontap_mlops_workload_state gauge" in urlopen(f"{place}/metrics").read()
+        assert json.load(urlopen(f"{place}/targets")) == []
+        with pytest.raises(OSError, match="404"):
+            urlopen(f"{place}/etc/passwd")
+        server.shutdown()
