@@ -1,7 +1,7 @@
-"""Writes the generated pages of docs/: the DAGs from their docstrings, the operators from theirs, the settings table.
+"""Writes the generated pages of docs/: DAGs and operators from their docstrings, settings, what the emulator covers.
 
-python scripts/generate_docs.py            write them
-python scripts/generate_docs.py --check    fail, naming the pages, when one is not what the code says
+python -m scripts.generate_docs          write them
+python -m scripts.generate_docs --check    fail, naming the pages, when one is not what the code says
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import os
 import pkgutil
 import sys
 import tempfile
 from pathlib import Path
 from textwrap import dedent
+
+from emulator import coverage
 
 HOUSE = Path(__file__).resolve().parents[1]
 PAGES = HOUSE / "docs" / "reference"
@@ -28,6 +31,7 @@ def main() -> int:
         PAGES / "dags.md": dags_page(),
         PAGES / "operators.md": operators_page(),
         PAGES / "settings.md": settings_page(),
+        HOUSE / "docs" / "emulator-coverage.md": coverage.page(),
     }
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
     if not check:
@@ -119,8 +123,6 @@ def settings_page() -> str:
 
 if __name__ == "__main__":
     # A DagBag wants an Airflow home with a database; a throw-away one keeps the user's own out of it.
-    import os
-
-    os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="ontap-mlops-docs-"))
-    os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-    sys.exit(main())
+    with tempfile.TemporaryDirectory(prefix="ontap-mlops-docs-") as home:
+        os.environ |= {"AIRFLOW_HOME": home, "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        sys.exit(main())
