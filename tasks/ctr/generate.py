@@ -16,23 +16,21 @@ import collections
 import json
 import multiprocessing
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from pathlib import Path
 from typing import IO, Any
 
 from tasks.common import program
-from tasks.common.data import S3Store, Store, open_target, s3_errors
+from tasks.common.data import Store, open_target
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress
 from tasks.ctr import synthetic
+from tasks.ctr.placing import place
 from tasks.ctr.synthetic import BLOCK_ROWS, Truth, World
 
 CLICK_RATE = 0.25
 DRIFT = 0.05
 VERSION = 1  # of the rows drawn for a seed
-_LARGEST_PUT = 5 << 30
 
 
 def main() -> dict[str, Any]:
@@ -86,7 +84,7 @@ def _bring(
         return told["truth"], False
     of = synthetic.world(wanted["seed"], day, wanted["click_rate"], wanted["drift"])
     with Progress(wanted["rows"], "rows", f"Making day_{day}") as progress:
-        truth = _write(target, f"day_{day}", lambda file: _stream(file, pool, room, of, wanted["rows"], progress))
+        truth = place(target, f"day_{day}", lambda file: _stream(file, pool, room, of, wanted["rows"], progress))
     told = {"made_with": wanted, "truth": truth.figures()}
     target.write(name, json.dumps(told, indent=2).encode())
     return told["truth"], True
@@ -116,34 +114,6 @@ def _blocks(pool: ProcessPoolExecutor, room: int, of: World, rows: int) -> Itera
 def _block(of: World, number: int, rows: int) -> tuple[bytes, Truth]:
     text, truth = synthetic.block(of, number, rows)
     return bytes(text), truth
-
-
-def _write(target: Store, key: str, fill: Callable[[IO[bytes]], Truth]) -> Truth:
-    """A file filled piece by piece, whole at its place or not there at all."""
-    folder = None if isinstance(target, S3Store) else target.url
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{key}.")
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            truth = fill(file)
-            file.flush()
-            os.fsync(file.fileno())
-        if isinstance(target, S3Store):
-            _upload(target, key, partial)
-        else:
-            partial.chmod(0o644)
-            partial.replace(Path(target.url) / key)
-        return truth
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _upload(target: S3Store, key: str, source: Path) -> None:
-    """In one request, since ONTAP's buckets over NAS volumes refuse multipart uploads in many versions."""
-    if source.stat().st_size > _LARGEST_PUT:
-        raise BadInput(f"{key} is {source.stat().st_size} bytes and S3 takes 5 GiB in one request; lower --rows.")
-    with source.open("rb") as file, s3_errors("write", f"{target.url.rstrip('/')}/{key}"):
-        target.client.put_object(Bucket=target.bucket, Key=target.prefix + key, Body=file)
 
 
 if __name__ == "__main__":

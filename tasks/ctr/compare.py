@@ -1,0 +1,182 @@
+"""Put engines side by side: a page with tables and pictures, from what their trainings reported.
+
+    python -m tasks.ctr.compare --output /tmp/comparison /tmp/pandas /tmp/dask
+    python -m tasks.ctr.compare --output /tmp/comparison walkthrough=/tmp/pandas dask=/tmp/dask/report.json
+
+Only trainings of the same rows with the same settings are compared. The output folder gets ``comparison.html``, which
+stands alone, ``comparison.md`` with the table, ``comparison.png``, ``calibration.png`` and ``comparison.json``. The
+result names the ``best`` model, by AUC, and the ``fastest``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import html
+import json
+from pathlib import Path
+from typing import Any
+
+from tasks.common import program
+from tasks.common.program import BadInput, stop_deferred
+from tasks.common.progress import say
+from tasks.common.result import write_whole
+from tasks.common.tracking import EXPERIMENT, Run, parse_tags
+from tasks.ctr.pictures import draw_calibration, draw_comparison
+from tasks.ctr.train import REPORT
+
+BASELINE = "pandas"
+PAGE, TABLE, PICTURE, CALIBRATION, FIGURES = (
+    "comparison.html",
+    "comparison.md",
+    "comparison.png",
+    "calibration.png",
+    "comparison.json",
+)
+_SAME = ("rows", "test_rows")
+_HEAD = ("engine", "rows", "load s", "train s", "file to model s", "ratio", "rows/s", "peak GiB")
+_QUALITY = ("accuracy", "AUC", "log loss", "calibration error")
+
+
+def main() -> dict[str, Any]:
+    arguments = _arguments()
+    reports = _read(arguments.reports)
+    output = Path(arguments.output)
+    tags = parse_tags(arguments.tag)
+    with Run(arguments.run_name or "comparison", experiment=arguments.experiment, tags=tags) as run:
+        rows = _rows(reports)
+        with stop_deferred():
+            _write(output, reports, rows)
+        for name in (PAGE, TABLE, PICTURE, CALIBRATION, FIGURES):
+            run.artifact(output / name, "comparison")
+        for row in rows:
+            numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
+            run.metrics({f"{row['engine']}.{key}": value for key, value in numbers.items()})
+        say((output / TABLE).read_text().rstrip())
+        best = max(rows, key=lambda row: row["auc"])["engine"]
+        return {
+            "best": {"engine": best, "output": reports[best]["output"]},
+            "fastest": min(rows, key=lambda row: row["seconds"])["engine"],
+            "accuracy_spread": max(r["accuracy"] for r in rows) - min(r["accuracy"] for r in rows),
+            "engines": rows,
+            "output": str(output),
+            **run.identity,
+        }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("reports", nargs="+", metavar="[NAME=]PATH", help="folder a training left, or its report.json")
+    parser.add_argument("--output", required=True, help="folder for the page")
+    parser.add_argument("--experiment", default=EXPERIMENT, help="in MLflow")
+    parser.add_argument("--run-name", help="in MLflow; by default comparison")
+    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
+    return parser.parse_args()
+
+
+def _read(given: list[str]) -> dict[str, dict[str, Any]]:
+    """Reports by name. Raises BadInput where they are not of the same rows and settings."""
+    reports: dict[str, dict[str, Any]] = {}
+    for text in given:
+        name, equals, path = text.partition("=") if "=" in text.split("/", 1)[0] else ("", "", text)
+        file = Path(path) if path.endswith(".json") else Path(path) / REPORT
+        try:
+            report = json.loads(file.read_text())
+        except FileNotFoundError:
+            raise BadInput(f"{file} does not exist; name the output folder of a finished training.") from None
+        name = name or report["engine"]
+        if name in reports:
+            raise BadInput(f"Two reports are called {name}; name them as one=PATH other=PATH.")
+        reports[name] = report
+    first, *others = reports
+    for name in others:
+        if _compared(reports[name]) != _compared(reports[first]):
+            raise BadInput(f"{name} was trained on other rows or with other settings than {first}: train both alike.")
+    return reports
+
+
+def _compared(report: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same; the number of nodes is a result."""
+    settings = {name: value for name, value in report["forest"].items() if name != "nodes"}
+    return {**{name: report[name] for name in _SAME}, "data": report["data"]["listing"], "forest": settings}
+
+
+def _rows(reports: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """One per engine; ``ratio`` is how many times as fast as the baseline, or as the first."""
+    names = [name for name, report in reports.items() if report["engine"] == BASELINE]
+    baseline = reports[names[0] if names else next(iter(reports))]["seconds"]["to_model"]
+    rows = []
+    for name, report in reports.items():
+        metrics, seconds = report["metrics"], report["seconds"]
+        rows.append(
+            {
+                "engine": name,
+                "rows": report["rows"],
+                "load_s": seconds["load"],
+                "train_s": seconds["train"],
+                "seconds": seconds["to_model"],
+                "ratio": round(baseline / seconds["to_model"], 2),
+                "rows_per_s": report["rows_per_s"],
+                "peak_gib": round(report["memory"]["peak"] / 2**30, 3),
+                **{key: round(metrics[key], 5) for key in ("accuracy", "auc", "log_loss", "calibration_error")},
+            }
+        )
+    return rows
+
+
+def _write(output: Path, reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+    draw_comparison(output / PICTURE, reports)
+    draw_calibration(output / CALIBRATION, reports)
+    write_whole(output / TABLE, _markdown(rows).encode())
+    write_whole(output / FIGURES, json.dumps({"engines": rows, "reports": reports}, indent=1).encode())
+    pictures = [(output / name).read_bytes() for name in (PICTURE, CALIBRATION)]
+    write_whole(output / PAGE, _page(reports, rows, pictures).encode())
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    speed = [f"{row['load_s']:.1f}", f"{row['train_s']:.1f}", f"{row['seconds']:.1f}", f"{row['ratio']:.2f}"]
+    quality = [f"{row[name]:.4f}" for name in ("accuracy", "auc", "log_loss", "calibration_error")]
+    return [row["engine"], f"{row['rows']:,}", *speed, f"{row['rows_per_s']:,.0f}", f"{row['peak_gib']:.2f}", *quality]
+
+
+def _markdown(rows: list[dict[str, Any]]) -> str:
+    head = [*_HEAD, *_QUALITY]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *map(_cells, rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _page(reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], pictures: list[bytes]) -> str:
+    first = next(iter(reports.values()))
+    forest, data = first["forest"], first["data"]
+    days = data["first_day"] + (f" to {data['last_day']}" if data["days"] > 1 else "")
+    said = (
+        f"{first['rows']:,} rows of {days} to train on, {first['test_rows']:,} others to judge by. "
+        f"{forest['trees']} trees, depth {forest['depth']}, {forest['bins']} bins, seed {forest['seed']}. "
+        f"Measured on {first['machine']['cpus']} {first['machine']['processor']} cores; ratio: times as fast from "
+        f"file to model."
+    )
+    malformed = ", ".join(f"{name}: {report['malformed']}" for name, report in reports.items())
+    shown = [base64.b64encode(picture).decode() for picture in pictures]
+    table = "".join(_line("td", _cells(row)) for row in rows)
+    images = "".join(f'<p><img alt="" src="data:image/png;base64,{picture}"></p>' for picture in shown)
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Click-through rate: engines compared</title>'
+        f"<style>{_STYLE}</style><h1>Click-through rate: engines compared</h1><p>{html.escape(said)}</p>"
+        f"<table>{_line('th', [*_HEAD, *_QUALITY])}{table}</table>"
+        f"<p>Malformed rows left out: {html.escape(malformed)}.</p>{images}</html>"
+    )
+
+
+_STYLE = (
+    "body{font:15px system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
+    "table{border-collapse:collapse}td,th{padding:.3em .7em;border-bottom:1px solid #ccc;text-align:right}"
+    "td:first-child,th:first-child{text-align:left}img{max-width:100%}"
+)
+
+
+def _line(kind: str, cells: list[str]) -> str:
+    return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
+
+
+if __name__ == "__main__":
+    program.run(main)

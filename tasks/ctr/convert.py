@@ -1,0 +1,244 @@
+"""Turn days of a click log into Parquet, once: typed columns, statistics, row groups.
+
+    python -m tasks.ctr.convert --data /data/clicks --output /data/clicks-parquet
+    python -m tasks.ctr.convert --data s3://lake/criteo --output s3://lake/criteo-parquet --day day_0
+
+The label is an 8-bit integer, the numeric columns are 32-bit integers and the categoricals, of 8 hexadecimal digits,
+unsigned 32-bit integers; what is missing is null. A day becomes a folder ``<day>/`` of files ``part-NNNNN.parquet`` and
+``statistics/<day>.json``, which is written last: where it fits the source, nothing is done again. Stopped, it goes on
+after the parts that are there. Malformed rows are left out, counted, and shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from tasks.common import program
+from tasks.common.data import Store, open_source, open_target
+from tasks.common.program import BadInput
+from tasks.common.progress import Progress, say
+from tasks.ctr.blocks import MALFORMED_SHARE, check_malformed
+from tasks.ctr.columns import CATEGORICAL, LABEL, MISSING, NUMERIC
+from tasks.ctr.days import GZIP, PARQUET, Day, File, Part, find_days, lines_of, parquet_file, parts_of, read_range
+from tasks.ctr.parse import Malformed, Rows, parse
+
+PART_BYTES = 64 << 20  # of text; some 280,000 rows and 25 MB of Parquet
+ROW_GROUP = 1 << 17
+VERSION = 1  # of what is written for a source
+_STATISTICS = b"statistics"
+_SAMPLE = 1 << 16
+
+
+def main() -> dict[str, Any]:
+    arguments = _arguments()
+    days = [day for day in find_days(arguments.data, arguments.day) if day.kind != PARQUET]
+    if not days:
+        raise BadInput(f"Everything under {arguments.data} is Parquet already.")
+    target = open_target(arguments.output)
+    there = {entry.key: entry.size for entry in target.entries()}
+    context = multiprocessing.get_context("spawn")
+    results = []
+    with ProcessPoolExecutor(arguments.processes, mp_context=context) as pool:
+        for day in days:
+            results.append(_Conversion(day, arguments, target, there, pool).run())
+    total = {name: sum(result[name] for result in results) for name in ("rows", "malformed", "parts", "bytes")}
+    return {"days": len(days), "converted": sum(result["new"] for result in results), **total}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with days of the click log")
+    parser.add_argument("--output", required=True, help="folder or s3://bucket/prefix for the Parquet files")
+    parser.add_argument("--day", action="append", default=[], help="convert this day only; may be given repeatedly")
+    parser.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    return parser.parse_args()
+
+
+class _Conversion:
+    """One day's."""
+
+    def __init__(
+        self, day: Day, arguments: argparse.Namespace, target: Store, there: dict[str, int], pool: ProcessPoolExecutor
+    ) -> None:
+        self.day, self.target, self.there, self.pool = day, target, there, pool
+        self.url, self.share, self.room = arguments.output, arguments.malformed_share, 2 * arguments.processes
+        self.source = fingerprint(day)
+
+    def run(self) -> dict[str, Any]:
+        name = f"statistics/{self.day.name}.json"
+        if name in self.there:
+            told = json.loads(self.target.read(name))
+            if told["source"] == self.source:
+                say(f"{self.day.name} is converted already.")
+                return {**told["total"], "new": 0}
+        parts = self._parts()
+        malformed = sum((Malformed(p["malformed"], tuple(p["examples"])) for p in parts), Malformed())
+        rows = sum(part["rows"] for part in parts)
+        check_malformed(malformed, rows, self.share, f"{self.day.url} in {self.day.name}")
+        self._remove_others(len(parts))
+        total = {
+            "rows": rows,
+            "malformed": malformed.count,
+            "parts": len(parts),
+            "bytes": sum(part["bytes"] for part in parts),
+        }
+        told = {"source": self.source, "total": total, "examples": malformed.examples, "columns": _merge(parts)}
+        self.target.write(name, json.dumps(told, indent=1).encode())
+        return {**total, "new": 1}
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """Each part's statistics, in order; a few parts are under way at a time, however long the day is."""
+        done, waiting = [], collections.deque[Future[dict[str, Any]]]()
+        with Progress(None, "rows", f"Converting {self.day.name}") as progress:
+
+            def take() -> None:
+                done.append(waiting.popleft().result())
+                progress.advance(done[-1]["rows"])
+
+            for number, piece in enumerate(self._pieces()):
+                key = f"{self.day.name}/part-{number:05}.parquet"
+                known = self._known(key, number)
+                if known is not None:
+                    waiting.append(_finished(known))
+                else:
+                    waiting.append(self.pool.submit(_convert, piece, self.url, key, f"{self.source}.{number}"))
+                if len(waiting) >= self.room:
+                    take()
+            while waiting:
+                take()
+        return done
+
+    def _pieces(self) -> Iterator[Part | bytes]:
+        """What a process converts at a time: a part of the file, or some lines of one that is compressed."""
+        parts = parts_of(self.day, PART_BYTES)
+        if self.day.kind != GZIP:
+            yield from parts
+            return
+        held: list[bytes] = []
+        for lines in lines_of(parts[0]):
+            held.append(lines)
+            if sum(map(len, held)) >= PART_BYTES:
+                yield b"".join(held)
+                held = []
+        if held:
+            yield b"".join(held)
+
+    def _known(self, key: str, number: int) -> dict[str, Any] | None:
+        """The statistics in a part's file that an earlier try left, if it was made from this source."""
+        if key not in self.there:
+            return None
+        with parquet_file(self.url, File(key, self.there[key], PARQUET)) as opened:
+            told = json.loads((opened.schema_arrow.metadata or {}).get(_STATISTICS, b"{}"))
+        return told | {"bytes": self.there[key]} if told.get("source") == f"{self.source}.{number}" else None
+
+    def _remove_others(self, count: int) -> None:
+        """Parts of an earlier, longer source."""
+        kept = {f"{self.day.name}/part-{number:05}.parquet" for number in range(count)}
+        for key in self.there:
+            if key.startswith(f"{self.day.name}/part-") and key not in kept:
+                self.target.delete(key)
+
+
+def fingerprint(day: Day) -> str:
+    """Of a day's names, sizes, and the beginning and end of each file: equal for equal files wherever they lie."""
+    store, digest = open_source(day.url), hashlib.sha256(f"{VERSION}".encode())
+    for file in day.files:
+        digest.update(f"{file.key}\0{file.size}\n".encode())
+        digest.update(read_range(store, file.key, 0, min(_SAMPLE, file.size)))
+        digest.update(read_range(store, file.key, max(0, file.size - _SAMPLE), min(_SAMPLE, file.size)))
+    return digest.hexdigest()
+
+
+def _finished(value: dict[str, Any]) -> Future[dict[str, Any]]:
+    future: Future[dict[str, Any]] = Future()
+    future.set_result(value)
+    return future
+
+
+def _convert(piece: Part | bytes, url: str, key: str, source: str) -> dict[str, Any]:
+    """Write one part's Parquet file; its statistics."""
+    import pyarrow
+    import pyarrow.parquet
+
+    chunks = [piece] if isinstance(piece, bytes) else lines_of(piece)
+    parsed = [parse(text, categorical=True) for text in chunks]
+    malformed = sum((rows.malformed for rows in parsed), Malformed())
+    table = pyarrow.concat_tables([_table(rows) for rows in parsed] or [_table(parse(b"", categorical=True))])
+    told = {
+        "source": source,
+        "rows": table.num_rows,
+        "malformed": malformed.count,
+        "examples": malformed.examples,
+        "columns": _statistics(parsed),
+    }
+    file = io.BytesIO()
+    marked = table.replace_schema_metadata({_STATISTICS: json.dumps(told)})
+    pyarrow.parquet.write_table(marked, file, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=_REPEATING)
+    open_target(url).write(key, file.getvalue())
+    return {**told, "bytes": file.tell()}
+
+
+_REPEATING = [LABEL, *NUMERIC]
+
+
+def _table(rows: Rows) -> Any:
+    import pyarrow
+
+    assert rows.categorical is not None and rows.present is not None
+    columns = {LABEL: pyarrow.array(rows.labels, pyarrow.int8())}
+    for place, name in enumerate(NUMERIC):
+        values = np.ascontiguousarray(rows.numeric[:, place])
+        columns[name] = pyarrow.array(values, mask=values == MISSING)
+    for place, name in enumerate(CATEGORICAL):
+        values = np.ascontiguousarray(rows.categorical[:, place])
+        columns[name] = pyarrow.array(values, mask=~rows.present[:, place])
+    return pyarrow.table(columns)
+
+
+def _statistics(parsed: list[Rows]) -> dict[str, dict[str, float]]:
+    """Nulls of every column; smallest, largest and sum of the numeric ones and the label."""
+    parts = []
+    for rows in parsed:
+        assert rows.present is not None
+        values = {LABEL: _numbers(rows.labels.astype(np.int64), np.ones(len(rows.labels), bool))}
+        for place, name in enumerate(NUMERIC):
+            column = rows.numeric[:, place].astype(np.int64)
+            values[name] = _numbers(column, column != MISSING)
+        nulls = (~rows.present).sum(axis=0).tolist()
+        parts.append(values | {name: {"nulls": nulls[place]} for place, name in enumerate(CATEGORICAL)})
+    return _sum_up(parts)
+
+
+def _numbers(values: Any, present: Any) -> dict[str, float]:
+    held = values[present]
+    figures: dict[str, float] = {"nulls": int(len(values) - len(held)), "sum": int(held.sum())}
+    return figures | ({"min": int(held.min()), "max": int(held.max())} if len(held) else {})
+
+
+def _merge(parts: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    return _sum_up([part["columns"] for part in parts])
+
+
+def _sum_up(parts: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    join: dict[str, Any] = {"nulls": sum, "sum": sum, "min": min, "max": max}
+    total: dict[str, dict[str, float]] = {}
+    for name in parts[0] if parts else ():
+        found = {key: [part[name][key] for part in parts if key in part[name]] for key in join}
+        total[name] = {key: join[key](values) for key, values in found.items() if values}
+    return total
+
+
+if __name__ == "__main__":
+    program.run(main)
