@@ -2,9 +2,9 @@
 # Tyre quality
 
 **What.** Trains a classifier that tells defective tyres from good ones on one dataset version, judges it against the
-deployed one on the same held-out photographs, and deploys it if it is better: `choose` a version → `workspace` (a clone
-with its own bucket) → `train` → `evaluate` → `decide` → `promote` → `deploy`, with one real inference as proof. The
-workspace is removed in any case.
+deployed one on the same held-out photographs, and deploys it if it is better: `choose` a version → `create_workspace`
+(a clone with its own bucket) → `train` → `evaluate` → `decide` → `promote` → `deploy`, with one real inference as
+proof. The workspace is removed in any case.
 
 **When it runs.** Daily, and whenever `ingest_tyre_images` makes a new dataset version. A daily or backfilled run trains
 on the version that was current at its logical date; a date before the first version is skipped with a sentence.
@@ -53,7 +53,7 @@ DATASET = registry.dataset("tyre_images")
 # Templates below write plan(ti) and workspace(ti) for what these two tasks returned.
 MACROS = {
     "plan": lambda ti: ti.xcom_pull(task_ids="choose"),
-    "workspace": lambda ti: ti.xcom_pull(task_ids="workspace.create"),
+    "workspace": lambda ti: ti.xcom_pull(task_ids="create_workspace"),
 }
 DATA = "{{ 's3://' ~ workspace(ti).bucket if workspace(ti).bucket else '{workspace}' }}/data"
 RUN_FOLDER = "{workspace}/.mlops/run"
@@ -159,13 +159,12 @@ with DAG(
     )
     version = choose.output["dataset_version"]
 
-    with TaskGroup("workspace", tooltip="A FlexClone of the version, for this run only"):
-        create = CreateWorkspaceOperator(
-            task_id="create", dataset_version=version, with_bucket="{{ params.read_through == 'bucket' }}"
-        ).as_setup()
-        delete = DeleteWorkspaceOperator(task_id="delete", svm=DATASET.svm).as_teardown(
-            setups=create, on_failure_fail_dagrun=True
-        )
+    create = CreateWorkspaceOperator(
+        task_id="create_workspace", dataset_version=version, with_bucket="{{ params.read_through == 'bucket' }}"
+    ).as_setup()
+    delete = DeleteWorkspaceOperator(task_id="delete_workspace", svm=DATASET.svm).as_teardown(
+        setups=create, on_failure_fail_dagrun=True
+    )
     mounts = {"workspace": create.output, **MODELS}
 
     train = WorkloadOperator(

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(1500)]
 INGEST_STEPS = ("ensure_volume", "sync", "check", "freeze", "retention")
 TRAIN_STEPS = (
     "choose",
-    "workspace.create",
+    "create_workspace",
     "train",
     "evaluate",
     "record",
@@ -29,7 +29,7 @@ TRAIN_STEPS = (
     "deploy.activate",
     "deploy.confirm",
     "summary",
-    "workspace.delete",
+    "delete_workspace",
 )
 
 
