@@ -69,6 +69,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
     return {
         **clean(),
         "AIRFLOW_HOME": str(layout.airflow),
+        "PYTHONPATH": str(ROOT / "docker" / "airflow" / "config"),
         # Airflow's own use of a library would else be remarked on in every task's log.
         "PYTHONWARNINGS": "ignore:GitWildMatchPattern:DeprecationWarning",
         **{f"AIRFLOW__{name}": str(value) for name, value in config.items()},

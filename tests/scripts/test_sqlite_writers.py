@@ -1,0 +1,65 @@
+"""Airflow's local settings: a nested transaction on SQLite waits for its turn instead of failing."""
+
+from __future__ import annotations
+
+import runpy
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+SETTINGS = Path(__file__).resolve().parents[2] / "docker" / "airflow" / "config" / "airflow_local_settings.py"
+
+
+@pytest.fixture
+def busy_database(tmp_path):
+    """Another process's writes, every few milliseconds."""
+    path, stop = tmp_path / "airflow.db", threading.Event()
+    engine = create_engine(f"sqlite:///{path}?timeout=10")
+    event.listen(engine, "connect", lambda connection, record: connection.execute("PRAGMA journal_mode=WAL"))
+    with engine.begin() as connection:
+        connection.execute(text("create table runs (id int)"))
+
+    def write():
+        other = sqlite3.connect(path, timeout=30)
+        while not stop.is_set():
+            other.execute("insert into runs values (1)")
+            other.commit()
+            time.sleep(0.003)
+        other.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    yield engine
+    stop.set()
+    writer.join()
+
+
+def read_then_write(engine) -> None:
+    with Session(engine) as session:
+        with session.begin_nested():
+            session.execute(text("select count(*) from runs")).all()
+            time.sleep(0.02)
+            session.execute(text("insert into runs values (2)"))
+        session.commit()
+
+
+def test_without_the_settings_a_busy_database_refuses(busy_database):
+    with pytest.raises(OperationalError, match="database is locked"):
+        for _ in range(20):
+            read_then_write(busy_database)
+
+
+def test_with_them_it_waits_its_turn(busy_database):
+    listener = runpy.run_path(str(SETTINGS))["take_the_write_lock_first"]
+    try:
+        for _ in range(20):
+            read_then_write(busy_database)
+    finally:
+        event.remove(Engine, "savepoint", listener)
