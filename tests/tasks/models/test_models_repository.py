@@ -10,7 +10,7 @@ from tasks.common.program import BadInput
 from tasks.models.folders import digest_of
 from tasks.models.repository import ServedModel
 from tasks.models.triton_config import as_text, from_onnx
-from tests.triton.models import write_onnx
+from tests.inference_server.models import write_onnx
 
 
 @pytest.fixture

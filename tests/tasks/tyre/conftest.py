@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,6 @@ from tasks.common.data import open_target
 from tasks.tyre import samples
 
 COUNT = 72
-
-# pytest puts tests/ on the path, where torch, looking for its compiler, would take the folder tests/triton for it.
-sys.path[:] = [entry for entry in sys.path if Path(entry) != Path(__file__).parents[2]]
 
 
 @pytest.fixture(scope="session")

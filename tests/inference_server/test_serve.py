@@ -13,8 +13,8 @@ import pytest
 from ontap_mlops.hooks.inference import InferenceHook, ModelLoadFailed, ModelNotFound
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 from tasks.models.repository import ServedModel
+from tests.inference_server.models import ONES_SCORE, SHAPE, ones, write_onnx
 from tests.serving import connection
-from tests.triton.models import ONES_SCORE, SHAPE, ones, write_onnx
 
 pytestmark = pytest.mark.triton
 

@@ -20,8 +20,8 @@ from ontap_mlops.operators.deploy import (
 )
 from ontap_mlops.records import DatasetVersion, ModelVersion
 from tasks.models.repository import ServedModel
+from tests.inference_server.models import ONES_SCORE, ones, write_onnx
 from tests.serving import connection
-from tests.triton.models import ONES_SCORE, ones, write_onnx
 
 pytestmark = pytest.mark.triton
 
