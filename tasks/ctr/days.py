@@ -62,7 +62,11 @@ class Part:
 
 
 def find_days(url: str, wanted: Sequence[str] = ()) -> list[Day]:
-    """All days under ``url``, in order of their numbers, or those named. Raises BadInput when there are none."""
+    """All days under ``url``, in order of their numbers, or those named, each name maybe several joined by commas.
+
+    Raises BadInput when there are none.
+    """
+    wanted = [name for names in wanted for name in names.split(",") if name]
     found: dict[str, list[File]] = {}
     for entry in open_source(url).entries():
         if told := _recognise(entry.key):

@@ -19,6 +19,7 @@ from tasks.ctr.compiled import compiled
 from tasks.ctr.forest import Forest, Tree
 
 LARGEST_DEPTH = 12
+FEATURES = 3  # columns considered for a split: the square root of 13, as scikit-learn and cuML take by default
 _POISSON = np.searchsorted(
     np.cumsum([np.exp(-1.0) / f for f in (1, 1, 2, 6, 24, 120, 720, 5040)]), (np.arange(1 << 16) + 0.5) / (1 << 16)
 ).astype(np.uint8)
@@ -30,8 +31,6 @@ class Settings:
     depth: int = 10
     bins: int = 16
     seed: int = 1
-    features: int = 3
-    """Columns considered for a split: the square root of 13, as scikit-learn and cuML take by default."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,15 @@ class Level:
 class Growth:
     """The forest as far as it is grown.
 
-    Per tree, ``nodes`` has the lists that become a Tree, ``open`` the numbers of the current level's nodes, and
+    Per tree, ``nodes`` has the arrays that become a Tree, ``open`` the numbers of the current level's nodes, and
     ``ranges`` the bins [open, columns, 2] that their rows can have.
     """
 
     settings: Settings
     cuts: list[Codes]
     levels: list[Level] = field(default_factory=list)
-    nodes: list[dict[str, list[float]]] = field(default_factory=list)
-    open: list[list[int]] = field(default_factory=list)
+    nodes: list[dict[str, npt.NDArray[Any]]] = field(default_factory=list)
+    open: list[npt.NDArray[np.int64]] = field(default_factory=list)
     ranges: list[npt.NDArray[np.int16]] = field(default_factory=list)
 
     @classmethod
@@ -67,8 +66,8 @@ class Growth:
         whole = np.array([[[0, len(column)] for column in cuts]], np.int16)
         growth = cls(settings, cuts)
         for _ in range(settings.trees):
-            growth.nodes.append({"feature": [-1], "threshold": [0.0], "left": [0], "right": [0], "value": [0.0]})
-            growth.open.append([0])
+            growth.nodes.append(_leaves(np.zeros(1)))
+            growth.open.append(np.zeros(1, np.int64))
             growth.ranges.append(whole.copy())
         growth._add_level(*_no_splits(settings.trees, 1))
         return growth
@@ -80,7 +79,7 @@ class Growth:
 
     @property
     def finished(self) -> bool:
-        return self.depth >= self.settings.depth or not any(self.open)
+        return self.depth >= self.settings.depth or not any(map(len, self.open))
 
     def _add_level(self, split: Any, cut: Any, children: Any) -> None:
         self.levels.append(Level(self._subsets(), split, cut, children))
@@ -88,14 +87,14 @@ class Growth:
     def _subsets(self) -> npt.NDArray[np.int8]:
         """Columns drawn by seed, tree and level, among those in which a node's rows can still differ."""
         widest = max(1, *(len(numbers) for numbers in self.open))
-        subsets = np.full((self.settings.trees, widest, self.settings.features), -1, np.int8)
+        subsets = np.full((self.settings.trees, widest, FEATURES), -1, np.int8)
         for tree, ranges in enumerate(self.ranges):
             if not len(ranges):
                 continue
             random = np.random.Generator(np.random.PCG64([self.settings.seed, tree, len(self.levels)]))
             keys = random.random(ranges.shape[:2])
             keys[ranges[:, :, 0] == ranges[:, :, 1]] = 2
-            chosen = np.argsort(keys, axis=1)[:, : self.settings.features]
+            chosen = np.argsort(keys, axis=1)[:, :FEATURES]
             drawn = np.where(np.take_along_axis(keys, chosen, 1) < 2, chosen, -1)
             subsets[tree, : len(drawn), : drawn.shape[1]] = drawn
         return subsets
@@ -109,45 +108,39 @@ class Growth:
 
     def _split_tree(self, tree: int, counts: Any, split: Any, cut: Any, children: Any) -> None:
         numbers, ranges = self.open[tree], self.ranges[tree]
-        if not numbers:
+        if not len(numbers):
             return
         subsets = self.levels[-1].subsets[tree, : len(numbers)]
         place, last_left, left, total = best_splits(counts[: len(numbers)], subsets)
-        if numbers == [0] and total[0].any():  # the root, whose parent's counts told nobody its value
-            self.nodes[tree]["value"][0] = _chance(total[0])
-        opened, opened_ranges = [], []
-        last_level = self.depth + 1 >= self.settings.depth
-        for node, number in enumerate(numbers):
-            if place[node] < 0:
-                continue
-            column, last = int(subsets[node, place[node]]), int(last_left[node])
-            split[node], cut[node] = column, last
-            pair = self._add_children(tree, number, column, last, left[node], total[node] - left[node])
-            for side, (child, sums) in enumerate(zip(pair, (left[node], total[node] - left[node]), strict=True)):
-                if last_level or not sums.all():  # the tree is deep enough, or all rows here are alike
-                    continue
-                children[node, side] = len(opened)
-                opened.append(child)
-                narrowed = ranges[node].copy()
-                narrowed[column, 1 - side] = last + side
-                opened_ranges.append(narrowed)
-        self.open[tree] = opened
-        self.ranges[tree] = np.array(opened_ranges, np.int16).reshape(len(opened), len(self.cuts), 2)
+        if numbers[0] == 0 and total[0].any():  # the root, whose parent's counts told nobody its value
+            self.nodes[tree]["value"][0] = total[0, 1] / total[0].sum()
+        parents = np.flatnonzero(place >= 0)
+        column, last = subsets[parents, place[parents]], last_left[parents]
+        split[parents], cut[parents] = column, last
+        sums = np.stack([left, total - left], axis=1)[parents]  # [parents, sides, 2]
+        pairs = self._add_children(tree, numbers[parents], column, last, sums)
+        # A child is a leaf where the tree is deep enough, or all rows are alike.
+        opened = sums.all(axis=2) & (self.depth + 1 < self.settings.depth)
+        children[parents] = np.where(opened, (np.cumsum(opened) - 1).reshape(opened.shape), -1)
+        narrowed = np.repeat(ranges[parents][:, None], 2, axis=1)
+        each = np.arange(len(parents))
+        narrowed[each, 0, column, 1], narrowed[each, 1, column, 0] = last, last + 1
+        self.open[tree], self.ranges[tree] = pairs[opened], narrowed[opened]
 
-    def _add_children(self, tree: int, number: int, column: int, last: int, left: Any, right: Any) -> tuple[int, int]:
+    def _add_children(self, tree: int, parents: Any, column: Any, last: Any, sums: Any) -> npt.NDArray[np.int64]:
+        """Numbers [parents, sides] of the new nodes."""
         nodes = self.nodes[tree]
-        first = len(nodes["feature"])
-        nodes["feature"][number] = column
-        nodes["threshold"][number] = float(largest_of(self.cuts[column][last : last + 1])[0])
-        nodes["left"][number], nodes["right"][number] = first, first + 1
-        for sums in (left, right):
-            for name, value in {"feature": -1, "threshold": 0.0, "left": 0, "right": 0, "value": _chance(sums)}.items():
-                nodes[name].append(value)
-        return first, first + 1
+        pairs = len(nodes["feature"]) + np.arange(2 * len(parents)).reshape(-1, 2)
+        nodes["feature"][parents] = column
+        thresholds = [largest_of(codes) for codes in self.cuts]
+        nodes["threshold"][parents] = [thresholds[c][at] for c, at in zip(column, last, strict=True)]
+        nodes["left"][parents], nodes["right"][parents] = pairs[:, 0], pairs[:, 1]
+        new = _leaves(sums[:, :, 1] / sums.sum(axis=2))
+        self.nodes[tree] = {name: np.concatenate([nodes[name], new[name]]) for name in nodes}
+        return pairs
 
     def forest(self) -> Forest:
-        types = {name: np.dtype(kind) for name, kind in _NODE_TYPES.items()}
-        return Forest([Tree(**{name: np.array(n[name], types[name]) for name in types}) for n in self.nodes])
+        return Forest([Tree(**nodes) for nodes in self.nodes])
 
     def to_bytes(self) -> bytes:
         """All that going on needs, in NumPy's archive format, which is read without running any code in it."""
@@ -159,8 +152,8 @@ class Growth:
         for number, level in enumerate(self.levels):
             arrays |= {f"level{number}.{name}": array for name, array in vars(level).items()}
         for tree, nodes in enumerate(self.nodes):
-            arrays |= {f"tree{tree}.{name}": np.array(values, np.float64) for name, values in nodes.items()}
-            arrays |= {f"tree{tree}.open": np.array(self.open[tree], np.int64), f"tree{tree}.ranges": self.ranges[tree]}
+            arrays |= {f"tree{tree}.{name}": values for name, values in nodes.items()}
+            arrays |= {f"tree{tree}.open": self.open[tree], f"tree{tree}.ranges": self.ranges[tree]}
         file = io.BytesIO()
         np.savez_compressed(file, **arrays)
         return file.getvalue()
@@ -174,16 +167,10 @@ class Growth:
             fields = Level.__dataclass_fields__
             growth.levels = [Level(*(held[f"level{n}.{f}"] for f in fields)) for n in range(int(held["depth"]))]
             for tree in range(settings.trees):
-                nodes = {name: held[f"tree{tree}.{name}"].tolist() for name in _NODE_TYPES}
-                growth.nodes.append(
-                    {n: v if n in ("threshold", "value") else [int(x) for x in v] for n, v in nodes.items()}
-                )
-                growth.open.append(held[f"tree{tree}.open"].tolist())
+                growth.nodes.append({name: held[f"tree{tree}.{name}"] for name in Tree.__dataclass_fields__})
+                growth.open.append(held[f"tree{tree}.open"])
                 growth.ranges.append(held[f"tree{tree}.ranges"])
         return growth
-
-
-_NODE_TYPES = {"feature": "int16", "threshold": "float32", "left": "int32", "right": "int32", "value": "float64"}
 
 
 def _no_splits(trees: int, nodes: int) -> tuple[Any, Any, Any]:
@@ -192,8 +179,16 @@ def _no_splits(trees: int, nodes: int) -> tuple[Any, Any, Any]:
     return split, np.zeros((trees, nodes), np.uint8), children
 
 
-def _chance(sums: Any) -> float:
-    return float(sums[1] / sums.sum()) if sums.sum() else 0.0
+def _leaves(values: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Nodes as the arrays of a Tree, all of them leaves."""
+    count = values.size
+    return {
+        "feature": np.full(count, -1, np.int16),
+        "threshold": np.zeros(count, np.float32),
+        "left": np.zeros(count, np.int32),
+        "right": np.zeros(count, np.int32),
+        "value": values.reshape(-1).astype(np.float64),
+    }
 
 
 def best_splits(counts: npt.NDArray[np.int64], subsets: npt.NDArray[np.int8]) -> tuple[Any, Any, Any, Any]:
@@ -243,20 +238,16 @@ def step(bins: npt.NDArray[np.uint8], states: npt.NDArray[np.uint16], level: Lev
 
 @compiled
 def _step(bins: Any, states: Any, split: Any, cut: Any, children: Any, new: Any) -> None:
-    """A state is node * 16 + weight; 0 for rows not in the sample, or in a leaf."""
+    """A state is node * 16 + weight. Rows that are in a leaf get weight 0, and rows of weight 0 go anywhere: a branch
+    for them, taken at random, would cost more than the work it saves."""
     for row in range(len(states)):
         state = np.uint32(states[row])
-        new[row] = 0
-        if state == 0:
-            continue
         node = state >> np.uint32(4)
-        column = split[node]
-        if column < 0:
-            continue
-        side = 1 if bins[row, column] > cut[node] else 0
+        column = max(split[node], 0)
+        side = np.uint32(bins[row, column] > cut[node])
         child = children[node, side]
-        if child >= 0:
-            new[row] = np.uint16((np.uint32(child) << np.uint32(4)) | (state & np.uint32(15)))
+        below = np.uint32((child << 4) | (state & np.uint32(15)))
+        new[row] = below if child >= 0 else np.uint32(0)
 
 
 def tally(
@@ -277,16 +268,13 @@ def tally(
 
 @compiled
 def _tally(bins: Any, labels: Any, states: Any, subsets: Any, most_bins: Any, counts: Any) -> None:
-    features = np.uint32(subsets.shape[1])
+    width = most_bins * np.uint32(2)
     for row in range(len(states)):
         state = np.uint32(states[row])
         weight = np.int32(state & np.uint32(15))
-        if weight == 0:
-            continue
         node = state >> np.uint32(4)
-        at = node * features * most_bins * np.uint32(2) + np.uint32(labels[row])
-        for place in range(features):
-            column = subsets[node, place]
-            if column >= 0:
-                counts[at + np.uint32(bins[row, column]) * np.uint32(2)] += weight
-            at += most_bins * np.uint32(2)
+        at = node * np.uint32(FEATURES) * width + np.uint32(labels[row])
+        for place in range(FEATURES):
+            column = max(subsets[node, place], 0)
+            counts[at + (np.uint32(bins[row, column]) << np.uint32(1))] += weight
+            at += width

@@ -57,13 +57,11 @@ class Rows:
 def parse(content: bytes | bytearray | memoryview, *, categorical: bool = False) -> Rows:
     """``content`` is whole lines; the last one may lack its newline."""
     text = np.frombuffer(content, np.uint8)
-    room = len(text) // SHORTEST_ROW + 2
-    most_lines = int(np.count_nonzero(text == _NEWLINE)) + 1
-    room = min(room, most_lines)
+    room = len(text) // SHORTEST_ROW + 1
     labels, numeric = np.empty(room, np.uint8), np.empty((room, _NUMERIC), np.int32)
     shape = (room, _CATEGORICAL) if categorical else (1, _CATEGORICAL)
     hashes, present = np.empty(shape, np.uint32), np.empty(shape, np.bool_)
-    bad = np.empty((most_lines, 2), np.int64)
+    bad = np.empty((len(text) + 1, 2), np.int64)  # takes no memory where it is not written
     rows, lines, bad_count = _parse(text, labels, numeric, hashes, present, categorical, bad, _NIBBLE)
     starts = bad[:bad_count, 1]
     examples = tuple(_example(text, int(start)) for start in starts[:EXAMPLES])
@@ -113,11 +111,12 @@ def _parse(text: Any, labels: Any, numeric: Any, hashes: Any, present: Any, keep
                 last = column == _CATEGORICAL - 1
                 value, present_here = np.uint32(0), False
                 if at + 8 <= end and text[at] > _RETURN:
-                    wrong = np.uint8(0)
+                    wrong = np.uint32(0)
                     for place in range(8):
-                        part = nibble[text[at + place]]
-                        wrong |= part
-                        value = np.uint32(value << np.uint32(4)) | np.uint32(part)
+                        wrong |= np.uint32(nibble[text[at + place]])
+                    if keep:
+                        for place in range(8):
+                            value = np.uint32(value << np.uint32(4)) | np.uint32(nibble[text[at + place]])
                     if wrong > 15:
                         good = False
                         break

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import platform
 import time
 from dataclasses import asdict
@@ -88,10 +89,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--bins", type=int, default=Settings.bins, help="per column; scikit-learn knows none")
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
+    workers, memory = os.environ.get("DASK_LOCAL_WORKERS", "2"), os.environ.get("DASK_LOCAL_MEMORY", "")
     parser.add_argument(
-        "--scheduler", default="local:2", help="of Dask: in-process, local:N workers, or tcp://HOST:PORT"
+        "--scheduler",
+        default=os.environ.get("DASK_SCHEDULER_ADDRESS") or f"local:{workers}",
+        help="of Dask: in-process, local:N workers, or tcp://HOST:PORT; by default as DASK_SCHEDULER_ADDRESS or "
+        "DASK_LOCAL_WORKERS say",
     )
-    parser.add_argument("--memory-limit", default="", help="of all local workers together, such as 4GB")
+    parser.add_argument(
+        "--memory-limit", default=memory, help="of all local workers together, such as 4GB; or DASK_LOCAL_MEMORY"
+    )
     parser.add_argument("--dashboard", default="127.0.0.1:0", help="address of a local Dask cluster's pages")
     parser.add_argument("--scratch", help="folder for what does not fit in memory")
     parser.add_argument("--threads", type=int, default=1, help="of scikit-learn; the walkthrough has 1")
@@ -205,8 +212,6 @@ def _report(facts: dict[str, Any], outcome: Outcome, judgement: Judgement, secon
 
 
 def _cpus() -> int:
-    import os
-
     return len(os.sched_getaffinity(0))
 
 
