@@ -58,3 +58,9 @@ def log_in(page: Page, user: str, password: str) -> None:
     page.get_by_label("Username").fill(user)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
+
+
+def enter(page: Page, user: str, password: str) -> None:
+    """Logs in and waits for Airflow's first page with all its words."""
+    log_in(page, user, password)
+    page.get_by_role("link", name="Dags", exact=True).wait_for()

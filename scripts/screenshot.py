@@ -72,8 +72,7 @@ def main() -> int:
     run_id = newest_finished(stack.airflow_api())
     with browser.browser() as running:
         page = browser.open_page(running, stack.urls["airflow"])
-        browser.log_in(page, environment.ADMIN, stack.password_file.read_text())
-        page.get_by_role("link", name="Dags").wait_for()
+        browser.enter(page, environment.ADMIN, stack.password_file.read_text())
         show_run(page, run_id)
         options.output.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=options.output)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from scripts import browser as chromium
 from scripts.embedded import environment
@@ -43,7 +43,7 @@ def world(browser: Browser) -> World:
     return world
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def password(world: World) -> str:
     """What a person reads in the file that `make up` names."""
     return world.stack.password_file.read_text()
@@ -57,9 +57,18 @@ def stranger(browser: Browser, world: World) -> Iterator[Page]:
     page.context.close()
 
 
+@pytest.fixture(scope="session")
+def session(browser: Browser, world: World, password: str) -> Iterator[BrowserContext]:
+    """The administrator's session: every page in it is logged in."""
+    page = chromium.open_page(browser, world.stack.urls["airflow"])
+    chromium.enter(page, environment.ADMIN, password)
+    page.close()
+    yield page.context
+    page.context.close()
+
+
 @pytest.fixture
-def page(stranger: Page, password: str) -> Page:
-    """A page of the administrator, logged in."""
-    chromium.log_in(stranger, environment.ADMIN, password)
-    expect(stranger.get_by_role("link", name="Dags")).to_be_visible()
-    return stranger
+def page(session: BrowserContext) -> Iterator[Page]:
+    page = session.new_page()
+    yield page
+    page.close()

@@ -6,11 +6,11 @@ import re
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from scripts import browser as chromium
 from scripts.embedded import environment
-from tests.journey.world import INGEST, PROVISION, TRAIN, World
+from tests.journey.world import INGEST, PROVISION, TRAIN
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
@@ -35,11 +35,9 @@ def pick(page: Page, form: Locator, label: str, choice: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def run_id(browser: Browser, world: World) -> str:
+def run_id(session: BrowserContext) -> str:
     """A small training started by the form, in the hands of the scheduler from then on."""
-    page = chromium.open_page(browser, world.stack.urls["airflow"])
-    chromium.log_in(page, environment.ADMIN, world.stack.password_file.read_text())
-    expect(page.get_by_role("link", name="Dags")).to_be_visible()
+    page = session.new_page()
     form = trigger_form(page, TRAIN)
     open_section(form, "Training")
     form.get_by_label("Epochs").fill("1")
@@ -49,8 +47,9 @@ def run_id(browser: Browser, world: World) -> str:
     with page.expect_response(re.compile(f"/dags/{TRAIN}/dagRuns$")) as answer:
         form.get_by_role("button", name="Trigger").click()
     expect(page.get_by_text("Dag run has been successfully triggered.").first).to_be_visible()
-    page.context.close()
-    return answer.value.json()["dag_run_id"]
+    started = answer.value.json()["dag_run_id"]
+    page.close()
+    return started
 
 
 def task_page(page: Page, run_id: str, task_id: str, tab: str = "") -> None:
