@@ -16,10 +16,9 @@ import collections
 import hashlib
 import io
 import json
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,7 @@ from tasks.ctr.blocks import MALFORMED_SHARE, check_malformed
 from tasks.ctr.columns import CATEGORICAL, LABEL, MISSING, NUMERIC
 from tasks.ctr.days import GZIP, PARQUET, Day, File, Part, find_days, lines_of, parquet_file, parts_of, read_range
 from tasks.ctr.parse import Malformed, Rows, parse
+from tasks.ctr.processes import finished, processes
 
 PART_BYTES = 64 << 20  # of text; some 280,000 rows and 25 MB of Parquet
 ROW_GROUP = 1 << 17
@@ -47,9 +47,8 @@ def main() -> dict[str, Any]:
         raise BadInput(f"Everything under {arguments.data} is Parquet already.")
     target = open_target(arguments.output)
     there = {entry.key: entry.size for entry in target.entries()}
-    context = multiprocessing.get_context("spawn")
     results = []
-    with ProcessPoolExecutor(arguments.processes, mp_context=context) as pool:
+    with processes(arguments.processes) as pool:
         for day in days:
             results.append(_Conversion(day, arguments, target, there, pool).run())
     total = {name: sum(result[name] for result in results) for name in ("rows", "malformed", "parts", "bytes")}
@@ -70,7 +69,7 @@ class _Conversion:
     """One day's."""
 
     def __init__(
-        self, day: Day, arguments: argparse.Namespace, target: Store, there: dict[str, int], pool: ProcessPoolExecutor
+        self, day: Day, arguments: argparse.Namespace, target: Store, there: dict[str, int], pool: Executor
     ) -> None:
         self.day, self.target, self.there, self.pool = day, target, there, pool
         self.url, self.share, self.room = arguments.output, arguments.malformed_share, 2 * arguments.processes
@@ -111,7 +110,7 @@ class _Conversion:
                 key = f"{self.day.name}/part-{number:05}.parquet"
                 known = self._known(key, number)
                 if known is not None:
-                    waiting.append(_finished(known))
+                    waiting.append(finished(known))
                 else:
                     waiting.append(self.pool.submit(_convert, piece, self.url, key, f"{self.source}.{number}"))
                 if len(waiting) >= self.room:
@@ -159,12 +158,6 @@ def fingerprint(day: Day) -> str:
         digest.update(read_range(store, file.key, 0, min(_SAMPLE, file.size)))
         digest.update(read_range(store, file.key, max(0, file.size - _SAMPLE), min(_SAMPLE, file.size)))
     return digest.hexdigest()
-
-
-def _finished(value: dict[str, Any]) -> Future[dict[str, Any]]:
-    future: Future[dict[str, Any]] = Future()
-    future.set_result(value)
-    return future
 
 
 def _convert(piece: Part | bytes, url: str, key: str, source: str) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from __future__ import annotations
 import argparse
 import collections
 import json
-import multiprocessing
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import IO, Any
 
 from tasks.common import program
@@ -26,6 +25,7 @@ from tasks.common.program import BadInput
 from tasks.common.progress import Progress
 from tasks.ctr import synthetic
 from tasks.ctr.placing import place
+from tasks.ctr.processes import processes
 from tasks.ctr.synthetic import BLOCK_ROWS, Truth, World
 
 CLICK_RATE = 0.25
@@ -40,8 +40,7 @@ def main() -> dict[str, Any]:
     target = open_target(arguments.output)
     made, truth = [], {}
     room = 2 * arguments.processes
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(arguments.processes, mp_context=context, initializer=_ignore_interrupts) as pool:
+    with processes(arguments.processes) as pool:
         there = {entry.key for entry in target.entries()}
         for day in range(arguments.first_day, arguments.first_day + arguments.days):
             wanted = {name: getattr(arguments, name) for name in ("rows", "seed", "click_rate", "drift")}
@@ -64,16 +63,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _ignore_interrupts() -> None:
-    """SIGTERM to the whole group ends the workers with the program, quietly."""
-    import signal
-
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _bring(
-    target: Store, pool: ProcessPoolExecutor, room: int, there: set[str], day: int, wanted: dict[str, Any]
+    target: Store, pool: Executor, room: int, there: set[str], day: int, wanted: dict[str, Any]
 ) -> tuple[dict[str, Any], bool]:
     """The day's truth, and whether it had to be made. The truth is written last: where it is, the day is whole."""
     name = f"truth/day_{day}.json"
@@ -90,7 +81,7 @@ def _bring(
     return told["truth"], True
 
 
-def _stream(file: IO[bytes], pool: ProcessPoolExecutor, room: int, of: World, rows: int, progress: Progress) -> Truth:
+def _stream(file: IO[bytes], pool: Executor, room: int, of: World, rows: int, progress: Progress) -> Truth:
     total: Truth | None = None
     for text, truth in _blocks(pool, room, of, rows):
         file.write(text)
@@ -100,7 +91,7 @@ def _stream(file: IO[bytes], pool: ProcessPoolExecutor, room: int, of: World, ro
     return total
 
 
-def _blocks(pool: ProcessPoolExecutor, room: int, of: World, rows: int) -> Iterator[tuple[bytes, Truth]]:
+def _blocks(pool: Executor, room: int, of: World, rows: int) -> Iterator[tuple[bytes, Truth]]:
     """In order; at most ``room`` are under way or waiting, however long the day is."""
     waiting: collections.deque[Future[tuple[bytes, Truth]]] = collections.deque()
     for number, start in enumerate(range(0, rows, BLOCK_ROWS)):

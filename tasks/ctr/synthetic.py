@@ -136,7 +136,7 @@ def _categorical_columns(popularity: Any, absent: Any, seed: int, hashes: Any, o
             if absent[row, column] < _CATEGORICAL_MISSING[column]:
                 hashes[row, column] = -1
                 continue
-            place = np.uint64(math.exp(np.float64(popularity[row, column]) * math.log(_CARDINALITY[column])))
+            place = np.uint64(math.exp(np.float64(popularity[row, column]) * math.log(_CARDINALITY[column] + 1)))
             mixed = _mix(place + (np.uint64(column + 1) << np.uint64(32)) + (np.uint64(seed) << np.uint64(40)))
             hashes[row, column] = np.int64(mixed & np.uint64(0xFFFFFFFF))
             if _CATEGORICAL_EFFECT[column] > 0:

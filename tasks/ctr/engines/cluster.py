@@ -35,6 +35,7 @@ def connected(scheduler: str, memory_limit: str, dashboard: str, scratch: str | 
     """
     check(scheduler)
     import dask
+    import distributed  # noqa: F401  loads its settings, which set() would otherwise take away again with ours
 
     settings: dict[str, Any] = {
         "distributed.scheduler.allowed-failures": _LOST_WORKERS,
