@@ -30,6 +30,7 @@ from scripts.services import Stack, shown
 
 PROVISION, INGEST, TRAIN = "provision_ontap", "ingest_tyre_images", "tyre_quality"
 DATASET, MODEL = "tyre_images", "tyre"
+FIRST = ("ontap", "lake", "triton", "airflow")
 COUNT, FULL_COUNT = 600, 1856
 PARSED_S, STARTED_S = 120, 90
 
@@ -67,9 +68,9 @@ class Demo:
         self.seconds[self.step] = round(time.monotonic() - self.step_started, 1)
 
     def start_services(self) -> None:
-        """The lake is filled while the slower services come up."""
+        """The lake is filled while the slower services come up; MLflow, first needed by the training, comes last."""
         self.begin("services", "Starting the services and filling the data lake")
-        self.stack.up(wait=False)
+        self.stack.up(FIRST, wait=False)
         self.stack.wait_ready(["lake"])
         filled = (
             lake.fill_with(self.stack, self.images)
@@ -77,7 +78,8 @@ class Demo:
             else lake.fill_with_samples(self.stack, self.count, self.number)
         )
         print(f"         {lake.URL}: {json.dumps(filled)}", flush=True)
-        self.stack.wait_ready()
+        self.stack.wait_ready(FIRST)
+        self.stack.up(wait=False)
         self.api = self.stack.airflow_api()
         self.wait_for_dags()
         self.end()
@@ -108,6 +110,7 @@ class Demo:
     def train(self, ingest_run: str) -> str:
         """The run that the new dataset version has started by itself; started by hand when nothing was new."""
         self.begin("train", f"{TRAIN}: clone, train, judge, deploy, prove, clean up")
+        self.stack.wait_ready()
         run_id = self.run_of_the_event(ingest_run)
         if run_id is None:
             print(
