@@ -27,7 +27,8 @@ from scripts.embedded.catalog import SERVICES
 from scripts.embedded.supervisor import DEAD, Supervisor, end, members
 
 DISK_NEEDED_GIB = 2
-READY_S = 300
+READY_S = 600
+STILL_S = 20
 LOG_LINES = 15
 
 
@@ -104,20 +105,26 @@ class Stack:
         names = [service.name for service in catalog.chosen(services)]
         return health.of_programs(self.layout, self.ports, names)
 
-    def wait_ready(self, services: Iterable[str] | None = None, timeout_s: float = READY_S) -> None:
+    def wait_ready(
+        self, services: Iterable[str] | None = None, timeout_s: float = READY_S, say: Callable[[str], None] = print
+    ) -> None:
         """Returns when every program of these services answers; SystemExit with a sentence when one will not."""
         names = [service.name for service in catalog.chosen(services)]
-        deadline = time.monotonic() + timeout_s
-        while True:
-            said = self.health(names)
-            late = {program: words for program, words in said.items() if words not in health.GOOD}
-            if not late:
-                return
+        begun, told = time.monotonic(), 0
+        while late := self._late(names):
+            seconds = time.monotonic() - begun
             states = {name: facts["statename"] for name, facts in self.supervisor.processes().items()}
-            dead = [program for program in said if states.get(program, "MISSING") in ("FATAL", "MISSING")]
-            if dead or time.monotonic() > deadline:
-                raise SystemExit(self._failure((dead or list(late))[0], timeout_s, bool(dead)))
+            dead = [program for program in late if states.get(program, "MISSING") in ("FATAL", "MISSING")]
+            if dead or seconds > timeout_s:
+                raise SystemExit(self._failure((dead or late)[0], timeout_s, bool(dead)))
+            if seconds // STILL_S > told:
+                told += 1
+                say(f"still starting after {seconds:.0f} s: {', '.join(late)}")
             time.sleep(0.5)
+
+    def _late(self, names: list[str]) -> list[str]:
+        """Programs of these services that do not answer as they should, yet."""
+        return [program for program, said in self.health(names).items() if said not in health.GOOD]
 
     def _failure(self, program: str, timeout_s: float, dead: bool) -> str:
         log = self.layout.log(program)
