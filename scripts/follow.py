@@ -81,8 +81,8 @@ class _Lines:
         for task in tasks:
             if task["state"] != self.states.get(name(task)) and task["state"] in ("running", "up_for_retry", *DONE):
                 print(f"  {self.dag_id:<19} {name(task):<22} {task['state']:<9} {seconds(task)}".rstrip(), flush=True)
-                if task["state"] == "up_for_retry":
-                    print(f"  {'':<19} {'':<22} {last_line(task)[:LINE]}", flush=True)
+                if task["state"] == "up_for_retry" and (line := last_line(task)):
+                    print(f"  {'':<19} {'':<22} {line[:LINE]}", flush=True)
             self.states[name(task)] = task["state"]
         if time.monotonic() < self.next_log:
             return

@@ -60,6 +60,10 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         # A new DAG file is seen in seconds; an unchanged one is not parsed again and again on two cores.
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
+        # On a busy machine the API server may need longer for an answer than Airflow's 5 seconds.
+        "WORKERS__EXECUTION_API_TIMEOUT": "60",
+        # Seconds before another try, in place of 300: somebody is watching.
+        "CORE__DEFAULT_TASK_RETRY_DELAY": "10",
         # A worker that dies without a word is noticed within about 25 seconds, and its task tried again.
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
