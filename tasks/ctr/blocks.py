@@ -79,7 +79,7 @@ def check_malformed(malformed: Malformed, rows: int, share: float, url: str) -> 
     """Says how many rows were left out. Raises BadInput where they are more than ``share`` of all."""
     if not malformed.count:
         return
-    examples = "; ".join(repr(example) for example in malformed.examples)
+    examples = "; ".join(f'"{example}"' for example in malformed.examples)
     found = f"{malformed.count} of {rows + malformed.count} rows under {url} are malformed, such as {examples}"
     if malformed.count > share * (rows + malformed.count):
         raise BadInput(f"{found}: mend the data, or raise --malformed-share above {share:g}.")

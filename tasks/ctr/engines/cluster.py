@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
@@ -67,14 +68,15 @@ def _local(scheduler: str, memory_limit: str, dashboard: str, scratch: str | Non
             threads_per_worker=max(1, cores // workers),
             processes=not in_process,
             memory_limit=limit,
-            host="127.0.0.1",
+            host=None if in_process else "127.0.0.1",
             dashboard_address=dashboard,
+            worker_dashboard_address="127.0.0.1:0",
             local_directory=scratch,
             silence_logs=40,
         ) as cluster,
         Client(cluster) as client,
     ):
-        _introduce(client)
+        _introduce(client, dashboard.rpartition(":")[0])
         yield client
 
 
@@ -94,8 +96,12 @@ def _remote(scheduler: str) -> Iterator[Client]:
         yield client
 
 
-def _introduce(client: Client) -> None:
+def _introduce(client: Client, dashboard_host: str = "") -> None:
+    """The log line names the cluster's pages, at the address they are served on where that is known."""
+    link = client.dashboard_link
+    if dashboard_host:
+        link = f"http://{dashboard_host}:{urlsplit(link).port}/status"
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     threads = sum(worker["nthreads"] for worker in workers)
     memory = sum(worker["memory_limit"] or 0 for worker in workers) / 2**30
-    say(f"Dask: {len(workers)} workers, {threads} threads, {memory:.1f} GiB; dashboard {client.dashboard_link}")
+    say(f"Dask: {len(workers)} workers, {threads} threads, {memory:.1f} GiB; dashboard {link}")
