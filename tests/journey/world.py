@@ -129,7 +129,11 @@ class World:
         return httpx.post(url, json=body, trust_env=False, timeout=60).raise_for_status().json()
 
     def training_runs(self) -> list[dict[str, str]]:
-        """Tags of every MLflow run of a training."""
+        """Tags of every MLflow run that became the training of a DAG run."""
+        return [tags for tags in self.tracked_runs() if "run_key" in tags]
+
+    def tracked_runs(self) -> list[dict[str, str]]:
+        """Tags of every MLflow run of a program that worked on a dataset version."""
         found = self.mlflow("experiments/search", max_results=100)["experiments"]
         ids = [experiment["experiment_id"] for experiment in found]
         runs = self.mlflow("runs/search", experiment_ids=ids, max_results=1000).get("runs", [])

@@ -144,6 +144,8 @@ class DeployModelOperator(_ServingOperator):
 class ConfirmDeploymentOperator(_ServingOperator):
     """Makes a proven version the champion in the registry and keeps the Deployment there.
 
+    Each outlet's event carries the record in ``extra["deployment"]``.
+
     :param deployment: what :class:`DeployModelOperator` returned.
     :param proof: result of a program that asked the endpoint with real data; added to the record's proof.
     :return: the Deployment, as JSON.
@@ -165,7 +167,57 @@ class ConfirmDeploymentOperator(_ServingOperator):
         version = deployment.model_version
         MlflowHook(self.mlflow_conn_id).mark_deployed(deployment)
         self.log.info("Version %s is the champion of %s", version.version, version.model)
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra = {"deployment": deployment.to_json()}
         EndpointLink.persist(context, deployment)
+        MlflowModelLink.persist(context, self.mlflow_conn_id, version)
+        return deployment.to_json()
+
+
+class DeployForBatchOperator(BaseOperator):
+    """Makes a version the champion of a model that no server serves: batch scoring reads its files from the volume.
+
+    :param model_version: ModelVersion, as JSON.
+    :param previous: ModelVersion that was the champion until now, as JSON; None if there was none.
+    :param proof: result of the program that scored real rows with the version.
+    :return: the Deployment, as JSON; its ``endpoint`` is the model's folder.
+    """
+
+    template_fields: Sequence[str] = ("model_version", "previous", "proof")
+    operator_extra_links = (MlflowModelLink(),)
+
+    def __init__(
+        self,
+        *,
+        model_version: Any,
+        previous: Any,
+        proof: Any,
+        mlflow_conn_id: str = "mlflow_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.retry_policy = self.retry_policy or ONTAP_RETRY_POLICY
+        self.model_version = model_version
+        self.previous = previous
+        self.proof = proof
+        self.mlflow_conn_id = mlflow_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from ontap_mlops.hooks.mlflow import MlflowHook
+
+        version = ModelVersion.from_json(self.model_version)
+        before = self.previous["version"] if self.previous else None
+        deployment = Deployment(
+            model_version=version,
+            endpoint=f"ontap://{version.svm}/{version.volume}/{version.folder}",
+            previous_version=before if before != version.version else None,
+            proof=dict(self.proof),
+            deployed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        MlflowHook(self.mlflow_conn_id).mark_deployed(deployment)
+        self.log.info("Version %s is the champion of %s", version.version, version.model)
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra = {"deployment": deployment.to_json()}
         MlflowModelLink.persist(context, self.mlflow_conn_id, version)
         return deployment.to_json()
 

@@ -1,0 +1,359 @@
+"""
+# Click-through rate
+
+**What.** Trains the same random forest on several engines (pandas with scikit-learn, Dask, RAPIDS) on the same rows of
+one dataset version, compares them, and scores every row with the best model: `choose` a version → `workspace` (a clone)
+and `results` (a volume whose QoS policy is raised for the run) → `convert` the days to Parquet, once per version →
+`train`, one task for each engine → `compare` (rows, seconds, rows per second, memory, accuracy; a page with plots in
+MLflow) → `decide` → `promote` → `score` → `deploy` and `freeze` the scores. The workspace is removed and the QoS policy
+put back in any case.
+
+**When it runs.** Daily, and whenever `ingest_ctr_days` makes a new dataset version. A daily or backfilled run trains on
+the version that was current at its logical date; a date before the first version is skipped with a sentence.
+`airflow backfill create --dag-id click_through --from-date A --to-date B` trains each date on the days of that date and
+leaves the deployed model alone, unless you choose otherwise in *Promote*.
+
+**What it needs.** Connections `ontap_default` and `mlflow_default`. The engine `dask` works on the cluster that the
+place names in `config/compute.yaml`, or on this machine; `rapids` needs a GPU.
+
+**What it leaves behind.** On the volume `ctr_results`: the days as Parquet in `parquet/<version id>/`, and the scores
+in `scores/<run key>/`, frozen as snapshot `mlops_<run key>`. In MLflow: a run for each engine, one that compares them,
+and when the model is promoted, a version of the registered model `click_through`.
+
+**Run it again.** Enter a past run's key in *Repeat a run*: the same snapshot, parameters and seed, and the metrics of
+its best model compared.
+
+**If it fails.** Clear the failed task; each goes on from what it finds, and `train` from its last checkpoint. Engines
+run one after another: none takes another's cores, so the ratio between them means something.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, TaskGroup, task
+
+from ontap_mlops import assets, names, registry
+from ontap_mlops.compute import profiles
+from ontap_mlops.operators.datasets import CreateWorkspaceOperator, DeleteWorkspaceOperator
+from ontap_mlops.operators.deploy import DeployForBatchOperator
+from ontap_mlops.operators.models import PromoteModelOperator, RecordTrainingOperator
+from ontap_mlops.operators.qos import LowerQosOperator, RaiseQosOperator
+from ontap_mlops.operators.snapshots import OntapSnapshotCreateOperator
+from ontap_mlops.operators.training import (
+    PROMOTE,
+    CompareRepeatOperator,
+    DecidePromotionOperator,
+    PlanTrainingOperator,
+    SummarizeRunOperator,
+)
+from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
+from ontap_mlops.operators.workload import WorkloadOperator
+
+ENGINES = {"pandas": "pandas and scikit-learn", "dask": "Dask", "rapids": "RAPIDS (needs a GPU)"}
+MODEL = "click_through"
+MODEL_VOLUME, RESULTS_VOLUME = "models", "ctr_results"
+DATASET = registry.dataset("ctr_days")
+
+# What templates below write for results of other tasks; best(ti) is the engine of the best model.
+MACROS = {
+    "plan": lambda ti: ti.xcom_pull(task_ids="choose"),
+    "best": lambda ti: ti.xcom_pull(task_ids="compare", key="best")["engine"],
+    "result_of": lambda ti, engine: next(r for r in ti.xcom_pull(task_ids="train") if r["engine"] == engine),
+}
+PARQUET = "{results}/parquet/{{ plan(ti).dataset_version.id }}"
+RUNS = "{workspace}/.mlops/run"
+BEST = f"{RUNS}/{{{{ best(ti) }}}}"
+DAYS = "{{ '--day=%s' % plan(ti).parameters.days if plan(ti).parameters.days }}"
+MODELS = {"models": {"svm": DATASET.svm, "junction_path": names.junction_path(MODEL_VOLUME)}}
+RESULTS = {"results": {"svm": DATASET.svm, "junction_path": names.junction_path(RESULTS_VOLUME)}}
+TAGS = [
+    "--experiment={{ dag.dag_id }}",
+    "--tag=dataset_version={{ plan(ti).dataset_version.id }}",
+    "--tag=snapshot_uuid={{ plan(ti).dataset_version.snapshot_uuid }}",
+    "--tag=code_commit={{ plan(ti).code_commit }}",
+    "--tag=airflow_run={{ dag.dag_id }}/{{ run_id }}",
+]
+
+PARAMS = {
+    "dataset_version": Param(
+        None,
+        type=["null", "string"],
+        title="Dataset version",
+        description="Id of a version, such as v20261120t063000z01234567. Empty: by date, or the newest.",
+        section="Data",
+    ),
+    "as_of": Param(
+        None,
+        type=["null", "string"],
+        format="date-time",
+        title="Data as of",
+        description="Train on the version that was current at this time.",
+        section="Data",
+    ),
+    "days": Param(
+        None,
+        type=["null", "string"],
+        title="Days",
+        description="Names of days, joined by commas, such as day_0,day_1. Empty: all that the version has.",
+        section="Data",
+    ),
+    "rows": Param(
+        None,
+        type=["null", "integer"],
+        minimum=1000,
+        title="Rows at most",
+        description="To train on, from the first. Empty: all but the last, on which the models are judged.",
+        section="Data",
+    ),
+    "engines": Param(
+        ["pandas", "dask"],
+        type="array",
+        items={"type": "string", "enum": list(ENGINES)},
+        examples=list(ENGINES),
+        values_display=ENGINES,
+        minItems=1,
+        uniqueItems=True,
+        title="Engines",
+        section="Training",
+    ),
+    "trees": Param(10, type="integer", minimum=1, title="Trees", section="Training"),
+    "depth": Param(10, type="integer", minimum=1, maximum=16, title="Depth", section="Training"),
+    "seed": Param(1, type="integer", title="Seed", section="Training"),
+    "compute": Param(
+        "dask" if "dask" in profiles.places() else "local",
+        type="string",
+        enum=sorted(profiles.places()),
+        title="Compute",
+        section="Training",
+    ),
+    "qos_policy": Param(
+        "extreme",
+        type=["null", "string"],
+        title="QoS policy during the run",
+        description="Of the volume that the engines read. Empty: leave it as it is.",
+        section="Storage",
+    ),
+    "promote": Param(
+        "if_better",
+        type="string",
+        enum=list(PROMOTE),
+        values_display=PROMOTE,
+        title="Promote",
+        description="When the new model replaces the deployed one.",
+        section="Deployment",
+    ),
+    "metric": Param("auc", type="string", enum=["auc", "accuracy"], title="Metric that decides", section="Deployment"),
+    "repeat_run": Param(
+        None,
+        type=["null", "string"],
+        title="Repeat a run",
+        description="Run key (r...) of a past training to do again exactly; the fields above do not count then.",
+        section="Run it again",
+    ),
+}
+
+with DAG(
+    dag_id="click_through",
+    description="One forest on pandas, Dask and RAPIDS: compared, the best promoted, every row scored",
+    doc_md=__doc__,
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("@daily", timezone="UTC"), assets=[assets.dataset_asset(DATASET)]
+    ),
+    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "ontap_conn_id": DATASET.ontap_conn_id},
+    params=PARAMS,
+    user_defined_macros=MACROS,
+    tags=["train", DATASET.name],
+):
+    choose = PlanTrainingOperator(
+        task_id="choose",
+        multiple_outputs=True,
+        dataset=DATASET.name,
+        model=MODEL,
+        parameters=["engines", "days", "rows", "trees", "depth", "seed"],
+        version="{{ params.dataset_version or '' }}",
+        as_of="{{ params.as_of or '' }}",
+        repeat_run="{{ params.repeat_run or '' }}",
+        promote="{{ params.promote }}",
+    )
+    version = choose.output["dataset_version"]
+
+    with TaskGroup("workspace", tooltip="A FlexClone of the version, for this run only"):
+        create = CreateWorkspaceOperator(task_id="create", dataset_version=version, with_bucket=False).as_setup()
+        delete = DeleteWorkspaceOperator(task_id="delete", svm=DATASET.svm).as_teardown(
+            setups=create, on_failure_fail_dagrun=True
+        )
+    with TaskGroup("results", tooltip="The volume that the engines read, faster for the time of the run"):
+        volume = OntapVolumeEnsureOperator(
+            task_id="volume",
+            svm=DATASET.svm,
+            volume=RESULTS_VOLUME,
+            size_bytes=DATASET.size_bytes,
+            junction_path=names.junction_path(RESULTS_VOLUME),
+            comment=f"ontap-mlops results of {MODEL}",
+        )
+        raise_qos = RaiseQosOperator(
+            task_id="raise_qos", svm=DATASET.svm, volume=RESULTS_VOLUME, policy="{{ params.qos_policy or '' }}"
+        ).as_setup()
+        lower_qos = LowerQosOperator(task_id="lower_qos", svm=DATASET.svm, volume=RESULTS_VOLUME).as_teardown(
+            setups=raise_qos, on_failure_fail_dagrun=True
+        )
+        volume >> raise_qos
+    mounts = {"workspace": create.output, **RESULTS}
+
+    @task
+    def engines(parameters: dict[str, Any]) -> list[str]:
+        """What `train` is mapped over: a mapped task takes the whole of a result only."""
+        return parameters["engines"]
+
+    convert = WorkloadOperator(
+        task_id="convert",
+        program="tasks.ctr.convert",
+        arguments=["--data={workspace}/data", f"--output={PARQUET}"],
+        mounts=mounts,
+        compute="{{ params.compute }}",
+        time_limit=timedelta(hours=6),
+    )
+    train = WorkloadOperator.partial(
+        task_id="train",
+        map_index_template="{{ task.step }}",
+        max_active_tis_per_dagrun=1,
+        program="tasks.ctr.train",
+        arguments=[
+            "--engine={{ task.step }}",
+            f"--data={PARQUET}",
+            f"--output={RUNS}/{{{{ task.step }}}}",
+            DAYS,
+            "{{ '--rows=%s' % plan(ti).parameters.rows if plan(ti).parameters.rows }}",
+            "--trees={{ plan(ti).parameters.trees }}",
+            "--depth={{ plan(ti).parameters.depth }}",
+            "--seed={{ plan(ti).parameters.seed }}",
+            "--run-name={{ plan(ti).run_key }}-{{ task.step }}",
+            *TAGS,
+        ],
+        mounts=mounts,
+        mlflow_conn_id="mlflow_default",
+        compute="{{ params.compute }}",
+        time_limit=timedelta(hours=12),
+    ).expand(step=engines(choose.output["parameters"]))
+    compare = WorkloadOperator(
+        task_id="compare",
+        multiple_outputs=True,
+        program="tasks.ctr.compare",
+        arguments=[
+            *[f"{{{{ '{RUNS}/{name}' if '{name}' in plan(ti).parameters.engines }}}}" for name in ENGINES],
+            f"--output={RUNS}/comparison",
+            "--run-name={{ plan(ti).run_key }}",
+            *TAGS,
+        ],
+        mounts=mounts,
+        mlflow_conn_id="mlflow_default",
+        compute="{{ params.compute }}",
+        time_limit=timedelta(hours=1),
+    )
+    evaluate = WorkloadOperator(
+        task_id="evaluate",
+        multiple_outputs=True,
+        program="tasks.ctr.evaluate",
+        arguments=[
+            f"--data={PARQUET}",
+            DAYS,
+            f"--model=challenger={BEST}",
+            "{{ '--model=champion={models}/' ~ plan(ti).champion.folder if plan(ti).champion }}",
+        ],
+        mounts={**mounts, **MODELS},
+        compute="{{ params.compute }}",
+        time_limit=timedelta(hours=1),
+    )
+    record = RecordTrainingOperator(
+        task_id="record",
+        mlflow_run_id="{{ result_of(ti, best(ti)).mlflow_run_id }}",
+        dataset_version=version,
+        parameters=choose.output["parameters"],
+        metrics=evaluate.output["challenger"],
+    )
+    decide = DecidePromotionOperator(
+        task_id="decide",
+        plan=choose.output,
+        metrics=evaluate.output["metrics"],
+        metric="{{ params.metric }}",
+        promote="promote",
+        keep="{{ 'score' if plan(ti).champion else 'summary' }}",
+        compare="compare_with_record",
+    )
+    compare_with_record = CompareRepeatOperator(
+        task_id="compare_with_record", plan=choose.output, metrics=evaluate.output["challenger"]
+    )
+
+    with TaskGroup("promote", tooltip="Make a model version of the best model: copied, frozen, registered") as promote:
+        publish = WorkloadOperator(
+            task_id="publish",
+            program="tasks.models.publish",
+            arguments=[f"--source={BEST}", f"--destination={{models}}/models/{MODEL}/{{{{ plan(ti).run_key }}}}"],
+            mounts={**mounts, **MODELS},
+        )
+        register = PromoteModelOperator(
+            task_id="register",
+            model=MODEL,
+            published=publish.output,
+            training=record.output,
+            volume=MODEL_VOLUME,
+            svm=DATASET.svm,
+        )
+    score = WorkloadOperator(
+        task_id="score",
+        program="tasks.ctr.score",
+        arguments=[
+            f"--data={PARQUET}",
+            DAYS,
+            "--model={models}/{{ (ti.xcom_pull(task_ids='promote.register') or plan(ti).champion).folder }}",
+            "--output={results}/scores/{{ plan(ti).run_key }}",
+            "--run-name={{ plan(ti).run_key }}-score",
+            *TAGS,
+        ],
+        mounts={**RESULTS, **MODELS},
+        mlflow_conn_id="mlflow_default",
+        compute="{{ params.compute }}",
+        time_limit=timedelta(hours=6),
+        trigger_rule="none_failed_min_one_success",
+    )
+    deploy = DeployForBatchOperator(
+        task_id="deploy",
+        model_version=register.output,
+        previous=choose.output["champion"],
+        proof=score.output,
+        outlets=[assets.model_asset(MODEL)],
+    )
+    freeze = OntapSnapshotCreateOperator(
+        task_id="freeze",
+        svm=DATASET.svm,
+        volume=RESULTS_VOLUME,
+        snapshot="mlops_{{ plan(ti).run_key }}",
+        comment="ontap-mlops scores of {{ plan(ti).run_key }} on {{ plan(ti).dataset_version.id }}",
+    )
+    summary = SummarizeRunOperator(
+        task_id="summary",
+        facts={
+            "run_key": "{{ plan(ti).run_key }}",
+            "dataset_version": version,
+            "engines": compare.output["engines"],
+            "best": compare.output["best"],
+            "metrics": evaluate.output["metrics"],
+            "decision": decide.output,
+            "model_version": register.output,
+            "deployment": deploy.output,
+            "scores": score.output,
+            "frozen": freeze.output,
+            "comparison": compare_with_record.output,
+        },
+    )
+
+    choose >> [create, volume]
+    [create, raise_qos] >> convert >> train >> compare >> evaluate >> record >> decide
+    decide >> [promote, score, compare_with_record, summary]
+    promote >> score >> [deploy, freeze] >> summary
+    compare_with_record >> summary >> [delete, lower_qos]

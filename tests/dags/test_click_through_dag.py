@@ -1,0 +1,53 @@
+"""The shape of the DAG `click_through`, without a scheduler: what a run is made of, and what is undone after it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+
+@pytest.fixture(scope="module")
+def dags():
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(DAGS))
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+def test_one_training_for_each_engine_and_one_at_a_time(dags):
+    train = dags["click_through"].get_task("train")
+    assert train.is_mapped
+    assert train.max_active_tis_per_dagrun == 1, "engines that share cores say nothing about their ratio"
+
+
+def test_clone_and_service_level_are_undone_in_any_case(dags):
+    dag = dags["click_through"]
+    undone = {"workspace.create": "workspace.delete", "results.raise_qos": "results.lower_qos"}
+    for setup, teardown in undone.items():
+        assert dag.get_task(setup).is_setup
+        assert dag.get_task(teardown).is_teardown
+        assert setup in dag.get_task(teardown).upstream_task_ids
+        assert "train" in dag.get_task(setup).get_flat_relative_ids(upstream=False)
+
+
+def test_rows_are_scored_by_the_new_model_or_the_deployed_one_before_anything_is_deployed(dags):
+    dag = dags["click_through"]
+    assert {"decide", "promote.register"} <= dag.get_task("score").upstream_task_ids
+    assert {"score", "promote.register"} <= dag.get_task("deploy").upstream_task_ids
+
+
+def test_the_default_parameters_are_valid(dags):
+    params = dags["click_through"].params
+    params.validate()
+    assert params["engines"] == ["pandas", "dask"]
+    with pytest.raises(Exception, match="engines"):
+        params["engines"] = ["spark"]
+
+
+def test_a_second_dataset_has_an_ingest_dag_of_its_own(dags):
+    assert {"ingest_ctr_days", "ingest_tyre_images"} <= set(dags)
+    assert "train" not in dags["ingest_ctr_days"].tags
