@@ -6,10 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from ontap_mlops.assets import model_asset
 from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.ontap import snapshots, volumes
 from ontap_mlops.ontap.errors import NotFound
+from ontap_mlops.operators.deploy import DeployForBatchOperator
 from ontap_mlops.operators.models import PromoteModelOperator, RecordTrainingOperator
 from ontap_mlops.records import DatasetVersion, ModelVersion
 from tests.ontap_mlops.conftest import GIB, MARK, SVM
@@ -103,3 +105,20 @@ def test_a_missing_model_volume_is_named(ontap, training, context, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", ontap.connection())
     with pytest.raises(NotFound, match="no volume 'models' of SVM 'svm1'"):
         promote(training, "tyre").execute(context)
+
+
+def test_a_model_for_batch_scoring_becomes_champion_with_its_scores_as_proof(
+    client, models_volume, training, context, mlflow_connection
+):
+    model = f"clicks_{uuid.uuid4().hex[:8]}"
+    version = promote(training, model).execute(context)
+    outlet = model_asset(model)
+    events = {outlet: SimpleNamespace(extra=None)}
+    operator = DeployForBatchOperator(
+        task_id="deploy", model_version=version, previous=None, proof={"rows": 7}, outlets=[outlet]
+    )
+    deployed = [operator.execute(context | {"outlet_events": events}) for _ in range(2)]
+    assert MlflowHook().champion(model).version == version["version"]
+    assert deployed[0]["endpoint"] == f"ontap://{SVM}/models/{version['folder']}"
+    assert (deployed[0]["proof"], deployed[0]["previous_version"]) == ({"rows": 7}, None)
+    assert events[outlet].extra == {"deployment": deployed[1]}
