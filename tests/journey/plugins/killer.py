@@ -42,8 +42,10 @@ class Killer:
         execute = task.execute
 
         def execute_and_die(context):
-            execute(context)
-            die()
+            try:
+                execute(context)
+            finally:  # branching ends by an exception
+                die()
 
         task.execute = execute_and_die
 
