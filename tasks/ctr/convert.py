@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with days of the click log")
     parser.add_argument("--output", required=True, help="folder or s3://bucket/prefix for the Parquet files")
-    parser.add_argument("--day", action="append", default=[], help="convert this day only; may be given repeatedly")
+    parser.add_argument("--day", action="append", default=[], help="convert this day only, or these, joined by commas")
     parser.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()

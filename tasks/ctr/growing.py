@@ -18,11 +18,14 @@ from tasks.ctr.binning import Codes, largest_of
 from tasks.ctr.compiled import compiled
 from tasks.ctr.forest import Forest, Tree
 
-LARGEST_DEPTH = 12
+LARGEST_DEPTH = 16
+_DEPTH_OF_16_BITS = 13  # up to which a state, a node of a level times 16 and a weight, has room in them
 FEATURES = 3  # columns considered for a split: the square root of 13, as scikit-learn and cuML take by default
 _POISSON = np.searchsorted(
     np.cumsum([np.exp(-1.0) / f for f in (1, 1, 2, 6, 24, 120, 720, 5040)]), (np.arange(1 << 16) + 0.5) / (1 << 16)
 ).astype(np.uint8)
+
+States = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -209,10 +212,11 @@ def best_splits(counts: npt.NDArray[np.int64], subsets: npt.NDArray[np.int8]) ->
     return np.where(found, place, -1), last, left[np.arange(nodes), place, last], total
 
 
-def start_rows(rows: int, settings: Settings, block: int) -> npt.NDArray[np.uint16]:
+def start_rows(rows: int, settings: Settings, block: int) -> States:
     """States [trees, rows] of a block at the root: how often each tree's bootstrap sample has each row, drawn from
     Poisson's distribution of mean 1 by seed, tree, ``block`` and row."""
-    states = np.empty((settings.trees, rows), np.uint16)
+    kind = np.uint16 if settings.depth <= _DEPTH_OF_16_BITS else np.uint32
+    states = np.empty((settings.trees, rows), kind)
     for tree in range(settings.trees):
         seeds = np.random.SeedSequence([settings.seed, tree, block]).generate_state(1, np.uint64)
         _draw_weights(states[tree], seeds[0], _POISSON)
@@ -228,7 +232,7 @@ def _draw_weights(states: Any, seed: Any, poisson: Any) -> None:
         states[row] = poisson[value >> np.uint64(48)]
 
 
-def step(bins: npt.NDArray[np.uint8], states: npt.NDArray[np.uint16], level: Level) -> npt.NDArray[np.uint16]:
+def step(bins: npt.NDArray[np.uint8], states: States, level: Level) -> States:
     """States of the rows one level down."""
     new = np.empty_like(states)
     for tree in range(len(states)):
@@ -253,7 +257,7 @@ def _step(bins: Any, states: Any, split: Any, cut: Any, children: Any, new: Any)
 def tally(
     bins: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.uint8],
-    states: npt.NDArray[np.uint16],
+    states: States,
     level: Level,
     most_bins: int,
 ) -> npt.NDArray[np.int32]:

@@ -64,7 +64,7 @@ def main() -> dict[str, Any]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with days of the click log")
-    parser.add_argument("--day", action="append", default=[], help="score this day only; may be given repeatedly")
+    parser.add_argument("--day", action="append", default=[], help="score this day only, or these, joined by commas")
     parser.add_argument("--model", required=True, help="folder training left, or the model.onnx in it")
     parser.add_argument("--output", required=True, help="folder or s3://bucket/prefix for the scores")
     parser.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")

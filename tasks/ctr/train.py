@@ -76,7 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with days of the click log")
     parser.add_argument("--output", required=True, help="folder for checkpoint and model")
     parser.add_argument("--engine", choices=(PANDAS, DASK, RAPIDS, AUTO), default=AUTO)
-    parser.add_argument("--day", action="append", default=[], help="use this day only; may be given repeatedly")
+    parser.add_argument("--day", action="append", default=[], help="use this day only, or these, joined by commas")
     parser.add_argument("--rows", type=int, default=0, help="to train on, from the first; 0: all but the test rows")
     parser.add_argument(
         "--test-rows",

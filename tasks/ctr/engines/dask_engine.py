@@ -201,7 +201,7 @@ def _block(loaded: Loaded, first: int, last: int, cuts: list[binning.Codes]) -> 
     return Block(binning.apply(loaded.codes[first:last], cuts), loaded.labels[first:last].copy())
 
 
-def _states(block: Block, settings: Settings, number: int, levels: list[Level]) -> npt.NDArray[np.uint16]:
+def _states(block: Block, settings: Settings, number: int, levels: list[Level]) -> growing.States:
     """Where the rows are after the levels grown so far."""
     states = growing.start_rows(len(block.labels), settings, number)
     for level in levels:
@@ -209,11 +209,11 @@ def _states(block: Block, settings: Settings, number: int, levels: list[Level]) 
     return states
 
 
-def _step(block: Block, states: npt.NDArray[np.uint16], level: Level) -> npt.NDArray[np.uint16]:
+def _step(block: Block, states: growing.States, level: Level) -> growing.States:
     return growing.step(block.bins, states, level)
 
 
-def _tally(block: Block, states: npt.NDArray[np.uint16], level: Level, bins: int) -> npt.NDArray[np.int64]:
+def _tally(block: Block, states: growing.States, level: Level, bins: int) -> npt.NDArray[np.int64]:
     return growing.tally(block.bins, block.labels, states, level, bins)
 
 

@@ -153,6 +153,17 @@ def test_it_is_as_good_as_scikit_learns(table):
     assert max(tree.depth for tree in ours.trees) == 6
 
 
+def test_the_deepest_forest_finds_rows_that_only_many_splits_part():
+    """One row in 4,096 is a click: 12 columns of a bit each have to be right."""
+    places = np.repeat(np.arange(4096), 4)
+    bits = ((places[:, None] >> np.arange(len(NUMERIC))) & 1).astype(np.float32)
+    labels = (places == 1234).astype(np.uint8)
+    forest = forest_of(bits, labels, Settings(trees=20, depth=growing.LARGEST_DEPTH))
+    scores = forest.predict(bits)
+    assert scores[labels == 1].min() > scores[labels == 0].max()
+    assert 13 >= max(tree.depth for tree in forest.trees) > 10
+
+
 def test_rows_that_are_all_alike_give_one_leaf():
     values, labels = np.ones((50, len(NUMERIC)), np.float32), np.array([0] * 40 + [1] * 10, np.uint8)
     forest = forest_of(values, labels, Settings(trees=3, depth=4))

@@ -117,6 +117,7 @@ def test_days_are_found_in_order_and_only_once(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [day.name for day in find_days(str(tmp_path))] == ["day_1", "day_2", "day_10", "train"]
+    assert [day.name for day in find_days(str(tmp_path), ["train,day_1", "day_2"])] == ["day_1", "day_2", "train"]
     with pytest.raises(BadInput, match="There is no day_3 .* there are day_1, day_2, day_10, train"):
         find_days(str(tmp_path), ["day_3"])
     (tmp_path / "day_2").touch()

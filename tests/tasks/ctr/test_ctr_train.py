@@ -272,7 +272,7 @@ def test_trainings_of_other_rows_are_not_compared(clicks, outputs, trained, run,
     ("flags", "said"),
     [
         (["--scheduler=somewhere"], "not in-process, local:N"),
-        (["--depth=40"], "--depth is 40"),
+        (["--depth=17"], "--depth is 17"),
         (["--bins=1"], "--bins is 1"),
         (["--day=day_9"], "There is no day_9"),
         (["--memory-limit=much", "--scheduler=in-process"], "not a size"),
