@@ -24,10 +24,13 @@ DOCKER = Path(__file__).parents[2] / "docker"
 DASHBOARD = json.loads((DOCKER / "grafana" / "dashboards" / "ctr.json").read_text())
 WAIT_S = 120
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("prometheus") is None,
-    reason="There is no Prometheus on this machine; `apt-get install prometheus` brings it.",
-)
+pytestmark = [
+    pytest.mark.journey_ctr,
+    pytest.mark.skipif(
+        shutil.which("prometheus") is None,
+        reason="There is no Prometheus on this machine; `apt-get install prometheus` brings it.",
+    ),
+]
 
 # Served by Triton, which tests/triton starts; here only the form of the queries on them is tried.
 ELSEWHERE = ("nv_inference", "predictions:")
