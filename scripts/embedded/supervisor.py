@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from scripts.embedded.layout import ROOT, Layout
 
 SOCKET_PATH_LIMIT = 100  # the kernel takes 107 bytes; supervisord adds its process id while it binds
 STOPPING_S = 60
+ANSWER_S = 60.0
 DEAD = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
 _HEAD = """\
@@ -54,6 +56,28 @@ stopwaitsecs={stop_s}
 stopasgroup=true
 killasgroup=true
 """
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=ANSWER_S)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class _OverSocket(xmlrpc.client.Transport):
+    """supervisord's own client waits for ever when the daemon is frozen; this one gives up with a TimeoutError."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        return _SocketConnection(self.path)
 
 
 class Supervisor:
@@ -98,10 +122,7 @@ class Supervisor:
 
     @property
     def rpc(self) -> Any:
-        from supervisor.xmlrpc import SupervisorTransport
-
-        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        return xmlrpc.client.ServerProxy("http://localhost", transport=_OverSocket(self.socket)).supervisor
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """Supervisord's facts per program; {} when it does not run."""

@@ -72,6 +72,18 @@ def test_what_a_killed_supervisor_left_is_ended_before_the_next_start(stack: Sta
     assert (stack.ports, said) == (kept, []), "the port is free again, so the service keeps it"
 
 
+def test_a_frozen_supervisor_is_replaced(stack: Stack, monkeypatch: pytest.MonkeyPatch):
+    stack.up(["lake"])
+    monkeypatch.setattr("scripts.embedded.supervisor.ANSWER_S", 1.0)
+    frozen = int((stack.layout.supervisor / "supervisord.pid").read_text())
+    os.kill(frozen, signal.SIGSTOP)
+    stack.down()
+    assert stack.processes_left() == []
+    monkeypatch.undo()
+    stack.up(["lake"])
+    assert stack.health(["lake"]) == {"lake": health.HEALTHY}
+
+
 def test_children_that_left_their_group_are_stopped_too(stack: Stack):
     stack.up(["lake"])
     env = os.environ | {"MLOPS_INSTANCE": stack.layout.instance}
