@@ -2,11 +2,11 @@
 # Click-through rate
 
 **What.** Trains the same random forest on several engines (pandas with scikit-learn, Dask, RAPIDS) on the same rows of
-one dataset version, compares them, and scores every row with the best model: `choose` a version → `workspace` (a clone)
-and `results` (a volume whose QoS policy is raised for the run) → `convert` the days to Parquet, once per version →
+one dataset version, compares them, and scores every row with the best model: `choose` a version → `create_workspace` (a
+clone) and `results` (a volume; `raise_qos` raises its QoS policy) → `convert` the days to Parquet, once per version →
 `train`, one task for each engine → `compare` (rows, seconds, rows per second, memory, accuracy; a page with plots in
-MLflow) → `decide` → `promote` → `score` → `deploy` and `freeze` the scores. The workspace is removed and the QoS policy
-put back in any case.
+MLflow) → `decide` → `promote` → `score` → `deploy` and `freeze` the scores. `delete_workspace` and `lower_qos` undo what
+was made for the run in any case.
 
 **When it runs.** Daily, and whenever `ingest_ctr_days` makes a new dataset version. A daily or backfilled run trains on
 the version that was current at its logical date; a date before the first version is skipped with a sentence.
@@ -182,27 +182,24 @@ with DAG(
     )
     version = choose.output["dataset_version"]
 
-    with TaskGroup("workspace", tooltip="A FlexClone of the version, for this run only"):
-        create = CreateWorkspaceOperator(task_id="create", dataset_version=version, with_bucket=False).as_setup()
-        delete = DeleteWorkspaceOperator(task_id="delete", svm=DATASET.svm).as_teardown(
-            setups=create, on_failure_fail_dagrun=True
-        )
-    with TaskGroup("results", tooltip="The volume that the engines read, faster for the time of the run"):
-        volume = OntapVolumeEnsureOperator(
-            task_id="volume",
-            svm=DATASET.svm,
-            volume=RESULTS_VOLUME,
-            size_bytes=DATASET.size_bytes,
-            junction_path=names.junction_path(RESULTS_VOLUME),
-            comment=f"ontap-mlops results of {MODEL}",
-        )
-        raise_qos = RaiseQosOperator(
-            task_id="raise_qos", svm=DATASET.svm, volume=RESULTS_VOLUME, policy="{{ params.qos_policy or '' }}"
-        ).as_setup()
-        lower_qos = LowerQosOperator(task_id="lower_qos", svm=DATASET.svm, volume=RESULTS_VOLUME).as_teardown(
-            setups=raise_qos, on_failure_fail_dagrun=True
-        )
-        volume >> raise_qos
+    create = CreateWorkspaceOperator(task_id="create_workspace", dataset_version=version, with_bucket=False).as_setup()
+    delete = DeleteWorkspaceOperator(task_id="delete_workspace", svm=DATASET.svm).as_teardown(
+        setups=create, on_failure_fail_dagrun=True
+    )
+    results = OntapVolumeEnsureOperator(
+        task_id="results",
+        svm=DATASET.svm,
+        volume=RESULTS_VOLUME,
+        size_bytes=DATASET.size_bytes,
+        junction_path=names.junction_path(RESULTS_VOLUME),
+        comment=f"ontap-mlops results of {MODEL}",
+    )
+    raise_qos = RaiseQosOperator(
+        task_id="raise_qos", svm=DATASET.svm, volume=RESULTS_VOLUME, policy="{{ params.qos_policy or '' }}"
+    ).as_setup()
+    lower_qos = LowerQosOperator(task_id="lower_qos", svm=DATASET.svm, volume=RESULTS_VOLUME).as_teardown(
+        setups=raise_qos, on_failure_fail_dagrun=True
+    )
     mounts = {"workspace": create.output, **RESULTS}
 
     @task
@@ -352,7 +349,8 @@ with DAG(
         },
     )
 
-    choose >> [create, volume]
+    choose >> [create, results]
+    results >> raise_qos
     [create, raise_qos] >> convert >> train >> compare >> evaluate >> record >> decide
     decide >> [promote, score, compare_with_record, summary]
     promote >> score >> [deploy, freeze] >> summary

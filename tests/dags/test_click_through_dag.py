@@ -26,7 +26,7 @@ def test_one_training_for_each_engine_and_one_at_a_time(dags):
 
 def test_clone_and_service_level_are_undone_in_any_case(dags):
     dag = dags["click_through"]
-    undone = {"workspace.create": "workspace.delete", "results.raise_qos": "results.lower_qos"}
+    undone = {"create_workspace": "delete_workspace", "raise_qos": "lower_qos"}
     for setup, teardown in undone.items():
         assert dag.get_task(setup).is_setup
         assert dag.get_task(teardown).is_teardown

@@ -104,14 +104,14 @@ def test_nothing_of_the_run_stays_behind(world):
 def test_a_run_whose_workers_are_killed_ends_as_if_they_had_not_been(world):
     before = {tags["workload"] for tags in world.tracked_runs() if "workload" in tags}
     snapshots = world.snapshots("ctr_results")
-    steps = {"results.raise_qos": "end", "convert": "end", "train": "middle", "compare": "end", "score": "middle"}
-    world.kill({TRAIN: {**steps, "results.lower_qos": "end", "freeze": "end"}})
+    steps = {"raise_qos": "end", "convert": "end", "train": "middle", "compare": "end", "score": "middle"}
+    world.kill({TRAIN: {**steps, "lower_qos": "end", "freeze": "end"}})
     run_id = world.run(TRAIN, {"promote": "never", "trees": 2, "depth": 4})
     world.kill({})
     tasks = {
         (task["task_id"], task.get("map_index", -1)): task["try_number"] for task in world.api.tasks(TRAIN, run_id)
     }
-    assert tasks["train", 0] == tasks["train", 1] == tasks["results.raise_qos", -1] == 2, "each was killed once"
+    assert tasks["train", 0] == tasks["train", 1] == tasks["raise_qos", -1] == 2, "each was killed once"
     key = world.api.xcom(TRAIN, run_id, "summary")["run_key"]
     made = [tags["workload"] for tags in world.tracked_runs() if tags.get("workload") not in before]
     assert sorted(made) == sorted([key, f"{key}-pandas", f"{key}-dask", f"{key}-score"]), "no run is made twice"
