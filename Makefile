@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status clean airflow rerun test test-quick journey journey-ctr browser bench lint docs screenshot \
+.PHONY: help demo up down status clean airflow versions rerun test test-quick journey journey-ctr browser bench bench-ctr lint docs screenshot \
 	environment lock
 
 # List the targets, a sentence each.
@@ -33,6 +33,10 @@ clean:
 airflow:
 	$(PROGRAM) scripts.services airflow -- $(ARGS)
 
+# List a dataset's versions as JSON, such as DATASET=tyre_images, or only the one of AS_OF=2026-11-20T06:00:00Z.
+versions:
+	$(PROGRAM) scripts.services versions -- --dataset "$(DATASET)" $(if $(AS_OF),--as-of "$(AS_OF)")
+
 # Do a past training again exactly, by its run key, such as RUN=r2026..., and compare the metrics.
 rerun:
 	$(PROGRAM) scripts.rerun "$(RUN)"
@@ -60,6 +64,10 @@ browser:
 # Measure loader, DAG parsing, task overhead and sync against their yardsticks, and write bench/*.json.
 bench:
 	$(PROGRAM) scripts.bench
+
+# Measure the click-through engines against each other at three sizes, and write bench/ctr.json (half an hour).
+bench-ctr:
+	$(PROGRAM) scripts.bench ctr
 
 # Check style, import rules, types, and that the generated pages of docs/ are current.
 lint:

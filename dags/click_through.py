@@ -5,8 +5,8 @@
 one dataset version, compares them, and scores every row with the best model: `choose` a version → `create_workspace` (a
 clone) and `results` (a volume; `raise_qos` raises its QoS policy) → `convert` the days to Parquet, once per version →
 `train`, one task for each engine → `compare` (rows, seconds, rows per second, memory, accuracy; a page with plots in
-MLflow) → `decide` → `promote` → `score` → `deploy` and `freeze` the scores. `delete_workspace` and `lower_qos` undo what
-was made for the run in any case.
+MLflow) → `decide` → `promote` → `score` → `deploy` and `freeze` the scores. In any case
+`delete_workspace` and `lower_qos` undo what was made for the run.
 
 **When it runs.** Daily, and whenever `ingest_ctr_days` makes a new dataset version. A daily or backfilled run trains on
 the version that was current at its logical date; a date before the first version is skipped with a sentence.
@@ -60,7 +60,6 @@ DATASET = registry.dataset("ctr_days")
 MACROS = {
     "plan": lambda ti: ti.xcom_pull(task_ids="choose"),
     "best": lambda ti: ti.xcom_pull(task_ids="compare", key="best")["engine"],
-    "result_of": lambda ti, engine: next(r for r in ti.xcom_pull(task_ids="train") if r["engine"] == engine),
 }
 PARQUET = "{results}/parquet/{{ plan(ti).dataset_version.id }}"
 RUNS = "{workspace}/.mlops/run"
@@ -268,7 +267,7 @@ with DAG(
     )
     record = RecordTrainingOperator(
         task_id="record",
-        mlflow_run_id="{{ result_of(ti, best(ti)).mlflow_run_id }}",
+        mlflow_run_id="{{ ti.xcom_pull(task_ids='compare', key='best').mlflow_run_id }}",
         dataset_version=version,
         parameters=choose.output["parameters"],
         metrics=evaluate.output["challenger"],

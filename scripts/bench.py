@@ -1,7 +1,7 @@
 """Measure against the yardsticks, one bench after the other, each with a table here and a file under bench/.
 
-python -m scripts.bench              all of them (several minutes; run nothing else meanwhile)
-python -m scripts.bench loader sync  some
+python -m scripts.bench              all but those that take long (several minutes; run nothing else meanwhile)
+python -m scripts.bench loader ctr   some, these included
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import sys
 from scripts.embedded.layout import ROOT
 
 BENCHES = {path.stem.removeprefix("bench_"): path for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py"))}
+LONG = ("ctr",)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}")
-    names = parser.parse_args().names or list(BENCHES)
+    names = parser.parse_args().names or [name for name in BENCHES if name not in LONG]
     if unknown := [name for name in names if name not in BENCHES]:
         parser.error(f"no bench is called {', '.join(unknown)}; there are {', '.join(BENCHES)}")
     (ROOT / "bench").mkdir(exist_ok=True)

@@ -215,11 +215,12 @@ def _unlock(remove: Callable[[str], object], path: str, _error: object) -> None:
         Path(path).unlink(missing_ok=True)
 
 
-def airflow(stack: Stack, arguments: list[str]) -> int:
+def run_module(stack: Stack, module: str, arguments: list[str]) -> int:
+    """Exit code of a command line that works on these services."""
     if not stack.ports:
         print("The services have never been started here; run `make up` first.")
         return 1
-    return subprocess.run([sys.executable, "-m", "airflow", *arguments], env=stack.env()).returncode
+    return subprocess.run([sys.executable, "-m", module, *arguments], env=stack.env()).returncode
 
 
 def shown(path: Path) -> str:
@@ -234,10 +235,11 @@ def main() -> int:
     for name in ("up", "down", "status", "clean"):
         actions.add_parser(name)
     actions.add_parser("airflow").add_argument("arguments", nargs=argparse.REMAINDER)
+    actions.add_parser("versions").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     stack = Stack(options.local)
-    if options.action == "airflow":
-        return airflow(stack, [a for a in options.arguments if a != "--"])
+    if module := {"airflow": "airflow", "versions": "ontap_mlops.versions"}.get(options.action):
+        return run_module(stack, module, [a for a in options.arguments if a != "--"])
     return {"up": up, "down": down, "status": status, "clean": clean}[options.action](stack)
 
 

@@ -2,6 +2,8 @@
 
 python -m ontap_mlops.versions --dataset tyre_images
 python -m ontap_mlops.versions --dataset tyre_images --as-of 2026-11-20T06:00:00Z
+
+The answer on stdout is JSON and nothing else; what Airflow logs while it looks up the connection goes to stderr.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import redirect_stdout
 from datetime import UTC, datetime
 
 from ontap_mlops import registry
@@ -20,17 +23,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--as-of", type=_time, help="ISO 8601 time; without a zone, UTC")
     asked = parser.parse_args(arguments)
 
-    from ontap_mlops.hooks.ontap import OntapHook
-    from ontap_mlops.ontap import dataset_versions
-    from ontap_mlops.ontap.errors import OntapError
+    with redirect_stdout(sys.stderr):
+        from airflow.sdk.exceptions import AirflowNotFoundException
 
-    try:
-        dataset = registry.dataset(asked.dataset)
-        with OntapHook(dataset.ontap_conn_id).client() as client:
-            versions = dataset_versions.list_versions(client, dataset)
-    except (ValueError, OntapError) as error:
-        print(error, file=sys.stderr)
-        return 2
+        from ontap_mlops.hooks.ontap import OntapHook
+        from ontap_mlops.ontap import dataset_versions
+        from ontap_mlops.ontap.errors import OntapError
+
+        try:
+            dataset = registry.dataset(asked.dataset)
+            with OntapHook(dataset.ontap_conn_id).client() as client:
+                versions = dataset_versions.list_versions(client, dataset)
+        except (ValueError, OntapError, AirflowNotFoundException) as error:
+            print(error, file=sys.stderr)
+            return 2
     if asked.as_of is None:
         print(json.dumps([version.to_json() for version in versions], indent=2))
         return 0

@@ -54,8 +54,9 @@ def main() -> dict[str, Any]:
             run.metrics({f"{row['engine']}.{key}": value for key, value in numbers.items()})
         say((output / TABLE).read_text().rstrip())
         best = max(rows, key=lambda row: row["auc"])["engine"]
+        found = {key: reports[best][key] for key in ("output", "mlflow_run_id") if key in reports[best]}
         return {
-            "best": {"engine": best, "output": reports[best]["output"]},
+            "best": {"engine": best, **found},
             "fastest": min(rows, key=lambda row: row["seconds"])["engine"],
             "accuracy_spread": max(r["accuracy"] for r in rows) - min(r["accuracy"] for r in rows),
             "engines": rows,
@@ -129,7 +130,10 @@ def _write(output: Path, reports: dict[str, dict[str, Any]], rows: list[dict[str
     draw_calibration(output / CALIBRATION, reports)
     write_whole(output / TABLE, _markdown(rows).encode())
     write_whole(output / FIGURES, json.dumps({"engines": rows, "reports": reports}, indent=1).encode())
-    pictures = [(output / name).read_bytes() for name in (PICTURE, CALIBRATION)]
+    pictures = {
+        "Seconds from file to model, and peak memory, by engine": (output / PICTURE).read_bytes(),
+        "Predicted against actual share of clicks, by engine": (output / CALIBRATION).read_bytes(),
+    }
     write_whole(output / PAGE, _page(reports, rows, pictures).encode())
 
 
@@ -145,7 +149,7 @@ def _markdown(rows: list[dict[str, Any]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _page(reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], pictures: list[bytes]) -> str:
+def _page(reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], pictures: dict[str, bytes]) -> str:
     first = next(iter(reports.values()))
     forest, data = first["forest"], first["data"]
     days = data["first_day"] + (f" to {data['last_day']}" if data["days"] > 1 else "")
@@ -156,9 +160,11 @@ def _page(reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], pictur
         f"file to model."
     )
     malformed = ", ".join(f"{name}: {report['malformed']}" for name, report in reports.items())
-    shown = [base64.b64encode(picture).decode() for picture in pictures]
+    shown = {what: base64.b64encode(picture).decode() for what, picture in pictures.items()}
     table = "".join(_line("td", _cells(row)) for row in rows)
-    images = "".join(f'<p><img alt="" src="data:image/png;base64,{picture}"></p>' for picture in shown)
+    images = "".join(
+        f'<p><img alt="{what}" src="data:image/png;base64,{picture}"></p>' for what, picture in shown.items()
+    )
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Click-through rate: engines compared</title>'
         f"<style>{_STYLE}</style><h1>Click-through rate: engines compared</h1><p>{html.escape(said)}</p>"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import ssl
 import statistics
 import sys
 import tempfile
@@ -64,7 +65,7 @@ def prepare(stack: Stack) -> None:
     with httpx.Client(
         base_url=stack.urls["ontap"],
         auth=("admin", secrets.get(stack.layout, secrets.ONTAP_ADMIN)),
-        verify=str(stack.layout.ontap_ca),
+        verify=ssl.create_default_context(cafile=stack.layout.ontap_ca),
         trust_env=False,
     ) as ontap:
         ontap.post("/api/storage/volumes", params={"return_timeout": 30}, json=body).raise_for_status()

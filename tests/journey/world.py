@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,7 @@ class World:
         self.ontap = httpx.Client(
             base_url=self.stack.urls["ontap"],
             auth=("admin", secrets.get(self.stack.layout, secrets.ONTAP_ADMIN)),
-            verify=str(self.stack.layout.ontap_ca),
+            verify=ssl.create_default_context(cafile=self.stack.layout.ontap_ca),
             trust_env=False,
             timeout=60,
         )

@@ -141,7 +141,7 @@ _BY_STATUS: dict[int, type[OntapError]] = {
 }
 # Jobs often fail with a generic code and say the reason in words only.
 _BY_WORDS: tuple[tuple[str, type[OntapError]], ...] = (
-    ("not enough space", SpaceFull),
+    ("enough space", SpaceFull),
     ("no space", SpaceFull),
     ("insufficient space", SpaceFull),
     ("lack of space", SpaceFull),

@@ -32,6 +32,7 @@ from ontap_mlops.ontap import errors
         ("4", 404, "", errors.NotFound),
         (None, 429, "", errors.ServiceTrouble),
         ("13001", None, "There is not enough space in aggregate aggr1", errors.SpaceFull),
+        ("524479", 400, 'Volume "v" is not online or does not have enough space', errors.SpaceFull),
         ("13001", None, "User is not authorized", errors.NotAuthorized),
         ("13001", None, "something else", errors.JobFailed),
     ],

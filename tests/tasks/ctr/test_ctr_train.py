@@ -256,7 +256,7 @@ def test_the_comparison_has_every_engine_and_names_the_best(outputs, run, tmp_pa
     assert code == 0 and [row["engine"] for row in result["engines"]] == ["pandas", "dask"]
     assert result["engines"][0]["ratio"] == 1 and result["accuracy_spread"] < AGREE
     best = max(outputs, key=lambda engine: outputs[engine][1]["metrics"]["auc"])
-    assert result["best"] == {"engine": best, "output": str(outputs[best][0])}
+    assert result["best"] == {"engine": best, "output": str(outputs[best][0])}, "and its MLflow run, where there is one"
     page = (tmp_path / "page" / "comparison.html").read_text()
     assert page.count("data:image/png") == 2 and f"{ROWS:,} rows of day_0" in page
     assert "| dask | 18,000 |" in (tmp_path / "page" / "comparison.md").read_text()
