@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status clean airflow versions rerun test test-quick journey journey-ctr browser bench bench-ctr lint docs screenshot \
+.PHONY: help demo up down status clean airflow versions rerun test test-quick journey browser bench bench-ctr lint docs screenshot \
 	environment lock
 
 # List the targets, a sentence each.
@@ -52,10 +52,6 @@ test-quick:
 # Run the tests in which the real scheduler runs the DAGs.
 journey:
 	$(PROGRAM) scripts.tests journey
-
-# Run the click-through pipeline through the real scheduler; it is not part of `make test` yet.
-journey-ctr:
-	$(PROGRAM) scripts.tests journey-ctr
 
 # Run the tests in which a browser works with Airflow's pages.
 browser:

@@ -17,12 +17,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = "journey or browser or triton"
-QUICK = ("quick tests", "-m", f"not ({SLOW} or journey_ctr)", "-n", "2", "--dist", "loadfile")
+QUICK = ("quick tests", "-m", f"not ({SLOW})", "-n", "2", "--dist", "loadfile")
 SUITES = {
     "all": [QUICK, ("tests with real services", "-m", SLOW)],
     "quick": [QUICK],
     "journey": [("journey", "-m", "journey")],
-    "journey-ctr": [("journey of click_through", "-m", "journey_ctr")],
     "browser": [("browser", "-m", "browser")],
 }
 NO_TESTS_COLLECTED = 5

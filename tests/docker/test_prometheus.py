@@ -1,4 +1,4 @@
-"""Rules and dashboard on a real Prometheus that scrapes the real exporter and a real Dask cluster."""
+"""Rules and dashboard on a real Prometheus that scrapes the real exporter, a real Dask cluster and a real Triton."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -19,21 +19,22 @@ import yaml
 
 from ontap_mlops.compute.local import LocalRunner
 from ontap_mlops.compute.workload import Workload
+from tasks.models.repository import ServedModel
+from tests.inference_server.models import ones, write_onnx
+from tests.serving import TritonServer, free_ports, triton_over
 
 DOCKER = Path(__file__).parents[2] / "docker"
 DASHBOARD = json.loads((DOCKER / "grafana" / "dashboards" / "ctr.json").read_text())
 WAIT_S = 120
 
 pytestmark = [
-    pytest.mark.journey_ctr,
+    pytest.mark.triton,
     pytest.mark.skipif(
         shutil.which("prometheus") is None,
         reason="There is no Prometheus on this machine; `apt-get install prometheus` brings it.",
     ),
 ]
 
-# Served by Triton, which tests/triton starts; here only the form of the queries on them is tried.
-ELSEWHERE = ("nv_inference", "predictions:")
 # Fire or not, as things are.
 MAY_BE_EMPTY = ("ALERTS",)
 
@@ -67,12 +68,6 @@ WATCHED = """
 """
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def workloads(tmp_path_factory):
     """Trainings on two engines, a batch of predictions, a failure, and a program that goes on with a Dask cluster."""
@@ -96,13 +91,38 @@ def workloads(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def prometheus(workloads, tmp_path_factory):
+def predictions(tmp_path_factory):
+    """A model server that is asked for a prediction again and again."""
+    with triton_over(tmp_path_factory.mktemp("triton")) as server:
+        write_onnx(server.repository.parent / "published" / "model.onnx", 1)
+        served = ServedModel(server.repository, "ctr")
+        served.write(server.repository.parent / "published", 1, "", 16, {})
+        served.activate(1, 3)
+        server.start()
+        done = threading.Event()
+        asking = threading.Thread(target=ask, args=(server, done))
+        asking.start()
+        yield server
+        done.set()
+        asking.join()
+
+
+def ask(server: TritonServer, done: threading.Event) -> None:
+    with httpx.Client(base_url=server.url, trust_env=False, timeout=10) as client:
+        while not done.wait(0.3):
+            client.post("/v2/models/ctr/infer", json={"inputs": ones()}).raise_for_status()
+
+
+@pytest.fixture(scope="module")
+def prometheus(workloads, predictions, tmp_path_factory):
     """The shipped configuration with this test's ports; the address of a Prometheus that has scraped some times."""
     folder = tmp_path_factory.mktemp("prometheus")
-    exporter, own = free_port(), free_port()
+    exporter, own = free_ports(2)
     config = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "2s", "evaluation_interval": "1s"}
-    text = yaml.safe_dump(config).replace("9108", str(exporter)).replace("refresh_interval: 5s", "refresh_interval: 1s")
+    text = yaml.safe_dump(config).replace("refresh_interval: 5s", "refresh_interval: 1s")
+    for usual, port in {"9108": exporter, "8102": predictions.metrics}.items():
+        text = text.replace(usual, str(port))
     (folder / "prometheus.yml").write_text(text)
     shutil.copy(DOCKER / "prometheus" / "rules.yml", folder)
     log = (folder / "log").open("wb")
@@ -146,7 +166,7 @@ def queries() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("title", "expression"), queries())
 def test_every_query_of_the_dashboard_answers(prometheus, title, expression):
-    if any(word in expression for word in (*ELSEWHERE, *MAY_BE_EMPTY)):
+    if any(word in expression for word in MAY_BE_EMPTY):
         wait_for(prometheus, "vector(1)")
         query(prometheus, expression)
     else:

@@ -15,7 +15,7 @@ from scripts import lake
 from scripts.follow import follow
 from tests.journey.world import TODAY, noon
 
-pytestmark = [pytest.mark.journey_ctr, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(1500)]
 
 INGEST, TRAIN = "ingest_ctr_days", "click_through"
 ROWS = 20_000  # of each day

@@ -25,7 +25,7 @@ from ontap_mlops.compute.workload import State
 
 PORT = 9108
 NEWEST = 200  # workloads shown, so that a month's do not become thousands of series
-IDENTITY_TIMEOUT_S = 2.0
+ANSWER_TIMEOUT_S = 2.0
 
 _HELP = {
     "state": "1 for the state the workload is in.",
@@ -36,6 +36,8 @@ _HELP = {
     "progress_time_seconds": "When it last told its progress, in seconds since 1970.",
     "result": "A number of its result, such as metrics.roc_auc.",
 }
+
+_WORKER_PAGE = re.compile(r"/proxy/(\d+)/([^/\"]+)/status")
 
 Labels = dict[str, str]
 Sample = tuple[str, Labels, float]
@@ -103,13 +105,17 @@ def targets(folder: Path, newest: int = NEWEST) -> list[dict[str, Any]]:
 
 
 def _workers(scheduler: str) -> list[str]:
-    """``host:port`` of the pages of a Dask scheduler's workers; none when it does not answer."""
+    """``host:port`` of the pages of a Dask scheduler's workers; none when it does not answer.
+
+    From its list for people: ``/json/identity.json`` has them too, but fails (distributed 2026.8) once a worker has
+    told what it spent its time on.
+    """
     try:
-        with urlopen(f"http://{scheduler}/json/identity.json", timeout=IDENTITY_TIMEOUT_S) as answer:  # noqa: S310
-            workers = json.load(answer)["workers"].values()
-    except (OSError, ValueError, KeyError):
+        with urlopen(f"http://{scheduler}/info/main/workers.html", timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310
+            listed = answer.read().decode(errors="replace")
+    except OSError:
         return []
-    return sorted(f"{w['host']}:{w['services']['dashboard']}" for w in workers if "dashboard" in w.get("services", {}))
+    return sorted(f"{host}:{port}" for port, host in _WORKER_PAGE.findall(listed))
 
 
 def _program(spec: dict[str, Any]) -> str:
