@@ -5,7 +5,7 @@
 one dataset version, compares them, and scores every row with the best model: `choose` a version → `create_workspace` (a
 clone) and `results` (a volume; `raise_qos` raises its QoS policy) → `convert` the days to Parquet, once per version →
 `train`, one task for each engine → `compare` (rows, seconds, rows per second, memory, accuracy; a page with plots in
-MLflow) → `decide` → `promote` → `score` → `deploy` and `freeze` the scores. In any case
+MLflow) → `decide` → `promote` → `score` → `deploy` and `freeze` the scores → `retention` of old results. In any case,
 `delete_workspace` and `lower_qos` undo what was made for the run.
 
 **When it runs.** Daily, and whenever `ingest_ctr_days` makes a new dataset version. A daily or backfilled run trains on
@@ -17,7 +17,8 @@ leaves the deployed model alone, unless you choose otherwise in *Promote*.
 place names in `config/compute.yaml`, or on this machine; `rapids` needs a GPU.
 
 **What it leaves behind.** On the volume `ctr_results`: the days as Parquet in `parquet/<version id>/`, and the scores
-in `scores/<run key>/`, frozen as snapshot `mlops_<run key>`. In MLflow: a run for each engine, one that compares them,
+in `scores/<run key>/`, frozen as snapshot `mlops_<run key>`; the folders of the newest runs stay, and snapshots as long
+as `keep` of the dataset in `config/datasets.yaml` says. In MLflow: a run for each engine, one that compares them,
 and when the model is promoted, a version of the registered model `click_through`.
 
 **Run it again.** Enter a past run's key in *Repeat a run*: the same snapshot, parameters and seed, and the metrics of
@@ -40,7 +41,7 @@ from ontap_mlops.operators.datasets import CreateWorkspaceOperator, DeleteWorksp
 from ontap_mlops.operators.deploy import DeployForBatchOperator
 from ontap_mlops.operators.models import PromoteModelOperator, RecordTrainingOperator
 from ontap_mlops.operators.qos import LowerQosOperator, RaiseQosOperator
-from ontap_mlops.operators.snapshots import OntapSnapshotCreateOperator
+from ontap_mlops.operators.snapshots import OntapSnapshotCreateOperator, OntapSnapshotRetentionOperator
 from ontap_mlops.operators.training import (
     PROMOTE,
     CompareRepeatOperator,
@@ -54,6 +55,7 @@ from ontap_mlops.operators.workload import WorkloadOperator
 ENGINES = {"pandas": "pandas and scikit-learn", "dask": "Dask", "rapids": "RAPIDS (needs a GPU)"}
 MODEL = "click_through"
 MODEL_VOLUME, RESULTS_VOLUME = "models", "ctr_results"
+KEPT_FOLDERS = 5  # of Parquet files and of scores on the volume itself; older scores are in its snapshots
 DATASET = registry.dataset("ctr_days")
 
 # What templates below write for results of other tasks; best(ti) is the engine of the best model.
@@ -331,6 +333,26 @@ with DAG(
         snapshot="mlops_{{ plan(ti).run_key }}",
         comment="ontap-mlops scores of {{ plan(ti).run_key }} on {{ plan(ti).dataset_version.id }}",
     )
+    with TaskGroup("retention", tooltip="Make room: old results and old snapshots of them go") as retention:
+        WorkloadOperator(
+            task_id="folders",
+            program="tasks.data.keep_newest",
+            arguments=[
+                f"--newest={KEPT_FOLDERS}",
+                "--keep={{ plan(ti).dataset_version.id }}",
+                "{results}/parquet",
+                "{results}/scores",
+            ],
+            mounts=RESULTS,
+        )
+        OntapSnapshotRetentionOperator(
+            task_id="snapshots",
+            svm=DATASET.svm,
+            volume=RESULTS_VOLUME,
+            prefix="mlops_r",
+            keep_newest=DATASET.keep.versions,
+            keep_days=DATASET.keep.days,
+        )
     summary = SummarizeRunOperator(
         task_id="summary",
         facts={
@@ -353,4 +375,5 @@ with DAG(
     [create, raise_qos] >> convert >> train >> compare >> evaluate >> record >> decide
     decide >> [promote, score, compare_with_record, summary]
     promote >> score >> [deploy, freeze] >> summary
+    freeze >> retention >> summary
     compare_with_record >> summary >> [delete, lower_qos]

@@ -10,10 +10,7 @@ Ends with exit code 0 only when a model is deployed and has answered. The facts 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,110 +22,39 @@ from ontap_mlops.ontap import dataset_versions
 from ontap_mlops.records import DatasetVersion
 from scripts import lake, summary
 from scripts.embedded import environment
-from scripts.follow import RunFailed, failure, follow
+from scripts.follow import RunFailed, failure
+from scripts.pipeline import Pipeline
 from scripts.services import Stack, shown
 
-PROVISION, INGEST, TRAIN = "provision_ontap", "ingest_tyre_images", "tyre_quality"
+INGEST, TRAIN = "ingest_tyre_images", "tyre_quality"
 DATASET, MODEL = "tyre_images", "tyre"
-FIRST = ("ontap", "lake", "triton", "airflow")
 COUNT, FULL_COUNT = 600, 1856
-PARSED_S, STARTED_S = 120, 90
 
 
-class Demo:
+class Demo(Pipeline):
+    ingest_dag, train_dag = INGEST, TRAIN
+
     def __init__(self, stack: Stack, images: Path | None, full: bool) -> None:
-        self.stack = stack
+        super().__init__(stack, stack.layout.local / "demo.json")
         self.images = images
         self.count = FULL_COUNT if full else COUNT
-        self.file = stack.layout.local / "demo.json"
-        self.number = (json.loads(self.file.read_text())["demo"] if self.file.exists() else 0) + 1
-        self.started = self.step_started = time.monotonic()
-        self.seconds: dict[str, float] = {}
 
     def run(self) -> dict[str, Any]:
         if self.images:
             lake.check(self.images)
-        self.start_services()
+        self.start_services(self.fill_lake)
         self.provision()
         ingest_run = self.ingest()
-        train_run = self.train(ingest_run)
+        train_run = self.train(ingest_run, "clone, train, judge, deploy, prove, clean up")
         self.begin("prediction", "Asking the deployed model about one photograph")
         facts = self.facts(ingest_run, train_run)
-        draft = self.file.with_suffix(".new")
-        draft.write_text(json.dumps(facts, indent=2) + "\n")
-        draft.replace(self.file)
+        self.keep(facts)
         return facts
 
-    def begin(self, key: str, sentence: str) -> None:
-        """Says what comes next; the seconds up to the next step count for ``key``."""
-        print(f"[{time.monotonic() - self.started:4.0f} s] {sentence}", flush=True)
-        self.step_started, self.step = time.monotonic(), key
-
-    def end(self) -> None:
-        self.seconds[self.step] = round(time.monotonic() - self.step_started, 1)
-
-    def start_services(self) -> None:
-        """The lake is filled while the slower services come up; MLflow, first needed by the training, comes last."""
-        self.begin("services", "Starting the services and filling the data lake")
-        self.stack.up(FIRST, wait=False)
-        self.stack.wait_ready(["lake"])
-        filled = (
-            lake.fill_with(self.stack, self.images)
-            if self.images
-            else lake.fill_with_samples(self.stack, self.count, self.number)
-        )
-        print(f"         {lake.URL}: {json.dumps(filled)}", flush=True)
-        self.stack.wait_ready(FIRST)
-        self.stack.up(wait=False)
-        self.api = self.stack.airflow_api()
-        self.wait_for_dags()
-        self.end()
-
-    def wait_for_dags(self) -> None:
-        deadline = time.monotonic() + PARSED_S
-        missing = [PROVISION, INGEST, TRAIN]
-        while missing := [dag_id for dag_id in missing if self.api.dag(dag_id) is None]:
-            if time.monotonic() > deadline:
-                errors = [f"{file}:\n{trace}" for file, trace in self.api.import_errors().items()]
-                raise RunFailed(f"Airflow does not list {', '.join(missing)}. {' '.join(errors)}")
-            time.sleep(1)
-
-    def provision(self) -> None:
-        self.begin("provision", f"{PROVISION}: volumes, S3 server, keys and buckets on ONTAP")
-        self.api.unpause(PROVISION)
-        follow(self.api, PROVISION, self.api.trigger(PROVISION))
-        self.end()
-
-    def ingest(self) -> str:
-        self.begin("ingest", f"{INGEST}: what changed in the lake becomes a dataset version")
-        self.api.unpause(TRAIN)  # before the version is made: a paused DAG does not hear of it
-        run_id = self.api.run_that_is_due(INGEST) or self.api.trigger(INGEST)
-        follow(self.api, INGEST, run_id)
-        self.end()
-        return run_id
-
-    def train(self, ingest_run: str) -> str:
-        """The run that the new dataset version has started by itself; started by hand when nothing was new."""
-        self.begin("train", f"{TRAIN}: clone, train, judge, deploy, prove, clean up")
-        self.stack.wait_ready()
-        run_id = self.run_of_the_event(ingest_run)
-        if run_id is None:
-            print(
-                "         The source has not changed, so no version was made; training on the newest one.", flush=True
-            )
-            run_id = self.api.trigger(TRAIN)
-        follow(self.api, TRAIN, run_id)
-        self.end()
-        return run_id
-
-    def run_of_the_event(self, ingest_run: str) -> str | None:
-        tasks = {task["task_id"]: task for task in self.api.tasks(INGEST, ingest_run)}
-        if tasks["freeze"]["state"] == "skipped":
-            return None
-        if run_id := wait_for(lambda: self.api.run_started_by(TRAIN, ingest_run)):
-            return run_id
-        link = self.api.run_link(INGEST, ingest_run)
-        raise RunFailed(f"The new dataset version has started no run of {TRAIN} within {STARTED_S} s; see {link}")
+    def fill_lake(self) -> dict[str, Any]:
+        if self.images:
+            return lake.fill_with(self.stack, self.images)
+        return lake.fill_with_samples(self.stack, self.count, self.number)
 
     def facts(self, ingest_run: str, train_run: str) -> dict[str, Any]:
         of_run = self.api.xcom(TRAIN, train_run, "summary")
@@ -141,7 +67,7 @@ class Demo:
         return {
             "demo": self.number,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": {**self.seconds, "total": round(time.monotonic() - self.started, 1)},
+            "seconds": self.timing,
             **of_run,
             "evaluation": self.api.xcom(TRAIN, train_run, "evaluate"),
             "deployed_model": deployed,
@@ -207,14 +133,6 @@ def time_travel(versions: list[DatasetVersion]) -> list[dict[str, Any]]:
         for at, version in current
         if version is not None
     ]
-
-
-def wait_for(question: Callable[[], str | None]) -> str | None:
-    """The first answer that is not None; None when STARTED_S pass without one."""
-    deadline = time.monotonic() + STARTED_S
-    while (answer := question()) is None and time.monotonic() < deadline:
-        time.sleep(1)
-    return answer
 
 
 def main() -> int:

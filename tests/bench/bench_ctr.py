@@ -32,7 +32,7 @@ from tasks.ctr.engines.memory import peak_bytes  # noqa: E402
 from tasks.ctr.metrics import judge  # noqa: E402
 
 TARGET_RATIO, TARGET_POINTS = 3.0, 0.2
-SIZES = (250_000, 1_000_000, 4_000_000)
+SIZES = (1_000_000, 4_000_000, 20_000_000)
 ENGINES = ("pandas", "pandas, 2 threads", "dask", "xgboost", "lightgbm")
 TREES, DEPTH, BINS = 10, 10, 16
 SHARE = 3 / len(NUMERIC)  # of the columns considered for a split

@@ -40,6 +40,13 @@ def test_rows_are_scored_by_the_new_model_or_the_deployed_one_before_anything_is
     assert {"score", "promote.register"} <= dag.get_task("deploy").upstream_task_ids
 
 
+def test_old_results_go_only_after_the_new_ones_are_frozen(dags):
+    dag = dags["click_through"]
+    for task in ("retention.folders", "retention.snapshots"):
+        assert dag.get_task(task).upstream_task_ids == {"freeze"}
+        assert "delete_workspace" in dag.get_task(task).get_flat_relative_ids(upstream=False)
+
+
 def test_the_default_parameters_are_valid(dags):
     params = dags["click_through"].params
     params.validate()

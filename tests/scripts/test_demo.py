@@ -29,7 +29,7 @@ def test_each_demo_that_succeeded_makes_the_next_one_a_day_later(tmp_path: Path)
 def test_a_demo_that_fails_ends_with_a_sentence_and_writes_nothing(
     problem: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def fail(self: Demo) -> None:
+    def fail(self: Demo, fill_lake: object) -> None:
         raise problem
 
     monkeypatch.setattr(Demo, "start_services", fail)

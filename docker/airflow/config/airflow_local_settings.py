@@ -1,12 +1,16 @@
-"""Read by every Airflow process at its start: lets several of them write to one SQLite database in turn.
+"""Read by every Airflow process at its start: SQLite writers take turns, and tasks find the ONTAP client imported.
 
 A nested transaction (SAVEPOINT) that first reads and then writes cannot wait for its turn: when another process has
 written in between, SQLite answers "database is locked" at once, whatever the timeout. `airflow backfill create` meets
 this whenever the scheduler is busy. Taking the write lock before the first read makes it wait instead. Other databases
 are not touched.
+
+The LocalExecutor forks its tasks from the scheduler, so that no task imports again what the scheduler has imported.
 """
 
 from __future__ import annotations
+
+import sys
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -19,3 +23,8 @@ def take_the_write_lock_first(connection: Connection, name: str) -> None:
     database = connection.connection.dbapi_connection
     if getattr(database, "in_transaction", True) is False:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+if "scheduler" in sys.argv:
+    from netapp_ontap import host_connection  # noqa: F401  a third of a second of imports, with its HTTP library
+    from netapp_ontap.resources import Snapshot, Volume  # noqa: F401

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,10 @@ class Block:
 
 
 def train(job: Job) -> Outcome:
-    with job.timer.measure("start"):
-        connection = connected(job.scheduler, job.memory_limit, job.dashboard, job.scratch)
-        client = connection.__enter__()
-    try:
+    with ExitStack() as cluster:
+        with job.timer.measure("start"):
+            client = cluster.enter_context(connected(job.scheduler, job.memory_limit, job.dashboard, job.scratch))
         return _Training(client, job).run()
-    finally:
-        connection.__exit__(None, None, None)
 
 
 class _Training:

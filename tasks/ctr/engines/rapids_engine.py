@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -32,13 +32,10 @@ _COLUMNS = [LABEL, *NUMERIC]
 
 
 def train(job: Job) -> Outcome:
-    with job.timer.measure("start"):
-        connection = _gpu_workers(job)
-        client = connection.__enter__()
-    try:
+    with ExitStack() as cluster:
+        with job.timer.measure("start"):
+            client = cluster.enter_context(_gpu_workers(job))
         return _train(client, job)
-    finally:
-        connection.__exit__(None, None, None)
 
 
 @contextmanager
