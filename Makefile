@@ -77,9 +77,9 @@ lint:
 docs:
 	$(PROGRAM) scripts.generate_docs
 
-# Take the README's picture of a finished run; needs Chromium and a demo that has run.
+# Take the pictures of README and docs anew; needs Chromium, and both demos to have run, or only that of NAME=run.
 screenshot:
-	$(PROGRAM) scripts.screenshot
+	$(PROGRAM) scripts.screenshot $(NAME)
 
 # Install everything into .venv and .venv-triton; every other target does this first where it is due.
 environment:

@@ -244,6 +244,7 @@ with DAG(
         program="tasks.ctr.compare",
         arguments=[
             *[f"{{{{ '{RUNS}/{name}' if '{name}' in plan(ti).parameters.engines }}}}" for name in ENGINES],
+            "--truth={workspace}/data/truth",
             f"--output={RUNS}/comparison",
             "--run-name={{ plan(ti).run_key }}",
             *TAGS,

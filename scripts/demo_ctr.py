@@ -66,6 +66,7 @@ class Demo(Pipeline):
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": self.timing,
             **self.api.xcom(TRAIN, train_run, "summary"),
+            "best_possible": comparison["best_possible"],
             "runs": {INGEST: ingest_run, TRAIN: train_run},
             "links": {
                 "airflow_run": self.api.run_link(TRAIN, train_run),
@@ -78,6 +79,7 @@ class Demo(Pipeline):
 def text(facts: dict[str, Any]) -> str:
     """The table and what came of it, as plain lines."""
     version, scores, links = facts["dataset_version"], facts["scores"], facts["links"]
+    limit = facts["best_possible"]
     head = f"  {'engine':<8}" + "".join(f"{name:>12}" for name, _ in COLUMNS)
     rows = [
         f"  {row['engine']:<8}" + "".join(f"{form.format(row[name]):>12}" for name, form in COLUMNS)
@@ -90,6 +92,8 @@ def text(facts: dict[str, Any]) -> str:
             "The same forest on the same rows (ratio: times as fast as pandas from file to model)",
             head,
             *rows,
+            f"  {'no model of these columns can beat (the clicks are generated)':<92}"
+            f"{limit['accuracy']:>12.4f}{limit['auc']:>12.4f}",
             "",
             f"Best: {facts['best']['engine']}. {facts['decision']['decision'].capitalize()}: "
             f"{facts['decision']['reason']}.",

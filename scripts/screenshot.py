@@ -1,19 +1,21 @@
-"""The README's picture: the newest finished run of the demo's pipeline, as Airflow shows it.
+"""The pictures of README and docs, taken of what has run here.
 
-    python -m scripts.screenshot             writes docs/images/run.png
-    python -m scripts.screenshot --local D   of the services in folder D
+    python -m scripts.screenshot run          the newest finished run of `make demo`, as Airflow shows it: run.png
+    python -m scripts.screenshot comparison   the page that the last `make demo-ctr` has left in MLflow: comparison.png
 
-Needs running services (`make up`), a run that has succeeded (`make demo`), and Chromium.
+Without a name, both. Needs running services (`make up`) and Chromium; `--local D` means the services in folder D.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import Locator, Page
+import httpx
+from playwright.sync_api import Browser, Locator, Page
 
 from scripts import browser
 from scripts.airflow_api import AirflowApi
@@ -24,7 +26,7 @@ from scripts.services import Stack, shown
 
 DAG = "tyre_quality"
 DEPLOYED = "deploy.confirm"
-PICTURE = ROOT / "docs" / "images" / "run.png"
+IMAGES = ROOT / "docs" / "images"
 GRAPH_ENDS_AT = 680  # pixels from the left
 SETTLE_MS = 3000  # the graph is laid out in steps, without a sign when it is done
 
@@ -61,24 +63,49 @@ def drag_to(page: Page, handle: Locator, x: int) -> None:
     page.mouse.up()
 
 
+def take_run(running: Browser, stack: Stack, output: Path) -> str:
+    run_id = newest_finished(stack.airflow_api())
+    page = browser.open_page(running, stack.urls["airflow"])
+    browser.enter(page, environment.ADMIN, stack.password_file.read_text())
+    show_run(page, run_id)
+    page.screenshot(path=output)
+    return f"Run {run_id}"
+
+
+def take_comparison(running: Browser, stack: Stack, output: Path) -> str:
+    facts = stack.layout.local / "demo-ctr.json"
+    if not facts.exists():
+        raise SystemExit("No engines have been compared yet; run `make demo-ctr` first.")
+    of_run, _, path = json.loads(facts.read_text())["links"]["comparison"].partition("/artifacts/")
+    wanted = {"path": path, "run_uuid": of_run.rpartition("/")[2]}
+    answer = httpx.get(f"{stack.urls['mlflow']}/get-artifact", params=wanted, trust_env=False).raise_for_status()
+    page = running.new_page(viewport={"width": 1000, "height": 600})
+    page.set_content(answer.text)
+    page.screenshot(path=output, full_page=True)
+    return f"The comparison of run {wanted['run_uuid']}"
+
+
+PICTURES = {"run": take_run, "comparison": take_comparison}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PICTURES)}")
     parser.add_argument("--local", help="folder of the set of services (default: .local)")
-    parser.add_argument("--output", type=Path, default=PICTURE)
+    parser.add_argument("--folder", type=Path, default=IMAGES, help="where the pictures go")
     options = parser.parse_args()
+    names = options.names or list(PICTURES)
+    if unknown := [name for name in names if name not in PICTURES]:
+        parser.error(f"no picture is called {', '.join(unknown)}; there are {', '.join(PICTURES)}")
     stack = Stack(options.local)
     if not stack.processes_left():
         raise SystemExit("No service is running; run `make demo` first.")
-    run_id = newest_finished(stack.airflow_api())
+    options.folder.mkdir(parents=True, exist_ok=True)
     with browser.browser() as running:
-        page = browser.open_page(running, stack.urls["airflow"])
-        browser.enter(page, environment.ADMIN, stack.password_file.read_text())
-        show_run(page, run_id)
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=options.output)
-    print(
-        f"Run {run_id} is shown in {shown(options.output.resolve())} ({options.output.stat().st_size / 1000:.0f} kB)."
-    )
+        for name in names:
+            output = options.folder / f"{name}.png"
+            what = PICTURES[name](running, stack, output)
+            print(f"{what} is shown in {shown(output.resolve())} ({output.stat().st_size / 1000:.0f} kB).")
     return 0
 
 

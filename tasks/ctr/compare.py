@@ -5,7 +5,8 @@
 
 Only trainings of the same rows with the same settings are compared. The output folder gets ``comparison.html``, which
 stands alone, ``comparison.md`` with the table, ``comparison.png``, ``calibration.png`` and ``comparison.json``. The
-result names the ``best`` model, by AUC, and the ``fastest``.
+result names the ``best`` model, by AUC, and the ``fastest``. Where ``--truth`` has what is known of the last day,
+because it was generated, the page says what no model can beat.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def main() -> dict[str, Any]:
     tags = parse_tags(arguments.tag)
     with Run(arguments.run_name or "comparison", experiment=arguments.experiment, tags=tags) as run:
         rows = _rows(reports)
+        limit = _limit(arguments.truth, reports)
         with stop_deferred():
-            _write(output, reports, rows)
+            _write(output, reports, rows, limit)
         for name in (PAGE, TABLE, PICTURE, CALIBRATION, FIGURES):
             run.artifact(output / name, "comparison")
         for row in rows:
@@ -60,6 +62,7 @@ def main() -> dict[str, Any]:
             "fastest": min(rows, key=lambda row: row["seconds"])["engine"],
             "accuracy_spread": max(r["accuracy"] for r in rows) - min(r["accuracy"] for r in rows),
             "engines": rows,
+            "best_possible": limit,
             "output": str(output),
             **run.identity,
         }
@@ -69,6 +72,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reports", nargs="+", metavar="[NAME=]PATH", help="folder a training left, or its report.json")
     parser.add_argument("--output", required=True, help="folder for the page")
+    parser.add_argument("--truth", default="", help="folder that tasks.ctr.generate left beside the days")
     parser.add_argument("--experiment", default=EXPERIMENT, help="in MLflow")
     parser.add_argument("--run-name", help="in MLflow; by default comparison")
     parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
@@ -125,16 +129,32 @@ def _rows(reports: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _write(output: Path, reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+def _limit(truth: str, reports: dict[str, dict[str, Any]]) -> dict[str, float] | None:
+    """What the best possible model achieves on the last day with the columns that are trained on; None for data of
+    which that is not known."""
+    file = Path(truth) / f"{next(iter(reports.values()))['data']['last_day']}.json"
+    return json.loads(file.read_text())["truth"]["numeric_columns"] if truth and file.is_file() else None
+
+
+def _said(limit: dict[str, float] | None) -> str:
+    if limit is None:
+        return ""
+    figures = f"accuracy {limit['accuracy']:.4f}, AUC {limit['auc']:.4f}, log loss {limit['log_loss']:.4f}"
+    return f"The data is generated: on its last day no model of these columns can do better than {figures}."
+
+
+def _write(
+    output: Path, reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], limit: dict[str, float] | None
+) -> None:
     draw_comparison(output / PICTURE, reports)
     draw_calibration(output / CALIBRATION, reports)
-    write_whole(output / TABLE, _markdown(rows).encode())
+    write_whole(output / TABLE, "\n".join(filter(None, [_markdown(rows), _said(limit)])).encode())
     write_whole(output / FIGURES, json.dumps({"engines": rows, "reports": reports}, indent=1).encode())
     pictures = {
         "Seconds from file to model, and peak memory, by engine": (output / PICTURE).read_bytes(),
         "Predicted against actual share of clicks, by engine": (output / CALIBRATION).read_bytes(),
     }
-    write_whole(output / PAGE, _page(reports, rows, pictures).encode())
+    write_whole(output / PAGE, _page(reports, rows, _said(limit), pictures).encode())
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
@@ -149,7 +169,9 @@ def _markdown(rows: list[dict[str, Any]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _page(reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], pictures: dict[str, bytes]) -> str:
+def _page(
+    reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], limit: str, pictures: dict[str, bytes]
+) -> str:
     first = next(iter(reports.values()))
     forest, data = first["forest"], first["data"]
     days = data["first_day"] + (f" to {data['last_day']}" if data["days"] > 1 else "")
@@ -169,13 +191,14 @@ def _page(reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], pictur
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Click-through rate: engines compared</title>'
         f"<style>{_STYLE}</style><h1>Click-through rate: engines compared</h1><p>{html.escape(said)}</p>"
         f"<table>{_line('th', [*_HEAD, *_QUALITY])}{table}</table>"
-        f"<p>Malformed rows left out: {html.escape(malformed)}.</p>{images}</html>"
+        f"<p>{html.escape(limit)}</p><p>Malformed rows left out: {html.escape(malformed)}.</p>{images}</html>"
     )
 
 
 _STYLE = (
     "body{font:15px system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em}"
-    "table{border-collapse:collapse}td,th{padding:.3em .7em;border-bottom:1px solid #ccc;text-align:right}"
+    "table{border-collapse:collapse;font-size:13px}"
+    "td,th{padding:.3em .5em;border-bottom:1px solid #ccc;text-align:right}"
     "td:first-child,th:first-child{text-align:left}img{max-width:100%}"
 )
 

@@ -37,6 +37,7 @@ def test_the_summary_is_a_table_with_a_line_for_each_engine():
         "dataset_version": {"id": "v1", "files": 4, "bytes": 10**9},
         "engines": [{"engine": "pandas", **row}, {"engine": "dask", **row, "ratio": 3.5}],
         "best": {"engine": "dask"},
+        "best_possible": {"accuracy": 0.81, "auc": 0.76},
         "decision": {"decision": "promote", "reason": "no model is deployed yet"},
         "scores": {"rows": 2_000_000},
         "frozen": {"name": "mlops_r1"},
@@ -48,5 +49,6 @@ def test_the_summary_is_a_table_with_a_line_for_each_engine():
     assert [line.split()[0] for line in (pandas, dask)] == ["pandas", "dask"]
     ratio = head.index("ratio") + len("ratio")
     assert (pandas[:ratio].split()[-1], dask[:ratio].split()[-1]) == ("1.00", "3.50"), "each under its name"
+    assert lines[6].endswith("0.8100      0.7600") and len(lines[6]) == len(head)
     assert "Best: dask. Promote: no model is deployed yet." in lines
     assert max(map(len, lines)) <= 120

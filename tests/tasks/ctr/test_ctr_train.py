@@ -262,6 +262,20 @@ def test_the_comparison_has_every_engine_and_names_the_best(outputs, run, tmp_pa
     assert "| dask | 18,000 |" in (tmp_path / "page" / "comparison.md").read_text()
 
 
+def test_the_comparison_of_generated_days_says_what_no_model_can_beat(outputs, run, tmp_path):
+    known = {"truth": {"numeric_columns": {"auc": 0.7464, "accuracy": 0.77125, "log_loss": 0.4885}}}
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "truth" / "day_0.json").write_text(json.dumps(known))
+    flags = (f"--truth={tmp_path / 'truth'}", f"--output={tmp_path / 'page'}")
+    code, result = run(compare.main, *flags, *(output for output, _ in outputs.values()))
+    assert code == 0 and result["best_possible"] == known["truth"]["numeric_columns"]
+    said = "no model of these columns can do better than accuracy 0.7712, AUC 0.7464, log loss 0.4885."
+    assert said in (tmp_path / "page" / "comparison.html").read_text()
+    assert said in (tmp_path / "page" / "comparison.md").read_text()
+    (tmp_path / "truth" / "day_0.json").unlink()
+    assert run(compare.main, *flags, *(output for output, _ in outputs.values()))[1]["best_possible"] is None
+
+
 def test_trainings_of_other_rows_are_not_compared(clicks, outputs, trained, run, tmp_path, capfd):
     assert trained(clicks, tmp_path / "less", "--rows=9000", "--depth=6", "--test-rows=6000")[0] == 0
     code, _ = run(compare.main, f"--output={tmp_path / 'page'}", outputs["pandas"][0], f"less={tmp_path / 'less'}")
