@@ -18,11 +18,13 @@ from scripts import lake
 from scripts.follow import RunFailed
 from scripts.pipeline import Pipeline
 from scripts.services import Stack, shown
+from scripts.summary import DECISIONS
 
 INGEST, TRAIN = "ingest_ctr_days", "click_through"
 URL = f"s3://{lake.BUCKET}/ctr/"
 ROWS, FIRST_DAYS = 500_000, 2
 FIRST = ("ontap", "lake", "airflow")  # no model is served on line, so that nothing need wait for Triton
+BEYOND = "no model of these columns can beat (the clicks are generated)"
 COLUMNS = (
     ("rows", "{:,}"),
     ("load_s", "{:.1f}"),
@@ -79,7 +81,7 @@ class Demo(Pipeline):
 def text(facts: dict[str, Any]) -> str:
     """The table and what came of it, as plain lines."""
     version, scores, links = facts["dataset_version"], facts["scores"], facts["links"]
-    limit = facts["best_possible"]
+    limit, decision = facts["best_possible"], facts["decision"]
     head = f"  {'engine':<8}" + "".join(f"{name:>12}" for name, _ in COLUMNS)
     rows = [
         f"  {row['engine']:<8}" + "".join(f"{form.format(row[name]):>12}" for name, form in COLUMNS)
@@ -92,11 +94,9 @@ def text(facts: dict[str, Any]) -> str:
             "The same forest on the same rows (ratio: times as fast as pandas from file to model)",
             head,
             *rows,
-            f"  {'no model of these columns can beat (the clicks are generated)':<92}"
-            f"{limit['accuracy']:>12.4f}{limit['auc']:>12.4f}",
+            *([f"  {BEYOND:<92}{limit['accuracy']:>12.4f}{limit['auc']:>12.4f}"] if limit else []),
             "",
-            f"Best: {facts['best']['engine']}. {facts['decision']['decision'].capitalize()}: "
-            f"{facts['decision']['reason']}.",
+            f"Best: {facts['best']['engine']}. {DECISIONS[decision['decision']]}: {decision['reason']}",
             f"Scored {scores['rows']:,} rows; frozen as snapshot {facts['frozen']['name']}",
             f"  Airflow run   {links['airflow_run']}",
             f"  Comparison    {links['comparison']}",

@@ -50,5 +50,5 @@ def test_the_summary_is_a_table_with_a_line_for_each_engine():
     ratio = head.index("ratio") + len("ratio")
     assert (pandas[:ratio].split()[-1], dask[:ratio].split()[-1]) == ("1.00", "3.50"), "each under its name"
     assert lines[6].endswith("0.8100      0.7600") and len(lines[6]) == len(head)
-    assert "Best: dask. Promote: no model is deployed yet." in lines
+    assert "Best: dask. Promoted: no model is deployed yet" in lines
     assert max(map(len, lines)) <= 120
