@@ -377,4 +377,7 @@ with DAG(
     decide >> [promote, score, compare_with_record, summary]
     promote >> score >> [deploy, freeze] >> summary
     freeze >> retention >> summary
-    compare_with_record >> summary >> [delete, lower_qos]
+    compare_with_record >> summary
+    # Not after `summary`: a run that ends with nothing but teardowns counts as a success, whatever failed before.
+    [decide, promote, compare_with_record] >> delete
+    [score, compare_with_record] >> lower_qos

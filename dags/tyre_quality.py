@@ -310,4 +310,6 @@ with DAG(
 
     choose >> create >> train >> [record, evaluate] >> decide >> [promote, compare, summary]
     promote >> deploy >> summary
-    [compare, summary] >> delete
+    compare >> summary
+    # Not after `summary`: a run that ends with nothing but teardowns counts as a success, whatever failed before.
+    [decide, compare, deploy] >> delete

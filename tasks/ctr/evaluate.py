@@ -2,7 +2,7 @@
 
     python -m tasks.ctr.evaluate --data /data/clicks --model challenger=/tmp/dask --model champion=/models/r2026...
 
-The rows are the last of the last day, as many as the first model's training held out, so that none of it was trained
+The rows are the last of the days, as many as the first model's training held out, so that none of it was trained
 on. A model is a folder with ``model.onnx`` and, for the first, ``report.json``. The result holds the figures of each
 under its name, and all of them as ``metrics``.
 """
@@ -32,7 +32,7 @@ def main() -> dict[str, Any]:
     arguments = _arguments()
     folders = dict(_named(text) for text in arguments.model)
     count = _held_out(next(iter(folders.values())))
-    values, labels = last_rows(find_days(arguments.data, arguments.day)[-1], count)
+    values, labels = last_rows(find_days(arguments.data, arguments.day), count)
     figures = {}
     for name, folder in folders.items():
         if not (folder / "model.onnx").is_file():
@@ -68,12 +68,12 @@ def _held_out(folder: Path) -> int:
         raise BadInput(f"{folder} holds no {REPORT}; name the output folder of a finished training first.") from None
 
 
-def last_rows(day: Day, count: int) -> tuple[Any, Any]:
-    """Values float32 [count, 13] and labels uint8 [count] of a day's last well-formed rows, in order."""
+def last_rows(days: list[Day], count: int) -> tuple[Any, Any]:
+    """Values float32 [count, 13] and labels uint8 [count] of the days' last well-formed rows, in order."""
     values: list[Any] = []
     labels: list[Any] = []
     found = 0
-    for part in reversed(parts_of(day, _PART_BYTES)):
+    for part in reversed([part for day in days for part in parts_of(day, _PART_BYTES)]):
         read = list(batches(part))
         values = [batch.values for batch in read] + values
         labels = [batch.labels for batch in read] + labels
@@ -81,7 +81,7 @@ def last_rows(day: Day, count: int) -> tuple[Any, Any]:
         if found >= count:
             break
     if found < count:
-        raise BadInput(f"{day.name} under {day.url} has {found} rows, and {count} were held out: give the same data.")
+        raise BadInput(f"{found} rows are under {days[0].url}, and {count} were held out: give the same data.")
     return np.concatenate(values)[found - count :], np.concatenate(labels)[found - count :]
 
 

@@ -44,7 +44,7 @@ def test_old_results_go_only_after_the_new_ones_are_frozen(dags):
     dag = dags["click_through"]
     for task in ("retention.folders", "retention.snapshots"):
         assert dag.get_task(task).upstream_task_ids == {"freeze"}
-        assert "delete_workspace" in dag.get_task(task).get_flat_relative_ids(upstream=False)
+        assert "summary" in dag.get_task(task).downstream_task_ids
 
 
 def test_the_default_parameters_are_valid(dags):

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from scripts import lake
-from scripts.follow import follow
+from scripts.follow import RunFailed, follow
 from tests.journey.world import TODAY, noon
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(1500)]
@@ -116,6 +116,13 @@ def test_a_run_whose_workers_are_killed_ends_as_if_they_had_not_been(world):
     made = [tags["workload"] for tags in world.tracked_runs() if tags.get("workload") not in before]
     assert sorted(made) == sorted([key, f"{key}-pandas", f"{key}-dask", f"{key}-score"]), "no run is made twice"
     assert set(world.snapshots("ctr_results")) - set(snapshots) == {f"mlops_{key}"}
+    assert world.workspaces() == set()
+    assert qos_policy(world, "ctr_results") is None
+
+
+def test_a_run_that_cannot_succeed_fails_with_the_programs_sentence_and_leaves_nothing(world):
+    with pytest.raises(RunFailed, match="There is no day_99 under .*; there are day_0, day_1"):
+        world.run(TRAIN, {"days": "day_99", "engines": ["pandas"], "promote": "never"})
     assert world.workspaces() == set()
     assert qos_policy(world, "ctr_results") is None
 

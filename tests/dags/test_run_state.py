@@ -1,0 +1,48 @@
+"""What decides whether a run counts as a success, by Airflow's own rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+
+@dataclass(frozen=True)
+class Instance:
+    task_id: str
+    state: str | None = None
+
+
+@pytest.fixture(scope="module")
+def dags():
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(DAGS)).dags
+
+
+@pytest.mark.parametrize("dag_id", ["tyre_quality", "click_through"])
+def test_a_run_fails_when_its_work_fails_though_what_was_made_for_it_is_cleaned_up(dags, dag_id):
+    from airflow.models.dagrun import DagRun
+
+    dag = dags[dag_id]
+    instances = [Instance(name) for name in dag.task_ids]
+    names = {instance.task_id for instance in DagRun._tis_for_dagrun_state(None, dag=dag, tis=instances)}
+    teardowns = {task.task_id for task in dag.tasks if task.is_teardown}
+    assert "summary" in names, "it is upstream_failed when anything before it fails"
+    assert teardowns <= names, "a workspace that could not be removed is no success either"
+
+
+@pytest.mark.parametrize("dag_id", ["tyre_quality", "click_through"])
+def test_the_workspace_stays_until_the_last_task_that_reads_it(dags, dag_id):
+    dag = dags[dag_id]
+    before = dag.get_task("delete_workspace").get_flat_relative_ids(upstream=True)
+    reading = {
+        task.task_id
+        for task in dag.tasks
+        if "create_workspace" in task.get_flat_relative_ids(upstream=True)
+        and "workspace" in str(getattr(task, "mounts", None) or getattr(task, "partial_kwargs", {}).get("mounts", ""))
+    }
+    assert {"train", "evaluate", "promote.publish"} <= reading <= before
