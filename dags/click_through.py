@@ -378,6 +378,7 @@ with DAG(
     promote >> score >> [deploy, freeze] >> summary
     freeze >> retention >> summary
     compare_with_record >> summary
-    # Not after `summary`: a run that ends with nothing but teardowns counts as a success, whatever failed before.
-    [decide, promote, compare_with_record] >> delete
+    # Not after `summary`: a run that ends with nothing but teardowns counts as a success, whatever failed before. Nor
+    # after `decide`: what comes after a branching task and is not chosen is skipped.
+    [promote, compare_with_record] >> delete
     [score, compare_with_record] >> lower_qos

@@ -311,5 +311,6 @@ with DAG(
     choose >> create >> train >> [record, evaluate] >> decide >> [promote, compare, summary]
     promote >> deploy >> summary
     compare >> summary
-    # Not after `summary`: a run that ends with nothing but teardowns counts as a success, whatever failed before.
-    [decide, compare, deploy] >> delete
+    # Not after `summary`: a run that ends with nothing but teardowns counts as a success, whatever failed before. Nor
+    # after `decide`: what comes after a branching task and is not chosen is skipped.
+    [compare, deploy] >> delete

@@ -36,6 +36,15 @@ def test_a_run_fails_when_its_work_fails_though_what_was_made_for_it_is_cleaned_
 
 
 @pytest.mark.parametrize("dag_id", ["tyre_quality", "click_through"])
+def test_no_decision_can_skip_the_cleaning_up(dags, dag_id):
+    dag = dags[dag_id]
+    teardowns = [task for task in dag.tasks if task.is_teardown]
+    branching = {task.task_id for task in dag.tasks if task.inherits_from_skipmixin}
+    assert teardowns and branching == {"decide"}
+    assert [task.task_id for task in teardowns if task.upstream_task_ids & branching] == []
+
+
+@pytest.mark.parametrize("dag_id", ["tyre_quality", "click_through"])
 def test_the_workspace_stays_until_the_last_task_that_reads_it(dags, dag_id):
     dag = dags[dag_id]
     before = dag.get_task("delete_workspace").get_flat_relative_ids(upstream=True)
