@@ -23,7 +23,7 @@ from ontap_mlops.records import DatasetVersion
 from scripts import lake, summary
 from scripts.embedded import environment
 from scripts.follow import RunFailed, failure
-from scripts.pipeline import Pipeline
+from scripts.pipeline import Pipeline, outcome
 from scripts.services import Stack, shown
 
 INGEST, TRAIN = "ingest_tyre_images", "tyre_quality"
@@ -141,14 +141,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true", help=f"{FULL_COUNT} sample photographs instead of {COUNT}")
     parser.add_argument("--local", help="folder of the services (default: .local)")
     options = parser.parse_args()
-    demo = Demo(Stack(options.local), options.images and options.images.resolve(), options.full)
-    try:
-        facts = demo.run()
-    except (RunFailed, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"\n{summary.text(facts)}\n\nDone in {facts['seconds']['total']:.0f} s; all facts: {shown(demo.file)}")
-    return 0
+    return outcome(Demo(Stack(options.local), options.images and options.images.resolve(), options.full), summary.text)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scripts import lake
-from scripts.follow import RunFailed
-from scripts.pipeline import Pipeline
+from scripts.pipeline import Pipeline, outcome
 from scripts.services import Stack, shown
 from scripts.summary import DECISIONS
 
@@ -110,14 +109,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=ROWS, help="of each day that is made")
     parser.add_argument("--local", help="folder of the services (default: .local)")
     options = parser.parse_args()
-    demo = Demo(Stack(options.local), options.rows)
-    try:
-        facts = demo.run()
-    except (RunFailed, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"\n{text(facts)}\n\nDone in {facts['seconds']['total']:.0f} s; all facts: {shown(demo.file)}")
-    return 0
+    return outcome(Demo(Stack(options.local), options.rows), text)
 
 
 if __name__ == "__main__":

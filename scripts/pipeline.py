@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from scripts.airflow_api import AirflowApi
 from scripts.follow import RunFailed, follow
-from scripts.services import Stack
+from scripts.services import Stack, shown
 
 PROVISION = "provision_ontap"
 FIRST = ("ontap", "lake", "triton", "airflow")
@@ -31,6 +32,10 @@ class Pipeline:
         self.number = (json.loads(file.read_text())["demo"] if file.exists() else 0) + 1
         self.started = self.step_started = time.monotonic()
         self.seconds: dict[str, float] = {}
+
+    def run(self) -> dict[str, Any]:
+        """The facts, kept in ``file``. Raises RunFailed."""
+        raise NotImplementedError
 
     def begin(self, key: str, sentence: str) -> None:
         """Says what comes next; the seconds up to the next step count for ``key``."""
@@ -109,6 +114,17 @@ class Pipeline:
         draft = self.file.with_suffix(".new")
         draft.write_text(json.dumps(facts, indent=2) + "\n")
         draft.replace(self.file)
+
+
+def outcome(demo: Pipeline, text: Callable[[dict[str, Any]], str]) -> int:
+    """Runs it and prints its facts as ``text`` says them; the exit code."""
+    try:
+        facts = demo.run()
+    except (RunFailed, RuntimeError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"\n{text(facts)}\n\nDone in {facts['seconds']['total']:.0f} s; all facts: {shown(demo.file)}")
+    return 0
 
 
 def wait_for(question: Callable[[], str | None]) -> str | None:

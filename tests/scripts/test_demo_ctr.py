@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts import demo_ctr, lake
 from scripts.services import Stack
+from tests.serving import free_ports
 
 
 def days(stack: Stack) -> list[str]:
@@ -15,7 +16,8 @@ def days(stack: Stack) -> list[str]:
 
 
 def test_each_demo_adds_a_day_and_leaves_the_others_as_they_are(tmp_path: Path):
-    stack = Stack(tmp_path)
+    (port,) = free_ports(1)  # of its own: other tests start a lake at the same time
+    stack = Stack(tmp_path, settings={"ONTAP_MLOPS_PORT_LAKE": str(port)})
     stack.up(["lake"])
     try:
         assert demo_ctr.Demo(stack, rows=200).fill_lake()["made"] == 2

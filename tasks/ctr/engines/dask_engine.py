@@ -7,7 +7,6 @@ worker that is lost costs the time of what it held, no more.
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -226,7 +225,3 @@ def score_piece(piece: Piece, forest: bytes) -> tuple[npt.NDArray[np.float64], n
     grown = Forest.from_bytes(forest)
     found = [(grown.predict(values), labels) for values, labels in rows_of(piece)]
     return np.concatenate([scores for scores, _ in found]), np.concatenate([labels for _, labels in found])
-
-
-def identity_of(*facts: Any) -> str:
-    return hashlib.sha256(repr(facts).encode()).hexdigest()
