@@ -37,20 +37,20 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, T
 
 from ontap_mlops import assets, names, registry
 from ontap_mlops.compute import profiles
-from ontap_mlops.operators.datasets import CreateWorkspaceOperator, DeleteWorkspaceOperator
 from ontap_mlops.operators.deploy import DeployForBatchOperator
-from ontap_mlops.operators.models import PromoteModelOperator, RecordTrainingOperator
-from ontap_mlops.operators.qos import LowerQosOperator, RaiseQosOperator
-from ontap_mlops.operators.snapshots import OntapSnapshotCreateOperator, OntapSnapshotRetentionOperator
+from ontap_mlops.operators.models import ModelRegisterOperator, TrainingRecordOperator
+from ontap_mlops.operators.qos import OntapQosLowerOperator, OntapQosRaiseOperator
+from ontap_mlops.operators.snapshots import OntapSnapshotCreateOperator, OntapSnapshotExpireOperator
 from ontap_mlops.operators.training import (
     PROMOTE,
-    CompareRepeatOperator,
-    DecidePromotionOperator,
-    PlanTrainingOperator,
-    SummarizeRunOperator,
+    PromotionDecideOperator,
+    RunChooseOperator,
+    RunCompareOperator,
+    RunSummarizeOperator,
 )
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 from ontap_mlops.operators.workload import WorkloadOperator
+from ontap_mlops.operators.workspaces import WorkspaceCreateOperator, WorkspaceDeleteOperator
 
 ENGINES = {"pandas": "pandas and scikit-learn", "dask": "Dask", "rapids": "RAPIDS (needs a GPU)"}
 MODEL = "click_through"
@@ -170,7 +170,7 @@ with DAG(
     user_defined_macros=MACROS,
     tags=["train", DATASET.name],
 ):
-    choose = PlanTrainingOperator(
+    choose = RunChooseOperator(
         task_id="choose",
         multiple_outputs=True,
         dataset=DATASET.name,
@@ -183,8 +183,8 @@ with DAG(
     )
     version = choose.output["dataset_version"]
 
-    create = CreateWorkspaceOperator(task_id="create_workspace", dataset_version=version, with_bucket=False).as_setup()
-    delete = DeleteWorkspaceOperator(task_id="delete_workspace", svm=DATASET.svm).as_teardown(
+    create = WorkspaceCreateOperator(task_id="create_workspace", dataset_version=version, with_bucket=False).as_setup()
+    delete = WorkspaceDeleteOperator(task_id="delete_workspace", svm=DATASET.svm).as_teardown(
         setups=create, on_failure_fail_dagrun=True
     )
     results = OntapVolumeEnsureOperator(
@@ -195,10 +195,10 @@ with DAG(
         junction_path=names.junction_path(RESULTS_VOLUME),
         comment=f"ontap-mlops results of {MODEL}",
     )
-    raise_qos = RaiseQosOperator(
+    raise_qos = OntapQosRaiseOperator(
         task_id="raise_qos", svm=DATASET.svm, volume=RESULTS_VOLUME, policy="{{ params.qos_policy or '' }}"
     ).as_setup()
-    lower_qos = LowerQosOperator(task_id="lower_qos", svm=DATASET.svm, volume=RESULTS_VOLUME).as_teardown(
+    lower_qos = OntapQosLowerOperator(task_id="lower_qos", svm=DATASET.svm, volume=RESULTS_VOLUME).as_teardown(
         setups=raise_qos, on_failure_fail_dagrun=True
     )
     mounts = {"workspace": create.output, **RESULTS}
@@ -268,14 +268,14 @@ with DAG(
         compute="{{ params.compute }}",
         time_limit=timedelta(hours=1),
     )
-    record = RecordTrainingOperator(
+    record = TrainingRecordOperator(
         task_id="record",
         mlflow_run_id="{{ ti.xcom_pull(task_ids='compare', key='best').mlflow_run_id }}",
         dataset_version=version,
         parameters=choose.output["parameters"],
         metrics=evaluate.output["challenger"],
     )
-    decide = DecidePromotionOperator(
+    decide = PromotionDecideOperator(
         task_id="decide",
         plan=choose.output,
         metrics=evaluate.output["metrics"],
@@ -284,7 +284,7 @@ with DAG(
         keep="{{ 'score' if plan(ti).champion else 'summary' }}",
         compare="compare_with_record",
     )
-    compare_with_record = CompareRepeatOperator(
+    compare_with_record = RunCompareOperator(
         task_id="compare_with_record", plan=choose.output, metrics=evaluate.output["challenger"]
     )
 
@@ -295,7 +295,7 @@ with DAG(
             arguments=[f"--source={BEST}", f"--destination={{models}}/models/{MODEL}/{{{{ plan(ti).run_key }}}}"],
             mounts={**mounts, **MODELS},
         )
-        register = PromoteModelOperator(
+        register = ModelRegisterOperator(
             task_id="register",
             model=MODEL,
             published=publish.output,
@@ -346,7 +346,7 @@ with DAG(
             ],
             mounts=RESULTS,
         )
-        OntapSnapshotRetentionOperator(
+        OntapSnapshotExpireOperator(
             task_id="snapshots",
             svm=DATASET.svm,
             volume=RESULTS_VOLUME,
@@ -354,7 +354,7 @@ with DAG(
             keep_newest=DATASET.keep.versions,
             keep_days=DATASET.keep.days,
         )
-    summary = SummarizeRunOperator(
+    summary = RunSummarizeOperator(
         task_id="summary",
         facts={
             "run_key": "{{ plan(ti).run_key }}",

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG
 
 from ontap_mlops import assets, names, registry
-from ontap_mlops.operators.datasets import DatasetRetentionOperator, FreezeDatasetOperator
 from ontap_mlops.operators.sync import DataSyncOperator
+from ontap_mlops.operators.versions import DatasetVersionCreateOperator, DatasetVersionExpireOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 from ontap_mlops.operators.workload import WorkloadOperator
 
@@ -82,10 +82,10 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
             ],
             mounts=mounts,
         )
-        freeze = FreezeDatasetOperator(
+        freeze = DatasetVersionCreateOperator(
             task_id="freeze", dataset=dataset.name, checked=check.output, outlets=[assets.dataset_asset(dataset)]
         )
-        retention = DatasetRetentionOperator(task_id="retention", dataset=dataset.name)
+        retention = DatasetVersionExpireOperator(task_id="retention", dataset=dataset.name)
         ensure_volume >> sync >> check >> freeze >> retention
     return dag
 

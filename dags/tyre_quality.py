@@ -33,18 +33,18 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param, T
 
 from ontap_mlops import assets, registry
 from ontap_mlops.compute import profiles
-from ontap_mlops.operators.datasets import CreateWorkspaceOperator, DeleteWorkspaceOperator
 from ontap_mlops.operators.deploy import ConfirmDeploymentOperator, DeployModelOperator, RollBackDeploymentOperator
 from ontap_mlops.operators.links import MlflowRunLink
-from ontap_mlops.operators.models import PromoteModelOperator, RecordTrainingOperator
+from ontap_mlops.operators.models import ModelRegisterOperator, TrainingRecordOperator
 from ontap_mlops.operators.training import (
     PROMOTE,
-    CompareRepeatOperator,
-    DecidePromotionOperator,
-    PlanTrainingOperator,
-    SummarizeRunOperator,
+    PromotionDecideOperator,
+    RunChooseOperator,
+    RunCompareOperator,
+    RunSummarizeOperator,
 )
 from ontap_mlops.operators.workload import WorkloadOperator
+from ontap_mlops.operators.workspaces import WorkspaceCreateOperator, WorkspaceDeleteOperator
 
 MODEL = "tyre"
 MODEL_VOLUME = "models"
@@ -146,7 +146,7 @@ with DAG(
     user_defined_macros=MACROS,
     tags=["train", "tyre_images"],
 ):
-    choose = PlanTrainingOperator(
+    choose = RunChooseOperator(
         task_id="choose",
         multiple_outputs=True,
         dataset=DATASET.name,
@@ -159,10 +159,10 @@ with DAG(
     )
     version = choose.output["dataset_version"]
 
-    create = CreateWorkspaceOperator(
+    create = WorkspaceCreateOperator(
         task_id="create_workspace", dataset_version=version, with_bucket="{{ params.read_through == 'bucket' }}"
     ).as_setup()
-    delete = DeleteWorkspaceOperator(task_id="delete_workspace", svm=DATASET.svm).as_teardown(
+    delete = WorkspaceDeleteOperator(task_id="delete_workspace", svm=DATASET.svm).as_teardown(
         setups=create, on_failure_fail_dagrun=True
     )
     mounts = {"workspace": create.output, **MODELS}
@@ -211,14 +211,14 @@ with DAG(
         time_limit=timedelta(hours=1),
     )
     metrics = evaluate.output["metrics"]
-    record = RecordTrainingOperator(
+    record = TrainingRecordOperator(
         task_id="record",
         mlflow_run_id=train.output["mlflow_run_id"],
         dataset_version=version,
         parameters=choose.output["parameters"],
         metrics=train.output["metrics"],
     )
-    decide = DecidePromotionOperator(
+    decide = PromotionDecideOperator(
         task_id="decide",
         plan=choose.output,
         metrics=metrics,
@@ -227,7 +227,7 @@ with DAG(
         keep="summary",
         compare="compare_with_record",
     )
-    compare = CompareRepeatOperator(task_id="compare_with_record", plan=choose.output, metrics=train.output["metrics"])
+    compare = RunCompareOperator(task_id="compare_with_record", plan=choose.output, metrics=train.output["metrics"])
 
     with TaskGroup("promote", tooltip="Make a model version of the files: copied, frozen, registered") as promote:
         publish = WorkloadOperator(
@@ -236,7 +236,7 @@ with DAG(
             arguments=[f"--source={RUN_FOLDER}", f"--destination={{models}}/models/{MODEL}/{{{{ plan(ti).run_key }}}}"],
             mounts=mounts,
         )
-        register = PromoteModelOperator(
+        register = ModelRegisterOperator(
             task_id="register",
             model=MODEL,
             published=publish.output,
@@ -294,7 +294,7 @@ with DAG(
         write >> load >> prove >> activate >> confirm
         [prove, activate] >> roll_back
 
-    summary = SummarizeRunOperator(
+    summary = RunSummarizeOperator(
         task_id="summary",
         facts={
             "run_key": "{{ plan(ti).run_key }}",

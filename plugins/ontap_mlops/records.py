@@ -1,46 +1,74 @@
 """What one step hands to the next: frozen facts that hold all a later step needs, to and from plain JSON.
 
-They travel through XCom, asset events, MLflow tags and files on the volumes, and must read the same from each.
+They travel through XCom, asset events, MLflow tags, snapshot comments and files on the volumes, and read the same from
+each. Every JSON form carries ``schema``. A field that this release does not know is left out when read, so that a
+record may grow; a field gets a default when it is added, so that an older record can still be read.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import types
+import typing
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
+    """``SCHEMA`` grows when the meaning of a field changes, not when a field is added."""
+
+    SCHEMA: ClassVar[int] = 1
+
     def to_json(self) -> dict[str, Any]:
-        """Plain dicts, lists, strings and numbers."""
-        return dataclasses.asdict(self)
+        """Plain dicts, lists, strings and numbers, with ``schema``."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        plain = {name: value.to_json() if isinstance(value, Record) else value for name, value in values.items()}
+        return {"schema": self.SCHEMA, **plain}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """Raises ValueError naming the record and the keys when one is missing or unknown."""
+        """Raises ValueError naming the record and the keys when one is missing, and the schema when it is newer."""
+        if not isinstance(value, dict):
+            raise ValueError(f"not a {cls.__name__}: it is {type(value).__name__}, not an object")
         known = {f.name: f for f in dataclasses.fields(cls)}
-        required = {
-            n for n, f in known.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
-        }
-        unknown, missing = set(value) - set(known), required - set(value)
-        if unknown or missing:
-            raise ValueError(
-                f"not a {cls.__name__}: missing {sorted(missing) or 'nothing'}, unknown {sorted(unknown) or 'nothing'}"
-            )
-        return cls(**{n: cls._nested(n, v) for n, v in value.items()})
+        missing = sorted(name for name, f in known.items() if name not in value and _is_required(f))
+        if missing:
+            schema = value.get("schema", cls.SCHEMA)
+            newer = f"; it was written by a newer release (schema {schema}, this one reads {cls.SCHEMA}): upgrade"
+            raise ValueError(f"not a {cls.__name__}: missing {missing}" + (newer if schema > cls.SCHEMA else ""))
+        nested = _nested(cls)
+        return cls(
+            **{
+                name: nested[name].from_json(part) if name in nested and part is not None else part
+                for name, part in value.items()
+                if name in known
+            }
+        )
 
-    @classmethod
-    def _nested(cls, name: str, value: Any) -> Any:
-        kind = _NESTED.get((cls.__name__, name))
-        return kind.from_json(value) if kind is not None and isinstance(value, dict) else value
+
+def _is_required(f: dataclasses.Field[Any]) -> bool:
+    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+
+
+def _nested(cls: type[Record]) -> dict[str, type[Record]]:
+    """Fields that hold a record, or a record or None."""
+    hints = typing.get_type_hints(cls)
+    found = {}
+    for name, hint in hints.items():
+        options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        records = [option for option in options if isinstance(option, type) and issubclass(option, Record)]
+        if records:
+            found[name] = records[0]
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetVersion(Record):
     """One ONTAP snapshot of a dataset volume.
 
-    ``created_at`` is ISO 8601 by ONTAP's clock, the one clock that orders versions.
+    ``created_at`` is ISO 8601 by ONTAP's clock, the one clock that orders versions. ``source`` is where the data came
+    from when the version was made.
     """
 
     dataset: str
@@ -71,8 +99,41 @@ class Workspace(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingRecord(Record):
+    """What is needed to do a training again exactly, kept with its MLflow run."""
+
+    run_key: str
+    mlflow_run_id: str
+    dataset_version: DatasetVersion
+    parameters: dict[str, Any]
+    metrics: dict[str, float]
+    code_commit: str
+    dag_id: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord(Record):
+    """What ``choose`` settles once for a run; each of its programs reads it from the file RUN_FILE.
+
+    ``promote`` is the policy that holds for this run: ``if_better``, ``always`` or ``never``. ``repeat_of`` is the
+    training that the run does again.
+    """
+
+    run_key: str
+    dag_id: str
+    run_id: str
+    model: str
+    dataset_version: DatasetVersion
+    parameters: dict[str, Any]
+    promote: str
+    code_commit: str
+    repeat_of: TrainingRecord | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelVersion(Record):
-    """A model's files on the model volume, frozen by ``snapshot`` and registered in MLflow.
+    """A model's files on its model volume, frozen by ``snapshot`` and registered in MLflow.
 
     ``folder`` is relative to the root of the volume.
     """
@@ -96,6 +157,19 @@ class ModelVersion(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claim(Record):
+    """A run's right to change what serves a model, and the champion that it is judged against and would replace.
+
+    ``held`` is False for a run that may not promote: it only reads the champion.
+    """
+
+    model: str
+    run_key: str
+    held: bool
+    champion: ModelVersion | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deployment(Record):
     """A model version that serves, with one real inference as proof. ``endpoint`` is the URL a client posts to."""
 
@@ -104,10 +178,3 @@ class Deployment(Record):
     previous_version: int | None
     proof: dict[str, Any]
     deployed_at: str
-
-
-_NESTED: dict[tuple[str, str], type[Record]] = {
-    ("Workspace", "dataset_version"): DatasetVersion,
-    ("ModelVersion", "dataset_version"): DatasetVersion,
-    ("Deployment", "model_version"): ModelVersion,
-}

@@ -9,9 +9,9 @@ from airflow.sdk import BaseOperator
 
 from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.context import code_commit, run_key
 from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink, OntapSnapshotLink
 from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
-from ontap_mlops.operators.runs import code_commit, run_key
 from ontap_mlops.records import DatasetVersion, ModelVersion
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ontap_mlops.ontap.snapshots import Snapshot
 
 
-class RecordTrainingOperator(BaseOperator):
+class TrainingRecordOperator(BaseOperator):
     """Keeps, with the MLflow run, all that is needed to do the training again exactly.
 
     :param mlflow_run_id: the run the training program reported to.
@@ -79,7 +79,7 @@ class RecordTrainingOperator(BaseOperator):
         return record
 
 
-class PromoteModelOperator(OntapOperator):
+class ModelRegisterOperator(OntapOperator):
     """Makes a model version of files that ``tasks.models.publish`` put on the model volume.
 
     Freezes the volume under the run's key, then registers the version in MLflow. A retry finds the snapshot and the
@@ -87,7 +87,7 @@ class PromoteModelOperator(OntapOperator):
 
     :param model: name in the registry.
     :param published: result of ``tasks.models.publish``, of which ``digest`` is kept.
-    :param training: what :class:`RecordTrainingOperator` returned.
+    :param training: what :class:`TrainingRecordOperator` returned.
     :param volume: the model volume.
     :param svm: the connection's own if not given.
     :return: the ModelVersion, as JSON.

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.runs import run_key
+from ontap_mlops.operators.context import run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class RaiseQosOperator(OntapOperator):
-    """Gives a volume another QoS policy while it is in use, for this run; nothing is moved and nobody is cut off.
+class OntapQosRaiseOperator(OntapOperator):
+    """Gives a volume another QoS policy while it is in use, for this run; no data moves and no client is disconnected.
 
-    Use as setup, with :class:`LowerQosOperator` as its teardown. What the volume had before is kept on the volume, so a
-    retry after a kill, and runs that overlap, put back the right one.
+    Use as setup, with :class:`OntapQosLowerOperator` as its teardown. What the volume had before is kept on the volume,
+    so a retry after a kill, and runs that overlap, put back the right one.
 
     :param volume: name.
     :param policy: name of a QoS policy of the SVM or of ONTAP's own (``extreme``, ``performance``, ``value``), or
@@ -51,7 +51,7 @@ class RaiseQosOperator(OntapOperator):
         return {"volume": self.volume, "policy": self.policy, "before": before}
 
 
-class LowerQosOperator(OntapOperator):
+class OntapQosLowerOperator(OntapOperator):
     """Puts back the QoS policy that the volume had before this run raised it; does nothing where the run raised none.
 
     The policy stays as long as another run still needs it, and one that somebody gave the volume meanwhile stays too.

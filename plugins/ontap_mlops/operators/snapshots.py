@@ -127,7 +127,7 @@ class OntapSnapshotRestoreOperator(_OnSnapshot):
             )
 
 
-class OntapSnapshotRetentionOperator(OntapOperator):
+class OntapSnapshotExpireOperator(OntapOperator):
     """Removes old snapshots whose names begin with a prefix, and says of every other old one why it stays.
 
     A snapshot is old when it is neither among the newest ``keep_newest`` nor younger than ``keep_days`` (a rule that is

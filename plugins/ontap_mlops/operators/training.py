@@ -12,8 +12,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from ontap_mlops import registry, settings
 from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.context import code_commit, run_key
 from ontap_mlops.operators.links import OntapSnapshotLink
-from ontap_mlops.operators.runs import code_commit, run_key
 from ontap_mlops.records import DatasetVersion
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PROMOTE = {
 }
 
 
-class PlanTrainingOperator(OntapOperator):
+class RunChooseOperator(OntapOperator):
     """Settles once, for all later tasks of the run, which dataset version to train on and against which model to judge.
 
     The version is, in this order: the one of the run to repeat, the one a user names, the one current at a date a user
@@ -133,10 +133,10 @@ class PlanTrainingOperator(OntapOperator):
         return "if_better" if self.promote == "if_better_even_in_backfill" else self.promote
 
 
-class DecidePromotionOperator(BaseOperator, BranchMixIn):
+class PromotionDecideOperator(BaseOperator, BranchMixIn):
     """Branches to ``promote``, ``keep`` or, for a repeated run, ``compare``, by metrics on the same held-out data.
 
-    :param plan: result of :class:`PlanTrainingOperator`.
+    :param plan: result of :class:`RunChooseOperator`.
     :param metrics: ``{"challenger": {...}, "champion": {...}}``; the champion is absent when there is none.
     :param metric: the one that decides; higher is better.
     :param minimum_gain: by how much the challenger must be better.
@@ -191,10 +191,10 @@ class DecidePromotionOperator(BaseOperator, BranchMixIn):
         return "keep", f"the challenger is not better by more than {float(self.minimum_gain):g}: {figures}"
 
 
-class CompareRepeatOperator(BaseOperator):
+class RunCompareOperator(BaseOperator):
     """Holds a repeated training against its record and fails when a metric differs.
 
-    :param plan: result of :class:`PlanTrainingOperator`.
+    :param plan: result of :class:`RunChooseOperator`.
     :param metrics: what the repeated training measured, by name.
     :param tolerance: greatest difference that still counts as equal.
     """
@@ -223,7 +223,7 @@ class CompareRepeatOperator(BaseOperator):
         return {"repeat_of": record["run_key"], "equal": sorted(rows), "tolerance": self.tolerance}
 
 
-class SummarizeRunOperator(BaseOperator):
+class RunSummarizeOperator(BaseOperator):
     """Puts the facts of a training run into one record, for people and for ``make demo``.
 
     :param facts: what to put together; values of tasks that were skipped are None.

@@ -27,9 +27,9 @@ from ontap_mlops.compute.workload import (
     Workload,
 )
 from ontap_mlops.config_file import ConfigError
+from ontap_mlops.operators.context import run_key
 from ontap_mlops.operators.links import DashboardLink, MlflowRunLink
 from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
-from ontap_mlops.operators.runs import run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -19,8 +19,8 @@ from ontap_mlops.operators.s3 import (
 from ontap_mlops.operators.snapshots import (
     OntapSnapshotCreateOperator,
     OntapSnapshotDeleteOperator,
+    OntapSnapshotExpireOperator,
     OntapSnapshotRestoreOperator,
-    OntapSnapshotRetentionOperator,
 )
 from ontap_mlops.operators.volumes import OntapVolumeDeleteOperator, OntapVolumeEnsureOperator
 from tests.ontap_mlops.conftest import GIB, MARK, SVM
@@ -97,7 +97,7 @@ def test_retention_keeps_what_a_rule_keeps_and_says_why_others_stay(client, volu
         snapshots.ensure(client, volume_uuid=volume.uuid, name=name, comment="")
     ontap.control("PUT", "/clock", {"now": "2026-01-07T00:00:00+00:00"})
     run(OntapCloneCreateOperator, clone="ws", parent_volume="tyre", parent_snapshot="mlops_a")
-    result = run(OntapSnapshotRetentionOperator, volume="tyre", keep_newest=1, keep_days="3.5", keep=["mlops_b"])
+    result = run(OntapSnapshotExpireOperator, volume="tyre", keep_newest=1, keep_days="3.5", keep=["mlops_b"])
     assert result["removed"] == ["mlops_c"]
     assert result["kept"]["mlops_b"] == "it is on the list of those to keep"
     assert "clone 'ws' of SVM 'svm1' is based on it" in result["kept"]["mlops_a"]
@@ -108,7 +108,7 @@ def test_retention_keeps_what_a_rule_keeps_and_says_why_others_stay(client, volu
 
 def test_retention_without_a_rule_is_bad_input(volume) -> None:
     with pytest.raises(ValueError, match="has no rule; give keep_newest or keep_days"):
-        run(OntapSnapshotRetentionOperator, volume="tyre")
+        run(OntapSnapshotExpireOperator, volume="tyre")
 
 
 def test_a_clone_and_its_bucket_come_and_go_together(volume, ontap, tmp_path) -> None:

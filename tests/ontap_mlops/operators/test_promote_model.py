@@ -12,7 +12,7 @@ from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.ontap import snapshots, volumes
 from ontap_mlops.ontap.errors import NotFound
 from ontap_mlops.operators.deploy import DeployForBatchOperator
-from ontap_mlops.operators.models import PromoteModelOperator, RecordTrainingOperator
+from ontap_mlops.operators.models import ModelRegisterOperator, TrainingRecordOperator
 from ontap_mlops.records import DatasetVersion, ModelVersion
 from tests.ontap_mlops.conftest import GIB, MARK, SVM
 from tests.serving import connection, free_ports, mlflow_connection, mlflow_port
@@ -55,7 +55,7 @@ def training(context, mlflow_connection) -> dict:
     """What a finished and judged training left."""
     begun = {"experiment_id": "0", "start_time": int(time.time() * 1000)}
     run = MlflowHook()._call("POST", "runs/create", "begin a run", json=begun)["run"]["info"]["run_id"]
-    return RecordTrainingOperator(
+    return TrainingRecordOperator(
         task_id="record",
         mlflow_run_id=run,
         dataset_version=DATA.to_json(),
@@ -66,9 +66,9 @@ def training(context, mlflow_connection) -> dict:
     ).execute(context)
 
 
-def promote(training: dict, model: str) -> PromoteModelOperator:
+def promote(training: dict, model: str) -> ModelRegisterOperator:
     published = {"digest": "sha256:02", "files": ["model.onnx"], "bytes": 7}
-    return PromoteModelOperator(task_id="promote", model=model, published=published, training=training)
+    return ModelRegisterOperator(task_id="promote", model=model, published=published, training=training)
 
 
 def test_a_training_is_recorded_so_that_it_can_be_repeated(training):

@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from ontap_mlops.ontap import qos
-from ontap_mlops.operators.qos import LowerQosOperator, RaiseQosOperator
+from ontap_mlops.operators.qos import OntapQosLowerOperator, OntapQosRaiseOperator
 
 
 @pytest.fixture(autouse=True)
@@ -26,13 +26,13 @@ def run(kind: type, run_id: str = "manual", **arguments: Any) -> Any:
 
 
 def test_raised_for_the_run_and_put_back(client, volume):
-    assert run(RaiseQosOperator, policy="extreme") == {"volume": "tyre", "policy": "extreme", "before": "none"}
-    assert run(LowerQosOperator, run_id="another") == "extreme", "another run's teardown leaves it"
-    assert run(LowerQosOperator) == "none"
+    assert run(OntapQosRaiseOperator, policy="extreme") == {"volume": "tyre", "policy": "extreme", "before": "none"}
+    assert run(OntapQosLowerOperator, run_id="another") == "extreme", "another run's teardown leaves it"
+    assert run(OntapQosLowerOperator) == "none"
 
 
 def test_without_a_policy_the_volume_stays_as_it_is(client, volume, ontap):
-    assert run(RaiseQosOperator, policy="") is None
-    assert run(LowerQosOperator) == "none"
+    assert run(OntapQosRaiseOperator, policy="") is None
+    assert run(OntapQosLowerOperator) == "none"
     assert ontap.writes() == []
     assert qos.level(client, svm="svm1", volume="tyre").holders == frozenset()

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from ontap_mlops.operators import training
-from ontap_mlops.operators.training import CompareRepeatOperator, DecidePromotionOperator, PlanTrainingOperator
+from ontap_mlops.operators.training import PromotionDecideOperator, RunChooseOperator, RunCompareOperator
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
 
@@ -18,7 +18,7 @@ def decision(*, promote="if_better", challenger=0.9, champion=0.8, repeat_of=Non
     metrics = {"challenger": {"accuracy": challenger}}
     if champion is not None:
         metrics["champion"] = {"accuracy": champion}
-    operator = DecidePromotionOperator(
+    operator = PromotionDecideOperator(
         task_id="decide",
         plan={"promote": promote, "repeat_of": repeat_of},
         metrics=metrics,
@@ -53,7 +53,7 @@ def test_the_reason_names_both_figures():
 
 
 def plan(promote="if_better"):
-    return PlanTrainingOperator(task_id="choose", dataset="tyre_images", model="tyre", parameters=[], promote=promote)
+    return RunChooseOperator(task_id="choose", dataset="tyre_images", model="tyre", parameters=[], promote=promote)
 
 
 def run(run_type="manual", logical_date=NOW, run_after=NOW):
@@ -104,7 +104,7 @@ RECORD = {"run_key": "r1", "code_commit": "abc", "metrics": {"accuracy": 0.9, "f
 
 
 def compare(**metrics):
-    return CompareRepeatOperator(task_id="compare", plan={"repeat_of": RECORD, "code_commit": "def"}, metrics=metrics)
+    return RunCompareOperator(task_id="compare", plan={"repeat_of": RECORD, "code_commit": "def"}, metrics=metrics)
 
 
 def test_equal_metrics_pass_and_are_named():

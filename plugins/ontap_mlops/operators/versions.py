@@ -1,4 +1,4 @@
-"""Operators on dataset versions: freeze one, keep the right ones, and make a workspace of one."""
+"""Operators on dataset versions: make one of what a volume holds, and expire the old ones."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ontap_mlops import names, registry, settings
+from ontap_mlops import registry, settings
 from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.context import run_key
 from ontap_mlops.operators.links import OntapSnapshotLink
-from ontap_mlops.operators.runs import run_key
-from ontap_mlops.records import DatasetVersion, Workspace
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class FreezeDatasetOperator(OntapOperator):
+class DatasetVersionCreateOperator(OntapOperator):
     """Makes a dataset version: a snapshot of the dataset's volume that carries what ``check`` found.
 
     Skips, with a sentence, when the newest version has the same digest. A retry finds the snapshot of its first try.
@@ -82,7 +81,7 @@ class FreezeDatasetOperator(OntapOperator):
             )
 
 
-class DatasetRetentionOperator(OntapOperator):
+class DatasetVersionExpireOperator(OntapOperator):
     """Removes the dataset versions that datasets.yaml no longer keeps, and says why any other stays.
 
     A version stays when a registered model stands on it, or when ONTAP calls it busy (a clone, an owner, a lock).
@@ -133,78 +132,3 @@ class DatasetRetentionOperator(OntapOperator):
             model.dataset_version.snapshot_uuid: f"{model.model} {model.version}"
             for model in MlflowHook(self.mlflow_conn_id).model_versions()
         }
-
-
-class CreateWorkspaceOperator(OntapOperator):
-    """Clones one dataset version for this run: mounted in the SVM's namespace and, if wanted, seen as an S3 bucket.
-
-    Use as setup, with :class:`DeleteWorkspaceOperator` as its teardown. A retry finds the clone of its first try.
-
-    :param dataset_version: DatasetVersion, as JSON.
-    :param with_bucket: also make the bucket; needs the SVM's S3 server (see the DAG ``provision_ontap``).
-    :return: the Workspace, as JSON.
-    """
-
-    template_fields: Sequence[str] = ("dataset_version", "with_bucket")
-    operator_extra_links = (OntapSnapshotLink(),)
-
-    def __init__(self, *, dataset_version: Any, with_bucket: bool | str = True, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.dataset_version = dataset_version
-        self.with_bucket = with_bucket
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        from ontap_mlops.ontap import clones, s3
-
-        version, key = DatasetVersion.from_json(self.dataset_version), run_key(context)
-        name = names.workspace_volume(key)
-        bucket = names.bucket(name) if str(self.with_bucket).lower() == "true" else ""
-        with self.hook.client() as client:
-            clone = clones.ensure(
-                client,
-                svm=version.svm,
-                name=name,
-                parent_volume=version.volume,
-                parent_snapshot=version.snapshot,
-                junction_path=names.junction_path(name),
-                comment=f"ontap-mlops run {key}",
-            )
-            if bucket:
-                s3.ensure_nas_bucket(client, svm=version.svm, name=bucket, nas_path=names.junction_path(name))
-        OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
-        workspace = Workspace(
-            run_key=key,
-            svm=version.svm,
-            volume=name,
-            volume_uuid=clone.uuid,
-            junction_path=names.junction_path(name),
-            bucket=bucket,
-            dataset_version=version,
-        )
-        self.log.info("Workspace %s of dataset version %s", workspace.junction_path, version.id)
-        return workspace.to_json()
-
-
-class DeleteWorkspaceOperator(OntapOperator):
-    """Removes the run's workspace, its bucket and what is in them. Does nothing where there is none.
-
-    It goes by the run's key, not by what the setup returned, so that a clone is found even if the setup died before it
-    could say so.
-
-    :param svm: SVM of the dataset.
-    """
-
-    template_fields: Sequence[str] = ("svm",)
-
-    def __init__(self, *, svm: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.svm = svm
-
-    def execute(self, context: Context) -> None:
-        from ontap_mlops.ontap import s3, volumes
-
-        key = run_key(context)
-        name = names.workspace_volume(key)
-        with self.hook.client() as client:
-            s3.delete_bucket(client, svm=self.svm, name=names.bucket(name))
-            volumes.delete(client, svm=self.svm, name=name, comment=f"ontap-mlops run {key}")

@@ -1,0 +1,1 @@
+"""The pipeline kit: what every training pipeline has, made of ordinary Airflow parts."""

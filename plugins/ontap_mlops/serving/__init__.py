@@ -1,0 +1,1 @@
+"""Kinds of serving, a file each: place, load, prove, activate, put back."""
