@@ -65,6 +65,16 @@ def workload(run_key: str, step: str) -> str:
     return name
 
 
+def model_volume(model: str) -> str:
+    """Volume of one model's versions, so that the snapshots of one system never use up those of another."""
+    return f"{model}_models"
+
+
+def lease(model: str) -> str:
+    """Snapshot of the model volume that only one run at a time can hold (see ``ontap.leases``)."""
+    return f"mlops_lease_{model}"
+
+
 def model_folder(model: str, run_key: str) -> str:
     """Folder of one model version, relative to the root of the model volume."""
     return f"models/{model}/{run_key}"
