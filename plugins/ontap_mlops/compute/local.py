@@ -7,6 +7,7 @@ Each workload has a folder ``<workloads dir>/<name>/``:
 ``alive``            locked by the supervisor while it lives; the lock decides whether the workload runs
 ``supervisor.json``  process id and start time of the supervisor; ``program.json`` the same of the program
 ``log``              what the program printed
+``run.json``         the record of the run it belongs to (its RUN_FILE), where there is one
 ``result.json``      the program's result (its RESULT_FILE)
 ``progress.json``    how far it is (its PROGRESS_FILE)
 ``status.json``      how it ended, written once, whole
@@ -58,14 +59,14 @@ class LocalRunner:
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
-        command = self._command(workload)
+        folders = {key: str(self._folder_of(key, mount, workload)) for key, mount in workload.mounts.items()}
         with self._guarded(workload.name):
             home = self._home(workload.name)
             if (home / "spec.json").exists() and not fresh and self._status(home).state is not State.MISSING:
                 return workload.name
             with self._alive_lock(home) as alive:
                 if alive is not None:
-                    self._start(workload, command, home, alive)
+                    self._start(workload, folders, home, alive)
         self._forget_old()
         return workload.name
 
@@ -116,8 +117,7 @@ class LocalRunner:
             self._kill_leftovers(home)
             shutil.rmtree(home, ignore_errors=True)
 
-    def _command(self, workload: Workload) -> list[str]:
-        folders = {key: str(self._folder_of(key, mount, workload)) for key, mount in workload.mounts.items()}
+    def _command(self, workload: Workload, folders: Mapping[str, str]) -> list[str]:
         launcher = [self.python, "-m"]
         if workload.processes > 1:
             launcher += ["torch.distributed.run", "--standalone", f"--nproc-per-node={workload.processes}", "-m"]
@@ -143,17 +143,20 @@ class LocalRunner:
             )
         return folder
 
-    def _start(self, workload: Workload, command: list[str], home: Path, alive: IO[bytes]) -> None:
+    def _start(self, workload: Workload, folders: Mapping[str, str], home: Path, alive: IO[bytes]) -> None:
         self._kill_leftovers(home)
-        for name in ("status", "supervisor", "program", "result", "progress"):
+        for name in ("status", "supervisor", "program", "result", "progress", "run"):
             (home / f"{name}.json").unlink(missing_ok=True)
         for name in ("stopping", "log"):
             (home / name).unlink(missing_ok=True)
+        run = workload.run_at(folders)
+        if run is not None:
+            _local_supervisor.write_json(home / "run.json", run)
         _local_supervisor.write_json(
             home / "spec.json",
             {
                 "name": workload.name,
-                "command": command,
+                "command": self._command(workload, folders),
                 "working_directory": str(self.working_directory),
                 "time_limit_s": workload.time_limit_s,
                 "grace_s": self.grace_s,
@@ -181,6 +184,9 @@ class LocalRunner:
             environment["OMP_NUM_THREADS"] = str(max(1, int(cpus)))
         environment |= {**self.environment, **workload.environment, **workload.secrets}
         files = {"RESULT_FILE": str(home / "result.json"), "PROGRESS_FILE": str(home / "progress.json")}
+        environment.pop("RUN_FILE", None)
+        if workload.run is not None:
+            files["RUN_FILE"] = str(home / "run.json")
         return environment | files | {"PYTHONUNBUFFERED": "1"}
 
     def _status(self, home: Path) -> Status:

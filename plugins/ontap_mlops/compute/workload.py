@@ -46,6 +46,10 @@ class Workload:
     ``name`` identifies it: submitting the same name twice never runs it twice. In ``arguments``, ``{key}`` of a mount
     becomes the folder where the place mounts it. ``secrets`` reach the program's environment and nothing else.
     ``program`` is a module, run by ``python -m``.
+
+    ``run`` is the record of the run this program belongs to. Every kind of place writes it, with ``{key}`` of a mount
+    replaced by its folder (or bucket) in each string, to a JSON file that the program can read, and names that file in
+    ``RUN_FILE``. A place without a file system of its own (SageMaker) hands it over as an input channel.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Workload:
     environment: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     mounts: Mapping[str, Mount] = field(default_factory=dict)
+    run: Mapping[str, Any] | None = None
     image: str | None = None
     resources: Resources = Resources()
     processes: int = 1
@@ -66,11 +71,23 @@ class Workload:
             raise ValueError(f"workload {self.name}: processes is {self.processes}; at least 1 is needed")
 
     def arguments_at(self, folders: Mapping[str, str]) -> list[str]:
-        """The arguments with each mount's ``{key}`` replaced by its folder at the place that runs them."""
-        rendered = list(self.arguments)
-        for key in self.mounts:
-            rendered = [a.replace("{" + key + "}", folders[key]) for a in rendered]
-        return rendered
+        """Return the arguments with each mount's ``{key}`` replaced by its folder at the place that runs them."""
+        return self._at(list(self.arguments), folders)
+
+    def run_at(self, folders: Mapping[str, str]) -> dict[str, Any] | None:
+        """Return the content of RUN_FILE, with ``{key}`` replaced in every string of it; None without ``run``."""
+        return None if self.run is None else self._at(dict(self.run), folders)
+
+    def _at(self, value: Any, folders: Mapping[str, str]) -> Any:
+        if isinstance(value, str):
+            for key in self.mounts:
+                value = value.replace("{" + key + "}", folders[key])
+            return value
+        if isinstance(value, Mapping):
+            return {name: self._at(part, folders) for name, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._at(part, folders) for part in value]
+        return value
 
 
 class State(enum.StrEnum):

@@ -1,7 +1,8 @@
-"""What every operator on ONTAP shares: its connection, and which of its failures are retried."""
+"""What every operator shares: which failures are retried and how soon, and templated connections."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
+from ontap_mlops.operators.retry import RETRY_POLICY
 
 if TYPE_CHECKING:
     from ontap_mlops.hooks.ontap import OntapHook
@@ -22,23 +23,40 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-class OntapOperator(BaseOperator):
-    """Retried three times after what may pass by itself, failed at once after what may not.
+class MlopsOperator(BaseOperator):
+    """Retries three times after an error that may pass by itself, and fails at once after one that will not.
 
     A subclass does work that finds its own earlier, half-finished try again: names come from its arguments, and our
     mark in the object's comment tells it from somebody else's. The DAG's ``default_args`` and the task's own
-    ``retries``, ``retry_delay`` and ``retry_policy`` go before the defaults here.
+    ``retries``, ``retry_delay`` and ``retry_policy`` take precedence over the defaults here.
 
-    :param ontap_conn_id: connection of type ``ontap``.
+    Every ``..._conn_id`` that a subclass takes is a template field, without being listed.
     """
 
     ui_color = "#e6f0fb"
 
-    def __init__(self, *, ontap_conn_id: str = "ontap_default", **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        connections = [name for name in inspect.signature(cls.__init__).parameters if name.endswith("_conn_id")]
+        inherited = [name for base in cls.__mro__[1:] for name in getattr(base, "_conn_ids", ())]
+        cls._conn_ids: Sequence[str] = tuple(dict.fromkeys([*inherited, *connections]))
+        cls.template_fields = tuple(dict.fromkeys([*cls.template_fields, *cls._conn_ids]))
+
+    def __init__(self, **kwargs: Any) -> None:
         kwargs["default_args"] = {**_DEFAULTS, **(kwargs.get("default_args") or {})}
         super().__init__(**kwargs)
         # A mapped task arrives with an explicit None, so the default cannot come with the others.
-        self.retry_policy = self.retry_policy or ONTAP_RETRY_POLICY
+        self.retry_policy = self.retry_policy or RETRY_POLICY
+
+
+class OntapOperator(MlopsOperator):
+    """An operator that speaks to ONTAP through ``hook``.
+
+    :param ontap_conn_id: connection of type ``ontap``.
+    """
+
+    def __init__(self, *, ontap_conn_id: str = "ontap_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.ontap_conn_id = ontap_conn_id
 
     @cached_property
@@ -49,11 +67,8 @@ class OntapOperator(BaseOperator):
 
 
 def bytes_of(value: int | str) -> int:
-    """A size from an argument that a template may have turned into text."""
+    """Return a size in bytes from an argument that a template may have turned into text."""
     try:
         return int(float(value))
     except ValueError:
         raise ValueError(f"size_bytes is {value!r}; give a whole number of bytes") from None
-
-
-__all__: Sequence[str] = ("ONTAP_RETRY_POLICY", "OntapOperator", "bytes_of")

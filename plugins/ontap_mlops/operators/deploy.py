@@ -16,7 +16,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from ontap_mlops.operators.links import EndpointLink, MlflowModelLink
-from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
+from ontap_mlops.operators.retry import RETRY_POLICY
 from ontap_mlops.records import Deployment, ModelVersion
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class _ServingOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.retry_policy = self.retry_policy or ONTAP_RETRY_POLICY
+        self.retry_policy = self.retry_policy or RETRY_POLICY
         self.inference_conn_id = inference_conn_id
         self.mlflow_conn_id = mlflow_conn_id
         self.ready_timeout_s = ready_timeout_s
@@ -196,7 +196,7 @@ class DeployForBatchOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.retry_policy = self.retry_policy or ONTAP_RETRY_POLICY
+        self.retry_policy = self.retry_policy or RETRY_POLICY
         self.model_version = model_version
         self.previous = previous
         self.proof = proof

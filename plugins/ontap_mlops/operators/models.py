@@ -11,7 +11,7 @@ from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import code_commit, run_key
 from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink, OntapSnapshotLink
-from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
+from ontap_mlops.operators.retry import RETRY_POLICY
 from ontap_mlops.records import DatasetVersion, ModelVersion
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class TrainingRecordOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.retry_policy = self.retry_policy or ONTAP_RETRY_POLICY
+        self.retry_policy = self.retry_policy or RETRY_POLICY
         self.mlflow_run_id = mlflow_run_id
         self.dataset_version = dataset_version
         self.parameters = parameters

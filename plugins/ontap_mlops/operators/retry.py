@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 from ontap_mlops.ontap.errors import OntapPermanentError, OntapTemporaryError
 
 # Airflow matches an error against the rules in order, by isinstance unless told otherwise. An error that fits none is
 # retried as the task says.
-ONTAP_RETRY_POLICY = ExceptionRetryPolicy(
+RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(OntapPermanentError, RetryAction.FAIL, reason="ONTAP will refuse it again; no retry can help"),
         RetryRule(OntapTemporaryError, RetryAction.RETRY, reason="ONTAP may do it later; a retry finds what is made"),
-        RetryRule(
-            "ontap_mlops.hooks.rest.ServiceRefused", RetryAction.FAIL, reason="the service would refuse it again"
-        ),
         # Only the exact classes: an answer cut off in the middle is a kind of ValueError too, and worth another try.
         RetryRule([ValueError, TypeError], RetryAction.FAIL, reason="bad input", match_subclasses=False),
         RetryRule(ServiceRefused, RetryAction.FAIL, reason="the service will refuse it again; no retry can help"),

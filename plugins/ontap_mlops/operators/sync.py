@@ -34,8 +34,6 @@ class DataSyncOperator(WorkloadOperator):
         *(name for name in WorkloadOperator.template_fields if name not in ("program", "arguments", "aws_conn_id")),
         "source",
         "destination",
-        "source_conn_id",
-        "destination_conn_id",
         "capacity_bytes",
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, ResumableJobMixin
+from airflow.sdk import ResumableJobMixin
 from airflow.sdk.configuration import conf
 
 from ontap_mlops import names
@@ -27,9 +27,9 @@ from ontap_mlops.compute.workload import (
     Workload,
 )
 from ontap_mlops.config_file import ConfigError
+from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.context import run_key
 from ontap_mlops.operators.links import DashboardLink, MlflowRunLink
-from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,7 +43,7 @@ class WorkloadFailed(RuntimeError):
     """The program ended badly in a way that another try may mend."""
 
 
-class WorkloadOperator(ResumableJobMixin, BaseOperator):
+class WorkloadOperator(ResumableJobMixin, MlopsOperator):
     """Runs one program (see tasks/README.md) where ``compute`` says, shows its log, and returns its result.
 
     The program's run has a name made of the DAG run's key and ``step``. A retry after the worker's death joins the run
@@ -79,8 +79,6 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         "arguments",
         "mounts",
         "environment",
-        "aws_conn_id",
-        "mlflow_conn_id",
         "compute",
         "step",
         "run_key",
@@ -113,7 +111,6 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.retry_policy = self.retry_policy or ONTAP_RETRY_POLICY
         self.program = program
         self.arguments = arguments
         self.mounts = mounts
@@ -225,7 +222,8 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
                 arguments=_arguments(self.arguments),
                 environment={key: str(value) for key, value in (self.environment or {}).items() if value is not None},
                 secrets=self._secrets(),
-                mounts={key: as_mount(key, value) for key, value in (self.mounts or {}).items()},
+                mounts={key: as_mount(key, value) for key, value in self.run_mounts(context).items()},
+                run=self.run_facts(context),
                 image=self.image or None,
                 resources=Resources(**(self.program_resources or {})),
                 processes=int(self.processes),
@@ -233,6 +231,17 @@ class WorkloadOperator(ResumableJobMixin, BaseOperator):
             )
         except (ValueError, TypeError) as error:
             raise PlaceRefused(f"Task {self.task_id} describes no workload: {error}") from error
+
+    def run_facts(self, context: Context) -> Mapping[str, Any] | None:
+        """Return what the program is to find in RUN_FILE, ``{key}`` of a mount standing for its folder; None: no file.
+
+        For a subclass that knows the run.
+        """
+        return None
+
+    def run_mounts(self, context: Context) -> Mapping[str, Any]:
+        """Return the mounts by key, each as ``mounts`` takes it. A subclass may add those that every run has."""
+        return self.mounts or {}
 
     def _step(self, context: Context) -> str:
         map_index = getattr(context["ti"], "map_index", -1)

@@ -44,6 +44,10 @@ PROGRAM = """
         signal.signal(signal.SIGTERM, checkpoint)
         print("ready", flush=True)
         time.sleep(60)
+    elif what == "record":
+        path = os.environ.get("RUN_FILE")
+        record = json.loads(Path(path).read_text()) if path else None
+        Path(os.environ["RESULT_FILE"]).write_text(json.dumps({"run": record}))
     elif what == "environment":
         Path(os.environ["RESULT_FILE"]).write_text(json.dumps({k: os.environ.get(k) for k in rest}))
 """
@@ -109,6 +113,37 @@ def test_a_program_runs_with_its_mounts_and_hands_back_its_result(runner: LocalR
     )
     assert ended(runner) == Status(state=State.SUCCEEDED, exit_code=0)
     assert runner.result("r1-step") == {"seen": ["--data", f"{runner.namespace_roots['svm1']}/tyres/data"]}
+
+
+def test_the_record_of_the_run_is_a_file_with_each_mounts_folder_in_it(runner: LocalRunner) -> None:
+    run = {
+        "schema": 1,
+        "run": {"run_key": "r1", "parameters": {"epochs": 3, "files": ["{tyres}/a", "{other}/b"]}},
+        "data": "{tyres}/data",
+        "champion": None,
+    }
+    mounts = {"tyres": Mount(svm="svm1", junction_path="/tyres")}
+    runner.submit(work("record", mounts=mounts, run=run))
+    folder = f"{runner.namespace_roots['svm1']}/tyres"
+    assert ended(runner).state is State.SUCCEEDED
+    assert runner.result("r1-step")["run"] == {
+        "schema": 1,
+        "run": {"run_key": "r1", "parameters": {"epochs": 3, "files": [f"{folder}/a", "{other}/b"]}},
+        "data": f"{folder}/data",
+        "champion": None,
+    }
+
+
+def test_a_program_without_a_run_finds_no_file_even_where_its_worker_has_one(
+    runner: LocalRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner.submit(work("record", run={"schema": 1}))
+    assert ended(runner).state is State.SUCCEEDED
+    monkeypatch.setenv("RUN_FILE", "/somewhere/run.json")
+    runner.submit(work("record"), fresh=True)
+    assert ended(runner).state is State.SUCCEEDED
+    assert runner.result("r1-step") == {"run": None}
+    assert not (runner.folder / "r1-step" / "run.json").exists()
 
 
 def test_a_name_that_was_never_submitted_is_missing(runner: LocalRunner) -> None:

@@ -12,8 +12,9 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 from ontap_mlops.ontap import errors
-from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
+from ontap_mlops.operators.base import MlopsOperator, OntapOperator
+from ontap_mlops.operators.retry import RETRY_POLICY
+from ontap_mlops.operators.workload import WorkloadOperator
 
 CASES = [
     (errors.NameTaken("x"), RetryAction.FAIL),
@@ -32,12 +33,12 @@ CASES = [
 
 @pytest.mark.parametrize(("error", "action"), CASES, ids=lambda value: type(value).__name__)
 def test_the_kind_of_error_decides(error: Exception, action: RetryAction) -> None:
-    assert ONTAP_RETRY_POLICY.evaluate(error, try_number=1, max_tries=3).action is action
+    assert RETRY_POLICY.evaluate(error, try_number=1, max_tries=3).action is action
 
 
 @pytest.mark.parametrize(("error", "action"), CASES, ids=lambda value: type(value).__name__)
 def test_the_policy_says_the_same_after_serialization(error: Exception, action: RetryAction) -> None:
-    again = ExceptionRetryPolicy.deserialize(json.loads(json.dumps(ONTAP_RETRY_POLICY.serialize())))
+    again = ExceptionRetryPolicy.deserialize(json.loads(json.dumps(RETRY_POLICY.serialize())))
     assert again.evaluate(error, try_number=1, max_tries=3).action is action
 
 
@@ -55,7 +56,7 @@ def test_a_task_is_retried_with_growing_delays_unless_told_otherwise() -> None:
     with dag():
         task = Task(task_id="t")
     assert (task.retries, task.retry_delay, task.retry_exponential_backoff) == (3, timedelta(seconds=10), 2.0)
-    assert task.retry_policy is ONTAP_RETRY_POLICY
+    assert task.retry_policy is RETRY_POLICY
 
 
 def test_default_args_of_the_dag_go_before_ours_and_the_tasks_own_before_both() -> None:
@@ -68,4 +69,27 @@ def test_a_mapped_task_has_the_policy_too() -> None:
     with dag(retries=2):
         mapped = Task.partial(task_id="t").expand(item=[1, 2])
     task = mapped.unmap({"item": 1})
-    assert (task.retries, task.retry_policy) == (2, ONTAP_RETRY_POLICY)
+    assert (task.retries, task.retry_policy) == (2, RETRY_POLICY)
+
+
+@pytest.mark.parametrize("kind", [MlopsOperator, OntapOperator, WorkloadOperator], ids=lambda kind: kind.__name__)
+def test_every_operator_has_the_policy_and_the_delays(kind: type) -> None:
+    with dag():
+        task = kind(task_id="t", **({"program": "p"} if kind is WorkloadOperator else {}))
+    assert (task.retries, task.retry_delay, task.retry_policy) == (3, timedelta(seconds=10), RETRY_POLICY)
+
+
+def test_every_connection_id_is_a_template() -> None:
+    class Two(Task):
+        template_fields = ("item",)
+
+        def __init__(self, *, mlflow_conn_id: str = "mlflow_default", **kwargs) -> None:
+            super().__init__(**kwargs)
+            self.mlflow_conn_id = mlflow_conn_id
+
+    with dag():
+        task = Two(task_id="t", ontap_conn_id="{{ params.cluster }}", mlflow_conn_id="{{ params.cluster }}_ml")
+    task.render_template_fields({"params": {"cluster": "east"}})
+    assert (task.ontap_conn_id, task.mlflow_conn_id) == ("east", "east_ml")
+    assert set(Two.template_fields) == {"item", "ontap_conn_id", "mlflow_conn_id"}
+    assert set(WorkloadOperator.template_fields) > {"aws_conn_id", "mlflow_conn_id", "program"}

@@ -171,6 +171,27 @@ def test_parameters_become_a_workload(folder, context) -> None:
     assert (workload.resources, workload.processes, workload.time_limit_s) == (Resources(cpus=2), 2, 60)
 
 
+def test_a_subclass_supplies_the_record_of_the_run_and_mounts_of_its_own(folder, context) -> None:
+    class Program(WorkloadOperator):
+        def run_facts(self, context):
+            return {
+                "schema": 1,
+                "step": self.step,
+                "folders": {key: "{" + key + "}" for key in self.run_mounts(context)},
+            }
+
+        def run_mounts(self, context):
+            return {"data": "svm1:/tyres", **super().run_mounts(context)}
+
+    (folder / "program.py").write_text(
+        "import os, shutil\nshutil.copyfile(os.environ['RUN_FILE'], os.environ['RESULT_FILE'])\n"
+    )
+    made = Program(task_id="fit", program="program", step="fit", mounts={"more": "svm1:/tyres"}, poll_interval_s=0.05)
+    ExecutorSafeguard.tracker.set(made)
+    tyres = str(folder / "ns" / "tyres")
+    assert made.execute(context) == {"schema": 1, "step": "fit", "folders": {"data": tyres, "more": tyres}}
+
+
 def test_empty_entries_of_a_list_of_arguments_are_left_out_and_records_become_json(folder, context) -> None:
     assert operator("--a", "", None, 0).workload(context).arguments == ("--a", "0")
     assert operator({"id": "v1"}, ["x"]).workload(context).arguments == ('{"id": "v1"}', '["x"]')
