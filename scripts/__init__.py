@@ -1,1 +1,8 @@
-"""What `make` calls."""
+"""What `make` calls. Programs of this checkout use its own config/ and tasks/, unless the environment says otherwise."""
+
+import os
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(_ROOT / "config"))
+os.environ.setdefault("AIRFLOW__ONTAP_MLOPS__PROGRAMS_DIR", str(_ROOT))

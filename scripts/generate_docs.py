@@ -117,8 +117,12 @@ def _operator(kind: type) -> str:
 def settings_page() -> str:
     from ontap_mlops import settings
 
-    title, _, table = (settings.__doc__ or "").partition("\n")
-    return HEAD + f"# Settings\n\n{title}\n\n```text\n{table.strip()}\n```\n"
+    parts = [f"# Settings\n\n{inspect.getdoc(settings)}\n".replace("``", "`")]
+    for name, option in settings.OPTIONS.items():
+        facts = [f"`{settings.variable(name)}`", option.type, f"default `{option.default}`" if option.default else "unset"]
+        facts += [f"for example `{option.example}`"] if option.example else []
+        parts.append(f"## `{name}`\n\n{', '.join(facts)}\n\n{option.meaning}\n")
+    return HEAD + "\n".join(parts)
 
 
 if __name__ == "__main__":

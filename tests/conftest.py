@@ -15,7 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-REPOSITORY = Path(__file__).parent.parent
+REPOSITORY = Path(__file__).resolve().parent.parent
+os.environ |= {
+    "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR": str(REPOSITORY / "config"),
+    "AIRFLOW__ONTAP_MLOPS__PROGRAMS_DIR": str(REPOSITORY),
+}
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 

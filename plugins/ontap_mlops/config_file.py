@@ -201,7 +201,7 @@ def load(path: Path, schema: Kind | Mapping[str, Any]) -> dict[str, Any]:
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; create it, or set ONTAP_MLOPS_CONFIG_DIR") from None
+        raise ConfigError(f"{path}: there is no such file; create it, or set [ontap_mlops] config_dir") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}:{line}: not YAML: {error.problem or error.context}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ontap_mlops import __version__
+from ontap_mlops import __version__, settings
 
 _ONTAP_CONNECTION: dict[str, Any] = {
     "connection-type": "ontap",
@@ -43,6 +43,23 @@ EXTRA_LINKS = [
 ]
 
 
+_CONFIG_SECTION = "Where machine-learning pipelines on ONTAP find their files, and when they warn."
+
+
+def _options() -> dict[str, dict[str, Any]]:
+    """The configuration section in the words of Airflow's own ``config.yml``."""
+    return {
+        name: {
+            "description": option.meaning,
+            "version_added": "1.0.0",
+            "type": option.type,
+            "example": option.example,
+            "default": option.default,
+        }
+        for name, option in settings.OPTIONS.items()
+    }
+
+
 def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-ontap-mlops",
@@ -67,4 +84,5 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": "NetApp ONTAP", "python-modules": ["ontap_mlops.hooks.ontap"]}],
         "connection-types": [_ONTAP_CONNECTION],
         "extra-links": list(EXTRA_LINKS),
+        "config": {settings.SECTION: {"description": _CONFIG_SECTION, "options": _options()}},
     }

@@ -1,51 +1,154 @@
-"""Every knob of the provider, each an environment variable with unit and default. Read when called, never at import.
+"""The options of Airflow's configuration section ``[ontap_mlops]``, read when called, never at import.
 
-=================================  ==========================================  =====================================
-Variable                           Default                                     Meaning
-=================================  ==========================================  =====================================
-``ONTAP_MLOPS_CONFIG_DIR``         ``config/`` beside ``plugins/``             Folder of datasets.yaml, compute.yaml.
-``ONTAP_MLOPS_CODE_COMMIT``        ``unknown``                                 Commit recorded with runs when the DAG
-                                                                               bundle has no version of its own.
-``ONTAP_MLOPS_WORKLOADS_DIR``      ``.local/workloads``                        Where the local runner keeps programs'
-                                                                               state and logs.
-``ONTAP_MLOPS_CLOCK_SKEW_S``       ``300`` (seconds; ``0`` switches it off)    Difference between ONTAP's clock and the
-                                                                               worker's from which a warning is logged.
-``ONTAP_MLOPS_SNAPSHOT_WARNING``   ``900`` (snapshots; the limit is 1,023)     Snapshots on a volume from which a freeze
-                                                                               warns that the limit is near.
-=================================  ==========================================  =====================================
+An option is set in ``airflow.cfg`` or by the environment variable ``AIRFLOW__ONTAP_MLOPS__<OPTION>``; an empty value
+counts as unset. Where Airflow is not installed, the environment variable alone decides.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-_HOUSE = Path(__file__).resolve().parents[2]
+SECTION = "ontap_mlops"
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Option:
+    """``type`` is Airflow's word: string, integer or boolean. ``meaning`` gives the unit, and how to switch it off."""
+
+    type: str
+    default: str
+    meaning: str
+    example: str | None = None
+
+
+OPTIONS: dict[str, Option] = {
+    "config_dir": Option(
+        "string",
+        "",
+        "Folder that holds datasets.yaml and compute.yaml. It has no default: whatever needs a file of it says that "
+        "this option is not set.",
+        "/opt/ml/config",
+    ),
+    "programs_dir": Option(
+        "string",
+        "",
+        "Folder that holds the programs' package tasks/, and in which programs of local places are started. Empty: "
+        "the programs are installed in the Python of the place (package ontap-mlops-programs).",
+        "/opt/ml",
+    ),
+    "workloads_dir": Option(
+        "string",
+        "",
+        "Folder in which local places keep the state, logs and results of programs. Empty: workloads/ in AIRFLOW_HOME.",
+        "/var/lib/ontap-mlops/workloads",
+    ),
+    "code_commit": Option(
+        "string",
+        "unknown",
+        "Commit recorded with a run when the DAG bundle has no version of its own.",
+        "0123abc",
+    ),
+    "clock_skew_s": Option(
+        "integer",
+        "300",
+        "Seconds by which ONTAP's clock may differ from the worker's before a new dataset version logs a warning. "
+        "0 switches the warning off.",
+    ),
+    "now_within_s": Option(
+        "integer",
+        "300",
+        "A manual run whose date is at most this many seconds in the past means now: it gets the newest dataset "
+        "version. 0: every date is taken literally.",
+    ),
+    "snapshot_warning": Option(
+        "integer",
+        "900",
+        "Snapshots on a volume from which a new dataset version warns that ONTAP's limit of 1,023 is near.",
+    ),
+    "keep_failed_workspaces_days": Option(
+        "integer",
+        "7",
+        "Days for which the workspace of a failed run is kept, so that clearing the failed task resumes in it. "
+        "0: the workspace is removed with the next clean-up.",
+    ),
+    "use_pools": Option(
+        "boolean",
+        "False",
+        "True: the tasks of each place run in an Airflow pool of that place's name, which has to exist.",
+    ),
+}
+
+
+def variable(name: str) -> str:
+    """The environment variable that sets an option."""
+    return f"AIRFLOW__{SECTION.upper()}__{name.upper()}"
 
 
 def config_dir() -> Path:
-    return Path(os.environ.get("ONTAP_MLOPS_CONFIG_DIR") or _HOUSE / "config")
+    """Raises ValueError, naming the option, when it is not set."""
+    text = _text("config_dir")
+    if not text:
+        raise ValueError(
+            f"[{SECTION}] config_dir is not set; set it, or {variable('config_dir')}, to the folder of datasets.yaml "
+            "and compute.yaml"
+        )
+    return Path(text)
 
 
-def code_commit() -> str:
-    return os.environ.get("ONTAP_MLOPS_CODE_COMMIT") or "unknown"
+def programs_dir() -> Path | None:
+    text = _text("programs_dir")
+    return Path(text) if text else None
 
 
 def workloads_dir() -> Path:
-    return Path(os.environ.get("ONTAP_MLOPS_WORKLOADS_DIR") or _HOUSE / ".local" / "workloads")
+    text = _text("workloads_dir")
+    return Path(text) if text else Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "workloads"
+
+
+def code_commit() -> str:
+    return _text("code_commit")
 
 
 def clock_skew_s() -> int:
-    return _integer("ONTAP_MLOPS_CLOCK_SKEW_S", 300)
+    return _integer("clock_skew_s")
+
+
+def now_within_s() -> int:
+    return _integer("now_within_s")
 
 
 def snapshot_warning() -> int:
-    return _integer("ONTAP_MLOPS_SNAPSHOT_WARNING", 900)
+    return _integer("snapshot_warning")
 
 
-def _integer(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
+def keep_failed_workspaces_days() -> int:
+    return _integer("keep_failed_workspaces_days")
+
+
+def use_pools() -> bool:
+    text = _text("use_pools")
+    if text.lower() not in _BOOLEANS:
+        raise ValueError(f"[{SECTION}] use_pools is {text!r}; give True or False")
+    return _BOOLEANS[text.lower()]
+
+
+def _integer(name: str) -> int:
+    text, default = _text(name), OPTIONS[name].default
+    if not text.isdecimal():
+        raise ValueError(f"[{SECTION}] {name} is {text!r}; give a whole number from 0 on (default {default})")
+    return int(text)
+
+
+def _text(name: str) -> str:
+    """The environment decides first, as it does in Airflow, so that no Airflow is needed where it is set."""
+    default = OPTIONS[name].default
+    if value := os.environ.get(variable(name)):
+        return value.strip()
     try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"{name} is {text!r}; give a whole number (default {default})") from None
+        from airflow.sdk.configuration import conf
+    except ImportError:
+        return default
+    return (conf.get(SECTION, name, fallback=default) or default).strip()

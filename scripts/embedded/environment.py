@@ -69,6 +69,10 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
+        "ONTAP_MLOPS__CONFIG_DIR": ROOT / "config",
+        "ONTAP_MLOPS__PROGRAMS_DIR": ROOT,
+        "ONTAP_MLOPS__WORKLOADS_DIR": layout.workloads,
+        "ONTAP_MLOPS__CODE_COMMIT": code_commit(),
     }
     return {
         **clean(),
@@ -80,8 +84,6 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections(layout, ports).items()},
         "ONTAP_MLOPS_LOCAL": str(layout.local),
         "ONTAP_MLOPS_NAMESPACE_ROOT": str(layout.namespace),
-        "ONTAP_MLOPS_WORKLOADS_DIR": str(layout.workloads),
-        "ONTAP_MLOPS_CODE_COMMIT": code_commit(),
         **{k: v for k, v in layout.settings().items() if k.startswith(("AIRFLOW", "ONTAP_MLOPS"))},
     }
 

@@ -17,6 +17,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from ontap_mlops import settings
 from scripts.embedded.catalog import Ports, Program
 from scripts.embedded.environment import FOREIGN
 from scripts.embedded.launch import INSTANCE_VARIABLE
@@ -115,7 +116,7 @@ class Supervisor:
         """Changes when what the program is started with changes, so that supervisord restarts it, and only it."""
         variables = program.variables(self.layout, ports)
         if program.name != "airflow-scheduler":  # only the scheduler's children run code of this commit
-            variables.pop("ONTAP_MLOPS_CODE_COMMIT", None)
+            variables.pop(settings.variable("code_commit"), None)
         own = {k: v for k, v in variables.items() if k.startswith(FOREIGN)}
         facts = repr((program.command(self.layout, ports), sorted(own.items())))
         return hashlib.sha256(facts.encode()).hexdigest()

@@ -35,6 +35,7 @@ def main() -> int:
         environment = {
             **os.environ,
             "AIRFLOW_HOME": home,
+            "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR": str(HOUSE / "config"),
             "PYTHONPATH": f"{HOUSE / 'plugins'}:{HOUSE}",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         }

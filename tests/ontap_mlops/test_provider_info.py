@@ -55,3 +55,13 @@ def test_airflow_registers_the_connection_type_with_its_fields() -> None:
     assert hook.hook_name == "NetApp ONTAP"
     manager = ProvidersManager()
     assert set(provider.EXTRA_LINKS) <= set(manager.extra_links_class_names)
+
+
+def test_airflow_knows_the_options_of_the_configuration_section(info) -> None:
+    from airflow.providers_manager import ProvidersManager
+
+    from ontap_mlops import settings
+
+    known = dict(ProvidersManager().provider_configs)["ontap_mlops"]["options"]
+    assert list(known) == list(settings.OPTIONS)
+    assert all(option["description"].endswith(".") for option in known.values())

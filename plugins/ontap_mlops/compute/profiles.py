@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ontap_mlops import settings
@@ -13,14 +12,12 @@ from ontap_mlops.compute.local import LocalRunner
 from ontap_mlops.compute.workload import PlaceRefused, Runner
 from ontap_mlops.config_file import Named, Number, Section, Text, Variant, Whole, load
 
-HOUSE = Path(__file__).resolve().parents[3]
-
 _RESOURCES = Section({"cpus": Number(minimum=0.1), "memory_gib": Number(minimum=0.1), "gpus": Whole(default=0)})
 _LOCAL = Section(
     {
         "namespace_roots": Named(Text()),
         "python": Text(),
-        "working_directory": Text(default="."),
+        "working_directory": Text(),
         "resources": Section(
             {"cpus": Number(minimum=0.1), "memory_gib": Number(minimum=0.1), "gpus": Whole(default=0)}
         ),
@@ -68,12 +65,13 @@ def runners(names: str | Sequence[str]) -> list[tuple[str, Runner]]:
 
 
 def _local(place: dict[str, Any]) -> LocalRunner:
-    base = (HOUSE / place["working_directory"]).resolve()
+    workloads, config = settings.workloads_dir().resolve(), settings.config_dir().resolve()
+    programs = settings.programs_dir() or workloads
     return LocalRunner(
-        folder=settings.workloads_dir().resolve(),
-        namespace_roots={svm: base / root for svm, root in place["namespace_roots"].items()},
+        folder=workloads,
+        namespace_roots={svm: (config / root).resolve() for svm, root in place["namespace_roots"].items()},
         python=place["python"] or sys.executable,
-        working_directory=base,
+        working_directory=(config / (place["working_directory"] or programs.resolve())).resolve(),
         cpus=place["resources"]["cpus"],
         grace_s=place["grace_s"],
         keep_days=place["keep_days"],

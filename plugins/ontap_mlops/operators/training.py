@@ -277,7 +277,7 @@ def _logical_date(context: Context) -> datetime | None:
     if run.logical_date is None:
         return None
     started_now = run.run_type == "manual" and run.run_after - run.logical_date < timedelta(
-        seconds=settings.clock_skew_s()
+        seconds=settings.now_within_s()
     )
     return None if started_now else run.logical_date
 

@@ -15,16 +15,16 @@ from ontap_mlops.config_file import ConfigError
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("ONTAP_MLOPS_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
     return lambda text: (tmp_path / "compute.yaml").write_text(text)
 
 
-def test_a_local_place_runs_from_the_repository_with_this_python(write) -> None:
+def test_a_local_place_runs_in_the_programs_folder_with_this_python(write, tmp_path: Path) -> None:
     write("places:\n  here:\n    kind: local\n    namespace_roots: {svm1: data/svm1}\n    resources: {cpus: 2}\n")
     runner = profiles.runner("here")
     assert isinstance(runner, LocalRunner)
     assert (runner.working_directory / "tasks" / "README.md").exists()
-    assert runner.namespace_roots == {"svm1": runner.working_directory / "data" / "svm1"}
+    assert runner.namespace_roots == {"svm1": tmp_path / "data" / "svm1"}
     assert (runner.python, runner.cpus, runner.grace_s) == (sys.executable, 2, 30)
 
 
@@ -56,8 +56,7 @@ def test_a_typo_gives_file_line_and_allowed_keys(write) -> None:
         profiles.places()
 
 
-def test_the_file_we_ship_is_valid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ONTAP_MLOPS_CONFIG_DIR", raising=False)
+def test_the_file_we_ship_is_valid() -> None:
     assert "local" in profiles.places()
 
 

@@ -13,8 +13,8 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
-from ontap_mlops.compute import profiles
 from ontap_mlops.operators.sync import DataSyncOperator
+from tests.conftest import REPOSITORY
 from tests.lake import Lake
 
 MOUNTS = {"volume": {"svm": "svm1", "junction_path": "/tyres"}}
@@ -31,9 +31,9 @@ def context() -> Any:
 
 @pytest.fixture
 def volume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ONTAP_MLOPS_CONFIG_DIR", str(tmp_path))
-    monkeypatch.setenv("ONTAP_MLOPS_WORKLOADS_DIR", str(tmp_path / "workloads"))
-    place = f"{{kind: local, working_directory: {profiles.HOUSE}, namespace_roots: {{svm1: {tmp_path}/ns}}}}"
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__WORKLOADS_DIR", str(tmp_path / "workloads"))
+    place = f"{{kind: local, working_directory: {REPOSITORY}, namespace_roots: {{svm1: {tmp_path}/ns}}}}"
     (tmp_path / "compute.yaml").write_text(f"places:\n  local: {place}\n")
     (tmp_path / "ns" / "tyres").mkdir(parents=True)
     return tmp_path / "ns" / "tyres"

@@ -113,8 +113,8 @@ class Workers:
 
 @pytest.fixture
 def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workers:
-    monkeypatch.setenv("ONTAP_MLOPS_CONFIG_DIR", str(tmp_path))
-    monkeypatch.setenv("ONTAP_MLOPS_WORKLOADS_DIR", str(tmp_path / "workloads"))
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__WORKLOADS_DIR", str(tmp_path / "workloads"))
     return Workers(tmp_path)
 
 

@@ -40,8 +40,8 @@ sys.exit(int(code))
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ONTAP_MLOPS_CONFIG_DIR", str(tmp_path))
-    monkeypatch.setenv("ONTAP_MLOPS_WORKLOADS_DIR", str(tmp_path / "workloads"))
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__WORKLOADS_DIR", str(tmp_path / "workloads"))
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "ns" / "tyres").mkdir(parents=True)
     place = f"{{kind: local, working_directory: {tmp_path}, grace_s: 1, namespace_roots: {{svm1: ns}}}}"
