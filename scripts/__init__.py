@@ -1,4 +1,4 @@
-"""What `make` calls. Programs of this checkout use its own config/ and tasks/, unless the environment says otherwise."""
+"""What `make` calls; it uses this checkout's config/ and tasks/ unless the environment says otherwise."""
 
 import os
 from pathlib import Path

@@ -119,7 +119,11 @@ def settings_page() -> str:
 
     parts = [f"# Settings\n\n{inspect.getdoc(settings)}\n".replace("``", "`")]
     for name, option in settings.OPTIONS.items():
-        facts = [f"`{settings.variable(name)}`", option.type, f"default `{option.default}`" if option.default else "unset"]
+        facts = [
+            f"`{settings.variable(name)}`",
+            option.type,
+            f"default `{option.default}`" if option.default else "unset",
+        ]
         facts += [f"for example `{option.example}`"] if option.example else []
         parts.append(f"## `{name}`\n\n{', '.join(facts)}\n\n{option.meaning}\n")
     return HEAD + "\n".join(parts)

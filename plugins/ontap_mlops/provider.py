@@ -51,7 +51,7 @@ def _options() -> dict[str, dict[str, Any]]:
     return {
         name: {
             "description": option.meaning,
-            "version_added": "1.0.0",
+            "version_added": __version__,
             "type": option.type,
             "example": option.example,
             "default": option.default,

@@ -62,6 +62,6 @@ def test_airflow_knows_the_options_of_the_configuration_section(info) -> None:
 
     from ontap_mlops import settings
 
-    known = dict(ProvidersManager().provider_configs)["ontap_mlops"]["options"]
+    known = dict(ProvidersManager().provider_configs)[info["package-name"]]["ontap_mlops"]["options"]
     assert list(known) == list(settings.OPTIONS)
     assert all(option["description"].endswith(".") for option in known.values())
