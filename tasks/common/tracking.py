@@ -67,6 +67,10 @@ class Run:
         items = [{"key": k, "value": str(v)[:_LONGEST_PARAMETER]} for k, v in values.items()]
         self._log(params=items)
 
+    def tag(self, values: Mapping[str, str]) -> None:
+        """What may be another value when the run is joined again, such as the version of a library."""
+        self._log(tags=_pairs(values))
+
     def metrics(self, values: Mapping[str, float], *, step: int = 0, time_ms: int | None = None) -> None:
         """MLflow keeps one of equal points, so a retry that passes the first try's ``time_ms`` doubles nothing."""
         at = _now_ms() if time_ms is None else time_ms

@@ -15,14 +15,17 @@ import argparse
 import base64
 import html
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from tasks.common import program
+from tasks.common.cli import Flags, mlflow_run
+from tasks.common.model_folder import BEST
 from tasks.common.program import BadInput, stop_deferred
 from tasks.common.progress import say
 from tasks.common.result import write_whole
-from tasks.common.tracking import EXPERIMENT, Run, parse_tags
+from tasks.common.run_file import RUN_FOLDER, RunFile
 from tasks.ctr.pictures import draw_calibration, draw_comparison
 from tasks.ctr.train import REPORT
 
@@ -40,11 +43,10 @@ _QUALITY = ("accuracy", "AUC", "log loss", "calibration error")
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     reports = _read(arguments.reports)
     output = Path(arguments.output)
-    tags = parse_tags(arguments.tag)
-    with Run(arguments.run_name or "comparison", experiment=arguments.experiment, tags=tags) as run:
+    with mlflow_run(arguments, "comparison") as run:
         rows = _rows(reports)
         limit = _limit(arguments.truth, reports)
         with stop_deferred():
@@ -57,6 +59,9 @@ def main() -> dict[str, Any]:
         say((output / TABLE).read_text().rstrip())
         best = max(rows, key=lambda row: row["auc"])["engine"]
         found = {key: reports[best][key] for key in ("output", "mlflow_run_id") if key in reports[best]}
+        if arguments.run_folder:
+            folder = Path(os.path.relpath(reports[best]["output"], arguments.run_folder)).as_posix()
+            write_whole(Path(arguments.run_folder, BEST), json.dumps({"folder": folder}).encode())
         return {
             "best": {"engine": best, **found},
             "fastest": min(rows, key=lambda row: row["seconds"])["engine"],
@@ -68,15 +73,34 @@ def main() -> dict[str, Any]:
         }
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("reports", nargs="+", metavar="[NAME=]PATH", help="folder a training left, or its report.json")
-    parser.add_argument("--output", required=True, help="folder for the page")
-    parser.add_argument("--truth", default="", help="folder that tasks.ctr.generate left beside the days")
-    parser.add_argument("--experiment", default=EXPERIMENT, help="in MLflow")
-    parser.add_argument("--run-name", help="in MLflow; by default comparison")
-    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
-    return parser.parse_args()
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.add_argument(
+        "reports",
+        nargs="+",
+        metavar="[NAME=]PATH",
+        help="folder a training left, or its report.json; by default those of the run's engines",
+        from_run=_trained,
+    )
+    flags.output("folder for the page", from_run=lambda run: run.inside("workspace", RUN_FOLDER, "comparison"))
+    flags.add_argument(
+        "--truth",
+        default="",
+        help="folder that tasks.ctr.generate left beside the days",
+        from_run=lambda run: run.inside("workspace", "data", "truth"),
+    )
+    flags.add_argument(
+        "--run-folder",
+        help=f"where {BEST} is to name the best one's folder",
+        from_run=lambda run: run.run_folder,
+    )
+    flags.tracking()
+    return flags.parse()
+
+
+def _trained(run: RunFile) -> list[str] | None:
+    engines = run.parameters.get("engines") or []
+    return [f"{run.run_folder}/{engine}" for engine in engines] if run.run_folder and engines else None
 
 
 def _read(given: list[str]) -> dict[str, dict[str, Any]]:
@@ -92,7 +116,7 @@ def _read(given: list[str]) -> dict[str, dict[str, Any]]:
         name = name or report["engine"]
         if name in reports:
             raise BadInput(f"Two reports are called {name}; name them as one=PATH other=PATH.")
-        reports[name] = report
+        reports[name] = report | {"output": str(file.parent)}
     first, *others = reports
     for name in others:
         if _compared(reports[name]) != _compared(reports[first]):

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from tasks.common import program
+from tasks.common.cli import Flags
 from tasks.common.data import Store, open_source, open_target
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
@@ -31,6 +32,7 @@ from tasks.ctr.blocks import MALFORMED_SHARE, check_malformed
 from tasks.ctr.columns import CATEGORICAL, LABEL, MISSING, NUMERIC
 from tasks.ctr.days import GZIP, PARQUET, Day, File, Part, find_days, lines_of, parquet_file, parts_of, read_range
 from tasks.ctr.parse import Malformed, Rows, parse
+from tasks.ctr.places import parquet_folder
 from tasks.ctr.processes import finished, processes
 
 PART_BYTES = 64 << 20  # of text; some 280,000 rows and 25 MB of Parquet
@@ -41,7 +43,7 @@ _SAMPLE = 1 << 16
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     days = [day for day in find_days(arguments.data, arguments.day) if day.kind != PARQUET]
     if not days:
         raise BadInput(f"Everything under {arguments.data} is Parquet already.")
@@ -55,14 +57,19 @@ def main() -> dict[str, Any]:
     return {"days": len(days), "converted": sum(result["new"] for result in results), **total}
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with days of the click log")
-    parser.add_argument("--output", required=True, help="folder or s3://bucket/prefix for the Parquet files")
-    parser.add_argument("--day", action="append", default=[], help="convert this day only, or these, joined by commas")
-    parser.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    return parser.parse_args()
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.data("folder or s3://bucket/prefix with days of the click log")
+    flags.output("folder or s3://bucket/prefix for the Parquet files", from_run=parquet_folder)
+    flags.add_argument(
+        "--day",
+        action="append",
+        default=[],
+        help="convert this day only, or these, joined by commas",
+    )
+    flags.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
+    flags.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    return flags.parse()
 
 
 class _Conversion:

@@ -17,11 +17,14 @@ from typing import Any
 import numpy as np
 
 from tasks.common import program
+from tasks.common.cli import Flags
+from tasks.common.model_folder import judged_models
 from tasks.common.program import BadInput
 from tasks.common.progress import say
 from tasks.ctr.blocks import batches
 from tasks.ctr.days import Day, find_days, parts_of
 from tasks.ctr.metrics import judge
+from tasks.ctr.places import add_days
 from tasks.ctr.score import Model
 from tasks.ctr.train import REPORT
 
@@ -29,10 +32,10 @@ _PART_BYTES = 16 << 20
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     folders = dict(_named(text) for text in arguments.model)
     count = _held_out(next(iter(folders.values())))
-    values, labels = last_rows(find_days(arguments.data, arguments.day), count)
+    values, labels = last_rows(find_days(arguments.data, arguments.days), count)
     figures = {}
     for name, folder in folders.items():
         if not (folder / "model.onnx").is_file():
@@ -43,15 +46,19 @@ def main() -> dict[str, Any]:
     return {"rows": len(labels), "metrics": figures, **figures}
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with the days trained on")
-    parser.add_argument("--day", action="append", default=[], help="as the training had; may be given repeatedly")
-    parser.add_argument(
-        "--model", action="append", required=True, metavar="NAME=FOLDER", help="may be given repeatedly"
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    add_days(flags, "judge on")
+    flags.add_argument(
+        "--model",
+        action="append",
+        required=True,
+        metavar="NAME=FOLDER",
+        help="may be given repeatedly; by default the run's own and the champion",
+        from_run=judged_models,
     )
-    parser.add_argument("--threads", type=int, default=2)
-    return parser.parse_args()
+    flags.add_argument("--threads", type=int, default=2)
+    return flags.parse()
 
 
 def _named(text: str) -> tuple[str, Path]:

@@ -20,15 +20,16 @@ from typing import IO, Any
 import numpy as np
 
 from tasks.common import program
+from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import Store, open_target
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
-from tasks.common.tracking import EXPERIMENT, Run, parse_tags
 from tasks.ctr.blocks import MALFORMED_SHARE, Batch, batches, check_malformed
 from tasks.ctr.convert import fingerprint
 from tasks.ctr.days import PARQUET, Day, File, find_days, parquet_file, parts_of
 from tasks.ctr.forest import INPUT, OUTPUT
 from tasks.ctr.parse import Malformed
+from tasks.ctr.places import add_days, scores_folder
 from tasks.ctr.placing import place
 
 _PART_BYTES = 64 << 20
@@ -36,16 +37,16 @@ _BINS = 10_000  # of scores, from which the AUC is found within 0.0001
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     path = Path(arguments.model)
     path = path if path.suffix == ".onnx" else path / "model.onnx"
     if not path.is_file():
         raise BadInput(f"{path} does not exist; name the output folder of a finished training.")
     model = Model(path, arguments.threads)
-    days = find_days(arguments.data, arguments.day)
+    days = find_days(arguments.data, arguments.days)
     target = open_target(arguments.output)
     there = {entry.key: entry.size for entry in target.entries()}
-    with Run(arguments.run_name or "score", experiment=arguments.experiment, tags=parse_tags(arguments.tag)) as run:
+    with mlflow_run(arguments, "score") as run:
         tallies = [_bring(day, model, target, there, arguments.malformed_share) for day in days]
         total = sum(tallies[1:], tallies[0])
         figures = total.figures()
@@ -61,18 +62,20 @@ def main() -> dict[str, Any]:
         }
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with days of the click log")
-    parser.add_argument("--day", action="append", default=[], help="score this day only, or these, joined by commas")
-    parser.add_argument("--model", required=True, help="folder training left, or the model.onnx in it")
-    parser.add_argument("--output", required=True, help="folder or s3://bucket/prefix for the scores")
-    parser.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--experiment", default=EXPERIMENT, help="in MLflow")
-    parser.add_argument("--run-name", help="in MLflow; by default score")
-    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
-    return parser.parse_args()
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    add_days(flags, "score")
+    flags.add_argument(
+        "--model",
+        required=True,
+        help="folder training left, or the model.onnx in it; by default the champion's",
+        from_run=lambda run: run.champion.folder if run.champion else None,
+    )
+    flags.output("folder or s3://bucket/prefix for the scores", from_run=scores_folder)
+    flags.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
+    flags.add_argument("--threads", type=int, default=2)
+    flags.tracking()
+    return flags.parse()
 
 
 class Model:

@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.common import program
+from tasks.common.cli import Flags, mlflow_run
 from tasks.common.program import BadInput, stop_deferred
 from tasks.common.progress import say
 from tasks.common.result import write_whole
-from tasks.common.tracking import EXPERIMENT, Run, parse_tags
+from tasks.common.tracking import Run
 from tasks.ctr import engines, selection
 from tasks.ctr.blocks import MALFORMED_SHARE
 from tasks.ctr.columns import LABEL, NUMERIC
@@ -37,6 +38,7 @@ from tasks.ctr.forest import INPUT, OUTPUT, to_onnx
 from tasks.ctr.growing import LARGEST_DEPTH, Settings
 from tasks.ctr.metrics import Judgement, judge
 from tasks.ctr.parse import Malformed
+from tasks.ctr.places import add_days
 
 REPORT, DESCRIPTION, ONNX, CHECKPOINT, CALIBRATION = (
     "report.json",
@@ -51,61 +53,66 @@ _ROW_BYTES = 240
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     engine = engines.choose(arguments.engine)
     settings = _settings(arguments)
-    tags = parse_tags(arguments.tag)
     check_scheduler(arguments.scheduler)
-    days = find_days(arguments.data, arguments.day)
-    output = Path(arguments.output)
+    days = find_days(arguments.data, arguments.days)
+    output = _output(arguments, engine)
     facts = _facts(engine, settings, arguments, days)
     identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     begun = time.perf_counter()
-    with Run(arguments.run_name or output.name, experiment=arguments.experiment, tags=tags) as run:
+    name = arguments.run.mlflow_name(engine) if arguments.run else None
+    with mlflow_run(arguments, name or output.name) as run:
         run.parameters(_parameters(facts))
         job = _job(arguments, settings, days, output, identity)
         outcome = engines.train(engine, job)
         seconds = {**job.timer.seconds, "whole": time.perf_counter() - begun}
         judgement = judge(outcome.scores, outcome.labels)
         with stop_deferred():
-            return _finish(run, output, {**facts, "tags": tags}, outcome, judgement, seconds)
+            return _finish(run, output, {**facts, "tags": arguments.tags}, outcome, judgement, seconds)
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with days of the click log")
-    parser.add_argument("--output", required=True, help="folder for checkpoint and model")
-    parser.add_argument("--engine", choices=(PANDAS, DASK, RAPIDS, AUTO), default=AUTO)
-    parser.add_argument("--day", action="append", default=[], help="use this day only, or these, joined by commas")
-    parser.add_argument("--rows", type=int, default=0, help="to train on, from the first; 0: all but the test rows")
-    parser.add_argument(
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    add_days(flags, "train on")
+    flags.add_argument("--output", help="folder for checkpoint and model; by default the engine's in the run folder")
+    flags.add_argument("--engine", choices=(PANDAS, DASK, RAPIDS, AUTO), default=AUTO)
+    flags.add_argument("--rows", type=int, default=0, help="to train on, from the first; 0: all but the test rows")
+    flags.add_argument(
         "--test-rows",
         type=int,
         default=0,
         help=f"last rows of the last day; 0: {selection.TEST_ROWS}, or a fifth of the rows if that is less",
     )
-    parser.add_argument("--trees", type=int, default=Settings.trees)
-    parser.add_argument("--depth", type=int, default=Settings.depth)
-    parser.add_argument("--bins", type=int, default=Settings.bins, help="per column; scikit-learn knows none")
-    parser.add_argument("--seed", type=int, default=Settings.seed)
-    parser.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
+    flags.add_argument("--trees", type=int, default=Settings.trees)
+    flags.add_argument("--depth", type=int, default=Settings.depth)
+    flags.add_argument("--bins", type=int, default=Settings.bins, help="per column; scikit-learn knows none")
+    flags.add_argument("--seed", type=int, default=Settings.seed)
+    flags.add_argument("--malformed-share", type=float, default=MALFORMED_SHARE, help="allowed; above it: exit 2")
     workers, memory = os.environ.get("DASK_LOCAL_WORKERS", "2"), os.environ.get("DASK_LOCAL_MEMORY", "")
-    parser.add_argument(
+    flags.add_argument(
         "--scheduler",
         default=os.environ.get("DASK_SCHEDULER_ADDRESS") or f"local:{workers}",
         help="of Dask: in-process, local:N workers, or tcp://HOST:PORT; by default as DASK_SCHEDULER_ADDRESS or "
         "DASK_LOCAL_WORKERS say",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--memory-limit", default=memory, help="of all local workers together, such as 4GB; or DASK_LOCAL_MEMORY"
     )
-    parser.add_argument("--dashboard", default="127.0.0.1:0", help="address of a local Dask cluster's pages")
-    parser.add_argument("--scratch", help="folder for what does not fit in memory")
-    parser.add_argument("--threads", type=int, default=1, help="of scikit-learn; the walkthrough has 1")
-    parser.add_argument("--experiment", default=EXPERIMENT, help="in MLflow")
-    parser.add_argument("--run-name", help="in MLflow, unique to this run; by default the output folder's name")
-    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
-    return parser.parse_args()
+    flags.add_argument("--dashboard", default="127.0.0.1:0", help="address of a local Dask cluster's pages")
+    flags.add_argument("--scratch", help="folder for what does not fit in memory")
+    flags.add_argument("--threads", type=int, default=1, help="of scikit-learn; the walkthrough has 1")
+    flags.tracking(lambda run: None)
+    return flags.parse()
+
+
+def _output(options: argparse.Namespace, engine: str) -> Path:
+    if options.output:
+        return Path(options.output)
+    if not (options.run and options.run.run_folder):
+        raise BadInput("--output is not given, and there is no RUN_FILE with a workspace for it; see --help.")
+    return Path(options.run.run_folder, engine)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tasks.common.cli import Flags
 from tasks.common.data import IGNORED_FOLDERS
 from tasks.common.program import BadInput, TryAgain, run
 from tasks.common.progress import Progress, say
@@ -211,14 +212,20 @@ def _some(names: Any) -> str:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tasks.data.check", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--volume", type=Path, required=True, help="folder of the volume; its data/ is checked")
-    parser.add_argument("--folders", type=_listed, default=[], help="folders that must be there, joined by commas")
-    parser.add_argument("--minimum-files", type=int, default=1, help="least number of files in each of the folders")
-    parser.add_argument("--corrupt-share", type=float, default=CORRUPT_SHARE, help="share of broken files tolerated")
-    parser.add_argument("--allow-personal-data", action="store_true", help="report it, and go on")
-    parser.add_argument("--threads", type=int, default=min(8, 2 * (os.cpu_count() or 1)), help="files read at once")
-    return parser.parse_args(arguments)
+    flags = Flags(__doc__)
+    flags.add_argument(
+        "--volume",
+        type=Path,
+        required=True,
+        help="folder of the volume; its data/ is checked",
+        from_run=lambda run: run.folders.get("volume"),
+    )
+    flags.add_argument("--folders", type=_listed, default=[], help="folders that must be there, joined by commas")
+    flags.add_argument("--minimum-files", type=int, default=1, help="least number of files in each of the folders")
+    flags.add_argument("--corrupt-share", type=float, default=CORRUPT_SHARE, help="share of broken files tolerated")
+    flags.add_argument("--allow-personal-data", action="store_true", help="report it, and go on")
+    flags.add_argument("--threads", type=int, default=min(8, 2 * (os.cpu_count() or 1)), help="files read at once")
+    return flags.parse(arguments)
 
 
 def _listed(text: str) -> list[str]:
@@ -226,5 +233,4 @@ def _listed(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    parsed = parse()
-    run(lambda: check(parsed))
+    run(lambda: check(parse()))

@@ -16,26 +16,49 @@ from pathlib import Path
 from typing import Any
 
 from tasks.common import program
+from tasks.common.cli import Flags
 from tasks.common.program import BadInput
 from tasks.common.progress import say
+from tasks.common.run_file import RunFile
 
+NEWEST = 5
 _REMOVING = ".removing-"
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     if arguments.newest < 1:
         raise BadInput(f"--newest is {arguments.newest}; it must be above 0.")
     removed = {folder: keep_newest(Path(folder), arguments.newest, arguments.keep) for folder in arguments.folders}
     return {"removed": {folder: len(names) for folder, names in removed.items()}}
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", metavar="FOLDER")
-    parser.add_argument("--newest", type=int, required=True, help="how many folders stay in each")
-    parser.add_argument("--keep", action="append", default=[], metavar="NAME", help="stays in any case")
-    return parser.parse_args()
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.add_argument(
+        "folders",
+        nargs="+",
+        metavar="FOLDER",
+        help="by default every folder on the run's volume of results",
+        from_run=_folders_of_results,
+    )
+    flags.add_argument("--newest", type=int, default=NEWEST, help="how many folders stay in each")
+    flags.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="stays in any case; by default what is of the run and of its dataset version",
+        from_run=lambda run: [name for name in (run.run_key, run.version_id) if name],
+    )
+    return flags.parse()
+
+
+def _folders_of_results(run: RunFile) -> list[str] | None:
+    root = run.folders.get("results")
+    if not root:
+        return None
+    return sorted(str(path) for path in Path(root).iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def keep_newest(folder: Path, newest: int, keep: list[str]) -> list[str]:

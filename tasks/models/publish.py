@@ -1,9 +1,11 @@
-"""Copies a trained model's files to their place on the model volume, whole or not at all.
+"""Copy a trained model's files to their place on the model volume, whole or not at all.
 
-    python -m tasks.models.publish --source /ws/.mlops/run --destination /models/models/tyre/r20261121...
+    python -m tasks.models.publish --source /ws/.mlops/run --destination /models/r20261121...
 
 The model is ``model.json``, which a training writes last, and the files it lists under ``files`` with their SHA-256.
-Run again, it finds the finished folder and changes nothing. The result says ``digest``, ``files`` and ``bytes``.
+Of a run, it is the model trained in the run's folder, and goes to ``<run key>/`` on the model volume. Run again, the
+program finds the finished folder and changes nothing. The result says ``folder`` (its name on the model volume),
+``digest``, ``files`` and ``bytes``.
 """
 
 from __future__ import annotations
@@ -14,15 +16,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tasks.common.cli import Flags
+from tasks.common.model_folder import DESCRIPTION, trained_by
 from tasks.common.program import BadInput, run
 from tasks.common.progress import say
 from tasks.models.folders import copy_durably, digest_of, model_files, place_whole
 
-DESCRIPTION = "model.json"
-
 
 def main() -> dict[str, Any]:
-    options = parse_arguments()
+    options = parse_options()
     files = files_of_model(options.source)
     digest = digest_of(files)
     if options.destination.exists():
@@ -31,14 +33,21 @@ def main() -> dict[str, Any]:
     else:
         publish(files, options.destination, digest)
         say(f"{len(files)} files are in {options.destination}: {digest}")
-    return {"digest": digest, "files": [f.name for f in files], "bytes": sum(f.stat().st_size for f in files)}
+    size = sum(file.stat().st_size for file in files)
+    return {"folder": options.destination.name, "digest": digest, "files": [f.name for f in files], "bytes": size}
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--source", type=Path, required=True, help="output folder of the training")
-    parser.add_argument("--destination", type=Path, required=True, help="folder of this model version")
-    return parser.parse_args()
+def parse_options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.add_argument("--source", type=Path, required=True, help="output folder of the training", from_run=trained_by)
+    flags.add_argument(
+        "--destination",
+        type=Path,
+        required=True,
+        help="folder of this model version",
+        from_run=lambda run: run.inside("models", run.run_key) if run.run_key else None,
+    )
+    return flags.parse()
 
 
 def files_of_model(source: Path) -> list[Path]:

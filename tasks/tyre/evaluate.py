@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 
 from tasks.common import program
+from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
+from tasks.common.model_folder import judged_models
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
-from tasks.common.tracking import EXPERIMENT, Run, parse_tags
+from tasks.common.tracking import Run
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.dataset import Images
 from tasks.tyre.metrics import Floats, Integers, Judgement, judge, softmax
@@ -72,9 +74,8 @@ class Model:
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     models = [_model(text) for text in arguments.model]
-    tags = parse_tags(arguments.tag)
     images = dataset.load(
         open_source(arguments.data, arguments.connections),
         held_out_share=arguments.held_out_share,
@@ -87,9 +88,8 @@ def main() -> dict[str, Any]:
         model.check(images, arguments.held_out_share)
     labels = np.array([example.label for example in images.held_out])
     trained_in = models[0].description.get("mlflow", {})
-    run_name = arguments.run_name or trained_in.get("mlflow_run_name", "evaluate")
-    experiment = arguments.experiment or trained_in.get("mlflow_experiment", EXPERIMENT)
-    with Run(run_name, experiment=experiment, tags=tags) as run:
+    arguments.experiment = arguments.experiment or trained_in.get("mlflow_experiment")
+    with mlflow_run(arguments, trained_in.get("mlflow_run_name", "evaluate")) as run:
         probabilities = {model.name: model.probabilities(images, arguments.threads) for model in models}
         judged = {name: judge(values, labels, images.positive) for name, values in probabilities.items()}
         _record(run, arguments, images, probabilities, judged)
@@ -99,20 +99,23 @@ def main() -> dict[str, Any]:
         return {"metrics": metrics, "confusion": confusion, **facts, **run.identity}
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with a folder per class")
-    parser.add_argument("--model", action="append", required=True, metavar="NAME=PATH", help="may be given repeatedly")
-    parser.add_argument("--output", help="folder for the pictures, which go to MLflow in any case")
-    parser.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
-    parser.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
-    parser.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
-    parser.add_argument("--connections", type=int, default=16, help="files read at once")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--experiment", help="in MLflow, instead of the one that trained the first model")
-    parser.add_argument("--run-name", help="in MLflow, instead of the run that trained the first model")
-    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
-    return parser.parse_args()
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.data("folder or s3://bucket/prefix with a folder per class")
+    models = "may be given repeatedly; by default the run's own and the champion"
+    flags.add_argument(
+        "--model", action="append", required=True, metavar="NAME=PATH", help=models, from_run=judged_models
+    )
+    flags.add_argument(
+        "--output", help="folder for the pictures, which go to MLflow in any case", from_run=lambda run: run.run_folder
+    )
+    flags.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
+    flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
+    flags.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
+    flags.add_argument("--connections", type=int, default=16, help="files read at once")
+    flags.add_argument("--threads", type=int, default=2)
+    flags.tracking(lambda run: None)
+    return flags.parse()
 
 
 def _model(text: str) -> Model:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import time
 import urllib.error
 import urllib.request
@@ -22,7 +23,9 @@ from typing import Any
 import numpy as np
 
 from tasks.common import program
+from tasks.common.cli import Flags
 from tasks.common.data import is_s3, open_source, read_url
+from tasks.common.model_folder import trained_by
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
 from tasks.tyre import preprocessing
@@ -35,7 +38,7 @@ CLASSES = (POSITIVE, "good")
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     classes = _classes(arguments.model)
     url = arguments.image or _unseen(arguments.data)
     address = infer_url(arguments.endpoint, arguments.name, arguments.version)
@@ -49,16 +52,40 @@ def main() -> dict[str, Any]:
     return {**_answer(url, classes, softmax(logits)[0], milliseconds), "endpoint": address}
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--endpoint", required=True, help="address of the inference server, or of the model's infer")
-    parser.add_argument("--name", default="tyre", help="the model's name there, for the address of a server")
-    parser.add_argument("--version", default="", help="its version there; by default the one the server chooses")
-    parser.add_argument("--model", help="folder training left, for its class names and the way images are prepared")
-    asked = parser.add_mutually_exclusive_group(required=True)
-    asked.add_argument("--image", help="path or s3:// URL of an image")
-    asked.add_argument("--data", help="folder or s3://bucket/prefix with a folder per class")
-    return parser.parse_args()
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.add_argument(
+        "--endpoint",
+        required=True,
+        help="address of the inference server, or of the model's infer; else INFERENCE_ENDPOINT",
+        default=os.environ.get("INFERENCE_ENDPOINT"),
+        from_run=lambda run: run.rest.get("endpoint"),
+    )
+    flags.add_argument(
+        "--name",
+        default="tyre",
+        help="the model's name there, for the address of a server",
+        from_run=lambda run: run.model,
+    )
+    flags.add_argument(
+        "--version",
+        default="",
+        help="its version there; by default the one the server chooses",
+        from_run=lambda run: run.rest.get("version"),
+    )
+    flags.add_argument(
+        "--model",
+        help="folder training left, for its class names and the way images are prepared",
+        from_run=trained_by,
+    )
+    flags.add_argument("--image", help="path or s3:// URL of an image")
+    flags.add_argument(
+        "--data", help="folder or s3://bucket/prefix with a folder per class", from_run=lambda run: run.data
+    )
+    options = flags.parse()
+    if not options.image and not options.data:
+        raise BadInput("Neither --image nor --data says which image to ask about; see --help.")
+    return options
 
 
 def infer_url(endpoint: str, name: str, version: str) -> str:

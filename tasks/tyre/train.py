@@ -22,10 +22,11 @@ from typing import Any
 import torch
 
 from tasks.common import program
+from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
 from tasks.common.program import stop_deferred
 from tasks.common.progress import say
-from tasks.common.tracking import EXPERIMENT, Run, parse_tags
+from tasks.common.tracking import Run
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, configuration
 from tasks.tyre.export import DESCRIPTION, ONNX, export
@@ -34,14 +35,13 @@ from tasks.tyre.training import State, Training, predict
 
 
 def main() -> dict[str, Any]:
-    arguments = _arguments()
+    arguments = _options()
     chosen = configuration(
         arguments.configuration,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
     )
-    tags = parse_tags(arguments.tag)
     torch.set_num_threads(arguments.threads)
     torch.use_deterministic_algorithms(True)
     images = dataset.load(
@@ -55,33 +55,32 @@ def main() -> dict[str, Any]:
     identity = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
     output = Path(arguments.output)
     training = Training(images, chosen, arguments.seed, identity, output / "checkpoint.pt", arguments.device)
-    with Run(arguments.run_name or output.name, experiment=arguments.experiment, tags=tags) as run:
+    with mlflow_run(arguments, output.name) as run:
         run.parameters(_parameters(description))
+        run.tag({"torch": torch.__version__})
         state = training.run(lambda number, figures: _report(run, number, figures))
         with stop_deferred():
-            return _finish(run, state, training, output, {**description, "tags": tags})
+            return _finish(run, state, training, output, {**description, "tags": arguments.tags})
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder or s3://bucket/prefix with a folder per class")
-    parser.add_argument("--output", required=True, help="folder for checkpoint and model")
-    parser.add_argument("--configuration", choices=CONFIGURATIONS, default=DEFAULT)
-    parser.add_argument("--epochs", type=int, help="instead of the configuration's")
-    parser.add_argument("--batch-size", type=int, help="instead of the configuration's")
-    parser.add_argument("--learning-rate", type=float, help="instead of the configuration's")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
-    parser.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
-    parser.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
-    parser.add_argument("--connections", type=int, default=16, help="files read at once")
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.data("folder or s3://bucket/prefix with a folder per class")
+    flags.output("folder for checkpoint and model")
+    flags.add_argument("--configuration", choices=CONFIGURATIONS, default=DEFAULT)
+    flags.add_argument("--epochs", type=int, help="instead of the configuration's")
+    flags.add_argument("--batch-size", type=int, help="instead of the configuration's")
+    flags.add_argument("--learning-rate", type=float, help="instead of the configuration's")
+    flags.add_argument("--seed", type=int, default=1)
+    flags.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
+    flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
+    flags.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
+    flags.add_argument("--connections", type=int, default=16, help="files read at once")
     # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
-    parser.add_argument("--threads", type=int, default=2, help="for arithmetic; another number gives other last bits")
-    parser.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")
-    parser.add_argument("--experiment", default=EXPERIMENT, help="in MLflow")
-    parser.add_argument("--run-name", help="in MLflow, unique to this run; by default the output folder's name")
-    parser.add_argument("--tag", action="append", default=[], metavar="KEY=VALUE", help="for the MLflow run")
-    return parser.parse_args()
+    flags.add_argument("--threads", type=int, default=2, help="for arithmetic; another number gives other last bits")
+    flags.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")
+    flags.tracking(lambda run: "")
+    return flags.parse()
 
 
 def _describe(arguments: argparse.Namespace, settings: dict[str, Any], images: dataset.Images) -> dict[str, Any]:
@@ -108,7 +107,7 @@ def _describe(arguments: argparse.Namespace, settings: dict[str, Any], images: d
 
 def _parameters(description: Mapping[str, Any]) -> dict[str, Any]:
     groups = {name: description[name] for name in ("configuration", "data")}
-    plain = {name: description[name] for name in ("seed", "threads", "device", "torch")}
+    plain = {name: description[name] for name in ("seed", "threads", "device")}
     return {**plain, **{f"{group}.{key}": value for group, values in groups.items() for key, value in values.items()}}
 
 
