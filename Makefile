@@ -9,13 +9,13 @@ PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 help:
 	@$(PYTHON) scripts/help.py
 
-# From source images to a deployed model in minutes; IMAGES=FOLDER takes your own, FULL=1 the full sample set.
+# From source data to a deployed model: tyres (IMAGES=FOLDER, FULL=1), or clicks with SYSTEM=ctr (ROWS=4000000).
 demo:
-	$(PROGRAM) scripts.demo $(if $(IMAGES),--images "$(IMAGES)") $(if $(FULL),--full)
+	$(PROGRAM) scripts.demo "$(or $(SYSTEM),tyre)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(FULL),--full) $(if $(ROWS),--rows "$(ROWS)")
 
-# Click-through rate on generated clicks: the same forest on pandas and Dask, compared; ROWS=4000000 for more a day.
+# The same as `make demo SYSTEM=ctr`.
 demo-ctr:
-	$(PROGRAM) scripts.demo_ctr $(if $(ROWS),--rows $(ROWS))
+	$(PROGRAM) scripts.demo ctr $(if $(ROWS),--rows "$(ROWS)")
 
 # Start the services on this machine and print their addresses.
 up:
@@ -41,7 +41,7 @@ airflow:
 versions:
 	$(PROGRAM) scripts.services versions -- --dataset "$(DATASET)" $(if $(AS_OF),--as-of "$(AS_OF)")
 
-# Do a past training again exactly, by its run key, such as RUN=r2026..., and compare the metrics.
+# Repeat a past training run of any system exactly, by its run key, such as RUN=r2026..., and compare the metrics.
 rerun:
 	$(PROGRAM) scripts.rerun "$(RUN)"
 
@@ -77,9 +77,9 @@ lint:
 docs:
 	$(PROGRAM) scripts.generate_docs
 
-# Take the pictures of README and docs anew; needs Chromium, and both demos to have run, or only that of NAME=run.
+# Take the pictures of README and docs again, of all systems or of SYSTEM=tyre; needs Chromium and their demos to have run.
 screenshot:
-	$(PROGRAM) scripts.screenshot $(NAME)
+	$(PROGRAM) scripts.screenshot $(SYSTEM)
 
 # Install everything into .venv and .venv-triton; every other target does this first where it is due.
 environment:

@@ -1,10 +1,8 @@
-"""What lies in the data lake: sample photographs of tyres, or a user's own."""
+"""The data lake: its bucket, and the programs that fill it; what a system puts there is in scripts/systems."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -16,10 +14,6 @@ from scripts.embedded.layout import ROOT
 from scripts.services import Stack
 
 BUCKET = "lake"
-PREFIX = "tyre"
-URL = f"s3://{BUCKET}/{PREFIX}"
-FOLDERS = ("good", "defective")
-SAMPLE = re.compile(rf"{PREFIX}/((good|defective)/tyre_\d{{5}}\.\w+|\.mlops/.*)")
 
 
 def variables(stack: Stack) -> dict[str, str]:
@@ -64,34 +58,3 @@ def bucket(stack: Stack) -> Any:
     if BUCKET not in {each.name for each in s3.buckets.all()}:
         s3.create_bucket(Bucket=BUCKET)
     return s3.Bucket(BUCKET)
-
-
-def fill_with_samples(stack: Stack, count: int, revision: int) -> dict[str, Any]:
-    """``revision`` is the day of production: the same photographs as before, with some replaced, added and removed."""
-    objects = bucket(stack).objects.filter(Prefix=f"{PREFIX}/")
-    foreign = [each for each in objects if not SAMPLE.fullmatch(each.key)]
-    for each in foreign:  # a user's own images from an earlier demo would mix with the samples
-        each.delete()
-    options = ["--output", f"{URL}/", "--count", str(count), "--seed", "1", "--revision", str(revision)]
-    return run_program(stack, "tasks.tyre.samples", *options)
-
-
-def fill_with(stack: Stack, images: Path) -> dict[str, Any]:
-    """The lake holds exactly what the two folders hold; only what differs is sent."""
-    check(images)
-    bucket(stack)
-    return {
-        folder: run_program(
-            stack, "tasks.data.sync", f"--source={images / folder}", f"--destination={URL}/{folder}/", "--delete"
-        )
-        for folder in FOLDERS
-    }
-
-
-def check(images: Path) -> None:
-    """SystemExit with a sentence when the folder cannot be what was meant."""
-    for folder in FOLDERS:
-        if not (images / folder).is_dir():
-            raise SystemExit(f"IMAGES={images} has no folder {folder}/; it must hold good/ and defective/ with images.")
-        if not any(entry.is_file() for entry in os.scandir(images / folder)):
-            raise SystemExit(f"IMAGES={images}: the folder {folder}/ is empty; both classes need images.")

@@ -2,60 +2,68 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from scripts.airflow_api import AirflowApi
-from scripts.follow import RunFailed, follow
+from scripts.follow import RunFailed, failure, follow
 from scripts.services import Stack, shown
+from scripts.systems.system import System
 
 PROVISION = "provision_ontap"
-FIRST = ("ontap", "lake", "triton", "airflow")
 PARSED_S, STARTED_S = 120, 90
 
 
-class Pipeline:
-    """Runs the DAGs ``ingest`` and ``train`` on a stack; ``seconds`` of each step by its key, ``file`` for the facts of
-    the last demo that succeeded, whose ``demo`` counts them."""
+class Demo:
+    """One demo of ``system`` on a stack: the seconds of each step by its key, and what came of it.
 
-    ingest_dag: str
-    train_dag: str
+    ``number`` counts the demos of this system that succeeded here, this one included.
+    """
+
     api: AirflowApi
 
-    def __init__(self, stack: Stack, file: Path) -> None:
-        self.stack = stack
-        self.file = file
-        self.number = (json.loads(file.read_text())["demo"] if file.exists() else 0) + 1
+    def __init__(self, system: System, stack: Stack, options: argparse.Namespace) -> None:
+        self.system, self.stack, self.options = system, stack, options
+        self.file = facts_file(system, stack)
+        self.number = (json.loads(self.file.read_text())["demo"] if self.file.exists() else 0) + 1
         self.started = self.step_started = time.monotonic()
         self.seconds: dict[str, float] = {}
+        self.ingest_run = self.train_run = ""
 
     def run(self) -> dict[str, Any]:
-        """The facts, kept in ``file``. Raises RunFailed."""
-        raise NotImplementedError
+        """Return the facts, which are kept in ``file``. Raises RunFailed."""
+        self.system.check(self.options)
+        self.start_services()
+        self.provision()
+        self.ingest()
+        self.train()
+        facts = self.facts()
+        self.keep(facts)
+        return facts
 
     def begin(self, key: str, sentence: str) -> None:
-        """Says what comes next; the seconds up to the next step count for ``key``."""
+        """Say what comes next; the seconds until ``end`` count for ``key``."""
         print(f"[{time.monotonic() - self.started:4.0f} s] {sentence}", flush=True)
         self.step_started, self.step = time.monotonic(), key
 
     def end(self) -> None:
         self.seconds[self.step] = round(time.monotonic() - self.step_started, 1)
 
-    @property
-    def timing(self) -> dict[str, float]:
-        return {**self.seconds, "total": round(time.monotonic() - self.started, 1)}
-
-    def start_services(self, fill_lake: Callable[[], dict[str, Any]], first: Sequence[str] = FIRST) -> None:
-        """The lake is filled while the slower services come up; those not in ``first`` come last."""
+    def start_services(self) -> None:
+        """Fill the lake while the slower services come up; those that are not needed first come last."""
         self.begin("services", "Starting the services and filling the data lake")
-        self.stack.up(first, wait=False)
+        self.stack.up(self.system.first, wait=False)
         self.stack.wait_ready(["lake"])
-        print(f"         {json.dumps(fill_lake())}", flush=True)
-        self.stack.wait_ready(first)
+        print(f"         {json.dumps(self.system.fill_lake(self.stack, self.number, self.options))}", flush=True)
+        self.stack.wait_ready(self.system.first)
         self.stack.up(wait=False)
         self.api = self.stack.airflow_api()
         self.wait_for_dags()
@@ -63,7 +71,7 @@ class Pipeline:
 
     def wait_for_dags(self) -> None:
         deadline = time.monotonic() + PARSED_S
-        missing = [PROVISION, self.ingest_dag, self.train_dag]
+        missing = [PROVISION, self.system.ingest_dag, self.system.train_dag]
         while missing := [dag_id for dag_id in missing if self.api.dag(dag_id) is None]:
             if time.monotonic() > deadline:
                 errors = [f"{file}:\n{trace}" for file, trace in self.api.import_errors().items()]
@@ -76,59 +84,93 @@ class Pipeline:
         follow(self.api, PROVISION, self.api.trigger(PROVISION))
         self.end()
 
-    def ingest(self) -> str:
-        self.begin("ingest", f"{self.ingest_dag}: what changed in the lake becomes a dataset version")
-        self.api.unpause(self.train_dag)  # before the version is made: a paused DAG does not hear of it
-        run_id = self.api.run_that_is_due(self.ingest_dag) or self.api.trigger(self.ingest_dag)
-        follow(self.api, self.ingest_dag, run_id)
+    def ingest(self) -> None:
+        dag_id = self.system.ingest_dag
+        self.begin("ingest", f"{dag_id}: what changed in the lake becomes a dataset version")
+        self.api.unpause(self.system.train_dag)  # before the version is made: a paused DAG does not hear of it
+        self.ingest_run = self.api.run_that_is_due(dag_id) or self.api.trigger(dag_id)
+        follow(self.api, dag_id, self.ingest_run)
         self.end()
-        return run_id
 
-    def train(self, ingest_run: str, what: str) -> str:
-        """The run that the new dataset version has started by itself; started by hand when nothing was new."""
-        self.begin("train", f"{self.train_dag}: {what}")
+    def train(self) -> None:
+        """Follow the run that the new dataset version has started; start one when nothing was new."""
+        dag_id = self.system.train_dag
+        self.begin("train", f"{dag_id}: {self.system.steps}")
         self.stack.wait_ready()
-        run_id = self.run_of_the_event(ingest_run)
-        if run_id is None:
+        started = self.run_of_the_event()
+        if started is None:
             print(
                 "         The source has not changed, so no version was made; training on the newest one.", flush=True
             )
-            run_id = self.api.trigger(self.train_dag)
-        follow(self.api, self.train_dag, run_id)
+        self.train_run = started or self.api.trigger(dag_id)
+        follow(self.api, dag_id, self.train_run)
         self.end()
-        return run_id
 
-    def run_of_the_event(self, ingest_run: str) -> str | None:
-        tasks = {task["task_id"]: task for task in self.api.tasks(self.ingest_dag, ingest_run)}
+    def run_of_the_event(self) -> str | None:
+        """Return the run that the new version has started, None when there is no new version. Raises RunFailed."""
+        ingest_dag, train_dag = self.system.ingest_dag, self.system.train_dag
+        tasks = {task["task_id"]: task for task in self.api.tasks(ingest_dag, self.ingest_run)}
         if tasks["freeze"]["state"] == "skipped":
             return None
-        if run_id := wait_for(lambda: self.api.run_started_by(self.train_dag, ingest_run)):
+        if run_id := wait_for(lambda: self.api.run_started_by(train_dag, self.ingest_run)):
             return run_id
-        link = self.api.run_link(self.ingest_dag, ingest_run)
-        raise RunFailed(
-            f"The new dataset version has started no run of {self.train_dag} within {STARTED_S} s; see {link}"
-        )
+        link = self.api.run_link(ingest_dag, self.ingest_run)
+        raise RunFailed(f"The new dataset version has started no run of {train_dag} within {STARTED_S} s; see {link}")
+
+    def xcom(self, task_id: str) -> Any:
+        """Return what this task of the training run returned; None when it returned nothing."""
+        return self.api.xcom(self.system.train_dag, self.train_run, task_id)
+
+    @property
+    def run_link(self) -> str:
+        return self.api.run_link(self.system.train_dag, self.train_run)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """What the training run says of itself. Raises RunFailed when it has ended without a word."""
+        of_run, dag_id = self.xcom("summary"), self.system.train_dag
+        if of_run is None:
+            raise RunFailed(failure(self.api, dag_id, self.train_run, self.api.tasks(dag_id, self.train_run)))
+        return of_run
+
+    def facts(self) -> dict[str, Any]:
+        """Return what every system's run has, and what is this system's own."""
+        of_run, own = self.summary, self.system.facts(self)
+        return {
+            "demo": self.number,
+            "system": self.system.name,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            **of_run,
+            **own,
+            "runs": {self.system.ingest_dag: self.ingest_run, self.system.train_dag: self.train_run},
+            "links": {**self.links(), **own.get("links", {})},
+            "password_file": shown(self.stack.password_file),
+            "seconds": {**self.seconds, "total": round(time.monotonic() - self.started, 1)},
+        }
+
+    def links(self) -> dict[str, str]:
+        airflow, mlflow = self.stack.urls["airflow"], self.stack.urls["mlflow"]
+        links = {"airflow": airflow, "airflow_run": self.run_link, "mlflow": mlflow}
+        if run_id := self.summary.get("mlflow_run_id"):
+            path, query = f"{mlflow}/api/2.0/mlflow/runs/get", {"run_id": run_id}
+            info = httpx.get(path, params=query, trust_env=False).raise_for_status().json()["run"]["info"]
+            links["mlflow_run"] = f"{mlflow}/#/experiments/{info['experiment_id']}/runs/{info['run_id']}"
+        return links
 
     def keep(self, facts: dict[str, Any]) -> None:
-        """Whole or not at all."""
+        """Write the facts whole or not at all."""
         draft = self.file.with_suffix(".new")
         draft.write_text(json.dumps(facts, indent=2) + "\n")
         draft.replace(self.file)
 
 
-def outcome(demo: Pipeline, text: Callable[[dict[str, Any]], str]) -> int:
-    """Runs it and prints its facts as ``text`` says them; the exit code."""
-    try:
-        facts = demo.run()
-    except (RunFailed, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"\n{text(facts)}\n\nDone in {facts['seconds']['total']:.0f} s; all facts: {shown(demo.file)}")
-    return 0
+def facts_file(system: System, stack: Stack) -> Path:
+    """Return where the facts of the last demo of this system that succeeded are kept."""
+    return stack.layout.local / (system.facts_file or f"demo-{system.name}.json")
 
 
 def wait_for(question: Callable[[], str | None]) -> str | None:
-    """The first answer that is not None; None when STARTED_S pass without one."""
+    """Return the first answer that is not None; None when STARTED_S pass without one."""
     deadline = time.monotonic() + STARTED_S
     while (answer := question()) is None and time.monotonic() < deadline:
         time.sleep(1)

@@ -1,9 +1,10 @@
 """The pictures of README and docs, taken of what has run here.
 
-    python -m scripts.screenshot run          the newest finished run of `make demo`, as Airflow shows it: run.png
-    python -m scripts.screenshot comparison   the page that the last `make demo-ctr` has left in MLflow: comparison.png
+    python -m scripts.screenshot            of every system
+    python -m scripts.screenshot tyre       the newest finished run of its DAG, as Airflow shows it: run.png
+    python -m scripts.screenshot ctr        likewise, run-ctr.png, and the page its last demo left in MLflow
 
-Without a name, both. Needs running services (`make up`) and Chromium; `--local D` means the services in folder D.
+Needs Chromium and running services in which the demos have run; `--local D` means the services in folder D.
 """
 
 from __future__ import annotations
@@ -14,38 +15,39 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 from playwright.sync_api import Browser, Locator, Page
 
-from scripts import browser
+from scripts import browser, systems
 from scripts.airflow_api import AirflowApi
 from scripts.browser import SIZE
 from scripts.embedded import environment
 from scripts.embedded.layout import ROOT
+from scripts.pipeline import facts_file
 from scripts.services import Stack, shown
+from scripts.systems.system import System
 
-DAG = "tyre_quality"
-DEPLOYED = "deploy.confirm"
+PROOF = ("deploy.confirm", "summary")  # the best picture is of a run in which this task has succeeded
 IMAGES = ROOT / "docs" / "images"
 GRAPH_ENDS_AT = 680  # pixels from the left
 SETTLE_MS = 3000  # the graph is laid out in steps, without a sign when it is done
 
 
-def newest_finished(api: AirflowApi) -> str:
-    """Id of the newest run that has succeeded and deployed a model, or else has succeeded in training one."""
-    finished = [run["dag_run_id"] for run in api.runs(DAG) if run["state"] == "success"]
-    states = {run_id: {task["task_id"]: task["state"] for task in api.tasks(DAG, run_id)} for run_id in finished}
-    for task in (DEPLOYED, "summary"):
+def newest_finished(api: AirflowApi, system: System) -> str:
+    """Return the id of the newest run that has deployed a model, or else of one that has trained one."""
+    dag_id = system.train_dag
+    finished = [run["dag_run_id"] for run in api.runs(dag_id) if run["state"] == "success"]
+    states = {run_id: {task["task_id"]: task["state"] for task in api.tasks(dag_id, run_id)} for run_id in finished}
+    for task in PROOF:
         for run_id in finished:
             if states[run_id].get(task) == "success":
                 return run_id
-    raise SystemExit(f"No run of {DAG} has finished yet; run `make demo` first.")
+    raise SystemExit(f"No run of {dag_id} has finished yet; run `make demo SYSTEM={system.name}` first.")
 
 
-def show_run(page: Page, run_id: str) -> None:
-    """Graph of the run, from top to bottom, and beside it what became of each task."""
-    page.evaluate(f"localStorage.setItem('direction-{DAG}', '\"DOWN\"')")
-    page.goto(f"/dags/{DAG}/runs/{quote(run_id)}")
+def show_run(page: Page, dag_id: str, run_id: str) -> None:
+    """Show the graph of the run, from top to bottom, and beside it what became of each task."""
+    page.evaluate(f"localStorage.setItem('direction-{dag_id}', '\"DOWN\"')")
+    page.goto(f"/dags/{dag_id}/runs/{quote(run_id)}")
     page.get_by_role("button", name="Show Graph").click()
     page.locator(".react-flow__node").first.wait_for()
     page.get_by_role("row").nth(1).wait_for()
@@ -63,49 +65,46 @@ def drag_to(page: Page, handle: Locator, x: int) -> None:
     page.mouse.up()
 
 
-def take_run(running: Browser, stack: Stack, output: Path) -> str:
-    run_id = newest_finished(stack.airflow_api())
+def take_run(running: Browser, stack: Stack, system: System, output: Path) -> None:
+    run_id = newest_finished(stack.airflow_api(), system)
     page = browser.open_page(running, stack.urls["airflow"])
     browser.enter(page, environment.ADMIN, stack.password_file.read_text())
-    show_run(page, run_id)
+    show_run(page, system.train_dag, run_id)
     page.screenshot(path=output)
-    return f"Run {run_id}"
+    said(f"Run {run_id} of {system.train_dag}", output)
 
 
-def take_comparison(running: Browser, stack: Stack, output: Path) -> str:
-    facts = stack.layout.local / "demo-ctr.json"
-    if not facts.exists():
-        raise SystemExit("No engines have been compared yet; run `make demo-ctr` first.")
-    of_run, _, path = json.loads(facts.read_text())["links"]["comparison"].partition("/artifacts/")
-    wanted = {"path": path, "run_uuid": of_run.rpartition("/")[2]}
-    answer = httpx.get(f"{stack.urls['mlflow']}/get-artifact", params=wanted, trust_env=False).raise_for_status()
-    page = running.new_page(viewport={"width": 1000, "height": 600})
-    page.set_content(answer.text)
-    page.screenshot(path=output, full_page=True)
-    return f"The comparison of run {wanted['run_uuid']}"
+def take_pages(running: Browser, stack: Stack, system: System, folder: Path) -> None:
+    facts = facts_file(system, stack)
+    if system.pages and not facts.exists():
+        raise SystemExit(f"There is no {facts.name} yet; run `make demo SYSTEM={system.name}` first.")
+    for name, html_of in system.pages.items():
+        page = running.new_page(viewport={"width": 1000, "height": 600})
+        page.set_content(html_of(stack, json.loads(facts.read_text())))
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        said(f"The {name} of the last demo of {system.name}", folder / f"{name}.png")
 
 
-PICTURES = {"run": take_run, "comparison": take_comparison}
+def said(what: str, output: Path) -> None:
+    print(f"{what} is shown in {shown(output.resolve())} ({output.stat().st_size / 1000:.0f} kB).")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PICTURES)}")
+    parser.add_argument("systems", nargs="*", metavar="SYSTEM", help=f"of {', '.join(systems.names())} (default: all)")
     parser.add_argument("--local", help="folder of the set of services (default: .local)")
     parser.add_argument("--folder", type=Path, default=IMAGES, help="where the pictures go")
     options = parser.parse_args()
-    names = options.names or list(PICTURES)
-    if unknown := [name for name in names if name not in PICTURES]:
-        parser.error(f"no picture is called {', '.join(unknown)}; there are {', '.join(PICTURES)}")
+    chosen = [systems.find(name) for name in options.systems or systems.names()]
     stack = Stack(options.local)
     if not stack.processes_left():
         raise SystemExit("No service is running; run `make demo` first.")
     options.folder.mkdir(parents=True, exist_ok=True)
     with browser.browser() as running:
-        for name in names:
-            output = options.folder / f"{name}.png"
-            what = PICTURES[name](running, stack, output)
-            print(f"{what} is shown in {shown(output.resolve())} ({output.stat().st_size / 1000:.0f} kB).")
+        for system in chosen:
+            picture = system.picture_of_run or f"run-{system.name}"
+            take_run(running, stack, system, options.folder / f"{picture}.png")
+            take_pages(running, stack, system, options.folder)
     return 0
 
 

@@ -1,116 +1,136 @@
-"""What the demo decides by itself; that all of it works is shown by tests/journey and by `make demo`."""
+"""What every demo decides by itself; that all of it works is shown by tests/journey and by `make demo`."""
 
 from __future__ import annotations
 
+import argparse
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ontap_mlops.records import DatasetVersion
-from scripts import demo, lake, summary
-from scripts.demo import Demo
+from scripts import demo, systems
+from scripts.embedded import ports
 from scripts.follow import RunFailed
+from scripts.pipeline import Demo, facts_file
 from scripts.services import Stack
+from scripts.systems import text
+from scripts.systems.system import System
 
-NOW = datetime.now(UTC)
+
+def a_demo(tmp_path: Path, system: str = "tyre") -> Demo:
+    chosen = demo.options([system, "--local", str(tmp_path)])
+    return Demo(systems.find(system), Stack(tmp_path), chosen)
 
 
-def test_each_demo_that_succeeded_makes_the_next_one_a_day_later(tmp_path: Path):
-    stack = Stack(tmp_path)
-    assert Demo(stack, None, full=False).number == 1
-    (tmp_path / "demo.json").write_text(json.dumps({"demo": 4}))
-    assert Demo(stack, None, full=False).number == 5
+@pytest.mark.parametrize("system", systems.names())
+def test_each_demo_that_succeeded_makes_the_next_one_a_day_later(system: str, tmp_path: Path):
+    assert a_demo(tmp_path, system).number == 1
+    facts_file(systems.find(system), Stack(tmp_path)).write_text(json.dumps({"demo": 4}))
+    assert a_demo(tmp_path, system).number == 5
+
+
+def test_systems_keep_their_facts_apart(tmp_path: Path):
+    files = [facts_file(systems.find(name), Stack(tmp_path)).name for name in systems.names()]
+    assert len(set(files)) == len(files) >= 2 and "demo.json" in files
 
 
 @pytest.mark.parametrize("problem", [RunFailed("Task sync failed."), RuntimeError("Airflow refused.")])
 def test_a_demo_that_fails_ends_with_a_sentence_and_writes_nothing(
     problem: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    def fail(self: Demo, fill_lake: object) -> None:
+    def fail(self: Demo) -> None:
         raise problem
 
     monkeypatch.setattr(Demo, "start_services", fail)
-    monkeypatch.setattr("sys.argv", ["demo", "--local", str(tmp_path)])
+    monkeypatch.setattr("sys.argv", ["demo", "tyre", "--local", str(tmp_path)])
     assert demo.main() == 1
     assert capsys.readouterr().err == f"{problem}\n"
     assert not (tmp_path / "demo.json").exists()
 
 
-def test_a_folder_of_images_that_cannot_be_meant_is_told_before_anything_starts(tmp_path: Path):
-    with pytest.raises(SystemExit, match=r"has no folder good/; it must hold good/ and defective/ with images\."):
-        Demo(Stack(tmp_path / "local"), tmp_path, full=False).run()
-    for folder in lake.FOLDERS:
-        (tmp_path / folder).mkdir()
-    with pytest.raises(SystemExit, match=r"the folder good/ is empty; both classes need images\."):
-        lake.check(tmp_path)
-    assert not (tmp_path / "local").exists()
+def test_an_unknown_system_is_answered_with_those_there_are(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        demo.options(["tires"])
+    assert ended.value.code == 2
+    assert "invalid choice: 'tires' (choose from 'ctr', 'tyre')" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match=r"No system is called 'tires'; there are ctr, tyre\."):
+        systems.find("tires")
 
 
-def test_a_users_images_replace_the_samples_and_the_other_way_round(tmp_path: Path):
-    images = tmp_path / "images"
-    for folder in lake.FOLDERS:
-        (images / folder).mkdir(parents=True)
-        (images / folder / "mine.png").write_bytes(b"picture " + folder.encode())
-    stack = Stack(tmp_path / "local")
-    stack.up(["lake"])
-    try:
-        lake.fill_with_samples(stack, 4, revision=1)
-        lake.fill_with(stack, images)
-        assert keys(stack) == ["defective/mine.png", "good/mine.png"]
-        lake.fill_with_samples(stack, 4, revision=1)
-        assert len(keys(stack)) == 4 and "good/mine.png" not in keys(stack)
-        assert sorted(p.name for p in images.iterdir()) == ["defective", "good"], "the user's folder is left as it was"
-    finally:
-        stack.down()
+def test_an_option_of_another_system_is_refused(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        demo.options(["ctr", "--full"])
+    assert "unrecognized arguments: --full" in capsys.readouterr().err
 
 
-def keys(stack: Stack) -> list[str]:
-    names = [each.key.removeprefix(f"{lake.PREFIX}/") for each in lake.bucket(stack).objects.all()]
-    return sorted(name for name in names if not name.startswith(".mlops/"))
+class Answers:
+    """Airflow's API, of a run whose tasks have returned ``xcoms``."""
+
+    def __init__(self, **xcoms: Any) -> None:
+        self.xcoms = xcoms
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        return self.xcoms.get(task_id)
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        return []
+
+    def run_link(self, dag_id: str, run_id: str) -> str:
+        return f"http://airflow/{dag_id}/{run_id}"
 
 
-def version(number: int, at: datetime) -> DatasetVersion:
-    names = {name: name for name in ("dataset", "svm", "volume", "volume_uuid", "snapshot", "snapshot_uuid", "digest")}
-    return DatasetVersion(id=f"v{number}", created_at=at.isoformat(), files=number, bytes=1, **names)
+class Bare(System):
+    """Says nothing that a system need not say."""
+
+    name, dataset, train_dag = "bare", "some_rows", "bare_training"
 
 
-def test_time_travel_shows_the_version_of_yesterday_and_that_of_now():
-    day = timedelta(days=1)
-    versions = [version(1, NOW - 2 * day), version(2, NOW - day), version(3, NOW)]
-    assert [fact["version"] for fact in demo.time_travel(versions)] == ["v2", "v3"]
-    assert [fact["version"] for fact in demo.time_travel(versions[:1])] == ["v1"]
+def of_bare(tmp_path: Path, **xcoms: Any) -> Demo:
+    (tmp_path / "ports.json").write_text(json.dumps(dict.fromkeys(ports.USUAL, 1)))
+    made = Demo(Bare(), Stack(tmp_path), argparse.Namespace())
+    made.api = Answers(**xcoms)  # type: ignore[assignment]
+    made.ingest_run, made.train_run = "i", "t"
+    return made
 
 
-@pytest.fixture
-def facts() -> dict[str, Any]:
-    metrics = {"accuracy": 0.9, "precision": 0.8, "recall": 0.7, "f1": 0.75, "roc_auc": 0.95}
-    versions = [version(1, NOW - timedelta(days=1)), version(2, NOW)]
+def summary() -> dict[str, Any]:
+    names = ("id", "snapshot", "snapshot_uuid", "svm", "volume", "created_at")
     return {
-        "dataset_version": versions[-1].to_json(),
-        "time_travel": demo.time_travel(versions),
-        "metrics": {"challenger": metrics, "champion": metrics | {"accuracy": 0.85}},
-        "evaluation": {"held_out": 120},
-        "decision": {"decision": "promote", "reason": "the challenger is better"},
-        "deployed_model": {"model": "tyre", "version": 2},
-        "prediction": {"image": "s3://lake/a.jpg", "predicted": "good", "probability": 0.97, "actual": "good"},
-        "links": {"endpoint": "http://x/infer", "airflow_run": "http://a", "mlflow_run": "http://m"},
-        "password_file": ".local/secrets/airflow_admin",
+        "dataset_version": {name: name for name in names} | {"files": 2, "bytes": 10**6},
+        "metrics": {"challenger": {"accuracy": 0.9, "loss": 0.1}, "champion": {"accuracy": 0.85}},
+        "decision": {"decision": "promote", "reason": "it is better"},
+        "run_key": "r1",
     }
 
 
-def test_the_summary_sets_champion_and_challenger_side_by_side(facts: dict[str, Any]):
-    lines = summary.text(facts).splitlines()
-    rows = [line.split() for line in lines if line.strip().startswith(("champion", "challenger"))]
-    assert [row[:2] for row in rows] == [["champion", "0.850"], ["challenger", "0.900"]]
-    assert "Judged on the same held-out images (120 of them, seen by neither in training)" in lines
-    assert max(map(len, lines)) <= 120
+def test_a_system_that_says_nothing_for_itself_has_facts_and_a_summary(tmp_path: Path):
+    facts = of_bare(tmp_path, summary=summary()).facts()
+    assert facts["runs"] == {"ingest_some_rows": "i", "bare_training": "t"}
+    assert facts["links"]["airflow_run"] == "http://airflow/bare_training/t"
+    lines = Bare().text(facts).splitlines()
+    assert [line.split() for line in lines if line.startswith("  cha")] == [
+        ["champion", "0.850"],
+        ["challenger", "0.900"],
+    ]
+    assert "  Promoted: it is better" in lines
+    assert [line.split()[2] for line in lines if line.startswith("  Run key")] == ["r1"], "for `make rerun`"
 
 
-def test_the_first_demo_has_no_champion_and_nowhere_to_travel(facts: dict[str, Any]):
-    del facts["metrics"]["champion"]
-    facts["time_travel"] = facts["time_travel"][:1]
-    text = summary.text(facts)
-    assert "champion" not in text and "Time travel" not in text and "the same" not in text
+def test_a_run_that_ends_without_a_summary_fails_the_demo(tmp_path: Path):
+    with pytest.raises(RunFailed, match="bare_training failed; look at http://airflow/bare_training/t"):
+        of_bare(tmp_path).facts()
+
+
+def test_facts_are_kept_whole_or_not_at_all(tmp_path: Path):
+    made = of_bare(tmp_path)
+    made.keep({"demo": 1})
+    with pytest.raises(TypeError):
+        made.keep({"demo": object()})
+    assert json.loads(made.file.read_text()) == {"demo": 1}
+
+
+def test_a_metric_that_one_model_lacks_is_shown_as_missing():
+    facts = summary() | {"metrics": {"challenger": {"accuracy": 0.9, "f1": 0.5}, "champion": {"accuracy": 0.8}}}
+    champion = next(line for line in text.judged(facts, "rows", ("accuracy", "f1")) if "champion" in line)
+    assert champion.split() == ["champion", "0.800", "-"]

@@ -1,12 +1,12 @@
-"""What the click-through demo decides by itself; that its DAG works is shown by tests/journey."""
+"""What the click-through system fills its lake with, and what its demo tells."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from scripts import demo_ctr, lake
+from scripts import demo, lake
 from scripts.services import Stack
+from scripts.systems import ctr
 from tests.serving import free_ports
 
 
@@ -20,11 +20,10 @@ def test_each_demo_adds_a_day_and_leaves_the_others_as_they_are(tmp_path: Path):
     stack = Stack(tmp_path, settings={"ONTAP_MLOPS_PORT_LAKE": str(port)})
     stack.up(["lake"])
     try:
-        assert demo_ctr.Demo(stack, rows=200).fill_lake()["made"] == 2
+        assert ctr.SYSTEM.fill_lake(stack, 1, demo.options(["ctr", "--rows=200"]))["made"] == 2
         assert days(stack) == ["day_0", "day_1"]
         before = {each.key: each.last_modified for each in lake.bucket(stack).objects.all()}
-        (tmp_path / "demo-ctr.json").write_text(json.dumps({"demo": 1}))
-        assert demo_ctr.Demo(stack, rows=300).fill_lake()["made"] == 1
+        assert ctr.SYSTEM.fill_lake(stack, 2, demo.options(["ctr", "--rows=300"]))["made"] == 1
         assert days(stack) == ["day_0", "day_1", "day_2"]
         after = {each.key: each.last_modified for each in lake.bucket(stack).objects.all()}
         assert before.items() <= after.items()
@@ -36,6 +35,7 @@ def test_the_summary_is_a_table_with_a_line_for_each_engine():
     row = {"rows": 1_500_000, "load_s": 2.0, "train_s": 8.25, "seconds": 10.25, "ratio": 1.0, "rows_per_s": 146341.5}
     row |= {"peak_gib": 1.5, "accuracy": 0.8, "auc": 0.75}
     facts = {
+        "run_key": "r20261121t120000z0123abcd",
         "dataset_version": {"id": "v1", "files": 4, "bytes": 10**9},
         "engines": [{"engine": "pandas", **row}, {"engine": "dask", **row, "ratio": 3.5}],
         "best": {"engine": "dask"},
@@ -46,7 +46,7 @@ def test_the_summary_is_a_table_with_a_line_for_each_engine():
         "links": {"airflow_run": "http://a", "comparison": "http://m"},
         "password_file": ".local/secrets/airflow_admin",
     }
-    lines = demo_ctr.text(facts).splitlines()
+    lines = ctr.SYSTEM.text(facts).splitlines()
     head, pandas, dask = lines[3:6]
     assert [line.split()[0] for line in (pandas, dask)] == ["pandas", "dask"]
     ratio = head.index("ratio") + len("ratio")

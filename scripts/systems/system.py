@@ -1,0 +1,56 @@
+"""The shape of a system as the demo sees it; what a new system does not say for itself comes from here."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from scripts.systems import text
+
+if TYPE_CHECKING:
+    from scripts.pipeline import Demo
+    from scripts.services import Stack
+
+Page = Callable[["Stack", dict[str, Any]], str]
+
+
+class System:
+    """Describe one system: its DAGs, how its lake is filled, and what a demo of it has to tell.
+
+    ``dataset`` names the entry of config/datasets.yaml, ``train_dag`` the DAG that trains on it, ``steps`` in a few
+    words what that DAG does. Services that are not in ``first`` may come up while the data is ingested. ``pages`` are
+    pictures besides the graph of a run: by the picture's name, the HTML of a page.
+    """
+
+    name: str
+    dataset: str
+    train_dag: str
+    steps: str = "clone, train, judge, deploy if better, clean up"
+    first: Sequence[str] = ("ontap", "lake", "triton", "airflow")
+    metrics: Sequence[str] = ("accuracy", "precision", "recall", "f1", "roc_auc", "auc", "log_loss")
+    facts_file: str | None = None
+    picture_of_run: str | None = None
+    pages: Mapping[str, Page] = {}
+
+    @property
+    def ingest_dag(self) -> str:
+        return f"ingest_{self.dataset}"
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add the system's own options, such as where its data comes from or how much of it to make."""
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Exit with a sentence when the options cannot be meant; called before anything starts."""
+
+    def fill_lake(self, stack: Stack, day: int, options: argparse.Namespace) -> dict[str, Any]:
+        """Make the data of this day of production, counted from 1; days that are there stay or are replaced."""
+        raise NotImplementedError(f"System {self.name} does not say how its lake is filled.")
+
+    def facts(self, demo: Demo) -> dict[str, Any]:
+        """Return what the demo of this system has to tell besides its summary task's facts."""
+        return {}
+
+    def text(self, facts: dict[str, Any]) -> str:
+        """Return the facts as plain lines, at most 120 characters wide."""
+        return text.joined(text.version(facts), text.judged(facts, "rows", self.metrics), text.links(facts))
