@@ -1,14 +1,11 @@
-"""Reads a YAML file against a schema, so that a typo is answered with file, line and what would have been right.
+"""Reads a YAML file into a pydantic model; a mistake is answered with file, line and what would have been right.
 
-A schema is built of the kinds below::
+    class Keep(Section):
+        versions: Annotated[int, Field(ge=1)] = 30
 
-    SCHEMA = Section({"volume": Text(required=True), "keep": Whole(default=10, minimum=1), "tags": Items(Text())})
-    values = load(Path("config/example.yaml"), SCHEMA)
+    keep = load(Path("config/example.yaml"), Keep)
 
-Where only names and types matter, plain Python says the same: ``{"volume": str, "keep": int, "tags": list}``, with
-``{"*": {...}}`` for names the user chooses and ``(str, type(None))`` for what may be null; keys left out stay out.
-
-Any text may hold ``${NAME}`` or ``${NAME:-default}``, taken from the environment. Keys left out get their default.
+Any text may hold ``${NAME}`` or ``${NAME:-default}``, taken from the environment.
 """
 
 from __future__ import annotations
@@ -16,186 +13,73 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
+Trail = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
 
 class ConfigError(ValueError):
-    """A configuration file that cannot be used as it is; the message begins with ``file:line:``."""
+    """A configuration that cannot be used as it is. From a file, the message begins with ``file:line:``."""
 
 
-@dataclass(frozen=True)
-class _At:
-    """Where in the file a value stands: for messages only."""
+class Section(BaseModel):
+    """A frozen mapping with known keys; an unknown or a missing one is an error that lists the allowed ones."""
 
-    path: Path
-    trail: tuple[str, ...] = ()
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def under(self, key: str) -> _At:
-        return _At(self.path, (*self.trail, key))
+    @model_validator(mode="before")
+    @classmethod
+    def _check_keys(cls, values: Any) -> Any:
+        if values is None:
+            values = {}
+        if not isinstance(values, Mapping):
+            return values
+        for key in values:
+            if key not in cls.model_fields:
+                allowed = f"{_meant(str(key), cls.model_fields)}; allowed keys are {_listed(cls.model_fields)}"
+                raise _key_error("unknown_key", key, f"unknown key {key!r}{allowed}")
+        for key, field in cls.model_fields.items():
+            if field.is_required() and key not in values:
+                raise _key_error(
+                    "missing_key", key, f"the key {key!r} is missing; allowed keys are {_listed(cls.model_fields)}"
+                )
+        return values
 
-    def error(self, node: Any, sentence: str) -> ConfigError:
-        where = f" (in {'.'.join(self.trail)})" if self.trail else ""
-        return ConfigError(f"{self.path}:{node.start_mark.line + 1}: {sentence}{where}")
+    @classmethod
+    def of(cls, values: Mapping[str, Any], what: str) -> Self:
+        """Make one from values that come from no file. Raises ConfigError that begins with ``what``."""
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            trail, sentence = _first(error, {})
+            raise ConfigError(f"{what}: {sentence}{_where(trail)}") from None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kind:
-    """What a value may be. ``default`` stands in when the key is left out, unless it is ``required``."""
-
-    required: bool = False
-    default: Any = None
-    nullable: bool = False
-
-    def value(self, node: Any, at: _At) -> Any:
-        return None if self.nullable and _is_null(node) else self.read(node, at)
-
-    def read(self, node: Any, at: _At) -> Any:
-        raise NotImplementedError
-
-    def absent(self) -> Any:
-        return self.default
+# One text is taken as a list of one.
+Texts = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Text(Kind):
-    """A string; a number or date written without quotes counts as its text. ``shape`` says the ``pattern`` in words."""
+def shaped(pattern: str, shape: str) -> AfterValidator:
+    """Check a text against a pattern; ``shape`` says in words what fits."""
 
-    choices: Sequence[str] = ()
-    pattern: str | None = None
-    shape: str = ""
-
-    def read(self, node: Any, at: _At) -> str:
-        text = _expanded(_scalar(node, at, "a text"), node, at)
-        if self.choices and text not in self.choices:
-            raise at.error(node, f"{text!r} is not one of {_listed(self.choices)}{_meant(text, self.choices)}")
-        if self.pattern and not re.fullmatch(self.pattern, text):
-            raise at.error(node, f"{text!r} does not fit: {self.shape or self.pattern}")
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r} does not fit: {shape}")
         return text
 
-
-@dataclass(frozen=True, kw_only=True)
-class Number(Kind):
-    minimum: float | None = None
-    maximum: float | None = None
-
-    def read(self, node: Any, at: _At) -> float:
-        text = _expanded(_scalar(node, at, "a number"), node, at)
-        try:
-            value = self._parsed(text)
-        except ValueError:
-            raise at.error(node, f"{text!r} is not {self._said}") from None
-        if self.minimum is not None and value < self.minimum:
-            raise at.error(node, f"{text} is below {self.minimum}, the least allowed")
-        if self.maximum is not None and value > self.maximum:
-            raise at.error(node, f"{text} is above {self.maximum}, the most allowed")
-        return value
-
-    _said = "a number"
-
-    def _parsed(self, text: str) -> float:
-        return float(text)
+    return AfterValidator(check)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Whole(Number):
-    _said = "a whole number"
-
-    def _parsed(self, text: str) -> int:
-        return int(text)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flag(Kind):
-    def read(self, node: Any, at: _At) -> bool:
-        text = _expanded(_scalar(node, at, "true or false"), node, at).lower()
-        if text not in ("true", "false", "yes", "no", "on", "off"):
-            raise at.error(node, f"{text!r} is not true or false")
-        return text in ("true", "yes", "on")
-
-
-@dataclass(frozen=True)
-class Items(Kind):
-    """A list, each item of one kind; a single value is taken as a list of one."""
-
-    of: Kind
-
-    def read(self, node: Any, at: _At) -> list[Any]:
-        if node.id != "sequence":
-            return [self.of.value(node, at)]
-        return [self.of.value(item, at) for item in node.value]
-
-    def absent(self) -> Any:
-        return [] if self.default is None else list(self.default)
-
-
-@dataclass(frozen=True)
-class Named(Kind):
-    """A mapping whose keys are names the user chooses, each value of one kind."""
-
-    of: Kind
-    name_pattern: str = r"[A-Za-z0-9_.-]+"
-
-    def read(self, node: Any, at: _At) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key, key_node, value in _pairs(node, at):
-            if not re.fullmatch(self.name_pattern, key):
-                raise at.error(key_node, f"the name {key!r} does not fit {self.name_pattern}")
-            values[key] = self.of.value(value, at.under(key))
-        return values
-
-    def absent(self) -> Any:
-        return {} if self.default is None else dict(self.default)
-
-
-@dataclass(frozen=True)
-class Section(Kind):
-    """A mapping with known keys; any other is an error that lists them. ``fill`` adds the defaults of absent ones."""
-
-    keys: Mapping[str, Kind]
-    fill: bool = True
-
-    def read(self, node: Any, at: _At) -> dict[str, Any]:
-        values: dict[str, Any] = {}
-        for key, key_node, value in _pairs(node, at):
-            if key not in self.keys:
-                meant = _meant(key, self.keys)
-                raise at.error(key_node, f"unknown key {key!r}{meant}; allowed keys are {_listed(self.keys)}")
-            values[key] = self.keys[key].value(value, at.under(key))
-        for key, kind in self.keys.items():
-            if key in values:
-                continue
-            if kind.required:
-                raise at.error(node, f"the key {key!r} is missing; allowed keys are {_listed(self.keys)}")
-            if self.fill:
-                values[key] = kind.absent()
-        return values
-
-    def absent(self) -> Any:
-        return {key: kind.absent() for key, kind in self.keys.items()} if self.default is None else self.default
-
-
-@dataclass(frozen=True)
-class Variant(Kind):
-    """A mapping whose other keys depend on the value of one, such as ``kind: local``."""
-
-    key: str
-    sections: Mapping[str, Section] = field(default_factory=dict)
-
-    def read(self, node: Any, at: _At) -> dict[str, Any]:
-        chosen = next((value for key, _, value in _pairs(node, at) if key == self.key), None)
-        if chosen is None:
-            raise at.error(node, f"the key {self.key!r} is missing; it is one of {_listed(self.sections)}")
-        which = Text(choices=tuple(self.sections)).read(chosen, at.under(self.key))
-        return Section({self.key: Text(), **self.sections[which].keys}).read(node, at)
-
-
-def load(path: Path, schema: Kind | Mapping[str, Any]) -> dict[str, Any]:
-    """The file's values with defaults filled in. Raises ConfigError, beginning ``file:line:``, on anything amiss."""
+def load(path: Path, model: type[Model]) -> Model:
+    """The file as the model says. Raises ConfigError, beginning ``file:line:``, on anything amiss."""
     import yaml
 
     try:
@@ -209,67 +93,120 @@ def load(path: Path, schema: Kind | Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigError(f"{path}:1: not YAML: {error}") from None
     if node is None:
         raise ConfigError(f"{path}:1: the file is empty")
-    return _kind(schema).read(node, _At(path))
+    lines: dict[Trail, int] = {}
+    values = _plain(node, (), lines, path)
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        trail, sentence = _first(error, lines)
+        raise ConfigError(f"{path}:{_line(trail, lines)}: {sentence}{_where(trail)}") from None
 
 
-_PLAIN: dict[type, type[Kind]] = {str: Text, int: Whole, float: Number, bool: Flag}
-
-
-def _kind(schema: Any, nullable: bool = False) -> Kind:
-    if isinstance(schema, Kind):
-        return schema
-    if isinstance(schema, tuple):
-        (one,) = [kind for kind in schema if kind is not type(None)]
-        return _kind(one, nullable=True)
-    if isinstance(schema, Mapping):
-        if set(schema) == {"*"}:
-            return Named(_kind(schema["*"]), nullable=nullable)
-        return Section({key: _kind(kind) for key, kind in schema.items()}, fill=False, nullable=nullable)
-    return Items(Text(), nullable=nullable) if schema is list else _PLAIN[schema](nullable=nullable)
-
-
-def _pairs(node: Any, at: _At) -> list[tuple[str, Any, Any]]:
-    if _is_null(node):
-        return []
-    if node.id != "mapping":
-        raise at.error(node, "here a mapping (key: value lines) is needed")
-    seen: set[str] = set()
-    pairs = []
+def _plain(node: Any, trail: Trail, lines: dict[Trail, int], path: Path) -> Any:
+    """Mappings, lists, texts and None, with the line of every one kept; numbers are left to the model to read."""
+    lines.setdefault(trail, node.start_mark.line + 1)
+    if node.id == "sequence":
+        return [_plain(item, (*trail, number), lines, path) for number, item in enumerate(node.value)]
+    if node.id == "scalar":
+        return None if node.tag.endswith(":null") else _expanded(node.value, f"{path}:{node.start_mark.line + 1}")
+    values = {}
     for key_node, value in node.value:
-        key = _scalar(key_node, at, "a key")
-        if key in seen:
-            raise at.error(key_node, f"the key {key!r} is given twice")
-        seen.add(key)
-        pairs.append((key, key_node, value))
-    return pairs
+        line = key_node.start_mark.line + 1
+        if key_node.id != "scalar":
+            raise ConfigError(f"{path}:{line}: here a key is needed, not a {key_node.id}")
+        if key_node.value in values:
+            raise ConfigError(f"{path}:{line}: the key {key_node.value!r} is given twice{_where(trail)}")
+        lines[(*trail, key_node.value)] = line
+        values[key_node.value] = _plain(value, (*trail, key_node.value), lines, path)
+    return values
 
 
-def _is_null(node: Any) -> bool:
-    return node.id == "scalar" and node.tag.endswith(":null")
-
-
-def _scalar(node: Any, at: _At, wanted: str) -> str:
-    if node.id != "scalar" or _is_null(node):
-        found = {"mapping": "a mapping", "sequence": "a list"}.get(node.id, "nothing")
-        raise at.error(node, f"here {wanted} is needed, not {found}")
-    return node.value
-
-
-def _expanded(text: str, node: Any, at: _At) -> str:
+def _expanded(text: str, where: str) -> str:
     def value_of(match: re.Match[str]) -> str:
         name, default = match.group(1), match.group(2)
         value = os.environ.get(name) or default
         if value is None:
-            raise at.error(node, f"environment variable {name} is not set; set it or write ${{{name}:-default}}")
+            raise ConfigError(f"{where}: environment variable {name} is not set; set it or write ${{{name}:-default}}")
         return value
 
     return _VARIABLE.sub(value_of, text)
 
 
-def _listed(names: Sequence[str] | Mapping[str, Any]) -> str:
+def _first(error: ValidationError, lines: Mapping[Trail, int]) -> tuple[Trail, str]:
+    """Where the mistake that stands first in the file is, and the sentence about it."""
+    trails = [(_trail(details, lines), details) for details in error.errors(include_url=False)]
+    trail, details = min(trails, key=lambda found: _line(found[0], lines))
+    return trail, _sentence(details)
+
+
+def _trail(details: ErrorDetails, lines: Mapping[Trail, int]) -> Trail:
+    """The steps that exist in the file: pydantic adds some of its own, such as the kind of a variant."""
+    trail: Trail = ()
+    for step in details["loc"]:
+        if not lines or (*trail, step) in lines:
+            trail = (*trail, step)
+    if details["type"] == "unknown_key":
+        trail = (*trail, details["ctx"]["key"])
+    if details["type"] == "union_tag_invalid":
+        trail = (*trail, details["ctx"]["discriminator"].strip("'"))
+    return trail
+
+
+def _line(trail: Trail, lines: Mapping[Trail, int]) -> int:
+    return lines.get(trail, 1)
+
+
+def _sentence(details: ErrorDetails) -> str:
+    value, context = details["input"], details.get("ctx", {})
+    match details["type"]:
+        case "string_type":
+            return f"here a text is needed, not {_kind(value)}"
+        case "tuple_type" | "list_type":
+            return f"here a list is needed, not {_kind(value)}"
+        case "dict_type" | "model_type" | "model_attributes_type" | "dataclass_type":
+            return "here a mapping (key: value lines) is needed"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"{_shown(value)} is not a whole number"
+        case "float_parsing" | "float_type":
+            return f"{_shown(value)} is not a number"
+        case "bool_parsing" | "bool_type":
+            return f"{_shown(value)} is not true or false"
+        case "greater_than_equal":
+            return f"{value} is below {context['ge']:g}, the least allowed"
+        case "less_than_equal":
+            return f"{value} is above {context['le']:g}, the most allowed"
+        case "literal_error" | "union_tag_invalid":
+            tag = context.get("tag", value)
+            choices = re.findall(r"'([^']*)'", context.get("expected_tags") or context["expected"])
+            return f"{tag!r} is not one of {_listed(choices)}{_meant(str(tag), choices)}"
+        case "union_tag_not_found":
+            return f"the key {context['discriminator']} is missing"
+        case "value_error":
+            return str(context["error"])
+    return details["msg"]
+
+
+def _kind(value: Any) -> str:
+    kinds = {dict: "a mapping", list: "a list", type(None): "nothing", str: "a text"}
+    return kinds.get(type(value), type(value).__name__)
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else _kind(value)
+
+
+def _key_error(kind: str, key: str, sentence: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, "{sentence}", {"key": key, "sentence": sentence})  # type: ignore[arg-type]
+
+
+def _where(trail: Trail) -> str:
+    return f" (in {'.'.join(map(str, trail))})" if trail else ""
+
+
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _meant(text: str, names: Sequence[str] | Mapping[str, Any]) -> str:
+def _meant(text: str, names: Iterable[str]) -> str:
     close = difflib.get_close_matches(text, list(names), n=1)
     return f", did you mean {close[0]!r}?" if close else ""

@@ -1,82 +1,59 @@
-"""The dataset registry: config/datasets.yaml as objects, checked when read."""
+"""The datasets: what ``datasets.yaml`` says, or a value that a DAG gives itself, as checked objects."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ontap_mlops import settings
-from ontap_mlops.config_file import Flag, Items, Named, Section, Text, Whole, load
+from ontap_mlops.config_file import Section, Texts, load, shaped
 
 _UNIT = {"MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
-SCHEMA = Section(
-    {
-        "datasets": Named(
-            Section(
-                {
-                    "description": Text(default=""),
-                    "source": Text(required=True, pattern=r"s3://[^/]+/.*", shape="give it like s3://bucket/prefix/"),
-                    "source_conn_id": Text(default="aws_default"),
-                    "ontap_conn_id": Text(default="ontap_default"),
-                    "svm": Text(required=True),
-                    "volume": Text(
-                        required=True,
-                        pattern=r"[A-Za-z_]\w{0,202}",
-                        shape="a volume name is up to 203 letters, digits and underscores, not starting with a digit",
-                    ),
-                    "size": Text(default="10GB", pattern=r"\d+ ?(MB|GB|TB)", shape="give it like 500MB, 20GB or 4TB"),
-                    "schedule": Text(default=None),
-                    "check": Section(
-                        {
-                            "folders": Items(Text()),
-                            "minimum_files": Whole(default=1, minimum=0),
-                            "allow_personal_data": Flag(default=False),
-                        }
-                    ),
-                    "keep": Section({"versions": Whole(default=30, minimum=1), "days": Whole(default=365, minimum=0)}),
-                }
-            ),
-            name_pattern=r"[a-z][a-z0-9_]{0,39}",
-        )
-    }
-)
+Name = Annotated[str, shaped(r"[a-z][a-z0-9_]{0,39}", "up to 40 of a-z, 0-9 and _, and a letter first")]
+Source = Annotated[str, shaped(r"s3://[^/]+/.*", "give it like s3://bucket/prefix/")]
+Volume = Annotated[
+    str, shaped(r"[A-Za-z_]\w{0,202}", "up to 203 letters, digits and underscores, not starting with a digit")
+]
+Size = Annotated[str, shaped(r"\d+ ?(MB|GB|TB)", "give it like 500MB, 20GB or 4TB")]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Check:
+class Check(Section):
     """What data must satisfy before it may become a version. ``minimum_files`` counts in each of ``folders``."""
 
-    folders: tuple[str, ...] = ()
-    minimum_files: int = 1
+    folders: Texts = ()
+    minimum_files: Annotated[int, Field(ge=0)] = 1
     allow_personal_data: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Keep:
+class Keep(Section):
     """Versions are kept while they are among the newest ``versions`` or younger than ``days``."""
 
-    versions: int = 30
-    days: int = 365
+    versions: Annotated[int, Field(ge=1)] = 30
+    days: Annotated[int, Field(ge=0)] = 365
 
 
-@dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """``schedule`` is a cron expression or preset; None means that ingest runs only when triggered."""
+class Entry(Section):
+    """One entry of ``datasets.yaml``, below its name.
 
-    name: str
-    source: str
-    volume: str
-    svm: str
+    ``svm`` empty means the SVM of the connection. ``schedule`` is a cron expression or preset; None means that ingest
+    runs only when triggered.
+    """
+
+    source: Source
+    volume: Volume
+    svm: str = ""
     description: str = ""
     source_conn_id: str = "aws_default"
     ontap_conn_id: str = "ontap_default"
-    size: str = "10GB"
+    size: Size = "10GB"
     schedule: str | None = None
-    check: Check = field(default_factory=Check)
-    keep: Keep = field(default_factory=Keep)
+    check: Check = Check()
+    keep: Keep = Keep()
 
     @property
     def size_bytes(self) -> int:
@@ -84,19 +61,48 @@ class Dataset:
         return int(number) * _UNIT[unit]
 
 
+class Dataset(Entry):
+    name: Name
+
+
+class _File(Section):
+    datasets: dict[Name, Entry]
+
+
 def datasets(path: Path | None = None) -> dict[str, Dataset]:
     """Every dataset by name. Raises ConfigError with file, line and the allowed keys."""
-    document = load(path or settings.config_dir() / "datasets.yaml", SCHEMA)
-    return {name: _dataset(name, entry) for name, entry in document["datasets"].items()}
+    entries = load(path or _path(), _File).datasets
+    return {name: Dataset(name=name, **entry.model_dump()) for name, entry in entries.items()}
+
+
+def find(name: str) -> Dataset | None:
+    """The dataset of this name; None when it is not configured, so that its DAG can be absent."""
+    return datasets().get(name)
 
 
 def dataset(name: str) -> Dataset:
+    """Raises ValueError, naming the known ones, when there is no such dataset."""
     known = datasets()
     if name not in known:
-        raise ValueError(f"no dataset {name!r} in {settings.config_dir() / 'datasets.yaml'}; it has {sorted(known)}")
+        raise ValueError(f"no dataset {name!r} in {_path()}; it has {sorted(known)}")
     return known[name]
 
 
-def _dataset(name: str, entry: dict[str, Any]) -> Dataset:
-    check = Check(**{**entry["check"], "folders": tuple(entry["check"]["folders"])})
-    return Dataset(**{**entry, "name": name, "check": check, "keep": Keep(**entry["keep"])})
+def as_dataset(value: str | Dataset | Mapping[str, Any]) -> Dataset:
+    """A dataset by name, or by value: an object, or a mapping with the keys of ``datasets.yaml`` and ``name``."""
+    if isinstance(value, Dataset):
+        return value
+    if isinstance(value, str):
+        return dataset(value)
+    return Dataset.of(value, "dataset given by value")
+
+
+def as_argument(value: str | Dataset | Mapping[str, Any]) -> str | dict[str, Any]:
+    """The same as an operator keeps it, so that Airflow can store and template it: the name, or plain values."""
+    if isinstance(value, str):
+        return value
+    return value.model_dump(mode="json") if isinstance(value, Dataset) else dict(value)
+
+
+def _path() -> Path:
+    return settings.config_dir() / "datasets.yaml"
