@@ -238,7 +238,7 @@ def main() -> int:
     actions.add_parser("versions").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     stack = Stack(options.local)
-    if module := {"airflow": "airflow", "versions": "ontap_mlops.versions"}.get(options.action):
+    if module := {"airflow": "airflow", "versions": "scripts.versions"}.get(options.action):
         return run_module(stack, module, [a for a in options.arguments if a != "--"])
     return {"up": up, "down": down, "status": status, "clean": clean}[options.action](stack)
 

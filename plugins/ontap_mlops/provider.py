@@ -1,7 +1,9 @@
-"""What Airflow's provider manager reads: the connection type with its form, and the links on tasks."""
+"""What Airflow's provider manager reads: modules, connection type with its form, links, asset URIs, options."""
 
 from __future__ import annotations
 
+import pkgutil
+from pathlib import Path
 from typing import Any
 
 from ontap_mlops import __version__, settings
@@ -41,8 +43,13 @@ EXTRA_LINKS = [
     "ontap_mlops.operators.links.EndpointLink",
     "ontap_mlops.operators.links.DashboardLink",
 ]
-
-
+# Modules beside operators, hooks and triggers that define none themselves.
+HELPERS = {
+    "operators": {"base", "context", "links", "retry"},
+    "hooks": {"credentials", "rest", "secret_store"},
+    "triggers": set(),
+}
+_INTEGRATION = "NetApp ONTAP"
 _CONFIG_SECTION = "Where machine-learning pipelines on ONTAP find their files, and when they warn."
 
 
@@ -60,6 +67,14 @@ def _options() -> dict[str, dict[str, Any]]:
     }
 
 
+def _modules(room: str) -> list[dict[str, Any]]:
+    """Every module of a room: what is there is listed, so that none can be forgotten."""
+    folder = str(Path(__file__).with_name(room))
+    found = {module.name for module in pkgutil.iter_modules([folder])} - HELPERS[room]
+    modules = [f"ontap_mlops.{room}.{name}" for name in sorted(found)]
+    return [{"integration-name": _INTEGRATION, "python-modules": modules}]
+
+
 def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-ontap-mlops",
@@ -68,21 +83,20 @@ def get_provider_info() -> dict[str, Any]:
         "versions": [__version__],
         "integrations": [
             {
-                "integration-name": "NetApp ONTAP",
+                "integration-name": _INTEGRATION,
                 "external-doc-url": "https://docs.netapp.com/us-en/ontap-automation/",
                 "tags": ["service"],
             }
         ],
-        "operators": [
-            {
-                "integration-name": "NetApp ONTAP",
-                "python-modules": [
-                    f"ontap_mlops.operators.{module}" for module in ("volumes", "snapshots", "clones", "s3", "qos")
-                ],
-            }
-        ],
-        "hooks": [{"integration-name": "NetApp ONTAP", "python-modules": ["ontap_mlops.hooks.ontap"]}],
+        **{room: _modules(room) for room in HELPERS},
         "connection-types": [_ONTAP_CONNECTION],
         "extra-links": list(EXTRA_LINKS),
+        "asset-uris": [
+            {
+                "schemes": ["ontap"],
+                "handler": "ontap_mlops.assets.sanitize_uri",
+                "to_openlineage_converter": "ontap_mlops.assets.convert_asset_to_openlineage",
+            }
+        ],
         "config": {settings.SECTION: {"description": _CONFIG_SECTION, "options": _options()}},
     }

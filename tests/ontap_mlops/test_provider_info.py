@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import pkgutil
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -41,9 +44,48 @@ def test_every_class_and_module_it_names_can_be_imported(info) -> None:
     assert hook.conn_type == info["connection-types"][0]["connection-type"] == "ontap"
     for link in info["extra-links"]:
         assert import_string(link).name
-    for kind in ("operators", "hooks"):
-        for module in info[kind][0]["python-modules"]:
-            __import__(module)
+    for uris in info["asset-uris"]:
+        assert import_string(uris["handler"]) and import_string(uris["to_openlineage_converter"])
+
+
+@pytest.mark.parametrize(
+    ("room", "base"),
+    [
+        ("operators", "airflow.sdk.BaseOperator"),
+        ("hooks", "airflow.sdk.BaseHook"),
+        ("triggers", "airflow.triggers.base.BaseTrigger"),
+    ],
+)
+def test_it_lists_the_modules_that_define_something_to_use_and_no_other(info, room: str, base: str) -> None:
+    from airflow.sdk.module_loading import import_string
+
+    defining = set()
+    package = importlib.import_module(f"ontap_mlops.{room}")
+    for found in pkgutil.iter_modules(package.__path__, f"ontap_mlops.{room}."):
+        kinds = inspect.getmembers(importlib.import_module(found.name), inspect.isclass)
+        own = {kind for _, kind in kinds if kind.__module__ == found.name}
+        if any(issubclass(kind, import_string(base)) for kind in own) or (room == "hooks" and _is_hook(own)):
+            defining.add(found.name)
+    helpers = {f"ontap_mlops.{room}.{name}" for name in provider.HELPERS[room]}
+    assert set(info[room][0]["python-modules"]) == defining - helpers, f"complete provider.HELPERS[{room!r}]"
+
+
+def _is_hook(kinds: set[type]) -> bool:
+    """Hooks of plain HTTP services have no connection type of their own, and no base of Airflow's."""
+    return any(kind.__name__.endswith("Hook") for kind in kinds)
+
+
+def test_it_names_every_link_there_is(info) -> None:
+    from airflow.sdk import BaseOperatorLink
+
+    from ontap_mlops.operators import links
+
+    defined = {
+        f"{links.__name__}.{name}"
+        for name, kind in inspect.getmembers(links, inspect.isclass)
+        if issubclass(kind, BaseOperatorLink) and kind.__module__ == links.__name__ and not kind.__subclasses__()
+    }
+    assert set(info["extra-links"]) == defined
 
 
 def test_airflow_registers_the_connection_type_with_its_fields() -> None:

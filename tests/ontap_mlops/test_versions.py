@@ -12,6 +12,7 @@ import pytest
 
 from ontap_mlops import registry
 from ontap_mlops.ontap import dataset_versions, volumes
+from tests.conftest import REPOSITORY
 
 
 @pytest.fixture
@@ -36,8 +37,10 @@ def versions(client, ontap):
 
 def command(ontap, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     known = {"AIRFLOW_CONN_ONTAP_DEFAULT": ontap.connection()}
-    line = [sys.executable, "-m", "ontap_mlops.versions", *arguments]
-    return subprocess.run(line, env={**os.environ, **known, **environment}, capture_output=True, text=True)
+    line = [sys.executable, "-m", "scripts.versions", *arguments]
+    return subprocess.run(
+        line, env={**os.environ, **known, **environment}, cwd=REPOSITORY, capture_output=True, text=True
+    )
 
 
 def test_stdout_is_json_and_nothing_else(ontap, versions):

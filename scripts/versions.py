@@ -1,7 +1,7 @@
 """Lists the versions of a dataset, or tells which one was current at a time: the answer a DAG run of that time gets.
 
-python -m ontap_mlops.versions --dataset tyre_images
-python -m ontap_mlops.versions --dataset tyre_images --as-of 2026-11-20T06:00:00Z
+python -m scripts.versions --dataset tyre_images
+python -m scripts.versions --dataset tyre_images --as-of 2026-11-20T06:00:00Z
 
 The answer on stdout is JSON and nothing else; what Airflow logs while it looks up the connection goes to stderr.
 """
