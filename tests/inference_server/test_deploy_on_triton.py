@@ -1,6 +1,5 @@
 """Deploying, proving and rolling back on a real Triton, with the real programs and a real MLflow."""
 
-import dataclasses
 import time
 import uuid
 from pathlib import Path
@@ -53,7 +52,7 @@ class Deployer:
     def register(self) -> ModelVersion:
         mlflow, key = MlflowHook(), f"r20261120t063000z{uuid.uuid4().hex[:8]}"
         begun = {"experiment_id": "0", "start_time": int(time.time() * 1000)}
-        run = mlflow._call("POST", "runs/create", "begin a run", json=begun)["run"]["info"]["run_id"]
+        run = mlflow.service.part("POST", "runs/create", "begin a run", "run", json=begun)["info"]["run_id"]
         return mlflow.register(
             ModelVersion(
                 model=self.model,
@@ -207,4 +206,4 @@ def test_a_server_that_is_down_gets_one_sentence_and_a_retry(deployer):
     with pytest.raises(ServiceUnavailable, match="inference server at .* was not ready within 0.2 s. Is it running"):
         deployer.load(version, written, ready_timeout_s=0.2)
     deployer.triton.start()
-    assert deployer.load(version, written)["model_version"] == dataclasses.asdict(version)
+    assert deployer.load(version, written)["model_version"] == version.to_json()

@@ -28,8 +28,8 @@ def aws_environment(conn_id: str) -> dict[str, str]:
 
 
 def mlflow_environment(conn_id: str) -> dict[str, str]:
-    """Address and login of an ``http`` connection to an MLflow server."""
-    connection, _ = _connection(conn_id)
+    """Address, login or token, and certificate authority of an ``http`` connection to an MLflow server."""
+    connection, extra = _connection(conn_id)
     if not connection.host:
         raise ValueError(f"connection {conn_id} has no host; give the MLflow server's address")
     address = connection.host
@@ -41,6 +41,8 @@ def mlflow_environment(conn_id: str) -> dict[str, str]:
             "MLFLOW_TRACKING_URI": address,
             "MLFLOW_TRACKING_USERNAME": connection.login,
             "MLFLOW_TRACKING_PASSWORD": connection.password,
+            "MLFLOW_TRACKING_TOKEN": extra.get("token"),
+            "MLFLOW_TRACKING_SERVER_CERT_PATH": extra.get("verify") if isinstance(extra.get("verify"), str) else None,
         }
     )
 

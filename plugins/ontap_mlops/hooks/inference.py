@@ -11,10 +11,13 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseHook
 
-from ontap_mlops.hooks.rest import RestService, ServiceRefused, ServiceUnavailable
+from ontap_mlops.hooks.rest import Answer, RestService, ServiceRefused, ServiceUnavailable
 
 LOAD_TIMEOUT_S = 300
 _POLL_S = 0.25
+# How Triton begins what it says of a model, or a version of one, that it does not serve. The status says nothing: a
+# proxy's is the same.
+_UNKNOWN = "Request for unknown model"
 
 
 class ModelNotFound(ServiceRefused):
@@ -44,7 +47,7 @@ class InferenceHook(BaseHook):
 
     @cached_property
     def service(self) -> RestService:
-        return RestService(self.inference_conn_id, "inference server", self.timeout_s)
+        return RestService(self.inference_conn_id, "inference server", self.timeout_s, error_key="error")
 
     def live(self) -> bool:
         return self._yes("/v2/health/live", "say whether it lives")
@@ -68,18 +71,18 @@ class InferenceHook(BaseHook):
 
     def metadata(self, model: str, version: int | None = None) -> dict[str, Any]:
         """Name, versions that serve, inputs and outputs with datatype and shape (-1: any length)."""
-        return self._of_model("GET", model, version, "", "describe")
+        return self._of_model("GET", model, version, "", "describe", "inputs")
 
     def config(self, model: str) -> dict[str, Any] | None:
         """The configuration the model serves with; None when it does not serve."""
         try:
-            return self._of_model("GET", model, None, "/config", "show the configuration of")
+            return self._of_model("GET", model, None, "/config", "show the configuration of", "name")
         except ModelNotFound:
             return None
 
     def index(self) -> list[dict[str, Any]]:
         """Every model version the server has seen: ``name, version, state, reason``."""
-        return self.service.call("POST", "/v2/repository/index", asked="list its models")
+        return self.service.call("POST", "/v2/repository/index", asked="list its models", shape=list)
 
     def model_ready(self, model: str, version: int | None = None) -> bool:
         return self._yes(_path(model, version) + "/ready", f"say whether {_named(model, version)} is ready")
@@ -97,7 +100,7 @@ class InferenceHook(BaseHook):
 
     def infer(self, model: str, inputs: Sequence[Mapping[str, Any]], version: int | None = None) -> dict[str, Any]:
         """The protocol's answer (``model_version``, ``outputs``) to tensors of ``name, shape, datatype, data``."""
-        return self._of_model("POST", model, version, "/infer", "infer with", json={"inputs": list(inputs)})
+        return self._of_model("POST", model, version, "/infer", "infer with", "outputs", json={"inputs": list(inputs)})
 
     def endpoint(self, model: str, version: int | None = None) -> str:
         """URL that a client posts its tensors to."""
@@ -111,31 +114,40 @@ class InferenceHook(BaseHook):
         return True, f"{about.get('name')} {about.get('version')} answers"
 
     def _yes(self, path: str, asked: str) -> bool:
-        """False too when nothing answers: a server that is starting is no error."""
+        """False too when nothing answers, or something else does: a server that is starting is no error."""
         try:
-            return self.service.answer("GET", path, asked=asked).status == 200
+            answer = self.service.answer("GET", path, asked=asked)
         except ServiceUnavailable:
             return False
+        return answer.status == 200 and not answer.text
 
-    def _of_model(self, method: str, model: str, version: int | None, verb: str, asked: str, **content: Any) -> Any:
-        named = _named(model, version)
+    def _of_model(
+        self, method: str, model: str, version: int | None, verb: str, asked: str, key: str, **content: Any
+    ) -> dict[str, Any]:
+        """The answer, which must hold ``key`` as the protocol says."""
+        asked = f"{asked} {_named(model, version)}"
         try:
-            return self.service.call(method, _path(model, version) + verb, asked=f"{asked} {named}", **content)
+            body = self.service.call(method, _path(model, version) + verb, asked=asked, **content)
         except ServiceRefused as error:
-            if error.status == 404 or "unknown model" in error.reason or "not found" in error.reason:
+            if _UNKNOWN in error.reason:
                 raise ModelNotFound(
                     f"{error}. Deploy the model first, or name one that serves.",
                     status=error.status,
                     reason=error.reason,
                 ) from error
             raise
+        if key not in body:
+            raise self.service.foreign(Answer(200, body), asked)
+        return body
 
     def _change(self, verb: str, model: str, content: Mapping[str, Any]) -> None:
-        path = f"/v2/repository/models/{quote(model, safe='')}/{verb}"
+        path, asked = f"/v2/repository/models/{quote(model, safe='')}/{verb}", f"{verb} model {model}"
         try:
-            self.service.call("POST", path, asked=f"{verb} model {model}", timeout_s=LOAD_TIMEOUT_S, json=content)
+            body = self.service.call("POST", path, asked=asked, timeout_s=LOAD_TIMEOUT_S, json=content)
         except ServiceRefused as error:
             raise ModelLoadFailed(str(error), status=error.status, reason=error.reason) from error
+        if body:
+            raise self.service.foreign(Answer(200, body), asked)
 
 
 def _path(model: str, version: int | None) -> str:

@@ -8,33 +8,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from ontap_mlops.hooks.rest import TEMPORARY_STATUS, RestService, ServiceRefused, ServiceUnavailable
-from ontap_mlops.records import Deployment, ModelVersion
+from ontap_mlops.hooks.mlflow_lineage import lineage
+from ontap_mlops.hooks.mlflow_service import MlflowService, tags
+from ontap_mlops.hooks.mlflow_trainings import RECORD_TAG, RUN_KEY_TAG, Trainings
+from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
+from ontap_mlops.records import Deployment, ModelVersion, TrainingRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION = "champion"
-RUN_KEY_TAG = "run_key"
-RECORD_TAG = "record"
 DEPLOYMENT_TAG = "deployment"
-_API = "/api/2.0/mlflow/"
-_TEMPORARY = TEMPORARY_STATUS | {500}  # MLflow's answer when its database is locked or away
 
 
 class MlflowHook(BaseHook):
     """Talks to the MLflow server of a connection of type ``http`` (host, port, login and password if it asks).
 
     A model version carries its :class:`ModelVersion` as JSON in the tag ``record`` and the DAG run that made it in the
-    tag ``run_key``; a training run carries both tags too. The deployed version has the alias ``champion``.
+    tag ``run_key``. The deployed version has the alias ``champion``. Training runs carry their :class:`TrainingRecord`
+    (see ``hooks.mlflow_trainings``).
 
-    :param mlflow_conn_id: the connection.
+    :param mlflow_conn_id: the connection; its extra may hold ``token`` and ``verify`` (see ``hooks.rest``).
     :param timeout_s: longest wait for one answer, in seconds.
     """
 
@@ -49,8 +49,8 @@ class MlflowHook(BaseHook):
         self.timeout_s = timeout_s
 
     @cached_property
-    def service(self) -> RestService:
-        return RestService(self.mlflow_conn_id, "MLflow server", self.timeout_s, _TEMPORARY)
+    def service(self) -> MlflowService:
+        return MlflowService(self.mlflow_conn_id, self.timeout_s)
 
     @property
     def tracking_uri(self) -> str:
@@ -72,10 +72,11 @@ class MlflowHook(BaseHook):
         number = int(found["version"]) if found else self._create_version(version)
         numbered = dataclasses.replace(version, version=number)
         self._tag_version(numbered, RECORD_TAG, numbered)
-        self._call(
+        self.service.part(
             "PATCH",
             "model-versions/update",
             f"describe version {number} of model {version.model}",
+            "model_version",
             json={"name": version.model, "version": str(number), "description": lineage(numbered)},
         )
         return numbered
@@ -83,40 +84,31 @@ class MlflowHook(BaseHook):
     def version_of_run(self, model: str, run_key: str) -> dict[str, Any] | None:
         """MLflow's facts of the model version that a DAG run registered."""
         query = f"name = '{model}' and tags.{RUN_KEY_TAG} = '{run_key}'"
-        answer = self._call("GET", "model-versions/search", f"find the {model} of {run_key}", params={"filter": query})
-        found = sorted(answer.get("model_versions", []), key=lambda v: int(v["version"]))
-        return found[0] if found else None
+        found = self._versions(f"find the {model} of {run_key}", filter=query)
+        return min(found, key=lambda facts: int(facts["version"]), default=None)
 
     def model_version(self, model: str, version: int) -> ModelVersion:
         """Raises ServiceRefused when there is none or it was not registered by ``register``."""
-        asked = f"get version {version} of model {model}"
-        answer = self._call("GET", "model-versions/get", asked, params={"name": model, "version": str(version)})
-        return self._record(answer["model_version"])
+        asked, query = f"get version {version} of model {model}", {"name": model, "version": str(version)}
+        return self._record(self.service.part("GET", "model-versions/get", asked, "model_version", params=query))
 
     def model_versions(self) -> list[ModelVersion]:
         """All that ``register`` made, of every model; a version registered by other means is left out."""
-        found: list[dict[str, Any]] = []
-        query: dict[str, Any] = {"max_results": 1000}
-        while True:
-            page = self._call("GET", "model-versions/search", "list its model versions", params=query)
-            found += page.get("model_versions", [])
-            if not page.get("next_page_token"):
-                return [self._record(facts) for facts in found if RECORD_TAG in _tags(facts)]
-            query["page_token"] = page["next_page_token"]
+        return [self._record(facts) for facts in self._versions("list its model versions") if RECORD_TAG in tags(facts)]
 
     def champion(self, model: str) -> ModelVersion | None:
-        """The version with the alias ``champion``, or None when nothing has been deployed yet."""
-        query = {"name": model, "alias": CHAMPION}
+        """The version with the alias ``champion``; None only when MLflow itself says that there is none."""
+        asked, query = f"find the champion of model {model}", {"name": model, "alias": CHAMPION}
         try:
-            answer = self._call("GET", "registered-models/alias", f"find the champion of model {model}", params=query)
+            facts = self.service.part("GET", "registered-models/alias", asked, "model_version", params=query)
         except ServiceRefused as error:
-            if error.status == 404 or "not found" in error.reason:
+            if _says_no_champion(error):
                 return None
             raise
-        return self._record(answer["model_version"])
+        return self._record(facts)
 
     def set_champion(self, model: str, version: int) -> None:
-        self._call(
+        self.service.change(
             "POST",
             "registered-models/alias",
             f"make version {version} the champion of model {model}",
@@ -124,64 +116,52 @@ class MlflowHook(BaseHook):
         )
 
     def mark_deployed(self, deployment: Deployment) -> None:
-        """Makes the deployed version the champion and keeps the Deployment, with its proof, in a tag of it."""
+        """Make the deployed version the champion and keep the Deployment, with its proof, in a tag of it."""
         version = deployment.model_version
         self._tag_version(version, DEPLOYMENT_TAG, deployment)
         self.set_champion(version.model, version.version)
 
+    @property
+    def _trainings(self) -> Trainings:
+        return Trainings(self.service)
+
     def find_run(self, run_key: str) -> dict[str, Any] | None:
         """MLflow's facts (``info``, ``data``) of the training run a DAG run made; None when there is none."""
-        asked = f"find the run of {run_key}"
-        experiments = self._call("POST", "experiments/search", "list its experiments", json={"max_results": 1000})
-        ids = [experiment["experiment_id"] for experiment in experiments.get("experiments", [])]
-        search = {"experiment_ids": ids, "filter": f"tags.{RUN_KEY_TAG} = '{run_key}'", "max_results": 1}
-        runs = self._call("POST", "runs/search", asked, json=search).get("runs", []) if ids else []
-        return runs[0] if runs else None
+        return self._trainings.find_run(run_key)
 
-    def record_training(self, record: Mapping[str, Any]) -> None:
-        """Keeps what is needed to run a training again as a tag of its MLflow run.
+    def record_training(self, record: TrainingRecord) -> None:
+        """Keep with its MLflow run what is needed to do a training again."""
+        self._trainings.keep(record)
 
-        :param record: ``run_key, mlflow_run_id, dataset_version, parameters, metrics, code_commit``.
-        """
-        for key, value in ((RUN_KEY_TAG, record["run_key"]), (RECORD_TAG, json.dumps(record))):
-            self._call(
-                "POST",
-                "runs/set-tag",
-                f"tag run {record['mlflow_run_id']}",
-                json={"run_id": record["mlflow_run_id"], "key": key, "value": value},
-            )
-
-    def training_record(self, run_key: str) -> dict[str, Any]:
+    def training_record(self, run_key: str) -> TrainingRecord:
         """What ``record_training`` kept. Raises ServiceRefused when the run or its record is not there."""
-        run = self.find_run(run_key)
-        if run is None:
-            raise ServiceRefused(
-                f"MLflow at {self.tracking_uri} knows no training of run {run_key!r}; give the run key of a past "
-                "training, which is in the summary of its DAG run and in the tag run_key of its MLflow run."
-            )
-        tags = _tags(run["data"])
-        if RECORD_TAG not in tags:
-            raise ServiceRefused(
-                f"MLflow run {run['info']['run_id']} of {run_key} has no tag {RECORD_TAG!r}: "
-                "its training did not finish, so there is nothing to repeat."
-            )
-        return json.loads(tags[RECORD_TAG])
+        return self._trainings.get(run_key)
+
+    def find_training(
+        self, *, snapshot_uuid: str, parameters: Mapping[str, Any], code_commit: str, dag_id: str, model: str
+    ) -> TrainingRecord | None:
+        """The newest recorded training of this pipeline on the same data with the same parameters and code.
+
+        None also when the code's commit is not known: then nobody can say that it is the same.
+        """
+        return self._trainings.same(snapshot_uuid, parameters, code_commit, dag_id, model)
 
     def test_connection(self) -> tuple[bool, str]:
         try:
-            self._call("POST", "experiments/search", "list its experiments", json={"max_results": 1})
+            next(self.service.listed("POST", "experiments/search", "list its experiments", "experiments"), None)
         except (ServiceUnavailable, ServiceRefused) as error:
             return False, str(error)
         return True, f"MLflow at {self.tracking_uri} answers"
 
-    def _call(self, method: str, path: str, asked: str, **content: Any) -> dict[str, Any]:
-        return self.service.call(method, _API + path, asked=asked, **content)
+    def _versions(self, asked: str, **query: str) -> Iterator[dict[str, Any]]:
+        return self.service.listed("GET", "model-versions/search", asked, "model_versions", **query)
 
     def _ensure_model(self, model: str) -> None:
+        asked = f"create model {model}"
         try:
-            self._call("POST", "registered-models/create", f"create model {model}", json={"name": model})
+            self.service.part("POST", "registered-models/create", asked, "registered_model", json={"name": model})
         except ServiceRefused as error:
-            if "already exists" not in error.reason:
+            if error.code != "RESOURCE_ALREADY_EXISTS":
                 raise
 
     def _create_version(self, version: ModelVersion) -> int:
@@ -193,10 +173,10 @@ class MlflowHook(BaseHook):
             "tags": [{"key": RUN_KEY_TAG, "value": version.run_key}],
         }
         asked = f"register the {version.model} of {version.run_key}"
-        return int(self._call("POST", "model-versions/create", asked, json=facts)["model_version"]["version"])
+        return int(self.service.part("POST", "model-versions/create", asked, "model_version", json=facts)["version"])
 
     def _tag_version(self, version: ModelVersion, key: str, value: ModelVersion | Deployment) -> None:
-        self._call(
+        self.service.change(
             "POST",
             "model-versions/set-tag",
             f"tag version {version.version} of model {version.model}",
@@ -209,31 +189,22 @@ class MlflowHook(BaseHook):
         )
 
     def _record(self, facts: Mapping[str, Any]) -> ModelVersion:
-        tags = _tags(facts)
-        if RECORD_TAG not in tags:
+        record = tags(facts).get(RECORD_TAG)
+        named = f"Version {facts.get('version')} of model {facts.get('name')} in MLflow at {self.tracking_uri}"
+        if record is None:
             raise ServiceRefused(
-                f"Version {facts['version']} of model {facts['name']} in MLflow at {self.tracking_uri} has no tag "
-                f"{RECORD_TAG!r}, so it was not registered by a promotion here; give the alias to one that was."
+                f"{named} has no tag {RECORD_TAG!r}, so it was not registered by a promotion here; "
+                "give the alias to one that was."
             )
-        return ModelVersion.from_json(json.loads(tags[RECORD_TAG]))
+        try:
+            return ModelVersion.from_json(json.loads(record))
+        except ValueError as error:
+            raise ServiceRefused(f"{named} has a tag {RECORD_TAG!r} that cannot be read: {error}.") from error
 
 
-def _tags(facts: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["key"]: tag["value"] for tag in facts.get("tags", [])}
-
-
-def lineage(version: ModelVersion) -> str:
-    """The whole chain of a model version's origin, for people, as Markdown."""
-    data = version.dataset_version
-    lines = {
-        "Model": f"{version.model} version {version.version}, files in `{version.folder}` of volume "
-        f"`{version.svm}:{version.volume}`, snapshot `{version.snapshot}` ({version.snapshot_uuid}), {version.digest}",
-        "Training": f"run `{version.run_key}`, MLflow run `{version.mlflow_run_id}`, {version.created_at}",
-        "Data": f"{data.dataset} version `{data.id}` of {data.created_at}: {data.files} files, {data.bytes} bytes, "
-        f"snapshot `{data.snapshot}` ({data.snapshot_uuid}) of volume `{data.svm}:{data.volume}`, {data.digest}",
-        "Source": data.source or "unknown",
-        "Code": f"commit `{version.code_commit}`",
-        "Parameters": ", ".join(f"{name}={value}" for name, value in version.parameters.items()) or "none",
-        "Metrics": ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items()) or "none",
-    }
-    return "\n".join(f"- **{title}**: {text}" for title, text in lines.items())
+def _says_no_champion(error: ServiceRefused) -> bool:
+    """MLflow's two answers, word for word: the model is not registered, or (3.x) the alias is not given."""
+    missing_alias = f"Registered model alias {CHAMPION} not found"
+    return error.code == "RESOURCE_DOES_NOT_EXIST" or (
+        error.code == "INVALID_PARAMETER_VALUE" and error.reason.rstrip(".") == missing_alias
+    )

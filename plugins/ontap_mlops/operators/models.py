@@ -12,7 +12,7 @@ from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import code_commit, run_key
 from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink, OntapSnapshotLink
 from ontap_mlops.operators.retry import RETRY_POLICY
-from ontap_mlops.records import DatasetVersion, ModelVersion
+from ontap_mlops.records import DatasetVersion, ModelVersion, TrainingRecord
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -67,16 +67,16 @@ class TrainingRecordOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         from ontap_mlops.hooks.mlflow import MlflowHook
 
-        record = {
-            "run_key": self.run_key or run_key(context),
-            "mlflow_run_id": self.mlflow_run_id,
-            "dataset_version": DatasetVersion.from_json(self.dataset_version).to_json(),
-            "parameters": dict(self.parameters),
-            "metrics": dict(self.metrics),
-            "code_commit": self.code_commit or code_commit(context),
-        }
+        record = TrainingRecord(
+            run_key=self.run_key or run_key(context),
+            mlflow_run_id=self.mlflow_run_id,
+            dataset_version=DatasetVersion.from_json(self.dataset_version),
+            parameters=dict(self.parameters),
+            metrics=dict(self.metrics),
+            code_commit=self.code_commit or code_commit(context),
+        )
         MlflowHook(self.mlflow_conn_id).record_training(record)
-        return record
+        return record.to_json()
 
 
 class ModelRegisterOperator(OntapOperator):

@@ -74,7 +74,7 @@ class RunChooseOperator(OntapOperator):
         from ontap_mlops.hooks.mlflow import MlflowHook
 
         mlflow = MlflowHook(self.mlflow_conn_id)
-        repeat_of = mlflow.training_record(self.repeat_run) if self.repeat_run else None
+        repeat_of = mlflow.training_record(self.repeat_run).to_json() if self.repeat_run else None
         version = self._version(context, repeat_of)
         champion = mlflow.champion(self.model)
         commit = code_commit(context)

@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from ontap_mlops.hooks.mlflow import MlflowHook, lineage
+from ontap_mlops.hooks.mlflow import MlflowHook
+from ontap_mlops.hooks.mlflow_lineage import lineage
 from ontap_mlops.hooks.rest import ServiceRefused
 from ontap_mlops.records import DatasetVersion, Deployment, ModelVersion
 
@@ -36,11 +37,21 @@ def model() -> str:
     return f"tyre_{uuid.uuid4().hex[:8]}"
 
 
+def some_run_key() -> str:
+    return f"r20261120t063000z{uuid.uuid4().hex[:8]}"
+
+
+def begin_run(hook: MlflowHook, experiment: str = "0", **tags: str) -> str:
+    facts = {"experiment_id": experiment, "start_time": int(time.time() * 1000)}
+    listed = [{"key": key, "value": value} for key, value in tags.items()]
+    return hook.service.part("POST", "runs/create", "begin a run", "run", json={**facts, "tags": listed})["info"][
+        "run_id"
+    ]
+
+
 def unregistered(hook: MlflowHook, model: str) -> ModelVersion:
     """Of a DAG run and an MLflow run of its own."""
-    run_key = f"r20261120t063000z{uuid.uuid4().hex[:8]}"
-    begun = {"experiment_id": "0", "start_time": int(time.time() * 1000)}
-    run = hook._call("POST", "runs/create", "begin a run", json=begun)["run"]["info"]["run_id"]
+    run_key, run = some_run_key(), begin_run(hook)
     return ModelVersion(
         model=model,
         version=0,
@@ -58,6 +69,11 @@ def unregistered(hook: MlflowHook, model: str) -> ModelVersion:
         parameters={"epochs": 3},
         metrics={"accuracy": 0.9125},
     )
+
+
+def register_by_hand(hook: MlflowHook, model: str) -> None:
+    facts = {"name": model, "source": "s3://elsewhere/model"}
+    hook.service.part("POST", "model-versions/create", "add", "model_version", json=facts)
 
 
 def test_a_retry_finds_the_version_its_first_try_registered(hook, model):
@@ -96,31 +112,16 @@ def test_a_deployment_moves_the_alias_and_stays_readable_with_the_version(hook, 
 
 def test_all_registered_versions_are_listed_without_those_others_made(hook, model):
     mine = hook.register(unregistered(hook, model))
-    hook._call("POST", "model-versions/create", "add", json={"name": model, "source": "s3://elsewhere/model"})
+    register_by_hand(hook, model)
     assert [v for v in hook.model_versions() if v.model == model] == [mine]
 
 
 def test_a_champion_somebody_else_registered_is_refused_by_name(hook, model):
     hook.register(unregistered(hook, model))
-    hook._call("POST", "model-versions/create", "add", json={"name": model, "source": "s3://elsewhere/model"})
+    register_by_hand(hook, model)
     hook.set_champion(model, 2)
     with pytest.raises(ServiceRefused, match=f"Version 2 of model {model} .* was not registered by a promotion"):
         hook.champion(model)
-
-
-def test_a_training_is_found_again_by_its_run_key(hook, model):
-    version = unregistered(hook, model)
-    record = {"run_key": version.run_key, "mlflow_run_id": version.mlflow_run_id, "metrics": {"accuracy": 0.91}}
-    hook.record_training(record)
-    assert hook.training_record(version.run_key) == record
-    found = hook.find_run(version.run_key)
-    assert found and found["info"]["run_id"] == version.mlflow_run_id
-
-
-def test_an_unknown_run_key_says_where_to_find_one(hook):
-    assert hook.find_run("r20000101t000000z00000000") is None
-    with pytest.raises(ServiceRefused, match="knows no training of run 'r2000.*give the run key of a past training"):
-        hook.training_record("r20000101t000000z00000000")
 
 
 def test_the_description_leads_from_the_model_back_to_the_source(hook, model):

@@ -54,7 +54,7 @@ def context(links) -> dict:
 def training(context, mlflow_connection) -> dict:
     """What a finished and judged training left."""
     begun = {"experiment_id": "0", "start_time": int(time.time() * 1000)}
-    run = MlflowHook()._call("POST", "runs/create", "begin a run", json=begun)["run"]["info"]["run_id"]
+    run = MlflowHook().service.part("POST", "runs/create", "begin a run", "run", json=begun)["info"]["run_id"]
     return TrainingRecordOperator(
         task_id="record",
         mlflow_run_id=run,
@@ -72,7 +72,7 @@ def promote(training: dict, model: str) -> ModelRegisterOperator:
 
 
 def test_a_training_is_recorded_so_that_it_can_be_repeated(training):
-    assert MlflowHook().training_record(training["run_key"]) == training
+    assert MlflowHook().training_record(training["run_key"]).to_json() == training
 
 
 def test_however_often_it_is_tried_there_is_one_snapshot_and_one_version(

@@ -1,0 +1,110 @@
+"""Records of trainings, each kept with its MLflow run so that it can be found, recognised and done again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ontap_mlops.hooks.mlflow_service import MlflowService, tags
+from ontap_mlops.hooks.rest import ServiceRefused
+from ontap_mlops.records import TrainingRecord
+
+ARTIFACT = "record.json"
+RUN_KEY_TAG = "run_key"
+RECORD_TAG = "record"
+# What makes two trainings the same, in one value that MLflow can search for.
+IDENTITY_TAG = "training_identity"
+# MLflow cuts a run's tag at 8,000 characters without a word, earlier releases refuse one of over 5,000.
+_TAG_LIMIT = 5000
+_UNKNOWN_CODE = ("", "unknown")
+_EXPERIMENTS_AT_ONCE = 500
+
+
+class Trainings:
+    """The record is the artifact ``record.json`` of its run; the tag ``record`` holds it too, or its name if too long.
+
+    A server that leaves artifacts to another store keeps the tag alone.
+    """
+
+    def __init__(self, service: MlflowService) -> None:
+        self.service = service
+
+    def keep(self, record: TrainingRecord) -> None:
+        run_id, text = record.mlflow_run_id, json.dumps(record.to_json())
+        run = self.service.part("GET", "runs/get", f"find run {run_id}", "run", params={"run_id": run_id})
+        kept = self.service.put_artifact(run["info"]["artifact_uri"], ARTIFACT, text)
+        if not kept and len(text) > _TAG_LIMIT:
+            raise ServiceRefused(
+                f"The record of run {record.run_key} has {len(text)} characters, too long for a tag of MLflow run "
+                f"{run_id}, and MLflow at {self.service.url} does not serve artifacts: start it with --serve-artifacts."
+            )
+        identity = _identity(
+            record.dataset_version.snapshot_uuid, record.parameters, record.code_commit, record.dag_id, record.model
+        )
+        found = {RUN_KEY_TAG: record.run_key, IDENTITY_TAG: identity}
+        # The record's own tag last: a run that has it has all of it.
+        for key, value in {**found, RECORD_TAG: text if len(text) <= _TAG_LIMIT else ARTIFACT}.items():
+            self.service.change(
+                "POST", "runs/set-tag", f"tag run {run_id}", json={"run_id": run_id, "key": key, "value": value}
+            )
+
+    def get(self, run_key: str) -> TrainingRecord:
+        run = self.find_run(run_key)
+        if run is None:
+            raise ServiceRefused(
+                f"MLflow at {self.service.url} knows no training of run {run_key!r}; give the run key of a past "
+                "training, which is in the summary of its DAG run and in the tag run_key of its MLflow run."
+            )
+        if RECORD_TAG not in tags(run["data"]):
+            raise ServiceRefused(
+                f"MLflow run {run['info']['run_id']} of {run_key} has no tag {RECORD_TAG!r}: "
+                "its training did not finish, so there is nothing to repeat."
+            )
+        return self._read(run)
+
+    def find_run(self, run_key: str) -> dict[str, Any] | None:
+        """The run of this key that holds a record, since other steps of a DAG run have runs of the same key."""
+        found = list(self._search(f"tags.{RUN_KEY_TAG} = '{run_key}'", f"find the run of {run_key}"))
+        return next((run for run in found if RECORD_TAG in tags(run["data"])), found[0] if found else None)
+
+    def same(
+        self, snapshot_uuid: str, parameters: Mapping[str, Any], code_commit: str, dag_id: str, model: str
+    ) -> TrainingRecord | None:
+        if code_commit in _UNKNOWN_CODE:
+            return None
+        identity = _identity(snapshot_uuid, parameters, code_commit, dag_id, model)
+        found = self._search(f"tags.{IDENTITY_TAG} = '{identity}'", f"find trainings of {model} on {snapshot_uuid}")
+        runs = [run for run in found if RECORD_TAG in tags(run["data"])]
+        newest = max(runs, key=lambda run: int(run["info"]["start_time"]), default=None)
+        return self._read(newest) if newest else None
+
+    def _search(self, query: str, asked: str) -> Iterator[dict[str, Any]]:
+        """Runs of all experiments there are; MLflow wants each named."""
+        experiments = self.service.listed("POST", "experiments/search", "list its experiments", "experiments")
+        ids = [experiment["experiment_id"] for experiment in experiments]
+        for start in range(0, len(ids), _EXPERIMENTS_AT_ONCE):
+            some = ids[start : start + _EXPERIMENTS_AT_ONCE]
+            yield from self.service.listed("POST", "runs/search", asked, "runs", experiment_ids=some, filter=query)
+
+    def _read(self, run: Mapping[str, Any]) -> TrainingRecord:
+        try:
+            return TrainingRecord.from_json(json.loads(self._artifact(run) or tags(run["data"])[RECORD_TAG]))
+        except ValueError as error:
+            raise ServiceRefused(
+                f"The record of MLflow run {run['info']['run_id']} at {self.service.url} cannot be read: {error}."
+            ) from error
+
+    def _artifact(self, run: Mapping[str, Any]) -> str | None:
+        try:
+            return self.service.artifact(run["info"]["artifact_uri"], ARTIFACT)
+        except ServiceRefused as error:
+            if error.code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None  # a record of an earlier release
+
+
+def _identity(snapshot_uuid: str, parameters: Mapping[str, Any], code_commit: str, dag_id: str, model: str) -> str:
+    facts = [snapshot_uuid, dict(parameters), code_commit, dag_id, model]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
