@@ -8,7 +8,7 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from ontap_mlops.hooks.inference import InferenceHook, ModelLoadFailed, ModelNotFound
 from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.hooks.rest import ForeignAnswer, ServiceRefused, ServiceUnavailable
-from ontap_mlops.operators.retry import ONTAP_RETRY_POLICY
+from ontap_mlops.operators.retry import RETRY_POLICY
 from tests.serving import connection
 
 PAGES = {
@@ -134,7 +134,7 @@ def test_an_answer_of_something_else_is_worth_another_try(mlflow, proxy):
     proxy.answers(404, "default backend - 404")
     with pytest.raises(ForeignAnswer) as foreign:
         mlflow.champion("tyre")
-    assert ONTAP_RETRY_POLICY.evaluate(foreign.value, 1, 3).action == RetryAction.RETRY
+    assert RETRY_POLICY.evaluate(foreign.value, 1, 3).action == RetryAction.RETRY
 
 
 def test_a_token_goes_before_a_login(proxy, monkeypatch):
