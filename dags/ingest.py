@@ -76,6 +76,7 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
             program="tasks.data.check",
             arguments=[
                 "--volume={volume}",
+                f"--source={dataset.source}",
                 f"--folders={folders}" if folders else "",
                 f"--minimum-files={dataset.check.minimum_files}",
                 "--allow-personal-data" if dataset.check.allow_personal_data else "",

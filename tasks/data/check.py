@@ -2,9 +2,10 @@
 
     python -m tasks.data.check --volume /mnt/tyre_images --folders good,defective --minimum-files 20
 
-Reads ``<volume>/data``. Writes ``<volume>/.mlops/manifest.json`` (every file with size and SHA-256, and all that was
-found), and the result: the digest of the whole, which depends on names and contents only, counts and findings. A file
-whose size, time and inode did not change is not read again (``.mlops/check.json``).
+Reads ``<volume>/data``. Writes ``<volume>/.mlops/manifest.json`` (every file with size and SHA-256, the source, and all
+that was found; ``tasks.common.manifest`` reads it), and the result: the digest of the whole, which depends on names and
+contents only, counts and findings. A file whose size, time and inode did not change is not read again
+(``.mlops/check.json``).
 Exit code 2, with a sentence, for too few files, too many broken ones, or personal data that is not allowed.
 """
 
@@ -20,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tasks.common import manifest
 from tasks.common.cli import Flags
 from tasks.common.data import IGNORED_FOLDERS
 from tasks.common.program import BadInput, TryAgain, run
@@ -37,15 +39,15 @@ Facts = Mapping[str, Any]
 
 
 def check(options: argparse.Namespace) -> dict[str, Any]:
-    root, ours = options.volume / "data", options.volume / ".mlops"
+    root, ours = options.volume / manifest.DATA, options.volume / manifest.FOLDER
     if not root.is_dir():
         raise BadInput(f"{options.volume} holds no folder data; sync the dataset first.")
     files = inspected(root, ours, options.threads)
     found = summary(files)
-    write_manifest(ours / "manifest.json", files, found)
+    write_manifest(ours / manifest.NAME, files, {**found, "source": options.source})
     report(found)
     judge(found, files, options)
-    return result_of(found)
+    return {**result_of(found), "source": options.source}
 
 
 def inspected(root: Path, ours: Path, threads: int) -> dict[str, dict[str, Any]]:
@@ -155,8 +157,8 @@ def images_of(images: list[Any]) -> dict[str, Any]:
 def write_manifest(path: Path, files: Mapping[str, Facts], found: Mapping[str, Any]) -> None:
     """Says nothing that changes while the data does not, such as a time: then the file is not touched either."""
     listed = [{"path": key, "size": facts["mark"][0], "sha256": facts["sha256"]} for key, facts in files.items()]
-    count = {**found, "files": listed, "count": found["files"]}
-    text = json.dumps(count, indent=1, sort_keys=True).encode()
+    whole = {**found, "schema": manifest.SCHEMA, "files": listed, "count": found["files"]}
+    text = json.dumps(whole, indent=1, sort_keys=True).encode()
     if not path.exists() or path.read_bytes() != text:
         write_whole(path, text)
 
@@ -220,6 +222,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="folder of the volume; its data/ is checked",
         from_run=lambda run: run.folders.get("volume"),
     )
+    flags.add_argument("--source", default="", help="where the data came from, such as s3://lake/tyre; kept with it")
     flags.add_argument("--folders", type=_listed, default=[], help="folders that must be there, joined by commas")
     flags.add_argument("--minimum-files", type=int, default=1, help="least number of files in each of the folders")
     flags.add_argument("--corrupt-share", type=float, default=CORRUPT_SHARE, help="share of broken files tolerated")

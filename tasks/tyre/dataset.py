@@ -13,14 +13,17 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tasks.common import manifest
 from tasks.common.data import Entry, Store
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
+from tasks.common.split import Split
 from tasks.tyre.preprocessing import NotAnImage, decode, normalise
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 POSITIVE = "defective"  # the class whose finding precision and recall speak of, where the data has it
 HELD_OUT_SHARE = 356 / 1856  # the walkthrough's
+SPLIT = Split(HELD_OUT_SHARE)
 CORRUPT_SHARE = 0.01
 CACHE_BYTES = 600 * 2**20  # of decoded images, 147 KiB each; the rest is read again each epoch
 Pixels = npt.NDArray[np.uint8]
@@ -61,35 +64,44 @@ class Images:
 def load(
     store: Store,
     *,
-    held_out_share: float = HELD_OUT_SHARE,
+    split: Split = SPLIT,
     limit: int = 0,
     corrupt_share: float = CORRUPT_SHARE,
     connections: int = 16,
     cache_bytes: int = CACHE_BYTES,
     parts: Sequence[str] = ("training", "held_out"),
 ) -> Images:
-    """Read every image once, split by content, and keep the pixels of ``parts`` as far as ``cache_bytes`` allows.
+    """Read the images of ``parts`` once, and keep their pixels as far as ``cache_bytes`` allows.
 
+    Digests come from the version's manifest where there is one; a file that it does not list is read and hashed.
     ``limit`` takes that many images, the same ones of the same data; 0 takes all. Raises BadInput for data that cannot
     be learned from.
     """
     entries = list_images(store, limit)
-    classes = _two_classes(store, entries)
-    images = Images(store, classes, [], [], [])
+    images = Images(store, _two_classes(store, entries), [], [], [])
+    listed = manifest.of(store.url)
+    known = {entry.key: digest for entry in entries if (digest := listed.sha256(entry))}
+    unread = {key for key, digest in known.items() if _part(split, key, digest) not in parts}
+    wanted = [entry.key for entry in entries if entry.key not in unread]
+    calls = (partial(_examine, store, key, known.get(key), split, parts) for key in wanted)
+    examined = _ahead(calls, threads=connections, depth=2 * connections)
     room = cache_bytes
-    with Progress(len(entries), "images", "Reading images") as progress:
-        examined = read_ahead(
-            store, [e.key for e in entries], connections, lambda content: _examine(content, held_out_share, parts)
-        )
-        for key, found in examined:
-            progress.advance()
+    with Progress(len(wanted), "images", "Reading images") as progress:
+        for entry in entries:
+            found: tuple[str, Pixels | None] | None
+            if entry.key in unread:
+                found = None if entry.key in listed.corrupt else (known[entry.key], None)
+            else:
+                found = next(examined)
+                progress.advance()
             if found is None:
-                images.corrupt.append(key)
+                images.corrupt.append(entry.key)
                 continue
-            digest, part, pixels = found
+            digest, pixels = found
             room -= pixels.nbytes if pixels is not None else 0
-            example = Example(key, classes.index(_class(key)), digest, pixels if room >= 0 else None)
-            (images.held_out if part == "held_out" else images.training).append(example)
+            label = images.classes.index(_class(entry.key))
+            example = Example(entry.key, label, digest, pixels if room >= 0 else None)
+            (images.held_out if split.held_out(entry.key, digest) else images.training).append(example)
     _check_corrupt(images, len(entries), corrupt_share)
     _check_parts(images)
     return images
@@ -151,25 +163,26 @@ def batches(
     yield from _ahead((partial(batch, group, [next(pictures) for _ in group]) for group in groups), threads=2, depth=3)
 
 
-def is_held_out(digest: str, share: float) -> bool:
-    """By content alone: an image is on the same side in every version of the data and whatever else is in it."""
-    return int(digest[:16], 16) < share * 2**64
-
-
 def _pixels(store: Store, examples: Sequence[Example], connections: int) -> Iterator[Pixels]:
     absent = read_ahead(store, [e.key for e in examples if e.pixels is None], connections, decode)
     for example in examples:
         yield next(absent)[1] if example.pixels is None else example.pixels
 
 
-def _examine(content: bytes, share: float, parts: Sequence[str]) -> tuple[str, str, Pixels | None] | None:
-    """Digest, part and, for the parts wanted, pixels; None for what is no image."""
-    digest = hashlib.sha256(content).hexdigest()
-    part = "held_out" if is_held_out(digest, share) else "training"
+def _examine(
+    store: Store, key: str, known: str | None, split: Split, parts: Sequence[str]
+) -> tuple[str, Pixels | None] | None:
+    """Digest and, for the parts wanted, pixels; None for what is no image."""
+    content = store.read(key)
+    digest = known or hashlib.sha256(content).hexdigest()
     try:
-        return digest, part, decode(content) if part in parts else None
+        return digest, decode(content) if _part(split, key, digest) in parts else None
     except NotAnImage:
         return None
+
+
+def _part(split: Split, key: str, digest: str) -> str:
+    return "held_out" if split.held_out(key, digest) else "training"
 
 
 def _class(key: str) -> str:

@@ -25,6 +25,7 @@ from tasks.common.data import open_source
 from tasks.common.model_folder import judged_models
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
+from tasks.common.split import Split
 from tasks.common.tracking import Run
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.dataset import Images
@@ -78,7 +79,7 @@ def main() -> dict[str, Any]:
     models = [_model(text) for text in arguments.model]
     images = dataset.load(
         open_source(arguments.data, arguments.connections),
-        held_out_share=arguments.held_out_share,
+        split=Split(arguments.held_out_share),
         limit=arguments.limit,
         corrupt_share=arguments.corrupt_share,
         connections=arguments.connections,

@@ -22,14 +22,15 @@ from typing import Any
 
 import numpy as np
 
-from tasks.common import program
+from tasks.common import manifest, program
 from tasks.common.cli import Flags
 from tasks.common.data import is_s3, open_source, read_url
-from tasks.common.model_folder import trained_by
+from tasks.common.model_folder import DESCRIPTION, trained_by
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
+from tasks.common.split import Split
 from tasks.tyre import preprocessing
-from tasks.tyre.dataset import HELD_OUT_SHARE, POSITIVE, is_held_out, list_images
+from tasks.tyre.dataset import POSITIVE, SPLIT, list_images
 from tasks.tyre.metrics import Floats, softmax
 from tasks.tyre.preprocessing import INPUT, OUTPUT
 
@@ -39,8 +40,8 @@ CLASSES = (POSITIVE, "good")
 
 def main() -> dict[str, Any]:
     arguments = _options()
-    classes = _classes(arguments.model)
-    url = arguments.image or _unseen(arguments.data)
+    classes, split = _told(arguments.model)
+    url = arguments.image or _unseen(arguments.data, split)
     address = infer_url(arguments.endpoint, arguments.name, arguments.version)
     try:
         pixels = preprocessing.decode(read_url(url))
@@ -119,21 +120,23 @@ def infer(url: str, images: Floats) -> Floats:
     return np.asarray(outputs[OUTPUT]["data"], np.float32).reshape(outputs[OUTPUT]["shape"])
 
 
-def _classes(model: str | None) -> tuple[str, ...]:
+def _told(model: str | None) -> tuple[tuple[str, ...], Split]:
+    """The model's classes, and which images it has not trained on."""
     if not model:
-        return CLASSES
-    told: Mapping[str, Any] = json.loads(read_url(f"{model.rstrip('/')}/model.json"))
+        return CLASSES, SPLIT
+    told: Mapping[str, Any] = json.loads(read_url(f"{model.rstrip('/')}/{DESCRIPTION}"))
     if told["preprocessing"] != preprocessing.description():
         raise BadInput(f"The model of {model} was trained on images prepared in another way than this program's.")
-    return tuple(told["classes"])
+    return tuple(told["classes"]), Split(told["data"]["held_out_share"], told["data"].get("group") or "")
 
 
-def _unseen(url: str) -> str:
+def _unseen(url: str, split: Split) -> str:
     """An image of the held-out part, always the same one of the same data."""
-    store = open_source(url)
+    store, listed = open_source(url), manifest.of(url)
     entries = sorted(list_images(store), key=lambda e: hashlib.sha256(e.key.encode()).digest())
     for entry in entries:
-        if is_held_out(hashlib.sha256(store.read(entry.key)).hexdigest(), HELD_OUT_SHARE):
+        digest = listed.sha256(entry) or hashlib.sha256(store.read(entry.key)).hexdigest()
+        if entry.key not in listed.corrupt and split.held_out(entry.key, digest):
             return f"{url.rstrip('/')}/{entry.key}" if is_s3(url) else str(Path(url) / entry.key)
     raise BadInput(f"None of the {len(entries)} images under {url} is in the held-out part; name one image.")
 

@@ -26,6 +26,7 @@ from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
 from tasks.common.program import stop_deferred
 from tasks.common.progress import say
+from tasks.common.split import Split
 from tasks.common.tracking import Run
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, configuration
@@ -46,7 +47,7 @@ def main() -> dict[str, Any]:
     torch.use_deterministic_algorithms(True)
     images = dataset.load(
         open_source(arguments.data, arguments.connections),
-        held_out_share=arguments.held_out_share,
+        split=Split(arguments.held_out_share, arguments.group),
         limit=arguments.limit,
         corrupt_share=arguments.corrupt_share,
         connections=arguments.connections,
@@ -74,6 +75,7 @@ def _options() -> argparse.Namespace:
     flags.add_argument("--seed", type=int, default=1)
     flags.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
     flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
+    flags.add_argument("--group", default="", help="pattern for names of photographs of one tyre, which stay together")
     flags.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
     flags.add_argument("--connections", type=int, default=16, help="files read at once")
     # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
@@ -99,6 +101,7 @@ def _describe(arguments: argparse.Namespace, settings: dict[str, Any], images: d
             "training": len(images.training),
             "held_out": len(images.held_out),
             "held_out_share": arguments.held_out_share,
+            "group": arguments.group,
             "corrupt": len(images.corrupt),
             "limit": arguments.limit,
         },

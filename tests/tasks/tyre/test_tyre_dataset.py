@@ -12,6 +12,8 @@ from PIL import Image
 
 from tasks.common.data import LocalStore, open_source, open_target
 from tasks.common.program import BadInput
+from tasks.common.split import Split
+from tasks.data import check
 from tasks.tyre import dataset, samples
 from tasks.tyre.preprocessing import MEAN, SIDE, NotAnImage, decode, normalise
 
@@ -77,11 +79,6 @@ def test_an_image_never_changes_sides_whatever_else_is_in_the_data(tmp_path: Pat
     assert not held_out & later_training
 
 
-def test_the_held_out_share_is_kept():
-    digests = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(20000)]
-    assert abs(np.mean([dataset.is_held_out(d, 0.19) for d in digests]) - 0.19) < 0.01
-
-
 def test_a_limit_takes_the_same_images_of_both_classes(tyres: Path):
     store = open_source(str(tyres))
     some, again, more = (dataset.list_images(store, limit) for limit in (20, 20, 40))
@@ -145,7 +142,7 @@ def test_three_classes_are_refused_by_name(tmp_path: Path):
 
 def test_a_part_without_one_class_is_one_sentence(tmp_path: Path):
     with pytest.raises(BadInput, match=r"The held-out part .* \(0 images\) has none of class bad nor good"):
-        dataset.load(open_source(str(folder_of(tmp_path, good=2, bad=2))), held_out_share=0.0)
+        dataset.load(open_source(str(folder_of(tmp_path, good=2, bad=2))), split=Split(0.0))
 
 
 def test_ours_and_ontaps_folders_are_no_data(tyres: Path, tmp_path: Path):
@@ -170,3 +167,57 @@ def test_more_corrupt_images_than_allowed_are_bad_input(tyres: Path, tmp_path: P
     (tmp_path / "d" / "good" / "torn.png").write_bytes(b"torn")
     with pytest.raises(BadInput, match=r"1 of 73 images .* cannot be read as images: good/torn.png; mend or remove"):
         dataset.load(open_source(str(tmp_path / "d")), corrupt_share=0)
+
+
+@pytest.fixture
+def version(tyres: Path, tmp_path: Path) -> Path:
+    """The folder ``data`` of a dataset volume that was checked."""
+    shutil.copytree(tyres, tmp_path / "data")
+    check.check(check.parse([f"--volume={tmp_path}"]))
+    return tmp_path / "data"
+
+
+def sides(images: dataset.Images) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    return tuple([(e.key, e.digest) for e in part] for part in (images.training, images.held_out))  # type: ignore[return-value]
+
+
+def test_by_the_manifest_the_split_and_the_digest_are_those_of_the_bytes(version: Path, tyres: Path):
+    by_manifest, by_bytes = dataset.load(open_source(str(version))), dataset.load(open_source(str(tyres)))
+    assert sides(by_manifest) == sides(by_bytes)
+    assert by_manifest.digest == by_bytes.digest
+
+
+def test_what_is_not_wanted_is_neither_read_nor_hashed(version: Path, monkeypatch: pytest.MonkeyPatch):
+    read = []
+    reading = LocalStore.read
+
+    def counting(store: LocalStore, key: str) -> bytes:
+        read.append(key)
+        return reading(store, key)
+
+    monkeypatch.setattr(LocalStore, "read", counting)
+    monkeypatch.setattr(dataset.hashlib, "sha256", lambda content: pytest.fail("hashed again"))
+    images = dataset.load(open_source(str(version)), parts=("held_out",))
+    assert set(read) == {e.key for e in images.held_out} | {".mlops/manifest.json"}
+    assert images.training, "known by the manifest alone"
+
+
+def test_a_file_that_changed_since_the_manifest_is_hashed(version: Path):
+    before = dataset.load(open_source(str(version)))
+    key = before.training[0].key
+    (version / key).write_bytes(png((1, 2, 3)))
+    after = dataset.load(open_source(str(version)))
+    digests = {e.key: e.digest for e in after.training + after.held_out}
+    assert digests[key] == hashlib.sha256((version / key).read_bytes()).hexdigest()
+
+
+def test_photographs_of_one_tyre_stay_on_one_side(tmp_path: Path):
+    for kind in ("good", "defective"):
+        (tmp_path / kind).mkdir()
+        for tyre in range(40):
+            for side in "ab":
+                (tmp_path / kind / f"tyre{tyre:02}_{side}.png").write_bytes(png((tyre, len(kind), ord(side))))
+    images = dataset.load(open_source(str(tmp_path)), split=Split(0.5, r"tyre\d+"))
+    tyres_of = [{e.key.split("/")[1][:6] for e in part} for part in (images.training, images.held_out)]
+    assert not tyres_of[0] & tyres_of[1]
+    assert len(images.training) + len(images.held_out) == 160
