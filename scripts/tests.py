@@ -1,8 +1,12 @@
 """Run the tests: the quick ones side by side, then those that start real services one after another.
 
-python -m scripts.tests            everything that needs no GPU, no cluster and no cloud
-python -m scripts.tests quick      without Airflow, browser and Triton
-python -m scripts.tests journey    only those in which the real scheduler runs the DAGs; `browser` likewise
+python -m scripts.tests                  everything that needs no GPU, no cluster and no cloud
+python -m scripts.tests quick            without Airflow, browser and Triton
+python -m scripts.tests services         those that start Triton, MLflow or Prometheus, without a scheduler
+python -m scripts.tests journey          only those in which the real scheduler runs the DAGs; `browser` likewise
+python -m scripts.tests journey tyre     only tests/journey/test_tyre.py
+
+Ends with where the time went: each suite beside the seconds it may take on two cores, and its slowest files.
 """
 
 from __future__ import annotations
@@ -13,40 +17,122 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
-SLOW = "journey or browser or triton"
-QUICK = ("quick tests", "-m", f"not ({SLOW})", "-n", "2", "--dist", "loadfile")
-SUITES = {
-    "all": [QUICK, ("tests with real services", "-m", SLOW)],
-    "quick": [QUICK],
-    "journey": [("journey", "-m", "journey")],
-    "browser": [("browser", "-m", "browser")],
-}
+SLOWEST = 5  # files that are named
+SLOW_S = 5  # faster files are not worth a line
 NO_TESTS_COLLECTED = 5
 
 
-def run(title: str, *arguments: str) -> bool:
-    """One pytest run with its seconds; True when nothing failed."""
-    print(f"== {title}", flush=True)
+@dataclass(frozen=True)
+class Suite:
+    """Tests that run in one pytest process (or several side by side) and share what they start.
+
+    ``budget_s``: seconds that they may take on two idle cores; more is said, but is no failure.
+    """
+
+    title: str
+    marks: str
+    budget_s: int
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    suite: Suite
+    passed: bool
+    seconds: float
+    counts: str
+    files: dict[str, float]
+
+
+QUICK = Suite("quick tests", "not (journey or browser or triton)", 480, ("-n", "2", "--dist", "loadfile"))
+SERVICES = Suite("tests with real services", "triton and not journey", 360)
+JOURNEY = Suite("journeys", "journey", 720)
+BROWSER = Suite("browser tests", "browser", 240)
+# One process, so that both work on one set of services.
+STACK = Suite("journeys and browser tests", "journey or browser", JOURNEY.budget_s + BROWSER.budget_s)
+SUITES = {
+    "all": [QUICK, SERVICES, STACK],
+    "quick": [QUICK],
+    "services": [SERVICES],
+    "journey": [JOURNEY],
+    "browser": [BROWSER],
+}
+
+
+def run(suite: Suite, paths: list[str]) -> Result:
+    """Run one suite with pytest, whose own words are shown as they come."""
+    print(f"== {suite.title}", flush=True)
     started = time.monotonic()
     # Tests must not see, or write into, a user's own Airflow, cluster or cloud.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "MLFLOW_"))}
-    command = [sys.executable, "-m", "pytest", "-q", *arguments]
     with tempfile.TemporaryDirectory(prefix="ontap-mlops-tests-") as home:
+        report = Path(home) / "report.xml"
+        # The older family of reports is the one that names files.
+        options = ["-m", suite.marks, *suite.arguments, f"--junitxml={report}", "-o", "junit_family=xunit1"]
+        command = [sys.executable, "-m", "pytest", "-q", *options, *paths]
         code = subprocess.run(command, cwd=ROOT, env=kept | {"AIRFLOW_HOME": home}).returncode
-    print(
-        f"== {title}: {'passed' if code in (0, NO_TESTS_COLLECTED) else 'FAILED'} in {time.monotonic() - started:.0f} s"
-    )
-    return code in (0, NO_TESTS_COLLECTED)
+        counts, files = read(report)
+    return Result(suite, code in (0, NO_TESTS_COLLECTED), time.monotonic() - started, counts, files)
+
+
+def read(report: Path) -> tuple[str, dict[str, float]]:
+    """Return how many tests there were, in words, and the seconds of each file, slowest first."""
+    if not report.exists():
+        return "ended before it had a result", {}
+    suite = ElementTree.parse(report).getroot()[0]  # noqa: S314 - pytest has just written it
+    number = {name: int(suite.get(name, "0")) for name in ("tests", "failures", "errors", "skipped")}
+    passed = number["tests"] - number["failures"] - number["errors"] - number["skipped"]
+    failed = number["failures"] + number["errors"]
+    told = [f"{passed} passed", *([f"{failed} failed"] if failed else [])]
+    told += [f"{number['skipped']} skipped"] if number["skipped"] else []
+    files: dict[str, float] = {}
+    for case in suite.iter("testcase"):
+        name = case.get("file") or case.get("classname") or "?"
+        files[name] = files.get(name, 0) + float(case.get("time", 0))
+    return ", ".join(told), dict(sorted(files.items(), key=lambda item: -item[1]))
+
+
+def account(results: list[Result]) -> str:
+    """Say where the time went, and how it all ended, as plain lines."""
+    lines = ["== where the time went"]
+    for result in results:
+        over = ", over it" if result.seconds > result.suite.budget_s else ""
+        budget = f"of {result.suite.budget_s} s on two idle cores{over}"
+        state = "passed" if result.passed else "FAILED"
+        lines.append(f"{result.seconds:6.0f} s  {result.suite.title}: {state}, {budget} ({result.counts})")
+        slow = [(name, seconds) for name, seconds in result.files.items() if seconds >= SLOW_S]
+        lines += [f"  {seconds:6.0f} s  {name}" for name, seconds in slow[:SLOWEST]]
+    total = sum(result.seconds for result in results)
+    failed = [result.suite.title for result in results if not result.passed]
+    lines.append(f"== {', '.join(failed)} FAILED, {total:.0f} s" if failed else f"== all passed in {total:.0f} s")
+    return "\n".join(lines)
+
+
+def journey(name: str) -> str:
+    """Return the file of the journey of this name; SystemExit names those there are."""
+    known = {path.stem.removeprefix("test_"): path for path in (ROOT / "tests" / "journey").glob("test_*.py")}
+    if name not in known:
+        raise SystemExit(f"No journey is called {name!r}; there are {', '.join(sorted(known))}.")
+    return str(known[name].relative_to(ROOT))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", nargs="?", choices=SUITES, default="all")
-    # A list, not a generator: a failure in one round does not hide what the next one would say.
-    return 0 if all([run(*round_) for round_ in SUITES[parser.parse_args().suite]]) else 1
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of journeys; all unless said")
+    options = parser.parse_args()
+    if options.names and options.suite != "journey":
+        parser.error("only journeys are chosen by name")
+    paths = [journey(name) for name in options.names]
+    # A list, not a generator: a failure in one suite does not hide what the next one would say.
+    results = [run(suite, paths) for suite in SUITES[options.suite]]
+    print(account(results))
+    return 0 if all(result.passed for result in results) else 1
 
 
 if __name__ == "__main__":

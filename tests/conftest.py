@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.serving import mlflow_connection, mlflow_port  # noqa: F401 - fixtures, defined once so that there is one server
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 os.environ |= {
     "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR": str(REPOSITORY / "config"),

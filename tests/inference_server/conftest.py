@@ -1,3 +1,3 @@
-from tests.serving import mlflow_connection, mlflow_port, running_triton, triton
+from tests.serving import running_triton, triton
 
-__all__ = ["mlflow_connection", "mlflow_port", "running_triton", "triton"]
+__all__ = ["running_triton", "triton"]

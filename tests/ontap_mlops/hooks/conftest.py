@@ -3,9 +3,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ontap_mlops.hooks.answering import AnsweringServer, answering
-from tests.serving import mlflow_connection, mlflow_port
-
-__all__ = ["mlflow_connection", "mlflow_port"]
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from ontap_mlops.operators.deploy import DeployForBatchOperator
 from ontap_mlops.operators.models import ModelRegisterOperator, TrainingRecordOperator
 from ontap_mlops.records import DatasetVersion, ModelVersion
 from tests.ontap_mlops.conftest import GIB, MARK, SVM
-from tests.serving import connection, free_ports, mlflow_connection, mlflow_port
-
-__all__ = ["mlflow_connection", "mlflow_port"]
+from tests.serving import connection, free_ports
 
 DATA = DatasetVersion(
     dataset="tyre_images",

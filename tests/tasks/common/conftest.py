@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lake import Lake
-from tests.serving import mlflow_port  # noqa: F401
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,57 @@
+"""What `make test` says at its end."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts import tests
+from scripts.tests import Result, Suite
+
+REPORT = """<?xml version="1.0"?><testsuites><testsuite tests="4" failures="1" errors="0" skipped="1">
+<testcase classname="tests.a.test_one" file="tests/a/test_one.py" name="t1" time="1.5"/>
+<testcase classname="tests.a.test_one" file="tests/a/test_one.py" name="t2" time="2.0"/>
+<testcase classname="tests.b.test_two" file="tests/b/test_two.py" name="t3" time="9.0"/>
+<testcase classname="tests.b.test_two" file="tests/b/test_two.py" name="t4" time="0.0"/>
+</testsuite></testsuites>"""
+SUITE = Suite("some tests", "quick", budget_s=60)
+
+
+def test_the_time_of_each_file_is_read_from_the_report(tmp_path: Path):
+    (tmp_path / "report.xml").write_text(REPORT)
+    counts, files = tests.read(tmp_path / "report.xml")
+    assert counts == "2 passed, 1 failed, 1 skipped"
+    assert files == {"tests/b/test_two.py": 9.0, "tests/a/test_one.py": 3.5}
+    assert list(files)[0] == "tests/b/test_two.py", "the slowest first"
+
+
+def test_a_pytest_that_ends_without_a_report_is_told(tmp_path: Path):
+    assert tests.read(tmp_path / "report.xml") == ("ended before it had a result", {})
+
+
+def test_the_account_names_suites_slow_files_and_the_end():
+    fast = Result(SUITE, True, 50, "3 passed", {"tests/slow.py": 30, "tests/fast.py": 0.1})
+    lines = tests.account([fast]).splitlines()
+    assert lines[1] == "    50 s  some tests: passed, of 60 s on two idle cores (3 passed)"
+    assert lines[2].split() == ["30", "s", "tests/slow.py"] and lines[-1] == "== all passed in 50 s"
+    slow = Result(SUITE, False, 61, "1 failed", {})
+    lines = tests.account([fast, slow]).splitlines()
+    assert "FAILED, of 60 s on two idle cores, over it (1 failed)" in lines[-2]
+    assert lines[-1] == "== some tests FAILED, 111 s"
+
+
+def test_every_test_belongs_to_one_suite_of_all():
+    """By the marks that pyproject.toml knows, each alone and in the pairs that are used."""
+    from _pytest.mark.expression import Expression
+
+    for marks in (set(), {"triton"}, {"browser"}, {"journey"}, {"journey", "triton"}):
+        chosen = [s.title for s in tests.SUITES["all"] if Expression.compile(s.marks).evaluate(marks.__contains__)]
+        assert len(chosen) == 1, (marks, chosen)
+
+
+def test_a_journey_is_chosen_by_its_name():
+    assert re.fullmatch(r"tests/journey/test_kills\.py", tests.journey("kills"))
+    with pytest.raises(SystemExit, match="No journey is called 'tour'; there are .*kills"):
+        tests.journey("tour")
