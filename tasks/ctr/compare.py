@@ -26,7 +26,7 @@ from tasks.common.program import BadInput, stop_deferred
 from tasks.common.progress import say
 from tasks.common.result import write_whole
 from tasks.common.run_file import RUN_FOLDER, RunFile
-from tasks.ctr.pictures import draw_calibration, draw_comparison
+from tasks.ctr.pictures import draw_comparison, draw_reports
 from tasks.ctr.train import REPORT
 
 BASELINE = "pandas"
@@ -171,7 +171,7 @@ def _write(
     output: Path, reports: dict[str, dict[str, Any]], rows: list[dict[str, Any]], limit: dict[str, float] | None
 ) -> None:
     draw_comparison(output / PICTURE, reports)
-    draw_calibration(output / CALIBRATION, reports)
+    draw_reports(output / CALIBRATION, reports)
     write_whole(output / TABLE, "\n".join(filter(None, [_markdown(rows), _said(limit)])).encode())
     write_whole(output / FIGURES, json.dumps({"engines": rows, "reports": reports}, indent=1).encode())
     pictures = {

@@ -1,37 +1,27 @@
-"""Pictures of reports, as PNG files; a report is what ``tasks.ctr.train`` hands back."""
+"""Pictures of trainings, as PNG files; a report is what ``tasks.ctr.train`` hands back."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tasks.common.result import write_whole
+from tasks.common.metrics import Band
+from tasks.common.pictures import draw_calibration, save
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_MARKERS = "osD^v"
+CLASSES = ("no click", "click")
 
 
-def draw_calibration(path: Path, reports: Mapping[str, Mapping[str, Any]]) -> None:
-    """Predicted against actual click rate by tenths of the predictions, a line per engine."""
-    from matplotlib.figure import Figure
+def draw_bands(path: Path, models: Mapping[str, Sequence[Band]]) -> None:
+    """Predicted against actual share of clicks, a line per model."""
+    points = {name: [(band.predicted, band.actual) for band in bands] for name, bands in models.items()}
+    draw_calibration(path, points, "clicks")
 
-    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
-    axes = figure.add_subplot()
-    for place, (name, report) in enumerate(reports.items()):
-        predicted = [band[1] for band in report["calibration"]]
-        clicked = [band[2] for band in report["calibration"]]
-        marker = _MARKERS[place % len(_MARKERS)]
-        axes.plot(predicted, clicked, marker=marker, markersize=4, linewidth=1, label=name)
-    highest = max(max(band[1:]) for report in reports.values() for band in report["calibration"])
-    axes.plot([0, highest], [0, highest], color="grey", linestyle=":", linewidth=1)
-    axes.set_xlabel("predicted share of clicks")
-    axes.set_ylabel("actual share of clicks")
-    axes.legend(loc="upper left", fontsize=8)
-    _save(figure, path)
+
+def draw_reports(path: Path, reports: Mapping[str, Mapping[str, Any]]) -> None:
+    """As ``draw_bands``, a line per engine."""
+    points = {name: [(band[1], band[2]) for band in report["calibration"]] for name, report in reports.items()}
+    draw_calibration(path, points, "clicks")
 
 
 def draw_comparison(path: Path, reports: Mapping[str, Mapping[str, Any]]) -> None:
@@ -51,10 +41,4 @@ def draw_comparison(path: Path, reports: Mapping[str, Mapping[str, Any]]) -> Non
     sizes.barh(names, [reports[name]["memory"]["peak"] / 2**30 for name in names], color="grey", height=0.6)
     sizes.set_xlabel("peak memory, GiB")
     sizes.set_yticks([])
-    _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=110)
-    write_whole(path, file.getvalue())
+    save(figure, path)

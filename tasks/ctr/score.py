@@ -11,7 +11,6 @@ that this model has scored are left.
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ import numpy as np
 from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import Store, open_target
+from tasks.common.metrics import auc_of_counts, losses
+from tasks.common.onnx_model import ONNX, OnnxModel
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
 from tasks.ctr.blocks import MALFORMED_SHARE, Batch, batches, check_malformed
@@ -39,10 +40,8 @@ _BINS = 10_000  # of scores, from which the AUC is found within 0.0001
 def main() -> dict[str, Any]:
     arguments = _options()
     path = Path(arguments.model)
-    path = path if path.suffix == ".onnx" else path / "model.onnx"
-    if not path.is_file():
-        raise BadInput(f"{path} does not exist; name the output folder of a finished training.")
-    model = Model(path, arguments.threads)
+    path = path if path.suffix == ".onnx" else path / ONNX
+    model = OnnxModel(path, inputs=INPUT, outputs=OUTPUT, threads=arguments.threads)
     days = find_days(arguments.data, arguments.days)
     target = open_target(arguments.output)
     there = {entry.key: entry.size for entry in target.entries()}
@@ -78,26 +77,6 @@ def _options() -> argparse.Namespace:
     return flags.parse()
 
 
-class Model:
-    """A forest as ONNX, run by the engine that Triton has as well."""
-
-    def __init__(self, path: Path, threads: int) -> None:
-        import onnxruntime
-
-        content = path.read_bytes()
-        self.digest = hashlib.sha256(content).hexdigest()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        if [tensor.name for tensor in self._session.get_inputs()] != [INPUT]:
-            raise BadInput(f"{path} is no click model: its input is not {INPUT!r} alone.")
-
-    def scores(self, values: Any) -> Any:
-        """Chance of a click [N] for ``values`` float32 [N, 13]."""
-        return self._session.run([OUTPUT], {INPUT: values})[0][:, 1]
-
-
 @dataclass(frozen=True)
 class Tally:
     """Sums over scored rows; ``bins`` [2, _BINS] counts rows without and with a click by score."""
@@ -111,10 +90,9 @@ class Tally:
     @classmethod
     def of(cls, scores: Any, labels: Any, malformed: Malformed) -> Tally:
         clicked = labels.astype(bool)
-        sure = np.clip(scores.astype(np.float64), 1e-7, 1 - 1e-7)
         places = np.minimum((scores * _BINS).astype(np.int64), _BINS - 1)
         bins = np.stack([np.bincount(places[clicked == click], minlength=_BINS) for click in (False, True)])
-        loss = float(-np.where(clicked, np.log(sure), np.log1p(-sure)).sum())
+        loss = float(losses(scores, clicked).sum())
         return cls(len(scores), malformed, loss, int(((scores > 0.5) == clicked).sum()), bins)
 
     def __add__(self, other: Tally) -> Tally:
@@ -122,14 +100,12 @@ class Tally:
 
     def figures(self) -> dict[str, float]:
         others, clicks = self.bins
-        pairs = float(clicks.sum() * others.sum())
-        below = np.cumsum(others) - others
-        auc = float((clicks * (below + others / 2)).sum() / pairs) if pairs else 0.5
+        auc = auc_of_counts(clicks, others)
         rate = float(clicks.sum() / self.rows)
         return {"accuracy": self.hits / self.rows, "auc": auc, "log_loss": self.loss / self.rows, "click_rate": rate}
 
 
-def _bring(day: Day, model: Model, target: Store, there: dict[str, int], share: float) -> Tally:
+def _bring(day: Day, model: OnnxModel, target: Store, there: dict[str, int], share: float) -> Tally:
     key, source = f"{day.name}.parquet", fingerprint(day)
     if key in there:
         file = File(key, there[key], PARQUET)
@@ -141,7 +117,7 @@ def _bring(day: Day, model: Model, target: Store, there: dict[str, int], share: 
     return place(target, key, lambda file: _score(file, day, model, source, share))
 
 
-def _score(file: IO[bytes], day: Day, model: Model, source: str, share: float) -> Tally:
+def _score(file: IO[bytes], day: Day, model: OnnxModel, source: str, share: float) -> Tally:
     import pyarrow
     import pyarrow.parquet
 
@@ -153,7 +129,7 @@ def _score(file: IO[bytes], day: Day, model: Model, source: str, share: float) -
         pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer,
     ):
         for batch in _batches(day):
-            scores = model.scores(batch.values)
+            scores = model(batch.values)[:, 1]
             numbers = np.arange(total.rows, total.rows + len(scores))
             columns = [numbers, scores, batch.labels.astype(np.int8)]
             writer.write_table(pyarrow.table(columns, schema=schema))

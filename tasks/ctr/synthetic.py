@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tasks.common.metrics import auc_of_counts
 from tasks.ctr.columns import CATEGORICAL, NUMERIC
 from tasks.ctr.compiled import compiled
 
@@ -238,8 +239,7 @@ def _by_bins(odds: npt.NDArray[np.float64], probability: npt.NDArray[np.float64]
 
 def _best(sums: npt.NDArray[np.float64]) -> dict[str, float]:
     clicks, others = sums
-    below = np.cumsum(others) - others
-    auc = float((clicks * (below + others / 2)).sum() / (clicks.sum() * others.sum()))
+    auc = auc_of_counts(clicks, others)
     total = clicks + others
     held = total > 0
     rate = clicks[held] / total[held]

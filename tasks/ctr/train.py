@@ -24,6 +24,7 @@ from typing import Any
 
 from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
+from tasks.common.metrics import Judgement, judge
 from tasks.common.program import BadInput, stop_deferred
 from tasks.common.progress import say
 from tasks.common.result import write_whole
@@ -36,7 +37,7 @@ from tasks.ctr.engines import AUTO, DASK, PANDAS, RAPIDS, Job, Outcome
 from tasks.ctr.engines.cluster import check as check_scheduler
 from tasks.ctr.forest import INPUT, OUTPUT, to_onnx
 from tasks.ctr.growing import LARGEST_DEPTH, Settings
-from tasks.ctr.metrics import Judgement, judge
+from tasks.ctr.held_out import trained_days
 from tasks.ctr.parse import Malformed
 from tasks.ctr.places import add_days
 
@@ -47,6 +48,15 @@ REPORT, DESCRIPTION, ONNX, CHECKPOINT, CALIBRATION = (
     "checkpoint",
     "calibration.png",
 )
+# Names in the results, and in metrics.Judgement.
+FIGURES = {
+    "accuracy": "accuracy",
+    "auc": "roc_auc",
+    "log_loss": "log_loss",
+    "calibration_error": "calibration_error",
+    "click_rate": "positive_share",
+    "majority": "majority",
+}
 _PARTS = 24  # into which the rows are cut, as far as parts stay between these sizes
 _SMALLEST_PART, _LARGEST_PART = 8 << 20, 128 << 20
 _ROW_BYTES = 240
@@ -68,9 +78,10 @@ def main() -> dict[str, Any]:
         job = _job(arguments, settings, days, output, identity)
         outcome = engines.train(engine, job)
         seconds = {**job.timer.seconds, "whole": time.perf_counter() - begun}
-        judgement = judge(outcome.scores, outcome.labels)
+        judgement = judge(outcome.scores, outcome.labels.astype(bool))
+        seen = [day.to_json() for day in trained_days(days, outcome.selection.train)]
         with stop_deferred():
-            return _finish(run, output, {**facts, "tags": arguments.tags}, outcome, judgement, seconds)
+            return _finish(run, output, {**facts, "tags": arguments.tags}, seen, outcome, judgement, seconds)
 
 
 def _options() -> argparse.Namespace:
@@ -179,12 +190,14 @@ def _finish(
     run: Run,
     output: Path,
     facts: dict[str, Any],
+    seen: list[dict[str, Any]],
     outcome: Outcome,
     judgement: Judgement,
     seconds: dict[str, float],
 ) -> dict[str, Any]:
     report = _report(facts, outcome, judgement, seconds)
-    report["files"] = _save_model(run, output, facts, outcome, judgement)
+    data = {**facts["data"], "held_out": outcome.selection.test_rows, "trained_on": seen}
+    report["files"] = _save_model(run, output, {**facts, "data": data}, outcome, judgement)
     report |= {"output": str(output), **run.identity}
     _draw(output / CALIBRATION, report)
     write_whole(output / REPORT, json.dumps(report, indent=2, sort_keys=True).encode())
@@ -209,8 +222,8 @@ def _report(facts: dict[str, Any], outcome: Outcome, judgement: Judgement, secon
         "seconds": {name: round(value, 3) for name, value in seconds.items()} | {"to_model": round(to_model, 3)},
         "rows_per_s": round(train_rows / to_model, 1),
         "memory": outcome.memory | {"peak": sum(outcome.memory.values())},
-        "metrics": judgement.figures,
-        "calibration": [[band.rows, round(band.predicted, 5), round(band.clicked, 5)] for band in judgement.bands],
+        "metrics": judgement.figures(FIGURES),
+        "calibration": [[band.rows, round(band.predicted, 5), round(band.actual, 5)] for band in judgement.bands],
         "forest": facts["forest"] | {"nodes": outcome.forest.nodes},
         "data": facts["data"],
         "machine": {"cpus": _cpus(), "processor": platform.machine()},
@@ -233,7 +246,7 @@ def _save_model(
         "input": INPUT,
         "output": OUTPUT,
         "classes": ["no click", "click"],
-        "metrics": judgement.figures,
+        "metrics": judgement.figures(FIGURES),
         "mlflow": run.identity,
         "files": digests,
     }
@@ -249,9 +262,9 @@ def _metrics(report: dict[str, Any]) -> dict[str, float]:
 
 
 def _draw(path: Path, report: dict[str, Any]) -> None:
-    from tasks.ctr.pictures import draw_calibration
+    from tasks.ctr.pictures import draw_reports
 
-    draw_calibration(path, {report["engine"]: report})
+    draw_reports(path, {report["engine"]: report})
 
 
 def _say(report: dict[str, Any]) -> None:

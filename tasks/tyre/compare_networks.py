@@ -19,10 +19,10 @@ import torch
 
 from tasks.common import program
 from tasks.common.data import open_source
+from tasks.common.metrics import judge
 from tasks.common.program import BadInput
 from tasks.tyre import dataset
 from tasks.tyre.configs import CONFIGURATIONS
-from tasks.tyre.metrics import judge
 from tasks.tyre.training import Training, predict
 
 _BEST = CONFIGURATIONS["recommended"]
@@ -67,7 +67,7 @@ def _measure(name: str, seed: int, images: dataset.Images, unseen: dataset.Image
         network = training.run(lambda number, figures: None).network
         seconds = time.process_time() - begun
     examples = unseen.training + unseen.held_out if whole else unseen.held_out
-    figures = judge(*predict(network, unseen, examples), unseen.positive)
+    figures = judge(*predict(network, unseen, examples))
     weights = sum(parameter.numel() for parameter in network.parameters())
     measured = f"{seconds:7.1f} {figures.accuracy:8.3f} {figures.roc_auc:7.3f} {figures.log_loss:8.3f}"
     print(f"{name:16} {seed:4} {weights:9,} {measured}", flush=True)

@@ -25,13 +25,13 @@ import numpy as np
 from tasks.common import manifest, program
 from tasks.common.cli import Flags
 from tasks.common.data import is_s3, open_source, read_url
+from tasks.common.metrics import Floats, softmax
 from tasks.common.model_folder import DESCRIPTION, trained_by
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
 from tasks.common.split import Split
 from tasks.tyre import preprocessing
 from tasks.tyre.dataset import POSITIVE, SPLIT, list_images
-from tasks.tyre.metrics import Floats, softmax
 from tasks.tyre.preprocessing import INPUT, OUTPUT
 
 TIMEOUT_S = 60

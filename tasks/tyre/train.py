@@ -24,6 +24,7 @@ import torch
 from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
+from tasks.common.metrics import judge
 from tasks.common.program import stop_deferred
 from tasks.common.progress import say
 from tasks.common.split import Split
@@ -31,8 +32,7 @@ from tasks.common.tracking import Run
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, configuration
 from tasks.tyre.export import DESCRIPTION, ONNX, export
-from tasks.tyre.metrics import judge
-from tasks.tyre.training import State, Training, predict
+from tasks.tyre.training import FIGURES, State, Training, predict
 
 
 def main() -> dict[str, Any]:
@@ -125,8 +125,7 @@ def _report(run: Run, number: int, figures: dict[str, float]) -> None:
 
 def _finish(run: Run, state: State, training: Training, output: Path, description: dict[str, Any]) -> dict[str, Any]:
     images = training.images
-    held_out = judge(*predict(state.network, images, images.held_out, training.device), images.positive)
-    figures = held_out.figures
+    figures = judge(*predict(state.network, images, images.held_out, training.device)).figures(FIGURES)
     whole = {**description, "mlflow": run.identity, "metrics": figures}
     digests = export(state.network, output, whole)
     for name in (DESCRIPTION, ONNX):

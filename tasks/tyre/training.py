@@ -18,17 +18,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from tasks.common.metrics import judge, softmax
 from tasks.common.program import BadInput, Stopped, stop_deferred
 from tasks.common.progress import Progress
 from tasks.common.result import write_whole
 from tasks.tyre.configs import Configuration
 from tasks.tyre.dataset import Example, Images, batches
-from tasks.tyre.metrics import judge, softmax
 from tasks.tyre.model import build
 
 WARM_UP = 0.25  # share of the steps in which a one-cycle schedule rises
 LOWEST_RATE = 0.01  # of the highest, at its end
 JUDGING_BATCH = 64
+FIGURES = {name: name for name in ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss")}
 
 
 @dataclass
@@ -133,8 +134,7 @@ class Training:
 
     def _finish_epoch(self, state: State, images_per_s: float) -> None:
         seen = self._seen(state)
-        probabilities, labels = predict(state.network, self.images, self.images.held_out, self.device)
-        held_out = judge(probabilities, labels, self.images.positive)
+        held_out = judge(*predict(state.network, self.images, self.images.held_out, self.device))
         figures = {
             "train_loss": state.loss / seen,
             "train_accuracy": state.correct / seen,
@@ -179,8 +179,8 @@ class Training:
 
 def predict(
     network: nn.Module, images: Images, examples: list[Example], device: str = "cpu"
-) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.int64]]]:
-    """Probabilities [N, 2] and true labels [N] of ``examples``, in their order."""
+) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.bool_]]]:
+    """Chances [N] that ``examples``, in their order, are of the positive class, and which are."""
     network.eval()
     logits, labels = [], []
     with torch.no_grad():
@@ -188,7 +188,7 @@ def predict(
             for part in torch.from_numpy(pixels).split(8):  # for memory: the walkthrough's network takes 25 MB an image
                 logits.append(network(part.to(device, memory_format=torch.channels_last)).cpu().numpy())
             labels.append(truth)
-    return softmax(np.concatenate(logits)), np.concatenate(labels)
+    return softmax(np.concatenate(logits))[:, images.positive], np.concatenate(labels) == images.positive
 
 
 def _turned(pixels: Tensor, how: int) -> Tensor:

@@ -27,9 +27,10 @@ import numpy as np
 HOUSE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOUSE))
 
+from tasks.common.metrics import judge  # noqa: E402
 from tasks.ctr.columns import NAMES, NUMERIC  # noqa: E402
 from tasks.ctr.engines.memory import peak_bytes  # noqa: E402
-from tasks.ctr.metrics import judge  # noqa: E402
+from tasks.ctr.train import FIGURES  # noqa: E402
 
 TARGET_RATIO, TARGET_POINTS = 3.0, 0.2
 SIZES = (1_000_000, 4_000_000, 20_000_000)
@@ -144,7 +145,7 @@ def library(name: str, data: str, rows: int, test_rows: int) -> dict[str, Any]:
     predict = train(values, labels)
     trained, memory = time.perf_counter(), peak_bytes()
     last = pandas.read_csv(file, skiprows=lines_of(file) - test_rows, **wanted).fillna(0)
-    figures = judge(predict(last[list(NUMERIC)].to_numpy()), last["label"].to_numpy()).figures
+    figures = judge(predict(last[list(NUMERIC)].to_numpy()), last["label"].to_numpy() == 1).figures(FIGURES)
     seconds = {"start": started - begun, "load": loaded - started, "train": trained - loaded}
     return {"seconds": seconds, "memory": {"peak": memory}, "metrics": figures}
 

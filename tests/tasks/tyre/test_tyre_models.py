@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import shutil
 import sys
 import tarfile
 import threading
@@ -21,8 +22,8 @@ from PIL import Image
 
 from tasks.common import program
 from tasks.common.data import open_source
+from tasks.common.metrics import softmax
 from tasks.tyre import dataset, evaluate, predict, preprocessing, train
-from tasks.tyre.metrics import softmax
 from tasks.tyre.model import build
 
 
@@ -102,25 +103,59 @@ def test_evaluation_judges_several_models_on_the_held_out_images_only(model: Pat
     assert (
         result["metrics"]["champion"] == result["metrics"]["challenger"] == pytest.approx(trained["metrics"], abs=1e-4)
     )
-    assert np.sum(result["confusion"]["champion"]) == result["held_out"]
+    assert result["compared"] == result["held_out"]
+    assert result["comparison"]["accuracy"]["gain"] == 0
     pictures = {path.name: Image.open(path).size for path in tmp_path.glob("*.png")}
     names = {"confusion_challenger.png", "confusion_champion.png", "mistakes_challenger.png", "mistakes_champion.png"}
     assert pictures.keys() == names | {"roc.png"}
     assert min(min(size) for size in pictures.values()) > 100
 
 
+@pytest.fixture
+def changed(model: Path, tmp_path: Path):
+    """The model with another description."""
+
+    def call(name: str, **changes: Any) -> Path:
+        folder = tmp_path / name
+        shutil.copytree(model, folder)
+        told = json.loads((folder / "model.json").read_text())
+        (folder / "model.json").write_text(json.dumps({**told, **changes}))
+        return folder
+
+    return call
+
+
+def test_models_are_compared_on_images_that_both_held_out(model: Path, tyres: Path, tmp_path: Path, changed):
+    """As two trainings with other shares leave them; which images those are is decided by their content."""
+    challenger = changed("wide", data={"held_out_share": 0.6})
+    flags = [f"--data={tyres}", f"--model=challenger={challenger}", f"--model=champion={model}"]
+    code, result = call(evaluate.main, tmp_path / "result.json", *flags)
+    assert code == 0
+    assert result["compared"] == json.loads((model / "model.json").read_text())["data"]["held_out"]
+    assert result["held_out"] > result["compared"]
+
+
 @pytest.mark.parametrize(
-    ("flags", "sentence"),
+    ("changes", "sentence"),
     [
-        (["--model=a"], "--model 'a' is not of the form name=path."),
-        (["--model=a=/nowhere"], "Model a: /nowhere/model.onnx does not exist."),
-        (["--model=a={model}", "--held-out-share=0.5"], "so it has seen some of the 0.500 it would be judged on"),
+        ({"data": {}}, "Model champion does not say which images its training held out"),
+        ({"data": {"held_out_share": 0}}, "Model champion has trained on all"),
+        ({"classes": ["cat", "dog"]}, "Model champion tells cat from dog; the data has defective, good."),
+        ({"preprocessing": {}}, "Model champion was trained on images prepared in another way; train it again."),
     ],
 )
-def test_models_that_cannot_be_judged_are_told_in_a_sentence(model, tyres, tmp_path, capsys, flags, sentence):
-    given = [flag.replace("{model}", str(model)) for flag in flags]
-    assert call(evaluate.main, tmp_path / "result.json", f"--data={tyres}", *given)[0] == 2
-    assert sentence in capsys.readouterr().err.splitlines()[-1]
+def test_a_champion_that_cannot_be_compared_is_told_in_a_sentence(model, tyres, tmp_path, changed, changes, sentence):
+    flags = [f"--data={tyres}", f"--model=challenger={model}", f"--model=champion={changed('old', **changes)}"]
+    code, result = call(evaluate.main, tmp_path / "result.json", *flags)
+    assert (code, list(result["metrics"])) == (0, ["challenger"])
+    assert sentence in result["refused"]
+    assert "comparison" not in result
+
+
+def test_a_challenger_that_does_not_say_what_it_held_out_is_refused(tyres, tmp_path, changed, capsys):
+    flags = [f"--data={tyres}", f"--model=challenger={changed('new', data={})}"]
+    assert call(evaluate.main, tmp_path / "result.json", *flags)[0] == 2
+    assert "Model challenger does not say which images its training held out" in capsys.readouterr().err
 
 
 @pytest.fixture
