@@ -1,4 +1,4 @@
-"""Start the emulator: ``python -m emulator --root DIR --port N [--s3-port M] [--http] [--ontap-version 9.16.1]``."""
+"""Start the emulator: ``python -m emulator --root DIR --port N [--s3-port M] [--http] [--svm NAME]... ``."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--s3-port", type=int, default=0, help="port of the S3 server; 0 (the default) takes a free one"
     )
     parser.add_argument("--http", action="store_true", help="REST over plain HTTP instead of HTTPS")
+    parser.add_argument(
+        "--svm", action="append", metavar="NAME", help="an SVM to begin with; may be given again (default: svm1)"
+    )
     parser.add_argument("--ontap-version", type=_version, default="9.16.1", help="the release to behave like")
     return parser.parse_args(argv)
 
@@ -61,7 +64,7 @@ def main() -> int:
         listener = _listen(args.port)
     except OSError as error:
         return _refuse(f"port {args.port} on {HOST} cannot be used ({error.strerror}); choose another --port, or 0")
-    world = World(root, Config(ontap_version=args.ontap_version))
+    world = World(root, Config(ontap_version=args.ontap_version, svms=tuple(args.svm or (seed.SVM,))))
     seed.prepare(world, initial_password(root))
     try:
         return _run(world, listener, args)

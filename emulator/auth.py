@@ -1,4 +1,8 @@
-"""Who may call what: accounts with passwords, and the table of each role."""
+"""Who may call what: accounts with passwords, and the table of each role.
+
+Roles of one's own are made like ONTAP's: a path stands for itself and all below it, ``*`` for one part of a path, and
+the longest path that fits decides.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +22,46 @@ from emulator.errors import NotAllowed, Unauthorized
 from emulator.store import Record, Store
 
 KIND = "account"
+ROLE = "role"
 PASSWORD_VARIABLE = "ONTAP_EMULATOR_PASSWORD"  # noqa: S105  (the name of a variable, not a password)
 
 _ALL = "all"
 _READ = "readonly"
+_READING = ("GET", "HEAD", "OPTIONS")
+# What each access level of ONTAP's REST roles allows.
+ACCESS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    _READ: _READING,
+    "read_create": (*_READING, "POST"),
+    "read_modify": (*_READING, "PATCH"),
+    "read_create_modify": (*_READING, "POST", "PATCH"),
+    _ALL: (*_READING, "POST", "PATCH", "DELETE", "PUT"),
+}
 
-# First match decides; what no line names is refused. The rows of vsadmin are the least-privilege role that NetApp
-# documents for its DataOps Toolkit, the S3 server of the SVM, and what a client reads to find its way.
+# First match decides; what no line names is refused. The rows of ``least`` are the least-privilege role that NetApp
+# documents for its DataOps Toolkit; vsadmin has those that the emulator answers, the S3 server of the SVM, and what a
+# client reads to find its way.
+_VOLUMES = [
+    ("/api/storage/volumes(/.*)?", _ALL),
+    ("/api/snapmirror/relationships(/.*)?", _ALL),
+    ("/api/storage/flexcache/flexcaches(/.*)?", _ALL),
+    ("/api/protocols/nfs/export-policies(/.*)?", _ALL),
+    ("/api/storage/qtrees(/.*)?", _ALL),
+    ("/api/protocols/cifs/shares(/.*)?", _ALL),
+    ("/api/svm/svms(/.*)?", _READ),
+    ("/api/cluster/jobs(/.*)?", _READ),
+    ("/api/storage/snapshot-policies(/.*)?", _READ),
+]
 ROLES: dict[str, list[tuple[str, str]]] = {
     "admin": [("/.*", _ALL)],
     "readonly": [("/emulator/.*", "none"), ("/api/.*", _READ)],
     "vsadmin": [
-        ("/api/storage/volumes(/.*)?", _ALL),
-        ("/api/protocols/nfs/export-policies(/.*)?", _ALL),
+        *_VOLUMES,
         ("/api/protocols/s3/.*", _ALL),
-        ("/api/svm/svms(/.*)?", _READ),
-        ("/api/cluster/jobs(/.*)?", _READ),
         ("/api/network/ip/interfaces(/.*)?", _READ),
         ("/api/cluster", _READ),
     ],
+    "least": _VOLUMES,
 }
 
 
@@ -46,16 +71,22 @@ class User:
     role: str
     svm: str | None = None
     """Name of the only SVM that an SVM-scoped user sees, or None."""
+    privileges: tuple[tuple[str, str], ...] = ()
+    """Patterns of paths (with /api) and the access to each; the first that fits decides."""
 
 
 def check_role(user: User, method: str, path: str) -> None:
     """Raise 403 unless the user's role allows the method on the path (with /api)."""
-    for pattern, access in ROLES[user.role]:
+    for pattern, access in user.privileges:
         if re.fullmatch(pattern, path):
-            if access == _ALL or (access == _READ and method in ("GET", "HEAD", "OPTIONS")):
+            if method in ACCESS[access]:
                 return
             break
     raise NotAllowed()
+
+
+def _pattern(path: str) -> str:
+    return re.escape(path.rstrip("/")).replace(r"\*", "[^/]+") + "(/.*)?"
 
 
 class Accounts:
@@ -66,8 +97,8 @@ class Accounts:
 
     def put(self, name: str, password: str, role: str, svm: str | None = None) -> None:
         """Create an account or replace it."""
-        if role not in ROLES:
-            raise ValueError(f"role {role!r} is none of {', '.join(ROLES)}")
+        if role not in self.roles():
+            raise ValueError(f"role {role!r} is none of {', '.join(self.roles())}")
         salt = secrets.token_hex(16)
         with self._store.transaction():
             for old in self._store.find(KIND, name=name):
@@ -75,12 +106,29 @@ class Accounts:
             record = {"uuid": str(uuid4()), "name": name, "role": role, "svm": svm}
             self._store.insert(KIND, record | {"salt": salt, "digest": _digest(salt, password)})
 
+    def put_role(self, name: str, privileges: list[dict[str, str]]) -> None:
+        """Create a role of one's own or replace it. ``privileges`` have ``path`` (with /api) and ``access``."""
+        if name in ROLES:
+            raise ValueError(f"role {name!r} is built in")
+        for privilege in privileges:
+            if privilege["access"] not in ACCESS:
+                raise ValueError(f"access {privilege['access']!r} is none of {', '.join(ACCESS)}")
+        longest_first = sorted(privileges, key=lambda privilege: -len(privilege["path"]))
+        rows = [(_pattern(privilege["path"]), privilege["access"]) for privilege in longest_first]
+        with self._store.transaction():
+            self._store.delete(ROLE, name)
+            self._store.insert(ROLE, {"uuid": name, "privileges": rows})
+
+    def roles(self) -> dict[str, list[tuple[str, str]]]:
+        return ROLES | {role["uuid"]: role["privileges"] for role in self._store.find(ROLE)}
+
     def authenticate(self, header: str | None) -> User:
         """The user of a Basic ``Authorization`` header, or 401."""
         name, password = _credentials(header)
         for record in self._store.find(KIND, name=name):
             if hmac.compare_digest(record["digest"], _digest(record["salt"], password)):
-                return User(name, record["role"], record["svm"])
+                privileges = self.roles().get(record["role"], [])
+                return User(name, record["role"], record["svm"], tuple((path, access) for path, access in privileges))
         raise Unauthorized()
 
     def shown(self) -> list[dict[str, Any]]:

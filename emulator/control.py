@@ -92,9 +92,21 @@ def put_limits(world: World, body: dict[str, Any], uuid: str) -> Reply:
 
 
 def put_user(world: World, body: dict[str, Any], uuid: str) -> Reply:
-    """Create an account or replace it: name, password, role (admin, vsadmin, readonly) and svm."""
+    """Create an account or replace it: name, password, role (see `emulator.auth.ROLES`, or one's own) and svm."""
     Accounts(world.store).put(**body)
     return list_users(world, body, uuid)
+
+
+def put_role(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """Create a role or replace it: ``name`` and ``privileges``, each with ``path`` and ``access``, as on ONTAP."""
+    Accounts(world.store).put_role(**body)
+    return Reply(200, {"roles": sorted(Accounts(world.store).roles())})
+
+
+def put_svm(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """An SVM with a network interface, as those that the emulator begins with; goes with the next reset."""
+    seed.add_svm(world, body["name"])
+    return Reply(200, {"svms": [svm["name"] for svm in world.store.find("svm")]})
 
 
 def list_users(world: World, body: dict[str, Any], uuid: str) -> Reply:
@@ -124,6 +136,8 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PUT", "/limits", put_limits),
     ("GET", "/users", list_users),
     ("PUT", "/users", put_user),
+    ("PUT", "/roles", put_role),
+    ("PUT", "/svms", put_svm),
     ("PUT", "/snapshots/{uuid}/owners", put_owners),
 ]
 

@@ -34,11 +34,11 @@ ONTAP's conventions: HAL links, jobs with 202 and `return_timeout`, `return_reco
 - Snapshots and clones share blocks only where the file system can (XFS, Btrfs); elsewhere they are full copies. Either
   way `space.used` of a clone counts all of its files.
 - Deleting is at once: there is no recovery queue.
-- No volume is mounted inside another one. There is no root volume in the list.
+- No volume is mounted inside another one. Files at the top of a namespace are not in the root volume.
 - QoS policies are kept and checked, but neither limit nor promise any throughput. Snapshot policies, tiering, autosize
   and efficiency are accepted and read back, and do nothing.
 - Who runs as root can write into a snapshot's directory; anybody else cannot.
-- One node, two aggregates, one SVM with one interface to begin with.
+- One node, two aggregates, one SVM with one interface to begin with (`--svm NAME`, given again, makes others).
 """
 
 _OBJECTS = """\

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from emulator import auth
 from emulator.aggregates import state as aggregate_state
 from emulator.auth import Accounts
 from emulator.cluster import state as cluster_state
 from emulator.interfaces import state as interface_state
 from emulator.qos import state as qos_state
 from emulator.svms import state as svm_state
+from emulator.volumes import root
 from emulator.world import World
 
 SVM = "svm1"
+"""What there is when no SVM is named at the start."""
 _SEEDED = "seeded"
 
 
@@ -22,7 +25,8 @@ def prepare(world: World, password: str) -> None:
     accounts = Accounts(world.store)
     accounts.put("admin", password, "admin")
     accounts.put("readonly", password, "readonly")
-    accounts.put("vsadmin", password, "vsadmin", SVM)
+    accounts.put("vsadmin", password, "vsadmin", world.config.svms[0])
+    accounts.put("least", password, "least", world.config.svms[0])
 
 
 def _seed(world: World) -> None:
@@ -30,34 +34,46 @@ def _seed(world: World) -> None:
         world.store.clear()
         cluster_state.seed(world)
         aggregate_state.seed(world)
-        svm = svm_state.new(world, SVM)
+        for name in world.config.svms:
+            add_svm(world, name)
+        world.store.insert("setting", {"uuid": _SEEDED})
+
+
+def add_svm(world: World, name: str) -> None:
+    """An SVM with an interface, unless there is one of this name."""
+    if world.store.find(svm_state.KIND, name=name):
+        return
+    with world.store.transaction():
+        svm = svm_state.new(world, name)
         svm_state.add(world, svm)
         interface_state.seed(world, svm_state.ref(svm))
-        world.store.insert("setting", {"uuid": _SEEDED})
 
 
 def recover(world: World) -> None:
     """Finish open jobs, then make directories and links agree with the records."""
     qos_state.add_presets(world)
     world.jobs.recover()
+    for svm in world.store.find("svm"):
+        root.add(world, svm)
     snapshots: dict[str, dict[str, str]] = {volume["uuid"]: {} for volume in world.store.find("volume")}
     for snapshot in world.store.find("snapshot"):
         snapshots[snapshot["volume"]][snapshot["name"]] = snapshot["uuid"]
     world.dataplane.clean(snapshots)
     for svm in world.store.find("svm"):
         mounted = [v for v in world.store.find("volume", svm__uuid=svm["uuid"]) if v["state"] == "online"]
-        mounts = {volume["junction"]: volume["uuid"] for volume in mounted if volume["junction"]}
+        below = [volume for volume in mounted if volume["junction"] and not root.is_root(volume)]
+        mounts = {volume["junction"]: volume["uuid"] for volume in below}
         world.dataplane.set_namespace(svm["name"], mounts)
 
 
 def reset(world: World) -> None:
-    """Back to the first state; accounts stay."""
+    """Back to the first state; accounts and roles stay."""
     world.jobs.drop_all()
-    accounts = world.store.find("account")
+    accounts = [(kind, record) for kind in (auth.KIND, auth.ROLE) for record in world.store.find(kind)]
     for svm in world.store.find("svm"):
         world.dataplane.forget_namespace(svm["name"])
     with world.store.transaction():
         _seed(world)
-        for account in accounts:
-            world.store.insert("account", account)
+        for kind, record in accounts:
+            world.store.insert(kind, record)
     recover(world)

@@ -22,6 +22,8 @@ class Config:
     """The port that the S3 server listens on; known once it has started."""
     snapshot_limit: int = 1023
     """Snapshots that a volume can hold; a test may lower it."""
+    svms: tuple[str, ...] = ("svm1",)
+    """What SVMs there are to begin with, each with an interface."""
 
     @property
     def version(self) -> tuple[int, int, int]:

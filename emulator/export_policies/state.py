@@ -9,11 +9,12 @@ from emulator.body import Accepts, flag, number, text, texts
 from emulator.export_policies.errors import NoSuchPolicy
 from emulator.fields import Shape, Wanted
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "export_policy"
+KIND = parts.belongs("export_policy")
 DEFAULT = "default"
 # ONTAP counts a policy's id within a number of the SVM; clients only see that it is large.
 _FIRST_ID = 12884901889
@@ -88,8 +89,17 @@ def _next_id(world: World) -> int:
     return max(ids, default=_FIRST_ID - 1) + 1
 
 
-def default_policy(world: World, svm: dict[str, str]) -> Record:
-    return new_policy(world, DEFAULT, svm, [{"clients": [{"match": "0.0.0.0/0"}], "superuser": ["any"]}])
+@parts.begins_with
+def add_default(world: World, svm: Record) -> None:
+    default_of(world, {"name": svm["name"], "uuid": svm["uuid"]})
+
+
+def default_of(world: World, svm: dict[str, str]) -> Record:
+    """The SVM's default policy, which is made when it is first asked for."""
+    for record in world.store.find(KIND, svm__uuid=svm["uuid"], name=DEFAULT):
+        return record
+    rules = [{"clients": [{"match": "0.0.0.0/0"}], "superuser": ["any"]}]
+    return world.store.insert(KIND, new_policy(world, DEFAULT, svm, rules))
 
 
 def with_rule(rules: list[dict[str, Any]], rule: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 from emulator.fields import Shape, Wanted
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "ip_interface"
+KIND = parts.belongs("ip_interface")
 SERVICES = ["data_core", "data_nfs", "data_s3_server", "management_https"]
 
 

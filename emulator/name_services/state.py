@@ -19,12 +19,13 @@ from emulator.name_services.errors import (
 )
 from emulator.s3.unix import BUILT_IN
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-MAPPINGS = "name_mapping"
-USERS = "unix_user"
+MAPPINGS = parts.belongs("name_mapping")
+USERS = parts.belongs("unix_user")
 DIRECTIONS = ("win_unix", "unix_win", "krb_unix", "s3_unix", "s3_win")
 MAX_INDEX = 2147483647
 

@@ -9,11 +9,12 @@ from emulator.body import Accepts, flag, number, text
 from emulator.fields import Shape, Wanted
 from emulator.qos import errors
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "qos_policy"
+KIND = parts.belongs("qos_policy")
 NONE = "none"
 """The name by which a volume is given no policy."""
 

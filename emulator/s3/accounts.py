@@ -118,11 +118,11 @@ def volume_at(mounted: list[tuple[str, Record]], path: str) -> tuple[Record, str
 
 
 def mounted_volumes(world: World, svm_uuid: str) -> list[tuple[str, Record]]:
-    """Junction path and volume of all volumes mounted in an SVM, the deepest first."""
+    """Junction path and volume of all volumes mounted below an SVM's root, the deepest first."""
     pairs = [
         (path, volume)
         for volume in world.store.find("volume", svm__uuid=svm_uuid)
-        if (path := volume["junction"]) and volume["state"] == "online"
+        if (path := volume["junction"]) and path != "/" and volume["state"] == "online"
     ]
     return sorted(pairs, key=lambda pair: -len(pair[0]))
 

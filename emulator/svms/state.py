@@ -10,13 +10,13 @@ from emulator.fields import Shape, Wanted
 from emulator.jobs import operation
 from emulator.rest import Call
 from emulator.store import Record
+from emulator.svms import parts
 from emulator.svms.errors import NoSuchSvm, SvmExists, SvmMismatch, SvmMissing, SvmNotEmpty
 
 if TYPE_CHECKING:
     from emulator.world import World
 
 KIND = "svm"
-_OTHER_KINDS = ("s3_service", "s3_user", "s3_secret", "s3_group", "s3_policy", "s3_bucket", "name_mapping", "unix_user")
 
 
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
@@ -98,16 +98,16 @@ def check_new(world: World, name: str) -> None:
 
 def check_empty(world: World, record: Record) -> None:
     for volume in world.store.find("volume", svm__uuid=record["uuid"]):
-        raise SvmNotEmpty(record["name"], f'the volume "{volume["name"]}"')
+        if volume["junction"] != "/":
+            raise SvmNotEmpty(record["name"], f'the volume "{volume["name"]}"')
 
 
 def add(world: World, record: Record) -> None:
-    """Store a new SVM with its default export policy."""
-    from emulator.export_policies.state import default_policy
-
+    """Store a new SVM with what every SVM has to begin with."""
     with world.store.transaction():
         world.store.insert(KIND, record)
-        world.store.insert("export_policy", default_policy(world, ref(record)))
+        for part in parts.FIRST:
+            part(world, record)
     world.dataplane.set_namespace(record["name"], {})
 
 
@@ -129,8 +129,10 @@ def delete(world: World, args: dict[str, Any]) -> None:
     if record is None:
         return
     check_empty(world, record)
+    for part in parts.LAST:
+        part(world, record)
     with world.store.transaction():
-        for kind in ("export_policy", "ip_interface", *_OTHER_KINDS):
+        for kind in parts.KINDS:
             for owned in world.store.find(kind, svm__uuid=record["uuid"]):
                 world.store.delete(kind, owned["uuid"])
         world.store.delete(KIND, record["uuid"])

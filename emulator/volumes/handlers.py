@@ -10,7 +10,7 @@ from emulator.snapshots import state as snapshots
 from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
 from emulator.svms.state import ref, resolve, visible
-from emulator.volumes import errors, state
+from emulator.volumes import errors, root, state
 from emulator.volumes.operations import changes_of, owner_of
 
 DEFAULT_MODE = 0o755
@@ -167,7 +167,9 @@ def modify(call: Call) -> Reply:
         state.check_name(world, body["name"], record["svm"])
     if body.get("size") is not None:
         state.check_size(body["size"])
-    if path := changes_of(world, body, record).get("junction"):
+    changes = changes_of(world, body, record)
+    root.check_change(record, changes)
+    if (path := changes.get("junction")) and path != record["junction"]:
         state.check_path(world, path, record["svm"], record["uuid"])
     return accepted(call, "volume.modify", {"uuid": record["uuid"], "body": body}, svm=record["svm"])
 
@@ -203,6 +205,7 @@ def _split(call: Call, record: Record, body: dict[str, Any]) -> Reply:
 
 def delete(call: Call) -> Reply:
     record = volume(call)
+    root.check_delete(record)
     for snapshot in call.world.store.find(snapshots.KIND, volume=record["uuid"]):
         if snapshots.is_locked(call.world, snapshot):
             raise errors.HasLockedSnapshots(record["name"], snapshot["name"])

@@ -9,7 +9,7 @@ from emulator.jobs import operation
 from emulator.qos import state as qos
 from emulator.snapshots import state as snapshots
 from emulator.store import Record
-from emulator.volumes import errors, state
+from emulator.volumes import errors, root, state
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -59,8 +59,8 @@ def _add(world: World, record: Record) -> None:
 
 
 def show_in_namespace(world: World, record: Record) -> None:
-    """A volume is seen at its junction path while it is online."""
-    if record["junction"] and record["state"] == "online":
+    """A volume is seen at its junction path while it is online; the root volume is the namespace's directory itself."""
+    if record["junction"] and record["state"] == "online" and not root.is_root(record):
         world.dataplane.mount(record["svm"]["name"], record["junction"], record["uuid"])
 
 
@@ -94,7 +94,7 @@ def modify(world: World, args: dict[str, Any]) -> None:
         with world.store.transaction():
             if changes.get("name", old["name"]) != old["name"]:
                 state.check_name(world, changes["name"], old["svm"])
-            if path := changes.get("junction"):
+            if (path := changes.get("junction")) and path != old["junction"]:
                 state.check_path(world, path, old["svm"], old["uuid"])
             record = world.store.update(KIND, old["uuid"], **changes)
         if owner := owner_of(body):

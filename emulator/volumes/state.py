@@ -133,7 +133,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         "guarantee": {"type": record["guarantee"], "honored": True},
         "snapshot_policy": {"name": record["snapshot_policy"]},
         "snapshot_locking_enabled": record["locking"],
-        "is_svm_root": False,
+        "is_svm_root": record["junction"] == "/",
     }
     for name in record["options"]:
         _put(shown, name, record["options"][name])

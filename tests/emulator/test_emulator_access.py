@@ -101,3 +101,44 @@ def test_a_second_emulator_on_the_same_folder_is_refused_in_one_sentence(emulato
     command = [sys.executable, "-m", "emulator", "--root", str(emulator.root), "--port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=60)
     assert done.returncode == 1 and "already runs" in done.stderr
+
+
+def test_the_documented_least_role_makes_volumes_and_reads_neither_s3_nor_the_cluster(emulator, api):
+    with emulator.client("least") as client:
+        name = f"v_{uuid4().hex[:8]}"
+        made = client.post(
+            "/api/storage/volumes?return_timeout=60", json={"name": name, "aggregates": [{"name": "aggr1"}]}
+        )
+        assert made.status_code == 201, made.text
+        assert client.get("/api/svm/svms").status_code == 200
+        for path in ("/api/cluster", "/api/cluster/nodes", "/api/protocols/s3/buckets", "/api/network/ip/interfaces"):
+            assert client.get(path).status_code == 403, path
+
+
+def test_a_role_of_ones_own_allows_what_its_longest_path_says(emulator, api, make):
+    privileges = [
+        {"path": "/api/storage/volumes", "access": "read_modify"},
+        {"path": "/api/storage/volumes/*/snapshots", "access": "read_create"},
+        {"path": "/api/svm/svms", "access": "none"},
+    ]
+    emulator.control("PUT", "/roles", {"name": "picky", "privileges": privileges})
+    emulator.control("PUT", "/users", {"name": "p", "password": "picky-pass", "role": "picky", "svm": "svm1"})
+    path = f"/api/storage/volumes/{make()['uuid']}"
+    with emulator.client("p", "picky-pass") as client:
+        assert client.get(path).status_code == 200
+        assert client.patch(path, json={"comment": "x"}).status_code == 202
+        assert client.delete(path).status_code == 403
+        made = client.post(f"{path}/snapshots?return_records=true&return_timeout=60", json={"name": "s"})
+        assert made.status_code == 201
+        assert client.delete(f"{path}/snapshots/{made.json()['records'][0]['uuid']}").status_code == 403
+        for refused in ("/api/svm/svms", "/api/storage/qos/policies", "/emulator/clock"):
+            assert client.get(refused).status_code == 403, refused
+
+
+def test_a_role_with_an_access_that_is_none_is_refused(emulator):
+    for body in (
+        {"name": "x", "privileges": [{"path": "/api", "access": "some"}]},
+        {"name": "admin", "privileges": []},
+    ):
+        with emulator.client() as client:
+            assert client.put("/emulator/roles", json=body).status_code == 400

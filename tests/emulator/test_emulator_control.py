@@ -118,9 +118,10 @@ def test_reset_leaves_a_cluster_as_at_the_first_start(fresh_emulator):
         assert api.post("/api/storage/volumes?return_timeout=60", json=body).status_code == 201
         fresh_emulator.control("PUT", "/clock", {"offset_s": 5000})
         fresh_emulator.control("POST", "/reset")
-        assert api.get("/api/storage/volumes").json()["num_records"] == 0
+        left = api.get("/api/storage/volumes?fields=is_svm_root").json()["records"]
+        assert [(volume["name"], volume["is_svm_root"]) for volume in left] == [("svm1_root", True)]
         assert [svm["name"] for svm in api.get("/api/svm/svms").json()["records"]] == ["svm1"]
         assert fresh_emulator.control("GET", "/clock")["offset_s"] == 0
         assert list(fresh_emulator.namespace.iterdir()) == []
-        assert list((fresh_emulator.root / "volumes").iterdir()) == []
+        assert [path.name for path in (fresh_emulator.root / "volumes").iterdir()] == [left[0]["uuid"]]
         assert api.post("/api/storage/volumes?return_timeout=60", json=body).status_code == 201

@@ -28,11 +28,12 @@ from emulator.protocols_s3.errors import (
 )
 from emulator.s3 import accounts, context, multipart
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "s3_bucket"
+KIND = parts.belongs("s3_bucket")
 DEFAULT_SIZE = 800 * 1024**3
 
 _NAME = re.compile(r"[0-9a-z.-]+")

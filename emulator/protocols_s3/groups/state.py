@@ -19,11 +19,12 @@ from emulator.protocols_s3.errors import (
 )
 from emulator.s3.policy import PREDEFINED
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "s3_group"
+KIND = parts.belongs("s3_group")
 
 
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from emulator.protocols_s3.errors import (
 )
 from emulator.s3.policy import PREDEFINED
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "s3_policy"
+KIND = parts.belongs("s3_policy")
 
 
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from emulator.protocols_s3.durations import duration
 from emulator.protocols_s3.errors import PartNotCreated, ServiceNameInvalid, ServiceNameLength, ServiceNotDeleted
 from emulator.protocols_s3.users import state as users
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "s3_service"
+KIND = parts.belongs("s3_service")
 HTTP_PORT, HTTPS_PORT = 80, 443
 MIN_NAME, MAX_NAME = 3, 253
 

@@ -16,12 +16,13 @@ from emulator.protocols_s3 import scope
 from emulator.protocols_s3.durations import duration, seconds
 from emulator.protocols_s3.errors import KeysNotCreated, UserExists, UserNameInvalid, UserNameLength
 from emulator.store import Record
+from emulator.svms import parts
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "s3_user"
-SECRETS = "s3_secret"
+KIND = parts.belongs("s3_user")
+SECRETS = parts.belongs("s3_secret")
 KEY_IDS = (1, 2)
 
 _ACCESS_ALPHABET = string.ascii_uppercase + string.digits

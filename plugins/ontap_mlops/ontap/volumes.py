@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 # Named one by one: fields that are not asked for by name may be missing from an answer.
 _FIELDS = (
     "uuid,name,svm.name,state,type,size,comment,create_time,nas.path,nas.unix_permissions,space.used,space.available,"
-    "space.size,clone.is_flexclone,clone.parent_volume.name,clone.parent_volume.uuid,clone.parent_snapshot.name"
+    "space.size,is_svm_root,clone.is_flexclone,clone.parent_volume.name,clone.parent_volume.uuid,clone.parent_snapshot.name"
 )
 
 
@@ -36,6 +36,7 @@ class Volume:
     unix_permissions: int | None = None
     comment: str = ""
     created_at: str | None = None
+    is_svm_root: bool = False
     is_clone: bool = False
     parent_volume: str | None = None
     parent_volume_uuid: str | None = None
@@ -67,8 +68,11 @@ def by_uuid(client: Client, *, uuid: str) -> Volume:
 
 
 def at(client: Client, *, svm: str, path: str) -> Volume:
-    """The volume that holds this path of the SVM's namespace. Raises NotFound when nothing is mounted there."""
-    mounted = [v for v in list_volumes(client, svm=svm) if v.junction_path]
+    """The volume that holds this path of the SVM's namespace. Raises NotFound when nothing is mounted there.
+
+    Never the SVM's root volume: it holds every path there is, and nothing of ours.
+    """
+    mounted = [v for v in list_volumes(client, svm=svm) if v.junction_path and not v.is_svm_root]
     holding = [v for v in mounted if (path.rstrip("/") + "/").startswith((v.junction_path or "").rstrip("/") + "/")]
     if not holding:
         raise NotFound(f"No volume of SVM {svm!r} is mounted at {path}. Make the volume with that junction path first.")
@@ -142,6 +146,11 @@ def mount(client: Client, *, volume: Volume, junction_path: str) -> Volume:
 @repeatable
 def set_unix_permissions(client: Client, *, volume: Volume, unix_permissions: str) -> Volume:
     """Permissions of the volume's root, octal digits as in ``chmod``."""
+    if volume.is_svm_root:
+        raise NotOurs(
+            f"The UNIX permissions of {_called(volume.name, volume.svm)} were not set to {unix_permissions}: it is the "
+            "root volume, and they hold for the whole namespace. Set them by hand if that is meant."
+        )
     if volume.unix_permissions == int(unix_permissions):
         return volume
     asked = f"set the UNIX permissions of {_called(volume.name, volume.svm)} to {unix_permissions}"
@@ -159,6 +168,8 @@ def delete(client: Client, *, svm: str, name: str, comment: str | None = None, n
     volume = find(client, svm=svm, name=name)
     if volume is None:
         return False
+    if volume.is_svm_root:
+        raise NotOurs(f"{_called(name, svm).capitalize()} was not removed: it is the root volume, which stays.")
     if not not_ours_too and (not volume.is_ours or comment not in (None, volume.comment)):
         raise NotOurs(
             f"Volume {name!r} of SVM {svm!r} was not removed: its comment is {volume.comment!r}, not "
@@ -252,6 +263,7 @@ def _volume(record: dict[str, Any], svm: str) -> Volume:
         unix_permissions=_number(nas.get("unix_permissions")),
         comment=record.get("comment") or "",
         created_at=record.get("create_time"),
+        is_svm_root=bool(record.get("is_svm_root")) or nas.get("path") == "/",
         is_clone=bool(clone.get("is_flexclone")),
         parent_volume=parent.get("name"),
         parent_volume_uuid=parent.get("uuid"),

@@ -136,3 +136,19 @@ def test_the_volume_at_a_path_is_the_one_mounted_deepest_above_it(client, volume
 
 def test_permissions_of_the_root_can_be_changed(client, volume) -> None:
     assert volumes.set_unix_permissions(client, volume=volume, unix_permissions="750").unix_permissions == 750
+
+
+def test_a_path_is_never_looked_up_in_the_root_volume(client, volume) -> None:
+    assert volumes.at(client, svm=SVM, path="/tyre/good").name == "tyre"
+    with pytest.raises(errors.NotFound, match="No volume of SVM 'svm1' is mounted at /nowhere"):
+        volumes.at(client, svm=SVM, path="/nowhere")
+
+
+def test_the_root_volume_is_neither_opened_nor_removed(client, ontap) -> None:
+    root = volumes.get(client, svm=SVM, name="svm1_root")
+    assert (root.is_svm_root, root.junction_path) == (True, "/")
+    with pytest.raises(errors.NotOurs, match="it is the root volume, and they hold for the whole namespace"):
+        volumes.set_unix_permissions(client, volume=root, unix_permissions="777")
+    with pytest.raises(errors.NotOurs, match="it is the root volume, which stays"):
+        volumes.delete(client, svm=SVM, name="svm1_root", not_ours_too=True)
+    assert ontap.writes() == []

@@ -191,3 +191,10 @@ def test_a_wrong_password_is_one_sentence(ontap, monkeypatch) -> None:
     with pytest.raises(errors.AuthenticationFailed, match="Check user and password") as caught:
         run(OntapVolumeEnsureOperator, volume="x", size_bytes=GIB, comment=marks.mark("x"))
     assert "mistyped-secret" not in str(caught.value)
+
+
+def test_provisioning_never_opens_the_root_of_the_namespace(client, volume, tmp_path) -> None:
+    before = volumes.get(client, svm=SVM, name="svm1_root").unix_permissions
+    with pytest.raises(errors.NotFound, match="No volume of SVM 'svm1' is mounted at /elsewhere"):
+        provision(tmp_path, buckets={"elsewhere": "/elsewhere"})
+    assert volumes.get(client, svm=SVM, name="svm1_root").unix_permissions == before == 755

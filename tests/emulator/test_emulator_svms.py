@@ -1,0 +1,96 @@
+"""SVMs: what each begins with, and what goes with it."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+
+def error(answer):
+    return answer.json()["error"]
+
+
+def roots(api, svm: str = "svm1"):
+    found = api.get(f"/api/storage/volumes?svm.name={svm}&is_svm_root=true&fields=nas,comment,is_svm_root").json()
+    return found["records"]
+
+
+@pytest.fixture
+def other(api):
+    name = f"svm_{uuid4().hex[:8]}"
+    assert api.post("/api/svm/svms?return_timeout=60", json={"name": name}).status_code == 201
+    return name
+
+
+def test_every_svm_has_a_root_volume_at_the_top_of_its_namespace(api, other):
+    for svm in ("svm1", other):
+        (root,) = roots(api, svm)
+        assert (root["name"], root["nas"]["path"], root["is_svm_root"]) == (f"{svm}_root", "/", True)
+
+
+def test_a_root_volume_stays_where_it_is(api):
+    path = f"/api/storage/volumes/{roots(api)[0]['uuid']}"
+    for body in ({"nas": {"path": "/elsewhere"}}, {"nas": {"path": ""}}, {"state": "offline"}):
+        refused = api.patch(path, json=body)
+        assert (refused.status_code, error(refused)["code"]) == (400, "3"), body
+    refused = api.delete(path)
+    assert "root volume" in error(refused)["message"]
+    changed = api.patch(f"{path}?return_timeout=60", json={"nas": {"path": "/", "unix_permissions": 711}})
+    assert changed.status_code == 200
+    assert roots(api)[0]["nas"]["unix_permissions"] == 711
+    api.patch(f"{path}?return_timeout=60", json={"nas": {"unix_permissions": 755}})
+
+
+def test_volumes_are_mounted_beside_a_root_volume(emulator, api, make):
+    made = make()
+    assert (emulator.namespace / made["name"]).is_dir()
+    assert roots(api)[0]["nas"]["path"] == "/"
+
+
+def test_no_bucket_is_made_over_what_only_the_root_volume_holds(api):
+    made = api.post("/api/protocols/s3/services", json={"svm": {"name": "svm1"}, "name": "s3-of-svm1"})
+    assert made.status_code == 201, made.text
+    body = {"svm": {"name": "svm1"}, "name": "nowhere", "type": "nas", "nas_path": "/nowhere"}
+    refused = api.post("/api/protocols/s3/buckets?return_timeout=60", json=body)
+    assert refused.status_code == 400, refused.text
+    assert "No volume is mounted" in refused.text
+
+
+def test_an_svm_goes_with_its_root_volume_and_all_it_has(emulator, api, other):
+    api.post("/api/storage/qos/policies", json={"name": f"{other}_q", "svm": {"name": other}, "fixed": {}})
+    (root,) = roots(api, other)
+    api.post(f"/api/storage/volumes/{root['uuid']}/snapshots?return_timeout=60", json={"name": "s"})
+    uuid = api.get(f"/api/svm/svms?name={other}").json()["records"][0]["uuid"]
+    assert api.delete(f"/api/svm/svms/{uuid}?return_timeout=60").status_code == 200
+    assert api.get(f"/api/storage/volumes/{root['uuid']}").status_code == 404
+    assert not (emulator.root / "volumes" / root["uuid"]).exists()
+    for path in ("/api/protocols/nfs/export-policies", "/api/storage/qos/policies", "/api/storage/volumes"):
+        assert api.get(f"{path}?svm.name={other}").json()["num_records"] == 0
+
+
+def test_a_state_of_an_older_emulator_gets_its_root_volume_at_the_start(fresh_emulator):
+    import sqlite3
+
+    fresh_emulator.stop()
+    with sqlite3.connect(fresh_emulator.root / "state.sqlite") as database:
+        database.execute("DELETE FROM records WHERE kind = 'volume'")
+    database.close()
+    fresh_emulator.start()
+    with fresh_emulator.client() as api:
+        assert [root["name"] for root in roots(api)] == ["svm1_root"]
+
+
+def test_an_emulator_begins_with_the_svms_that_are_named(tmp_path):
+    from tests.conftest import Emulator
+
+    running = Emulator(tmp_path / "two", "--svm", "east", "--svm", "west").start()
+    try:
+        with running.client() as api:
+            assert [svm["name"] for svm in api.get("/api/svm/svms").json()["records"]] == ["east", "west"]
+            found = api.get("/api/network/ip/interfaces?fields=svm").json()["records"]
+            assert [lif["svm"]["name"] for lif in found] == ["east", "west"]
+        with running.client("vsadmin") as api:
+            assert [svm["name"] for svm in api.get("/api/svm/svms").json()["records"]] == ["east"]
+    finally:
+        running.close()
