@@ -32,8 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
 
         try:
             dataset = registry.dataset(asked.dataset)
-            with OntapHook(dataset.ontap_conn_id).client() as client:
-                versions = dataset_versions.list_versions(client, dataset)
+            hook = OntapHook(dataset.ontap_conn_id)
+            with hook.client() as client:
+                asks = {"svm": hook.svm(dataset.svm), "volume": dataset.volume, "dataset": dataset.name}
+                versions = dataset_versions.list_versions(client, **asks)
         except (ValueError, OntapError, AirflowNotFoundException) as error:
             print(error, file=sys.stderr)
             return 2

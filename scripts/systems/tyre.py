@@ -136,6 +136,8 @@ def versions_of(stack: Stack, dataset: str) -> list[DatasetVersion]:
     from ontap_mlops.ontap.client import Client
 
     connection = environment.connections(stack.layout, stack.ports)["ontap_default"]
+    known = registry.dataset(dataset)
+    asks = {"svm": known.svm or connection["extra"]["svm"], "volume": known.volume, "dataset": known.name}
     with Client(
         host=connection["host"],
         port=connection["port"],
@@ -143,7 +145,7 @@ def versions_of(stack: Stack, dataset: str) -> list[DatasetVersion]:
         password=connection["password"],
         verify=connection["extra"]["verify"],
     ) as client:
-        return dataset_versions.list_versions(client, registry.dataset(dataset))
+        return dataset_versions.list_versions(client, **asks)
 
 
 def time_travel(versions: list[DatasetVersion]) -> list[dict[str, Any]]:

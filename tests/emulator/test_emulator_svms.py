@@ -48,10 +48,10 @@ def test_volumes_are_mounted_beside_a_root_volume(emulator, api, make):
     assert roots(api)[0]["nas"]["path"] == "/"
 
 
-def test_no_bucket_is_made_over_what_only_the_root_volume_holds(api):
-    made = api.post("/api/protocols/s3/services", json={"svm": {"name": "svm1"}, "name": "s3-of-svm1"})
+def test_no_bucket_is_made_over_what_only_the_root_volume_holds(api, other):
+    made = api.post("/api/protocols/s3/services", json={"svm": {"name": other}, "name": "s3-of-other"})
     assert made.status_code == 201, made.text
-    body = {"svm": {"name": "svm1"}, "name": "nowhere", "type": "nas", "nas_path": "/nowhere"}
+    body = {"svm": {"name": other}, "name": "nowhere", "type": "nas", "nas_path": "/nowhere"}
     refused = api.post("/api/protocols/s3/buckets?return_timeout=60", json=body)
     assert refused.status_code == 400, refused.text
     assert "No volume is mounted" in refused.text

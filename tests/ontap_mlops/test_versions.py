@@ -30,7 +30,8 @@ def versions(client, ontap):
     made = []
     for number in (1, 2):
         facts = {"digest": f"{number}" * 64, "files": number, "size": number, "run_key": f"r{number}"}
-        made.append(dataset_versions.freeze(client, dataset, **facts)[0])
+        where = {"svm": dataset.svm, "volume": dataset.volume, "dataset": dataset.name, "source": dataset.source}
+        made.append(dataset_versions.freeze(client, **where, **facts).version)
         ontap.control("PUT", "/clock", {"offset_s": 3600 * number})
     return made
 

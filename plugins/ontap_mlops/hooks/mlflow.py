@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,10 @@ class MlflowHook(BaseHook):
         None also when the code's commit is not known: then nobody can say that it is the same.
         """
         return self._trainings.same(snapshot_uuid, parameters, code_commit, dag_id, model)
+
+    def snapshots_trained_on(self, since: datetime) -> dict[str, str]:
+        """Snapshot UUIDs that trainings begun since then stand on, each with the run key of one of them."""
+        return self._trainings.snapshots_since(since)
 
     def test_connection(self) -> tuple[bool, str]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from ontap_mlops.hooks.mlflow_service import MlflowService, tags
@@ -14,6 +15,7 @@ from ontap_mlops.records import TrainingRecord
 ARTIFACT = "record.json"
 RUN_KEY_TAG = "run_key"
 RECORD_TAG = "record"
+SNAPSHOT_TAG = "snapshot_uuid"
 # What makes two trainings the same, in one value that MLflow can search for.
 IDENTITY_TAG = "training_identity"
 # MLflow cuts a run's tag at 8,000 characters without a word, earlier releases refuse one of over 5,000.
@@ -79,6 +81,18 @@ class Trainings:
         runs = [run for run in found if RECORD_TAG in tags(run["data"])]
         newest = max(runs, key=lambda run: int(run["info"]["start_time"]), default=None)
         return self._read(newest) if newest else None
+
+    def snapshots_since(self, at: datetime) -> dict[str, str]:
+        """Snapshot UUIDs that trainings begun since then stand on, each with a run key: those that have a record, and
+        those that go on. A run that failed has nothing to repeat."""
+        query = f"attributes.start_time >= {int(at.timestamp() * 1000)}"
+        found: dict[str, str] = {}
+        for run in self._search(query, f"find trainings since {at.isoformat()}"):
+            said, recorded = tags(run["data"]), RECORD_TAG in tags(run["data"])
+            uuid = said.get(SNAPSHOT_TAG) or (self._read(run).dataset_version.snapshot_uuid if recorded else None)
+            if uuid and (recorded or run["info"].get("status") == "RUNNING"):
+                found.setdefault(uuid, said.get(RUN_KEY_TAG) or run["info"]["run_id"])
+        return found
 
     def _search(self, query: str, asked: str) -> Iterator[dict[str, Any]]:
         """Runs of all experiments there are; MLflow wants each named."""

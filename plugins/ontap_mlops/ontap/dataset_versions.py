@@ -8,22 +8,39 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ontap_mlops import names
 from ontap_mlops.ontap import cluster, snapshots, volumes
 from ontap_mlops.ontap.client import Client
+from ontap_mlops.ontap.snapshots import Snapshot
+from ontap_mlops.ontap.volumes import Volume
 from ontap_mlops.records import DatasetVersion
-from ontap_mlops.registry import Dataset
+
+# ONTAP keeps no longer comment with a snapshot.
+_COMMENT_LIMIT = 255
+_CUT = "..."
 
 
-def list_versions(client: Client, dataset: Dataset) -> list[DatasetVersion]:
-    """Oldest first, by ONTAP's clock. Empty when the volume does not exist yet."""
-    volume = volumes.find(client, svm=dataset.svm, name=dataset.volume)
-    if volume is None:
+class Frozen(NamedTuple):
+    """``made`` tells whether this run made the version, on this try or an earlier one; ``snapshots`` counts all there
+    are on the volume, whoever made them."""
+
+    version: DatasetVersion
+    made: bool
+    snapshots: int
+
+
+def list_versions(client: Client, *, svm: str, volume: str, dataset: str) -> list[DatasetVersion]:
+    """Oldest first, by ONTAP's clock. Empty when the volume does not exist yet.
+
+    :param volume: name.
+    :param dataset: name; versions of another dataset on the same volume are left out.
+    """
+    found = volumes.find(client, svm=svm, name=volume)
+    if found is None:
         return []
-    found = [_version(dataset, volume.uuid, s) for s in snapshots.list_snapshots(client, volume_uuid=volume.uuid)]
-    return sorted((v for v in found if v is not None), key=lambda v: (when(v), v.id))
+    return _versions(found, dataset, snapshots.list_snapshots(client, volume_uuid=found.uuid))
 
 
 def current_at(versions: Iterable[DatasetVersion], at: datetime) -> DatasetVersion | None:
@@ -37,34 +54,46 @@ def when(version: DatasetVersion) -> datetime:
 
 
 def freeze(
-    client: Client, dataset: Dataset, *, digest: str, files: int, size: int, run_key: str
-) -> tuple[DatasetVersion, bool]:
-    """The version with this content, and whether this run made it (on this try or an earlier one).
+    client: Client,
+    *,
+    svm: str,
+    volume: str,
+    dataset: str,
+    source: str,
+    digest: str,
+    files: int,
+    size: int,
+    run_key: str,
+) -> Frozen:
+    """The version with this content. When the newest version already has ``digest``, nothing is made.
 
-    When the newest version already has ``digest``, nothing is made. Raises ValueError when a snapshot of this run was
-    changed by somebody.
+    Raises ValueError when a snapshot of this run was changed by somebody.
+
+    :param source: where the data came from; kept with the snapshot, cut at its end where ONTAP has no room for it.
+    :param size: bytes of all files.
     """
-    volume = volumes.get(client, svm=dataset.svm, name=dataset.volume)
-    found = snapshots.list_snapshots(client, volume_uuid=volume.uuid)
+    home = volumes.get(client, svm=svm, name=volume)
+    found = snapshots.list_snapshots(client, volume_uuid=home.uuid)
     snapshot = next((s for s in found if _facts(s.comment).get("run") == run_key), None)
     if snapshot is None:
-        known = sorted(filter(None, (_version(dataset, volume.uuid, s) for s in found)), key=when)
+        known = _versions(home, dataset, found)
         if known and known[-1].digest == digest:
-            return known[-1], False
-        comment = {"dataset": dataset.name, "digest": digest, "files": files, "bytes": size, "run": run_key}
+            return Frozen(known[-1], False, len(found))
+        facts = {"dataset": dataset, "digest": digest, "files": files, "bytes": size, "run": run_key}
         snapshot = snapshots.ensure(
             client,
-            volume_uuid=volume.uuid,
+            volume_uuid=home.uuid,
             name=names.snapshot(names.version_id(cluster.now(client), digest)),
-            comment=json.dumps(comment, separators=(",", ":")),
+            comment=_comment(facts, source),
         )
-    version = _version(dataset, volume.uuid, snapshot)
+        found = [*found, snapshot]
+    version = _version(home, dataset, snapshot)
     if version is None:
         raise ValueError(
-            f"snapshot {snapshot.name!r} of volume {dataset.volume!r} carries the comment {snapshot.comment!r}, which "
+            f"snapshot {snapshot.name!r} of volume {volume!r} carries the comment {snapshot.comment!r}, which "
             "is not a dataset version's; somebody changed it: remove that snapshot and run the freeze again"
         )
-    return version, True
+    return Frozen(version, True, len(found))
 
 
 def expired(versions: list[DatasetVersion], *, newest: int, days: int, now: datetime) -> list[DatasetVersion]:
@@ -73,24 +102,48 @@ def expired(versions: list[DatasetVersion], *, newest: int, days: int, now: date
     return [version for version in old if when(version) < now - timedelta(days=days)]
 
 
-def _version(dataset: Dataset, volume_uuid: str, snapshot: snapshots.Snapshot) -> DatasetVersion | None:
+def is_version(snapshot: Snapshot) -> bool:
+    """Whether the snapshot is a version of any dataset."""
+    return "dataset" in _facts(snapshot.comment) and names.id_in(snapshot.name) is not None
+
+
+def _versions(volume: Volume, dataset: str, found: Iterable[Snapshot]) -> list[DatasetVersion]:
+    versions = [_version(volume, dataset, snapshot) for snapshot in found]
+    return sorted((v for v in versions if v is not None), key=lambda v: (when(v), v.id))
+
+
+def _version(volume: Volume, dataset: str, snapshot: Snapshot) -> DatasetVersion | None:
     facts, id_ = _facts(snapshot.comment), names.id_in(snapshot.name)
-    if facts.get("dataset") != dataset.name or id_ is None or not snapshot.created_at:
+    if facts.get("dataset") != dataset or id_ is None or not snapshot.created_at:
         return None
     return DatasetVersion(
-        dataset=dataset.name,
+        dataset=dataset,
         id=id_,
-        svm=dataset.svm,
-        volume=dataset.volume,
-        volume_uuid=volume_uuid,
+        svm=volume.svm,
+        volume=volume.name,
+        volume_uuid=volume.uuid,
         snapshot=snapshot.name,
         snapshot_uuid=snapshot.uuid,
         created_at=datetime.fromisoformat(snapshot.created_at).astimezone(UTC).isoformat(),
         digest=str(facts.get("digest", "")),
         files=int(facts.get("files", 0)),
         bytes=int(facts.get("bytes", 0)),
-        source=dataset.source,
+        source=str(facts.get("source", "")),
     )
+
+
+def _comment(facts: dict[str, Any], source: str) -> str:
+    """The facts as JSON, with as much of the source as there is room for."""
+    for length in range(len(source), 0, -1):
+        kept = source if length == len(source) else source[:length] + _CUT
+        text = _json({**facts, "source": kept})
+        if len(text) <= _COMMENT_LIMIT:
+            return text
+    return _json(facts)
+
+
+def _json(facts: dict[str, Any]) -> str:
+    return json.dumps(facts, separators=(",", ":"))
 
 
 def _facts(comment: str | None) -> dict[str, Any]:

@@ -101,7 +101,8 @@ class RunChooseOperator(OntapOperator):
 
         dataset = registry.dataset(self.dataset)
         with self.hook.client() as client:
-            versions = dataset_versions.list_versions(client, dataset)
+            svm = self.hook.svm(dataset.svm)
+            versions = dataset_versions.list_versions(client, svm=svm, volume=dataset.volume, dataset=dataset.name)
         if repeat_of:
             return _still_there(versions, repeat_of)
         if self.version:

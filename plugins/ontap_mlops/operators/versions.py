@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import registry, settings
@@ -14,6 +14,9 @@ from ontap_mlops.operators.links import OntapSnapshotLink
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from ontap_mlops.ontap.client import Client
+    from ontap_mlops.records import DatasetVersion
+
 
 class DatasetVersionCreateOperator(OntapOperator):
     """Makes a dataset version: a snapshot of the dataset's volume that carries what ``check`` found.
@@ -21,7 +24,7 @@ class DatasetVersionCreateOperator(OntapOperator):
     Skips, with a sentence, when the newest version has the same digest. A retry finds the snapshot of its first try.
     Each outlet's event carries the record in ``extra["dataset_version"]``.
 
-    :param dataset: name in config/datasets.yaml.
+    :param dataset: name in datasets.yaml, or a dataset by value.
     :param checked: result of ``tasks.data.check``: ``digest``, ``files``, ``bytes``.
     :return: the DatasetVersion, as JSON.
     """
@@ -29,9 +32,9 @@ class DatasetVersionCreateOperator(OntapOperator):
     template_fields: Sequence[str] = ("dataset", "checked")
     operator_extra_links = (OntapSnapshotLink(),)
 
-    def __init__(self, *, dataset: str, checked: Any, **kwargs: Any) -> None:
+    def __init__(self, *, dataset: str | registry.Dataset | Mapping[str, Any], checked: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dataset = dataset
+        self.dataset = registry.as_argument(dataset)
         self.checked = checked
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -39,18 +42,21 @@ class DatasetVersionCreateOperator(OntapOperator):
 
         from ontap_mlops.ontap import cluster, dataset_versions
 
-        dataset, found = registry.dataset(self.dataset), self.checked
+        dataset, found = registry.as_dataset(self.dataset), self.checked
         with self.hook.client() as client:
             self._compare_clocks(cluster.now(client))
-            version, made = dataset_versions.freeze(
+            version, made, count = dataset_versions.freeze(
                 client,
-                dataset,
+                svm=self.hook.svm(dataset.svm),
+                volume=dataset.volume,
+                dataset=dataset.name,
+                source=dataset.source,
                 digest=found["digest"],
                 files=found["files"],
                 size=found["bytes"],
                 run_key=run_key(context),
             )
-            self._count_snapshots(dataset, len(dataset_versions.list_versions(client, dataset)))
+        self._warn_near_limit(dataset, count)
         if not made:
             raise AirflowSkipException(
                 f"Nothing changed in {dataset.name} since version {version.id} of {version.created_at}; none is made."
@@ -71,10 +77,11 @@ class DatasetVersionCreateOperator(OntapOperator):
                 skew,
             )
 
-    def _count_snapshots(self, dataset: registry.Dataset, count: int) -> None:
+    def _warn_near_limit(self, dataset: registry.Dataset, count: int) -> None:
         if count >= settings.snapshot_warning():
             self.log.warning(
-                "Volume %s has %s snapshots of at most 1,023; lower keep.versions or keep.days of %s in datasets.yaml.",
+                "Volume %s has %s snapshots of at most 1,023, those of snapshot policies and backups included; lower "
+                "keep.versions or keep.days of %s in datasets.yaml, or remove others.",
                 dataset.volume,
                 count,
                 dataset.name,
@@ -82,53 +89,69 @@ class DatasetVersionCreateOperator(OntapOperator):
 
 
 class DatasetVersionExpireOperator(OntapOperator):
-    """Removes the dataset versions that datasets.yaml no longer keeps, and says why any other stays.
+    """Removes the dataset versions that the dataset's ``keep`` rule no longer keeps, and says why any other stays.
 
-    A version stays when a registered model stands on it, or when ONTAP calls it busy (a clone, an owner, a lock).
+    An old version stays when a registered model was trained on it, whatever its age; when a training on it began within
+    ``keep.days``, so that its record can still be repeated; and when ONTAP calls it busy: a clone (the workspace of a
+    run that goes on, or of a failed one that is kept), an owner, a lock. MLflow is asked only when a version is old,
+    and when its answer is not clear, nothing is removed.
 
-    :param dataset: name in config/datasets.yaml.
-    :param mlflow_conn_id: registry whose models protect the versions they were trained on.
+    :param dataset: name in datasets.yaml, or a dataset by value.
+    :param mlflow_conn_id: registry whose models and trainings protect the versions they stand on.
     :return: ids of the versions removed, and for each one kept against the rule the reason.
     """
 
     template_fields: Sequence[str] = ("dataset",)
 
-    def __init__(self, *, dataset: str, mlflow_conn_id: str = "mlflow_default", **kwargs: Any) -> None:
-        super().__init__(trigger_rule="none_failed", **kwargs)
-        self.dataset = dataset
+    def __init__(
+        self,
+        *,
+        dataset: str | registry.Dataset | Mapping[str, Any],
+        mlflow_conn_id: str = "mlflow_default",
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("trigger_rule", "none_failed")
+        super().__init__(**kwargs)
+        self.dataset = registry.as_argument(dataset)
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from ontap_mlops.ontap import cluster, dataset_versions, snapshots
-        from ontap_mlops.ontap.errors import Busy
+        from ontap_mlops.ontap import cluster, dataset_versions
 
-        dataset = registry.dataset(self.dataset)
-        removed: list[str] = []
-        kept: dict[str, str] = {}
+        dataset = registry.as_dataset(self.dataset)
         with self.hook.client() as client:
-            versions = dataset_versions.list_versions(client, dataset)
-            old = dataset_versions.expired(
-                versions, newest=dataset.keep.versions, days=dataset.keep.days, now=cluster.now(client)
-            )
-            needed = self._needed_by_models() if old else {}
-            for version in old:
-                if version.snapshot_uuid in needed:
-                    kept[version.id] = f"model {needed[version.snapshot_uuid]} was trained on it"
-                    continue
-                try:
-                    snapshots.delete(client, volume_uuid=version.volume_uuid, name=version.snapshot)
-                    removed.append(version.id)
-                except Busy as busy:
-                    kept[version.id] = str(busy)
+            svm, now = self.hook.svm(dataset.svm), cluster.now(client)
+            versions = dataset_versions.list_versions(client, svm=svm, volume=dataset.volume, dataset=dataset.name)
+            old = dataset_versions.expired(versions, newest=dataset.keep.versions, days=dataset.keep.days, now=now)
+            needed = self._needed(now - timedelta(days=dataset.keep.days)) if old else {}
+            reasons = {version.id: needed.get(version.snapshot_uuid) or _removed(client, version) for version in old}
+        kept = {id_: reason for id_, reason in reasons.items() if reason}
         for id_, reason in kept.items():
             self.log.info("Version %s stays although it is old: %s", id_, reason)
+        removed = [id_ for id_ in reasons if id_ not in kept]
         self.log.info("%s of %s versions of %s removed", len(removed), len(versions), dataset.name)
         return {"removed": removed, "kept": kept}
 
-    def _needed_by_models(self) -> dict[str, str]:
+    def _needed(self, since: datetime) -> dict[str, str]:
+        """Snapshot UUID to the reason why its version stays. All of it is known before the first one is removed."""
         from ontap_mlops.hooks.mlflow import MlflowHook
 
+        mlflow = MlflowHook(self.mlflow_conn_id)
+        trainings = mlflow.snapshots_trained_on(since)
+        models = {m.dataset_version.snapshot_uuid: f"{m.model} {m.version}" for m in mlflow.model_versions()}
         return {
-            model.dataset_version.snapshot_uuid: f"{model.model} {model.version}"
-            for model in MlflowHook(self.mlflow_conn_id).model_versions()
+            **{uuid: f"training {key} since {since:%Y-%m-%d} used it" for uuid, key in trainings.items()},
+            **{uuid: f"model {model} was trained on it" for uuid, model in models.items()},
         }
+
+
+def _removed(client: Client, version: DatasetVersion) -> str | None:
+    """Remove it, or say why it stays."""
+    from ontap_mlops.ontap import snapshots
+    from ontap_mlops.ontap.errors import Busy
+
+    try:
+        snapshots.delete(client, volume_uuid=version.volume_uuid, name=version.snapshot)
+    except Busy as busy:
+        return str(busy)
+    return None

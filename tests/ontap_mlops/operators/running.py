@@ -1,0 +1,46 @@
+"""Operators executed as in a task of a DAG run, without a scheduler."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from airflow.sdk.bases.operator import ExecutorSafeguard
+
+from ontap_mlops import names
+
+RUN_AFTER = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
+
+
+class Run:
+    """One DAG run: its key, what its tasks pushed, and in which states its other tasks are."""
+
+    def __init__(
+        self, run_id: str = "manual__1", dag_id: str = "tyre_quality", run_after: datetime = RUN_AFTER
+    ) -> None:
+        self.dag_id, self.run_id, self.run_after = dag_id, run_id, run_after
+        self.key = names.run_key(dag_id, run_id, run_after)
+        self.pushed: dict[str, Any] = {}
+        self.states: dict[str, str] = {}
+        self.outlet_events: Any = defaultdict(lambda: SimpleNamespace(extra={}))
+
+    def task_states(self, *, dag_id: str, run_ids: list[str], **_: Any) -> dict[str, Any]:
+        assert (dag_id, run_ids) == (self.dag_id, [self.run_id])
+        return {self.run_id: dict(self.states)}
+
+    def context(self, task_id: str) -> dict[str, Any]:
+        ti = SimpleNamespace(
+            task_id=task_id,
+            dag_id=self.dag_id,
+            run_id=self.run_id,
+            xcom_push=lambda key, value: self.pushed.update({key: value}),
+            get_task_states=self.task_states,
+        )
+        return {"ti": ti, "dag_run": self, "outlet_events": self.outlet_events}
+
+    def execute(self, kind: type, *, task_id: str = "t", **arguments: Any) -> Any:
+        operator = kind(task_id=task_id, **arguments)
+        ExecutorSafeguard.tracker.set(operator)
+        return operator.execute(self.context(task_id))
