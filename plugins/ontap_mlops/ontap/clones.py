@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ontap_mlops.ontap import volumes
+from ontap_mlops.ontap import s3, volumes
 from ontap_mlops.ontap.client import Client, repeatable
-from ontap_mlops.ontap.errors import NameTaken
+from ontap_mlops.ontap.errors import NameTaken, NotAuthorized
 from ontap_mlops.ontap.volumes import Volume
 
 
@@ -44,6 +44,29 @@ def ensure(
 def delete(client: Client, *, svm: str, name: str, comment: str | None = None) -> bool:
     """Remove it; False if it was gone already. Never removes a volume without our mark."""
     return volumes.delete(client, svm=svm, name=name, comment=comment)
+
+
+def delete_with_bucket(client: Client, *, svm: str, name: str, bucket: str, comment: str | None = None) -> bool:
+    """Remove the clone and the bucket over it; False when there was no clone. The clone goes even if the bucket cannot.
+
+    An account that may not see buckets made none, so that is no error.
+    """
+    there = volumes.find(client, svm=svm, name=name)
+    if there is not None:
+        volumes.require_removable(there, comment=comment)
+    try:
+        if _sees_bucket(client, svm, bucket):
+            s3.delete_bucket(client, svm=svm, name=bucket, over=there)
+    finally:
+        removed = volumes.delete(client, svm=svm, name=name, comment=comment)
+    return removed
+
+
+def _sees_bucket(client: Client, svm: str, name: str) -> bool:
+    try:
+        return s3.find_bucket(client, svm=svm, name=name) is not None
+    except NotAuthorized:
+        return False
 
 
 @repeatable

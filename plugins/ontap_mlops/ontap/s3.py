@@ -11,8 +11,9 @@ from typing import Any
 
 from ontap_mlops.ontap import cluster
 from ontap_mlops.ontap.client import Client, repeatable
-from ontap_mlops.ontap.errors import JobStillRunning, NameTaken, NotFound, OntapPermanentError
-from ontap_mlops.ontap.marks import MARK
+from ontap_mlops.ontap.errors import JobStillRunning, NameTaken, NotFound, NotOurs, OntapPermanentError
+from ontap_mlops.ontap.marks import MARK, is_ours
+from ontap_mlops.ontap.volumes import Volume
 
 FULL_ACCESS: tuple[dict[str, Any], ...] = (
     {"sid": "FullAccess", "effect": "allow", "actions": ["*"], "resources": ["*"]},
@@ -228,16 +229,32 @@ def find_bucket(client: Client, *, svm: str, name: str) -> Bucket | None:
 
 
 @repeatable
-def delete_bucket(client: Client, *, svm: str, name: str) -> bool:
-    """Remove it; False if it was gone already. The files below a NAS bucket stay."""
+def delete_bucket(client: Client, *, svm: str, name: str, over: Volume | None = None) -> bool:
+    """Remove it; False if it was gone already. The files below a NAS bucket stay.
+
+    Raises NotOurs when its comment does not carry our mark.
+
+    :param over: a volume of ours: a bucket without any comment over its own junction path is ours too.
+    """
     bucket = find_bucket(client, svm=svm, name=name)
     if bucket is None:
         return False
+    if not is_ours(bucket.comment) and not _shows(bucket, over):
+        raise NotOurs(
+            f"Bucket {name!r} of SVM {svm!r} was not removed: its comment is {bucket.comment!r}, not our mark. "
+            "Remove it by hand if it is yours to remove."
+        )
     try:
         client.remove("S3Bucket", _bucket_key(bucket), asked=f"remove bucket {name!r} of SVM {svm!r}")
     except NotFound:
         return False
     return True
+
+
+def _shows(bucket: Bucket, volume: Volume | None) -> bool:
+    if volume is None or bucket.comment or bucket.type != "nas" or not volume.is_ours or volume.is_svm_root:
+        return False
+    return volume.junction_path is not None and bucket.nas_path == volume.junction_path
 
 
 def _create_bucket(client: Client, body: dict[str, Any], *, asked: str) -> OntapPermanentError | None:

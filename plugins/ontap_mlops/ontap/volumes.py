@@ -159,6 +159,15 @@ def set_unix_permissions(client: Client, *, volume: Volume, unix_permissions: st
 
 
 @repeatable
+def set_comment(client: Client, *, volume: Volume, comment: str) -> Volume:
+    if volume.comment == comment:
+        return volume
+    asked = f"set the comment of {_called(volume.name, volume.svm)} to {comment!r}"
+    client.modify("Volume", {"uuid": volume.uuid}, {"comment": comment}, asked=asked)
+    return by_uuid(client, uuid=volume.uuid)
+
+
+@repeatable
 def delete(client: Client, *, svm: str, name: str, comment: str | None = None, not_ours_too: bool = False) -> bool:
     """Remove it; False if it was gone already. ONTAP takes it offline by itself and keeps it in a recovery queue.
 
@@ -168,13 +177,7 @@ def delete(client: Client, *, svm: str, name: str, comment: str | None = None, n
     volume = find(client, svm=svm, name=name)
     if volume is None:
         return False
-    if volume.is_svm_root:
-        raise NotOurs(f"{_called(name, svm).capitalize()} was not removed: it is the root volume, which stays.")
-    if not not_ours_too and (not volume.is_ours or comment not in (None, volume.comment)):
-        raise NotOurs(
-            f"Volume {name!r} of SVM {svm!r} was not removed: its comment is {volume.comment!r}, not "
-            f"{comment or 'our mark'!r}. Remove it by hand if it is yours to remove."
-        )
+    require_removable(volume, comment=comment, not_ours_too=not_ours_too)
     try:
         client.remove("Volume", {"uuid": volume.uuid}, asked=f"remove {_called(name, svm)}")
     except NotFound:
@@ -209,6 +212,19 @@ def create_once(client: Client, body: dict[str, Any], *, svm: str, name: str) ->
         time.sleep(pause)
         pause = min(pause * 1.6, 5.0)
     return volume
+
+
+def require_removable(volume: Volume, *, comment: str | None = None, not_ours_too: bool = False) -> None:
+    """Raises NotOurs for what ``delete`` would not remove."""
+    if volume.is_svm_root:
+        raise NotOurs(
+            f"{_called(volume.name, volume.svm).capitalize()} was not removed: it is the root volume, which stays."
+        )
+    if not not_ours_too and (not volume.is_ours or comment not in (None, volume.comment)):
+        raise NotOurs(
+            f"Volume {volume.name!r} of SVM {volume.svm!r} was not removed: its comment is {volume.comment!r}, not "
+            f"{comment or 'our mark'!r}. Remove it by hand if it is yours to remove."
+        )
 
 
 def require_ours(volume: Volume, *, comment: str) -> None:

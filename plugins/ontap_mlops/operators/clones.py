@@ -101,12 +101,14 @@ class OntapCloneDeleteOperator(OntapOperator):
         self.svm = svm
 
     def execute(self, context: Context) -> bool:
-        from ontap_mlops.ontap import clones, s3
+        from ontap_mlops.ontap import clones
 
         svm = self.hook.svm(self.svm)
         with self.hook.client() as client:
+            facts = {"svm": svm, "name": self.clone, "comment": self.comment}
             if self.with_bucket:
-                s3.delete_bucket(client, svm=svm, name=names.bucket(self.clone))
-            removed = clones.delete(client, svm=svm, name=self.clone, comment=self.comment)
+                removed = clones.delete_with_bucket(client, bucket=names.bucket(self.clone), **facts)
+            else:
+                removed = clones.delete(client, **facts)
         self.log.info("Clone %s of SVM %s %s", self.clone, svm, "removed" if removed else "was gone already")
         return removed

@@ -1,26 +1,29 @@
-"""Operators on workspaces: a clone of one dataset version for one run, and its end."""
+"""Operators on workspaces: a clone of one dataset version for one run, its end, and the collection of kept ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ontap_mlops import names
+from ontap_mlops import names, settings
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.context import run_key
+from ontap_mlops.operators.context import run_key, run_record
 from ontap_mlops.operators.links import OntapSnapshotLink
 from ontap_mlops.records import DatasetVersion, Workspace
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_FAILED = ("failed", "upstream_failed")
+
 
 class WorkspaceCreateOperator(OntapOperator):
     """Clones one dataset version for this run: mounted in the SVM's namespace and, if wanted, seen as an S3 bucket.
 
-    Use as setup, with :class:`WorkspaceDeleteOperator` as its teardown. A retry finds the clone of its first try.
+    Use as setup, with :class:`WorkspaceDeleteOperator` as its teardown. A retry finds the clone of its first try, and a
+    cleared run the clone that was kept when it failed, with all that is in it.
 
-    :param dataset_version: DatasetVersion, as JSON.
+    :param dataset_version: DatasetVersion, as JSON; the one that ``choose`` settled for the run if not given.
     :param with_bucket: also make the bucket; needs the SVM's S3 server (see the DAG ``provision_ontap``).
     :return: the Workspace, as JSON.
     """
@@ -28,37 +31,34 @@ class WorkspaceCreateOperator(OntapOperator):
     template_fields: Sequence[str] = ("dataset_version", "with_bucket")
     operator_extra_links = (OntapSnapshotLink(),)
 
-    def __init__(self, *, dataset_version: Any, with_bucket: bool | str = True, **kwargs: Any) -> None:
+    def __init__(self, *, dataset_version: Any = None, with_bucket: bool | str = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dataset_version = dataset_version
         self.with_bucket = with_bucket
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from ontap_mlops.ontap import clones, s3
+        from ontap_mlops.ontap import workspaces
 
-        version, key = DatasetVersion.from_json(self.dataset_version), run_key(context)
-        name = names.workspace_volume(key)
-        bucket = names.bucket(name) if str(self.with_bucket).lower() == "true" else ""
+        given, key = self.dataset_version, run_key(context)
+        version = DatasetVersion.from_json(given) if given else run_record(context).dataset_version
+        with_bucket = str(self.with_bucket).lower() == "true"
         with self.hook.client() as client:
-            clone = clones.ensure(
+            clone = workspaces.ensure(
                 client,
                 svm=version.svm,
-                name=name,
+                run_key=key,
                 parent_volume=version.volume,
                 parent_snapshot=version.snapshot,
-                junction_path=names.junction_path(name),
-                comment=f"ontap-mlops run {key}",
+                with_bucket=with_bucket,
             )
-            if bucket:
-                s3.ensure_nas_bucket(client, svm=version.svm, name=bucket, nas_path=names.junction_path(name))
         OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
         workspace = Workspace(
             run_key=key,
             svm=version.svm,
-            volume=name,
+            volume=clone.name,
             volume_uuid=clone.uuid,
-            junction_path=names.junction_path(name),
-            bucket=bucket,
+            junction_path=names.junction_path(clone.name),
+            bucket=names.bucket(clone.name) if with_bucket else "",
             dataset_version=version,
         )
         self.log.info("Workspace %s of dataset version %s", workspace.junction_path, version.id)
@@ -66,25 +66,80 @@ class WorkspaceCreateOperator(OntapOperator):
 
 
 class WorkspaceDeleteOperator(OntapOperator):
-    """Removes the run's workspace, its bucket and what is in them. Does nothing where there is none.
+    """Removes the run's workspace, or marks it as kept when a task of the run failed, so that clearing resumes in it.
 
-    It goes by the run's key, not by what the setup returned, so that a clone is found even if the setup died before it
-    could say so.
+    What a failed run keeps is collected after ``[ontap_mlops] keep_failed_workspaces_days`` (see
+    :class:`WorkspaceCollectOperator`). It goes by the run's key, not by what the setup returned, so that a clone is
+    found even if the setup died before it could say so. Does nothing where there is none.
 
-    :param svm: SVM of the dataset.
+    :param svm: SVM of the dataset; the connection's own if empty.
+    :return: ``removed`` and ``kept``, true or false.
     """
 
     template_fields: Sequence[str] = ("svm",)
 
-    def __init__(self, *, svm: str, **kwargs: Any) -> None:
+    def __init__(self, *, svm: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.svm = svm
 
-    def execute(self, context: Context) -> None:
-        from ontap_mlops.ontap import s3, volumes
+    def execute(self, context: Context) -> dict[str, bool]:
+        from ontap_mlops.ontap import workspaces
 
-        key = run_key(context)
-        name = names.workspace_volume(key)
+        key, svm, failed = run_key(context), self.hook.svm(self.svm), self._failed(context)
         with self.hook.client() as client:
-            s3.delete_bucket(client, svm=self.svm, name=names.bucket(name))
-            volumes.delete(client, svm=self.svm, name=name, comment=f"ontap-mlops run {key}")
+            if not failed:
+                return {"removed": workspaces.remove(client, svm=svm, run_key=key), "kept": False}
+            kept = workspaces.keep(client, svm=svm, run_key=key)
+        if kept is not None:
+            self.log.warning(
+                "Workspace %s is kept because of %s: clear what failed within %s days to resume in it. "
+                "It is removed after that.",
+                kept.name,
+                ", ".join(failed),
+                settings.keep_failed_workspaces_days(),
+            )
+        return {"removed": False, "kept": kept is not None}
+
+    def _failed(self, context: Context) -> list[str]:
+        """Other tasks of this run that failed; when nobody can tell, that counts as a failure: in doubt it is kept."""
+        ti: Any = context["ti"]
+        run = context["dag_run"]
+        try:
+            states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])[run.run_id]
+        except Exception as error:
+            self.log.warning("The states of the run's tasks could not be read: %s", error)
+            return ["states that could not be read"]
+        return sorted(task for task, state in states.items() if str(state) in _FAILED and task != ti.task_id)
+
+
+class WorkspaceCollectOperator(OntapOperator):
+    """Removes the workspaces of failed runs that have been kept for long enough, and nothing else.
+
+    Only a clone whose comment says that it is kept, and since when, is looked at; one that was taken into use again is
+    not kept any more.
+
+    :param svm: SVM to look at; the connection's own if empty.
+    :param days: for how long they are kept; ``[ontap_mlops] keep_failed_workspaces_days`` if not given.
+    :return: ``removed`` (run keys) and ``kept`` (run key to the time since when).
+    """
+
+    template_fields: Sequence[str] = ("svm", "days")
+
+    def __init__(self, *, svm: str | None = None, days: float | str | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("trigger_rule", "none_failed")
+        super().__init__(**kwargs)
+        self.svm = svm
+        self.days = days
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from ontap_mlops.ontap import cluster, workspaces
+
+        svm = self.hook.svm(self.svm)
+        days = settings.keep_failed_workspaces_days() if self.days is None else float(self.days)
+        with self.hook.client() as client:
+            found, now = workspaces.list_kept(client, svm=svm), cluster.now(client)
+            over = [kept for kept in found if workspaces.is_over(kept, days=days, now=now)]
+            removed = [kept.run_key for kept in over if workspaces.collect(client, svm=svm, kept=kept)]
+        self.log.info("%s of %s kept workspaces of SVM %s removed", len(removed), len(found), svm)
+        stay = {kept.run_key: kept.since.isoformat() for kept in found if kept.run_key not in removed}
+        return {"removed": removed, "kept": stay}
