@@ -53,9 +53,9 @@ test:
 test-quick:
 	$(PROGRAM) scripts.tests quick
 
-# Run the tests in which the real scheduler runs the DAGs.
+# Run the tests in which the real scheduler runs the DAGs, or only NAME=tyre.
 journey:
-	$(PROGRAM) scripts.tests journey
+	$(PROGRAM) scripts.tests journey $(NAME)
 
 # Run the tests in which a browser works with Airflow's pages.
 browser:

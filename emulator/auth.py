@@ -23,7 +23,7 @@ from emulator.store import Record, Store
 
 KIND = "account"
 ROLE = "role"
-PASSWORD_VARIABLE = "ONTAP_EMULATOR_PASSWORD"  # noqa: S105  (the name of a variable, not a password)
+PASSWORD_VARIABLE = "ONTAP_EMULATOR_PASSWORD"
 
 _ALL = "all"
 _READ = "readonly"

@@ -2,7 +2,7 @@
 
 A dataset has thousands of files, so what is done once per file uses plain strings and descriptors, not paths.
 """
-# ruff: noqa: PTH100, PTH101, PTH115, PTH211, PTH119
+# ruff: noqa: PTH101, PTH115, PTH211
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def _user_attributes(path: str | int) -> list[str]:
 def freeze(top: Path, modes: Modes) -> None:
     """Take the write bits away from everything that ``modes`` names."""
     for relative, mode in modes.items():
-        os.chmod(f"{top}/{relative}", mode & ~_WRITE_BITS)  # noqa: PTH101 - thousands of files, and paths are slower
+        os.chmod(f"{top}/{relative}", mode & ~_WRITE_BITS)
 
 
 def save_modes(path: Path, modes: Modes) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "Chromium was not found; install it, on Debian with `apt-get install chromium`."
@@ -21,7 +21,7 @@ ARGUMENTS = (
 )
 # Two cores under load need long for a page of this size.
 TIMEOUT_MS = 60_000
-SIZE = {"width": 1600, "height": 1000}
+SIZE: ViewportSize = {"width": 1600, "height": 1000}
 
 
 def chromium() -> str | None:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 from emulator import coverage
 
@@ -95,7 +96,7 @@ def operators_page() -> str:
     return HEAD + "\n".join(parts).rstrip() + "\n"
 
 
-def _operator(kind: type) -> str:
+def _operator(kind: Any) -> str:
     text, items = [], []
     for line in (inspect.getdoc(kind) or "").splitlines():
         if line.startswith(":param "):

@@ -32,7 +32,7 @@ class Emulator:
     user = "admin"
     host = "127.0.0.1"
 
-    def __init__(self, root: Path, *arguments: str, password: str = "emulator-test") -> None:  # noqa: S107
+    def __init__(self, root: Path, *arguments: str, password: str = "emulator-test") -> None:
         self.root = root
         self.password = password
         self.arguments = arguments
@@ -84,7 +84,7 @@ class Emulator:
         credentials = (user or self.user, password or self.password)
         return httpx.Client(base_url=self.url, auth=credentials, verify=verify, timeout=130)
 
-    def control(self, method: str, path: str, json: Any = None) -> Any:  # noqa: A002 - the name httpx has
+    def control(self, method: str, path: str, json: Any = None) -> Any:
         """Steer the emulator: ``control("PUT", "/jobs", {"mode": "reads", "value": 3})``."""
         with self.client() as client:
             answer = client.request(method, f"/emulator{path}", json=json)

@@ -161,7 +161,7 @@ def _rename(staged: str, path: str) -> None:
 def size_now(path: str) -> int | None:
     """Bytes of what is at a path now, which a new object replaces; None when nothing is there."""
     try:
-        return os.lstat(path).st_size  # noqa: PTH116
+        return os.lstat(path).st_size
     except OSError:
         return None
 

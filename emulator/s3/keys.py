@@ -72,7 +72,7 @@ def _stays_inside(root: str, parts: list[str], path: str, volume_root: str) -> b
     for part in parts:
         step = f"{step}/{part}"
         try:
-            if stat_module.S_ISLNK(os.lstat(step).st_mode):  # noqa: PTH116
+            if stat_module.S_ISLNK(os.lstat(step).st_mode):
                 return _inside(os.path.realpath(path), volume_root)
         except (OSError, ValueError):
             return True  # nothing there, so nothing to follow

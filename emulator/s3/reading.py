@@ -54,7 +54,7 @@ async def _opened(ctx: Context, path: str, descriptor: int) -> Response:
         return Response(304, headers)
     offset, length = _range(ctx.req.headers.get("range", ""), stat.st_size)
     status = 200
-    if length != stat.st_size or "range" in ctx.req.headers and _RANGE.match(ctx.req.headers["range"]):
+    if length != stat.st_size or ("range" in ctx.req.headers and _RANGE.match(ctx.req.headers["range"])):
         status = 206
         headers["content-range"] = f"bytes {offset}-{offset + length - 1}/{stat.st_size}"
     headers["content-length"] = str(length)

@@ -98,7 +98,7 @@ def _airflow(layout: Layout, ports: Ports) -> dict[str, str]:
             states = {p: (parts.get(part) or {}).get("status") or "no heartbeat yet" for p, part in programs.items()}
             return {"airflow-api-server": HEALTHY, **states}
         said = f"answers {code} to GET /api/v2/monitor/health"
-    return {"airflow-api-server": said, **{p: "known when the API server answers" for p in programs}}
+    return {"airflow-api-server": said, **dict.fromkeys(programs, "known when the API server answers")}
 
 
 _CHECKS = {"ontap": _ontap, "lake": _lake, "mlflow": _mlflow, "triton": _triton, "airflow": _airflow}

@@ -12,7 +12,7 @@ from scripts.embedded.layout import Layout
 AIRFLOW_ADMIN = "airflow_admin"
 ONTAP_ADMIN = "ontap_admin"
 LAKE_ACCESS_KEY = "lake_access_key"
-LAKE_SECRET_KEY = "lake_secret_key"  # noqa: S105 - the name of a file
+LAKE_SECRET_KEY = "lake_secret_key"
 AIRFLOW_FERNET = "airflow_fernet"
 AIRFLOW_JWT = "airflow_jwt"
 AIRFLOW_SESSION = "airflow_session"

@@ -107,7 +107,7 @@ def _read(given: list[str]) -> dict[str, dict[str, Any]]:
     """Reports by name. Raises BadInput where they are not of the same rows and settings."""
     reports: dict[str, dict[str, Any]] = {}
     for text in given:
-        name, equals, path = text.partition("=") if "=" in text.split("/", 1)[0] else ("", "", text)
+        name, _equals, path = text.partition("=") if "=" in text.split("/", 1)[0] else ("", "", text)
         file = Path(path) if path.endswith(".json") else Path(path) / REPORT
         try:
             report = json.loads(file.read_text())

@@ -49,10 +49,8 @@ def main() -> dict[str, Any]:
         raise BadInput(f"Everything under {arguments.data} is Parquet already.")
     target = open_target(arguments.output)
     there = {entry.key: entry.size for entry in target.entries()}
-    results = []
     with processes(arguments.processes) as pool:
-        for day in days:
-            results.append(_Conversion(day, arguments, target, there, pool).run())
+        results = [_Conversion(day, arguments, target, there, pool).run() for day in days]
     total = {name: sum(result[name] for result in results) for name in ("rows", "malformed", "parts", "bytes")}
     return {"days": len(days), "converted": sum(result["new"] for result in results), **total}
 

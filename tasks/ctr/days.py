@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -119,7 +120,7 @@ def parts_of(day: Day, part_bytes: int) -> list[Part]:
         return [Part(day.url, file, 0, file.size)]
     count = max(1, round(file.size / part_bytes))
     cuts = [file.size * number // count for number in range(count + 1)]
-    return [Part(day.url, file, start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
+    return [Part(day.url, file, start, stop) for start, stop in itertools.pairwise(cuts)]
 
 
 def _row_groups(url: str, file: File, part_bytes: int) -> Iterator[Part]:

@@ -85,6 +85,7 @@ def _example(text: npt.NDArray[np.uint8], start: int) -> str:
 @compiled
 def _parse(text: Any, labels: Any, numeric: Any, hashes: Any, present: Any, keep: bool, bad: Any, nibble: Any) -> Any:
     """Numbers of rows, lines and bad lines; fills the arrays."""
+    value: Any  # of a number and of a hash, which are of different types to the compiler
     end, at, rows, lines, bad_count = len(text), 0, 0, 0, 0
     while at < end:
         start = at

@@ -84,7 +84,7 @@ def block(of: World, number: int, rows: int) -> tuple[memoryview, Truth]:
     labels = (chance < probability).astype(np.uint8)
     text = np.empty(rows * LONGEST_ROW, np.uint8)
     size = _write(labels, numeric, hashes, _HEX, text)
-    return memoryview(text)[:size], Truth.of(probability, numeric_odds, int(labels.sum()))
+    return text.data[:size], Truth.of(probability, numeric_odds, int(labels.sum()))
 
 
 def _draw(of: World, block: int, rows: int) -> tuple[Any, Any, Any, Any, Any]:

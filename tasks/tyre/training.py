@@ -185,8 +185,8 @@ def predict(
     logits, labels = [], []
     with torch.no_grad():
         for pixels, truth in batches(images.store, examples, JUDGING_BATCH):
-            for part in torch.from_numpy(pixels).split(8):  # for memory: the walkthrough's network takes 25 MB an image
-                logits.append(network(part.to(device, memory_format=torch.channels_last)).cpu().numpy())
+            parts = torch.from_numpy(pixels).split(8)  # for memory: the walkthrough's network takes 25 MB an image
+            logits += [network(part.to(device, memory_format=torch.channels_last)).cpu().numpy() for part in parts]
             labels.append(truth)
     return softmax(np.concatenate(logits))[:, images.positive], np.concatenate(labels) == images.positive
 

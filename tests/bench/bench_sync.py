@@ -65,7 +65,7 @@ def rows_of(name: str, folder: Path, lake: Lake, rounds: int) -> list[dict[str, 
     plain = folder / name
     plain.mkdir()
     for number in range(count):
-        (plain / f"{number:05}.bin").write_bytes(random.Random(number).randbytes(size))  # noqa: S311
+        (plain / f"{number:05}.bin").write_bytes(random.Random(number).randbytes(size))
     upload(plain, name)
     ways: dict[str, Callable[[Path], None]] = {
         "cp -r (no S3, unverified)": lambda to: copied(plain, to),

@@ -44,7 +44,7 @@ def test_every_example_setting_has_a_sentence():
 
 
 def test_every_decision_says_what_was_asked_and_chosen():
-    pages = [p for p in (ROOT / "docs" / "decisions").glob("0*.md")]
+    pages = list((ROOT / "docs" / "decisions").glob("0*.md"))
     assert pages and [p.name for p in pages if len(p.read_text().splitlines()) < 5] == []
 
 

@@ -135,7 +135,7 @@ def test_no_secret_can_be_read_by_others(stack: Stack):
     stack.up(["lake"])
     stack.env()
     assert stack.layout.local.stat().st_mode & 0o077 == 0
-    files = [f for f in (stack.layout.local / "secrets").iterdir()]
+    files = list((stack.layout.local / "secrets").iterdir())
     assert len(files) >= 6 and all(f.stat().st_mode & 0o777 == 0o600 for f in files)
     written = [stack.supervisor.config, stack.layout.log("lake"), stack.layout.local / "ports.json"]
     values = [f.read_text() for f in files]

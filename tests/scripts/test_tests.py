@@ -24,7 +24,7 @@ def test_the_time_of_each_file_is_read_from_the_report(tmp_path: Path):
     counts, files = tests.read(tmp_path / "report.xml")
     assert counts == "2 passed, 1 failed, 1 skipped"
     assert files == {"tests/b/test_two.py": 9.0, "tests/a/test_one.py": 3.5}
-    assert list(files)[0] == "tests/b/test_two.py", "the slowest first"
+    assert next(iter(files)) == "tests/b/test_two.py", "the slowest first"
 
 
 def test_a_pytest_that_ends_without_a_report_is_told(tmp_path: Path):

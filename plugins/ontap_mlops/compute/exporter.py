@@ -8,6 +8,7 @@ wherever their ports are.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import re
 import time
@@ -111,7 +112,7 @@ def _workers(scheduler: str) -> list[str]:
     told what it spent its time on.
     """
     try:
-        with urlopen(f"http://{scheduler}/info/main/workers.html", timeout=ANSWER_TIMEOUT_S) as answer:  # noqa: S310
+        with urlopen(f"http://{scheduler}/info/main/workers.html", timeout=ANSWER_TIMEOUT_S) as answer:
             listed = answer.read().decode(errors="replace")
     except OSError:
         return []
@@ -121,7 +122,7 @@ def _workers(scheduler: str) -> list[str]:
 def _program(spec: dict[str, Any]) -> str:
     """The module behind the last ``-m``; before it may stand a launcher of several processes."""
     command = spec.get("command", [])
-    found = [after for flag, after in zip(command, command[1:], strict=False) if flag == "-m"]
+    found = [after for flag, after in itertools.pairwise(command) if flag == "-m"]
     return next((name for name in found if not name.startswith("torch.")), "")
 
 
@@ -183,7 +184,7 @@ def server(folder: Path, host: str = "127.0.0.1", port: int = PORT) -> Threading
             self.end_headers()
             self.wfile.write(text.encode())
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+        def log_message(self, format: str, *args: Any) -> None:
             """A line for each scrape would fill a log with nothing."""
 
     return ThreadingHTTPServer((host, port), Handler)

@@ -210,7 +210,7 @@ def _step(block: Block, states: growing.States, level: Level) -> growing.States:
     return growing.step(block.bins, states, level)
 
 
-def _tally(block: Block, states: growing.States, level: Level, bins: int) -> npt.NDArray[np.int64]:
+def _tally(block: Block, states: growing.States, level: Level, bins: int) -> npt.NDArray[np.int32]:
     return growing.tally(block.bins, block.labels, states, level, bins)
 
 

@@ -7,7 +7,7 @@ not counted as loading, finds where the rows end and which lines are malformed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,7 @@ def _files(selection: Selection) -> int:
     return len({piece.part.file for piece in selection.train})
 
 
-def _frames(selection: Selection) -> Iterable[pandas.DataFrame]:
+def _frames(selection: Selection) -> Iterator[pandas.DataFrame]:
     """One table per file."""
     by_file: dict[Any, list[Piece]] = {}
     for piece in selection.train:

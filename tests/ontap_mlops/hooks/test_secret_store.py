@@ -145,7 +145,7 @@ class SecretsManager(BaseHTTPRequestHandler):
         status, answer = 200, {"Name": name}
         if self.server.denied:  # type: ignore[attr-defined]
             status, answer = 400, {"__type": "AccessDeniedException", "message": "no"}
-        elif call == "CreateSecret" and name not in secrets or call == "PutSecretValue" and name in secrets:
+        elif (call == "CreateSecret" and name not in secrets) or (call == "PutSecretValue" and name in secrets):
             secrets[name] = body["SecretString"]
         elif call == "GetSecretValue" and name in secrets:
             answer = {"Name": name, "SecretString": secrets[name]}

@@ -15,7 +15,7 @@ from tasks.common.tracking import Run, parse_tags
 
 
 @pytest.fixture
-def server(mlflow_port: int, monkeypatch: pytest.MonkeyPatch) -> MlflowRest:  # noqa: F811
+def server(mlflow_port: int, monkeypatch: pytest.MonkeyPatch) -> MlflowRest:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{mlflow_port}")
     return MlflowRest(f"http://127.0.0.1:{mlflow_port}")
 

@@ -43,7 +43,7 @@ def test_the_rows_look_like_the_published_ones(world):
 
 def test_the_truth_is_what_the_true_chances_achieve(world):
     """Rows judged by the very chances they were drawn with come out as the truth says, within their luck."""
-    numeric, hashes, numeric_odds, odds, chance = synthetic._draw(world, 0, 60_000)
+    _numeric, _hashes, numeric_odds, odds, chance = synthetic._draw(world, 0, 60_000)
     probability = 1 / (1 + np.exp(-odds - world.intercept))
     labels = chance < probability
     truth = synthetic.block(world, 0, 60_000)[1].figures()

@@ -217,7 +217,7 @@ def test_parquet_trains_the_same_forest_as_the_text_it_was_made_from(clicks, out
     assert run(convert.main, *flags)[1] == first, "parts that are there are taken over"
     assert before == {path: path.stat().st_mtime_ns for path in parquet.rglob("*.parquet")}
     for engine in ("pandas", "dask"):
-        code, result = trained(parquet, tmp_path / engine, f"--engine={engine}", *SAME)
+        code, _result = trained(parquet, tmp_path / engine, f"--engine={engine}", *SAME)
         assert code == 0 and digest(tmp_path / engine) == digest(outputs[engine][0])
     statistics = json.loads((parquet / "statistics" / "day_0.json").read_text())["columns"]
     assert statistics["I2"]["nulls"] == 0 and statistics["I2"]["min"] == -2

@@ -14,7 +14,7 @@ import numpy as np
 
 # Triton's Python ignores PYTHONPATH.
 sys.path += filter(None, [os.environ.get("TORCH_PATH")])
-import torch  # noqa: E402, TID253
+import torch  # noqa: TID253
 
 
 class TritonPythonModel:
