@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/: DAGs and operators from their docstrings, settings, what the emulator covers.
+"""Writes the generated pages of docs/: DAGs, operators, settings, examples, what the emulator covers.
 
 python -m scripts.generate_docs          write them
 python -m scripts.generate_docs --check    fail, naming the pages, when one is not what the code says
@@ -32,6 +32,7 @@ def main() -> int:
         PAGES / "dags.md": dags_page(),
         PAGES / "operators.md": operators_page(),
         PAGES / "settings.md": settings_page(),
+        HOUSE / "docs" / "examples.md": examples_page(),
         HOUSE / "docs" / "emulator-coverage.md": coverage.page(),
     }
     stale = [path for path, text in pages.items() if not path.exists() or path.read_text() != text]
@@ -113,6 +114,19 @@ def _operator(kind: Any) -> str:
     return (
         f"### {kind.__name__}\n\n" + "\n".join(text).strip() + f"\n\n{listed}\n\nTemplated: {templated or 'nothing'}.\n"
     )
+
+
+def examples_page() -> str:
+    """The DAGs of examples/ as they are: their tests run the same files."""
+    parts = [
+        "# Examples\n\nShort DAGs for an Airflow of your own, from `examples/`. They need the connection `ontap_default` "
+        "and, where they run a program, [compute.yaml and programs_dir](real-systems.md).\n"
+    ]
+    for path in sorted((HOUSE / "examples").glob("*.py")):
+        docstring, _, code = path.read_text().removeprefix('"""').partition('"""\n')
+        title = path.stem.replace("_", " ").capitalize()
+        parts.append(f"## {title}\n\n{docstring}\n\n```python\n{code.strip()}\n```\n")
+    return HEAD + "\n".join(parts)
 
 
 def settings_page() -> str:

@@ -33,7 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from ontap_mlops.compute import _local_supervisor
+from ontap_mlops.compute import _local_supervisor, programs
 from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
 
 _PRIVATE = re.compile(r"_*AIRFLOW|ONTAP_")  # the worker's own settings, passwords among them, are not the program's
@@ -42,7 +42,9 @@ _LOG_CHUNK = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class LocalRunner:
-    """``namespace_roots`` says where each SVM's namespace is mounted. ``grace_s`` lies between SIGTERM and SIGKILL.
+    """``namespace_roots`` says where each SVM's namespace is mounted, ``default`` where that of any other is.
+
+    ``grace_s`` lies between SIGTERM and SIGKILL.
     ``environment`` is given to every program, below the workload's own.
 
     What ended more than ``keep_days`` ago is forgotten when something new starts; 0 keeps everything.
@@ -59,6 +61,7 @@ class LocalRunner:
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
+        programs.check(workload.program, python=self.python, working_directory=self.working_directory)
         folders = {key: str(self._folder_of(key, mount, workload)) for key, mount in workload.mounts.items()}
         with self._guarded(workload.name):
             home = self._home(workload.name)
@@ -125,7 +128,7 @@ class LocalRunner:
 
     def _folder_of(self, key: str, mount: Mount, workload: Workload) -> Path:
         asked = f"workload {workload.name} mounts {mount.svm}:{mount.junction_path} as {{{key}}}"
-        root = self.namespace_roots.get(mount.svm)
+        root = self.namespace_roots.get(mount.svm, self.namespace_roots.get("default"))
         if root is None:
             known = ", ".join(sorted(self.namespace_roots)) or "none"
             raise PlaceRefused(
