@@ -119,8 +119,8 @@ def _operator(kind: Any) -> str:
 def examples_page() -> str:
     """The DAGs of examples/ as they are: their tests run the same files."""
     parts = [
-        "# Examples\n\nShort DAGs for an Airflow of your own, from `examples/`. They need the connection `ontap_default` "
-        "and, where they run a program, [compute.yaml and programs_dir](real-systems.md).\n"
+        "# Examples\n\nShort DAGs for an Airflow of your own, from `examples/`. They need the connection "
+        "`ontap_default` and, where they run a program, [compute.yaml and programs_dir](real-systems.md).\n"
     ]
     for path in sorted((HOUSE / "examples").glob("*.py")):
         docstring, _, code = path.read_text().removeprefix('"""').partition('"""\n')

@@ -3,6 +3,7 @@
 python -m scripts.tests                  everything that needs no GPU, no cluster and no cloud
 python -m scripts.tests quick            without Airflow, browser and Triton
 python -m scripts.tests services         those that start Triton, MLflow or Prometheus, without a scheduler
+python -m scripts.tests package          those that install the wheel into an empty environment and run examples/
 python -m scripts.tests journey          only those in which the real scheduler runs the DAGs; `browser` likewise
 python -m scripts.tests journey tyre     only tests/journey/test_tyre.py
 
@@ -49,16 +50,18 @@ class Result:
     files: dict[str, float]
 
 
-QUICK = Suite("quick tests", "not (journey or browser or triton)", 480, ("-n", "2", "--dist", "loadfile"))
+QUICK = Suite("quick tests", "not (journey or browser or triton or package)", 480, ("-n", "2", "--dist", "loadfile"))
 SERVICES = Suite("tests with real services", "triton and not journey", 360)
+PACKAGE = Suite("the wheel in an empty environment", "package", 120)
 JOURNEY = Suite("journeys", "journey", 720)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
 STACK = Suite("journeys and browser tests", "journey or browser", JOURNEY.budget_s + BROWSER.budget_s)
 SUITES = {
-    "all": [QUICK, SERVICES, STACK],
+    "all": [QUICK, SERVICES, PACKAGE, STACK],
     "quick": [QUICK],
     "services": [SERVICES],
+    "package": [PACKAGE],
     "journey": [JOURNEY],
     "browser": [BROWSER],
 }

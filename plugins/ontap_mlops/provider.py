@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pkgutil
+import re
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,7 @@ EXTRA_LINKS = [
     "ontap_mlops.operators.links.EndpointLink",
     "ontap_mlops.operators.links.DashboardLink",
 ]
-# Modules beside operators, hooks and triggers that define none themselves.
-HELPERS = {
-    "operators": {"base", "context", "links", "retry"},
-    "hooks": {"credentials", "rest", "secret_store"},
-    "triggers": set(),
-}
+ROOMS = {"operators": "Operator", "hooks": "Hook", "triggers": "Trigger"}  # and how the classes there end
 _INTEGRATION = "NetApp ONTAP"
 _CONFIG_SECTION = "Where machine-learning pipelines on ONTAP find their files, and when they warn."
 
@@ -68,10 +63,10 @@ def _options() -> dict[str, dict[str, Any]]:
 
 
 def _modules(room: str) -> list[dict[str, Any]]:
-    """Every module of a room: what is there is listed, so that none can be forgotten."""
-    folder = str(Path(__file__).with_name(room))
-    found = {module.name for module in pkgutil.iter_modules([folder])} - HELPERS[room]
-    modules = [f"ontap_mlops.{room}.{name}" for name in sorted(found)]
+    """Every module of a room that defines something to use, found by its class: none has to be listed by hand."""
+    defines = re.compile(rf"^class [A-Z]\w*{ROOMS[room]}\b", re.MULTILINE)
+    files = sorted(Path(__file__).with_name(room).glob("*.py"))
+    modules = [f"ontap_mlops.{room}.{file.stem}" for file in files if defines.search(file.read_text(encoding="utf-8"))]
     return [{"integration-name": _INTEGRATION, "python-modules": modules}]
 
 
@@ -88,7 +83,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        **{room: _modules(room) for room in HELPERS},
+        **{room: _modules(room) for room in ROOMS},
         "connection-types": [_ONTAP_CONNECTION],
         "extra-links": list(EXTRA_LINKS),
         "asset-uris": [

@@ -62,17 +62,12 @@ def test_it_lists_the_modules_that_define_something_to_use_and_no_other(info, ro
     defining = set()
     package = importlib.import_module(f"ontap_mlops.{room}")
     for found in pkgutil.iter_modules(package.__path__, f"ontap_mlops.{room}."):
-        kinds = inspect.getmembers(importlib.import_module(found.name), inspect.isclass)
-        own = {kind for _, kind in kinds if kind.__module__ == found.name}
-        if any(issubclass(kind, import_string(base)) for kind in own) or (room == "hooks" and _is_hook(own)):
-            defining.add(found.name)
-    helpers = {f"ontap_mlops.{room}.{name}" for name in provider.HELPERS[room]}
-    assert set(info[room][0]["python-modules"]) == defining - helpers, f"complete provider.HELPERS[{room!r}]"
-
-
-def _is_hook(kinds: set[type]) -> bool:
-    """Hooks of plain HTTP services have no connection type of their own, and no base of Airflow's."""
-    return any(kind.__name__.endswith("Hook") for kind in kinds)
+        for name, kind in inspect.getmembers(importlib.import_module(found.name), inspect.isclass):
+            # Hooks of plain HTTP services have no base of Airflow's.
+            usable = issubclass(kind, import_string(base)) or (room == "hooks" and name.endswith("Hook"))
+            if kind.__module__ == found.name and usable and not name.startswith("_"):
+                defining.add(found.name)
+    assert set(info[room][0]["python-modules"]) == defining
 
 
 def test_it_names_every_link_there_is(info) -> None:
