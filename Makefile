@@ -25,19 +25,19 @@ up:
 down:
 	$(PROGRAM) scripts.services down
 
-# Show every service with its address, and whether it answers.
+# Show every service with its address and whether it answers.
 status:
 	$(PROGRAM) scripts.services status
 
-# Stop the services and remove their data, logs and passwords; a person is asked first unless YES=1.
+# Stop the services and remove their data, logs and passwords; asks first unless YES=1.
 clean:
 	$(PROGRAM) scripts.services clean
 
-# Run Airflow's command line on these services, such as ARGS="dags list".
+# Run Airflow's command line against these services, such as ARGS="dags list".
 airflow:
 	$(PROGRAM) scripts.services airflow -- $(ARGS)
 
-# List a dataset's versions as JSON, such as DATASET=tyre_images, or only the one of AS_OF=2026-11-20T06:00:00Z.
+# List a dataset's versions as JSON, such as DATASET=tyre_images, or only the one current at AS_OF=2026-11-20T06:00:00Z.
 versions:
 	$(PROGRAM) scripts.services versions -- --dataset "$(DATASET)" $(if $(AS_OF),--as-of "$(AS_OF)")
 
@@ -57,23 +57,23 @@ test-quick:
 journey:
 	$(PROGRAM) scripts.tests journey $(NAME)
 
-# Run the tests in which a browser works with Airflow's pages.
+# Run the tests in which a browser uses Airflow's pages.
 browser:
 	$(PROGRAM) scripts.tests browser
 
-# Measure loader, DAG parsing, task overhead and sync against their yardsticks, and write bench/*.json.
+# Measure loader, DAG parsing, task overhead and sync against their yardsticks; results go to bench/*.json.
 bench:
 	$(PROGRAM) scripts.bench
 
-# Measure the click-through engines against each other at three sizes, and write bench/ctr.json (half an hour).
+# Measure the click-through engines against each other at three sizes (half an hour); results go to bench/ctr.json.
 bench-ctr:
 	$(PROGRAM) scripts.bench ctr
 
-# Check style, import rules, types, and that the generated pages of docs/ are current.
+# Check style, import rules and types, and that the generated pages of docs/ are current.
 lint:
 	$(PROGRAM) scripts.lint
 
-# Write the generated pages of docs/ anew.
+# Generate the reference pages of docs/ again.
 docs:
 	$(PROGRAM) scripts.generate_docs
 
@@ -81,10 +81,10 @@ docs:
 screenshot:
 	$(PROGRAM) scripts.screenshot $(SYSTEM)
 
-# Install everything into .venv and .venv-triton; every other target does this first where it is due.
+# Install everything into .venv and .venv-triton; every other target does this first when needed.
 environment:
 	@$(PYTHON) scripts/environment.py
 
-# Choose the newest versions that fit together and write them to constraints.txt.
+# Pin the newest versions that fit together in constraints.txt.
 lock:
 	$(PROGRAM) scripts.lock
