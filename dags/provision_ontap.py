@@ -27,7 +27,6 @@ from ontap_mlops import names, registry
 from ontap_mlops.operators.s3 import OntapS3ProvisionOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 
-GB = 1024**3
 DATASETS = registry.datasets().values()
 
 with DAG(

@@ -17,7 +17,6 @@ from tasks.ctr.columns import NUMERIC
 from tasks.ctr.compiled import compiled
 
 CODES = 1 << 16
-MOST_BINS = 256
 Codes = npt.NDArray[np.uint16]
 
 
