@@ -221,6 +221,7 @@ with DAG(
         map_index_template="{{ task.step }}",
         max_active_tis_per_dagrun=1,
         program="tasks.ctr.train",
+        labels=["engine"],
         arguments=[
             "--engine={{ task.step }}",
             f"--data={PARQUET}",

@@ -77,7 +77,14 @@ OPTIONS: dict[str, Option] = {
     "use_pools": Option(
         "boolean",
         "False",
-        "True: the tasks of each place run in an Airflow pool of that place's name, which has to exist.",
+        "True: tasks run in the Airflow pool compute_<place> of their place. The pools have to exist: Airflow never "
+        "starts a task whose pool it does not know.",
+    ),
+    "deferrable": Option(
+        "boolean",
+        "True",
+        "True: tasks that wait for a program or for ONTAP do so in the triggerer and leave their worker slot to "
+        "others; a triggerer has to run. False: they wait in their worker.",
     ),
 }
 
@@ -129,9 +136,17 @@ def keep_failed_workspaces_days() -> int:
 
 
 def use_pools() -> bool:
-    text = _text("use_pools")
+    return _boolean("use_pools")
+
+
+def deferrable() -> bool:
+    return _boolean("deferrable")
+
+
+def _boolean(name: str) -> bool:
+    text = _text(name)
     if text.lower() not in _BOOLEANS:
-        raise ValueError(f"[{SECTION}] use_pools is {text!r}; give True or False")
+        raise ValueError(f"[{SECTION}] {name} is {text!r}; give True or False")
     return _BOOLEANS[text.lower()]
 
 

@@ -7,6 +7,7 @@ makes what it needs.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import subprocess
@@ -60,14 +61,18 @@ def write_passwords(layout: Layout) -> None:
 
 
 def migrate(layout: Layout, env: dict[str, str]) -> None:
-    """Brings Airflow's database to the installed version, once, whichever of its programs comes first."""
+    """Brings Airflow's database to the installed version, with the pools of config/compute.yaml.
+
+    Once for each version and content of that file, by whichever of Airflow's programs comes first.
+    """
     done = layout.airflow / "database-version"
+    places = Path(env["AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"]) / "compute.yaml"
     with (layout.airflow / "migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        current = version("apache-airflow-core")
+        current = f"{version('apache-airflow-core')} {hashlib.sha256(places.read_bytes()).hexdigest()}"
         if (layout.airflow / "airflow.db").exists() and done.exists() and done.read_text() == current:
             return
-        if subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], env=env, cwd=ROOT).returncode:
+        if subprocess.run([sys.executable, "-m", "scripts.embedded.database"], env=env, cwd=ROOT).returncode:
             sys.exit("Airflow's database could not be made; the lines above say why.")
         done.write_text(current)
 

@@ -40,7 +40,7 @@ MAY_BE_EMPTY = ("ALERTS",)
 
 TRAINED = """
     import json, os, sys
-    engine = sys.argv[1].removeprefix("--engine=")
+    engine = sys.argv[1]
     speed = {"pandas": 1000.0, "dask": 4000.0}[engine]
     figures = {"accuracy": 0.78, "auc": 0.75, "log_loss": 0.5, "calibration_error": 0.01}
     result = {"engine": engine, "rows_per_s": speed, "memory": {"peak": 10**9}, "seconds": {"load": 1, "train": 2}}
@@ -78,14 +78,15 @@ def workloads(tmp_path_factory):
     runner = LocalRunner(folder=house / "workloads", working_directory=house, python=sys.executable, grace_s=2)
     for name, program in {"train": TRAINED, "score": SCORED, "convert": FAILED, "watched": WATCHED}.items():
         (house / "tasks" / "ctr" / f"{name}.py").write_text(textwrap.dedent(program))
-    for name, program, *arguments in (
-        ("r1-train-0", "train", "--engine=pandas"),
-        ("r1-train-1", "train", "--engine=dask"),
-        ("r1-score", "score"),
-        ("r1-convert", "convert"),
-        ("r1-watched", "watched"),
+    for name, program, labels in (
+        ("r1-train-0", "train", {"engine": "pandas"}),
+        ("r1-train-1", "train", {"engine": "dask"}),
+        ("r1-score", "score", {}),
+        ("r1-convert", "convert", {}),
+        ("r1-watched", "watched", {}),
     ):
-        runner.submit(Workload(name=name, program=f"tasks.ctr.{program}", arguments=tuple(arguments)))
+        arguments = tuple(labels.values())
+        runner.submit(Workload(name=name, program=f"tasks.ctr.{program}", arguments=arguments, labels=labels))
     yield runner
     runner.cancel("r1-watched")
 
@@ -129,7 +130,7 @@ def prometheus(workloads, predictions, tmp_path_factory):
     place = ["--folder", str(workloads.folder), "--port", str(exporter)]
     options = [f"--web.listen-address=127.0.0.1:{own}", f"--storage.tsdb.path={folder / 'data'}"]
     commands = [
-        [sys.executable, "-m", "ontap_mlops.compute.exporter", *place],
+        [sys.executable, "-m", "scripts.exporter", *place],
         ["prometheus", f"--config.file={folder / 'prometheus.yml'}", *options],
     ]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

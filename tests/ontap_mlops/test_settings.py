@@ -30,6 +30,7 @@ def test_every_option_has_a_function_and_its_default(monkeypatch: pytest.MonkeyP
         "snapshot_warning": 900,
         "keep_failed_workspaces_days": 7,
         "use_pools": False,
+        "deferrable": True,
     }
 
 

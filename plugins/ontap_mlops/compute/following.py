@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ontap_mlops.compute.workload import Runner
 
 DASHBOARD = re.compile(r"\bdashboard:? (https?://\S+)", re.IGNORECASE)
 """How a program's log names a page that the program serves about itself."""
 
+Position = Sequence[str | None]
+"""The runner's cursor, and the line begun there: plain values, so that another process can go on reading."""
+
 
 class LogFollower:
-    """Gives each line of a workload's log once. ``offset`` is where the next read begins, in bytes."""
+    """Gives each line of a workload's log once, from ``position`` on."""
 
-    def __init__(self, runner: Runner, name: str, offset: int = 0) -> None:
-        self.runner, self.name, self.offset = runner, name, offset
-        self._begun = ""
+    def __init__(self, runner: Runner, name: str, position: Position = (None, "")) -> None:
+        self.runner, self.name = runner, name
+        self._cursor, self._begun = position[0], position[1] or ""
+
+    @property
+    def position(self) -> list[str | None]:
+        return [self._cursor, self._begun]
 
     def lines(self, *, last: bool = False) -> Iterator[str]:
         """The lines finished since the last call; ``last`` also gives one without an end.
@@ -24,11 +31,12 @@ class LogFollower:
         Of a line that a progress bar rewrote, only the final state is given.
         """
         while True:
-            text, after = self.runner.logs(self.name, self.offset)
-            if after == self.offset:
+            text, after = self.runner.logs(self.name, self._cursor)
+            if after == self._cursor:
                 break
-            self.offset = after
-            *whole, self._begun = (self._begun + text).split("\n")
+            self._cursor = after
+            *whole, begun = (self._begun + text).split("\n")
+            self._begun = _settled(begun) + "\r" * begun.endswith("\r")  # a bar rewrites its line a thousand times
             yield from map(_settled, whole)
         if last and self._begun:
             rest, self._begun = self._begun, ""

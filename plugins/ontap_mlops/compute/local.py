@@ -25,6 +25,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,7 +37,14 @@ from typing import IO, Any
 from ontap_mlops.compute import _local_supervisor, programs
 from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
 
-_PRIVATE = re.compile(r"_*AIRFLOW|ONTAP_")  # the worker's own settings, passwords among them, are not the program's
+# What a program needs to know of the machine. Everything else in the worker's environment is the worker's: settings,
+# passwords, the keys of some cloud account.
+_MACHINE = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|TERM|NO_COLOR|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TEMP|TMP|XDG_\w+|LD_LIBRARY_PATH"
+    r"|(?i:(https?|ftp|all|no)_proxy)"
+    r"|SSL_CERT_(FILE|DIR)|(REQUESTS|CURL|AWS)_CA_BUNDLE|MLFLOW_TRACKING_SERVER_CERT_PATH"
+    r"|(CUDA|NVIDIA|NCCL|RMM|OMP|GOMP|KMP|MKL|OPENBLAS|BLIS|VECLIB|NUMEXPR|NUMBA|PYTORCH|DASK)_\w+"
+)
 _LOG_CHUNK = 1 << 20
 
 
@@ -44,8 +52,8 @@ _LOG_CHUNK = 1 << 20
 class LocalRunner:
     """``namespace_roots`` says where each SVM's namespace is mounted, ``default`` where that of any other is.
 
-    ``grace_s`` lies between SIGTERM and SIGKILL.
-    ``environment`` is given to every program, below the workload's own.
+    ``grace_s`` lies between SIGTERM and SIGKILL. Of the worker's environment a program gets what describes the machine
+    (paths, language, proxies, certificates, devices, threads), then ``environment``, then the workload's own.
 
     What ended more than ``keep_days`` ago is forgotten when something new starts; 0 keeps everything.
     """
@@ -58,6 +66,10 @@ class LocalRunner:
     environment: Mapping[str, str] = field(default_factory=dict)
     grace_s: float = 30.0
     keep_days: float = 30.0
+
+    @property
+    def host(self) -> str:
+        return socket.gethostname()
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
@@ -77,17 +89,20 @@ class LocalRunner:
         with self._guarded(name):
             return self._status(self._home(name))
 
-    def logs(self, name: str, offset: int = 0) -> tuple[str, int]:
-        """At most one mebibyte of text from ``offset`` (bytes) on, never cutting a character, and the offset after."""
+    def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
+        """At most one mebibyte of text, never cutting a character. The cursor is an offset in bytes."""
+        offset = int(cursor or 0)
         try:
             with (self._home(name) / "log").open("rb") as file:
                 file.seek(offset)
                 data = file.read(_LOG_CHUNK)
         except FileNotFoundError:
-            return "", offset
+            return "", cursor
+        if not data:
+            return "", cursor
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         text = decoder.decode(data)
-        return text, offset + len(data) - len(decoder.getstate()[0])
+        return text, str(offset + len(data) - len(decoder.getstate()[0]))
 
     def result(self, name: str) -> dict[str, Any]:
         path = self._home(name) / "result.json"
@@ -104,9 +119,15 @@ class LocalRunner:
     def cancel(self, name: str) -> None:
         """The supervisor stops the program; when it does not within the grace and some seconds, both are killed."""
         home = self._home(name)
-        ended = lambda: not self.status(name).state.active  # noqa: E731
+
+        def ended() -> bool:
+            return not self.status(name).state.active
+
+        def told() -> bool:  # not before its supervisor has written down who it is
+            return ended() or _signal(home / "supervisor.json", signal.SIGTERM)
+
         if not ended():
-            _wait_until(lambda: ended() or _signal(home / "supervisor.json", signal.SIGTERM), 5)
+            _wait_until(told, 5)
             _wait_until(ended, self.grace_s + 5)
         with self._guarded(name):
             self._kill_leftovers(home)
@@ -159,6 +180,8 @@ class LocalRunner:
             home / "spec.json",
             {
                 "name": workload.name,
+                "program": workload.program,
+                "labels": dict(workload.labels),
                 "command": self._command(workload, folders),
                 "working_directory": str(self.working_directory),
                 "time_limit_s": workload.time_limit_s,
@@ -181,13 +204,12 @@ class LocalRunner:
             raise PlaceUnavailable(f"workload {workload.name} could not be started: {error}") from error
 
     def _environment(self, workload: Workload, home: Path) -> dict[str, str]:
-        environment = {name: value for name, value in os.environ.items() if not _PRIVATE.match(name)}
+        environment = {name: value for name, value in os.environ.items() if _MACHINE.fullmatch(name)}
         cpus = workload.resources.cpus or self.cpus
         if cpus:
             environment["OMP_NUM_THREADS"] = str(max(1, int(cpus)))
         environment |= {**self.environment, **workload.environment, **workload.secrets}
         files = {"RESULT_FILE": str(home / "result.json"), "PROGRESS_FILE": str(home / "progress.json")}
-        environment.pop("RUN_FILE", None)
         if workload.run is not None:
             files["RUN_FILE"] = str(home / "run.json")
         return environment | files | {"PYTHONUNBUFFERED": "1"}
@@ -226,12 +248,23 @@ class LocalRunner:
 
     @contextlib.contextmanager
     def _guarded(self, name: str) -> Iterator[None]:
-        """One process at a time looks at or changes a workload; held for milliseconds, never while a program runs."""
-        locks = self.folder / ".locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        with (locks / name).open("wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        """One process at a time looks at or changes a workload; held for milliseconds, never while a program runs.
+
+        The lock's file goes with the workload: whoever waited for a file that is gone takes the one there is now.
+        """
+        lock = self.folder / ".locks" / name
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with lock.open("wb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if not _is_at(file, lock):
+                    continue
+                try:
+                    yield
+                finally:
+                    if not self._home(name).exists():
+                        lock.unlink(missing_ok=True)
+                return
 
     @contextlib.contextmanager
     def _alive_lock(self, home: Path) -> Iterator[IO[bytes] | None]:
@@ -247,6 +280,13 @@ class LocalRunner:
                 yield None
                 return
             yield file
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _signal(facts: Path, signum: int, *, group: bool = False) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ontap_mlops import settings
 from ontap_mlops.compute.local import LocalRunner
@@ -21,6 +21,8 @@ Scheduler = Annotated[
         "give the scheduler's address, like tcp://dask-scheduler:8786, or leave it out",
     ),
 ]
+# As Dask's own configuration is set by the environment.
+_DASK_TLS = {"ca_file": "CA_FILE", "cert_file": "CLIENT__CERT", "key_file": "CLIENT__KEY"}
 
 
 class Share(Section):
@@ -32,7 +34,12 @@ class Share(Section):
 
 
 class LocalPlace(Section):
-    """This machine. Relative folders start at the folder of ``compute.yaml``."""
+    """This machine. Relative folders start at the folder of ``compute.yaml``.
+
+    ``slots``: programs at once, as the size of the place's Airflow pool. ``pending_limit_s``: how long one may wait for
+    room before it is offered to the next place named; None for ever. ``environment``: further variables for programs,
+    which get little of the worker's own.
+    """
 
     kind: Literal["local"]
     namespace_roots: dict[str, str] = {}
@@ -41,6 +48,17 @@ class LocalPlace(Section):
     resources: Share = Share()
     grace_s: Annotated[float, Field(ge=0)] = 30.0
     keep_days: Annotated[float, Field(ge=0)] = 30.0
+    slots: Annotated[int, Field(ge=1)] = 4
+    pending_limit_s: Annotated[float, Field(ge=1)] | None = None
+    environment: dict[str, str] = {}
+
+
+class Tls(Section):
+    """Files in PEM form with which programs and the scheduler of a Dask cluster prove who they are."""
+
+    ca_file: str
+    cert_file: str
+    key_file: str
 
 
 class DaskPlace(LocalPlace):
@@ -48,8 +66,19 @@ class DaskPlace(LocalPlace):
 
     kind: Literal["dask"]  # type: ignore[assignment]
     scheduler: Scheduler = ""
+    tls: Tls | None = None
     workers: Annotated[int, Field(ge=1)] = 2
     memory_gib: Annotated[float, Field(ge=0.25)] = 4.0
+
+    @model_validator(mode="after")
+    def _check_tls(self) -> Self:
+        secured = self.scheduler.startswith(("tls://", "wss://"))
+        if secured and self.tls is None:
+            raise ValueError(
+                f"the scheduler {self.scheduler} asks for certificates; add tls: {{ca_file: ..., cert_file: ..., "
+                "key_file: ...}}"
+            )
+        return self
 
 
 Place = LocalPlace | DaskPlace
@@ -76,6 +105,17 @@ def runner(name: str) -> Runner:
     return _dask(place) if isinstance(place, DaskPlace) else _local(place)
 
 
+def pool(name: str) -> str:
+    """The Airflow pool of a place."""
+    return f"compute_{name}"
+
+
+def pending_limit_s(name: str) -> float | None:
+    """How long a workload may wait for room at a place before it is offered to the next one; None for ever."""
+    known = places()
+    return known[name].pending_limit_s if name in known else None
+
+
 def runners(names: str | Sequence[str]) -> list[tuple[str, Runner]]:
     """The places named, in the order in which to try them."""
     wanted = [names] if isinstance(names, str) else list(names)
@@ -95,12 +135,21 @@ def _local(place: LocalPlace) -> LocalRunner:
         cpus=place.resources.cpus,
         grace_s=place.grace_s,
         keep_days=place.keep_days,
+        environment=place.environment,
     )
 
 
 def _dask(place: DaskPlace) -> LocalRunner:
     """A cluster by address, or workers that the program starts on this machine and that end with it."""
     if place.scheduler:
-        return replace(_local(place), environment={"DASK_SCHEDULER_ADDRESS": place.scheduler})
-    size = {"DASK_LOCAL_WORKERS": str(place.workers), "DASK_LOCAL_MEMORY": f"{place.memory_gib:g}GiB"}
-    return replace(_local(place), environment=size)
+        cluster = {"DASK_SCHEDULER_ADDRESS": place.scheduler, **_dask_tls(place.tls)}
+    else:
+        cluster = {"DASK_LOCAL_WORKERS": str(place.workers), "DASK_LOCAL_MEMORY": f"{place.memory_gib:g}GiB"}
+    local = _local(place)
+    return replace(local, environment={**local.environment, **cluster})
+
+
+def _dask_tls(tls: Tls | None) -> dict[str, str]:
+    config = settings.config_dir().resolve()
+    files = tls.model_dump() if tls else {}
+    return {f"DASK_DISTRIBUTED__COMM__TLS__{_DASK_TLS[key]}": str(config / file) for key, file in files.items()}

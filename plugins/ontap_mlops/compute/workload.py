@@ -21,6 +21,10 @@ class PlaceRefused(ValueError):
     """Permanent: this place can never run this workload as it is described."""
 
 
+class PlaceElsewhere(PlaceRefused):
+    """Permanent here: the workload runs on another host, and its place can be reached from that host only."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mount:
     """An ONTAP volume the program sees as a folder: ``junction_path`` in the namespace of ``svm``."""
@@ -63,6 +67,7 @@ class Workload:
     resources: Resources = Resources()
     processes: int = 1
     time_limit_s: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -108,16 +113,24 @@ class Status:
     """``exit_code`` 2 means bad input, which no retry can mend; ``message`` says in a sentence why it failed.
 
     ``stopping``: it still runs, but was told to stop (cancelled, or at its time limit).
+    ``pending_since``: seconds since 1970 at which a pending one began to wait for room.
     """
 
     state: State
     exit_code: int | None = None
     message: str = ""
     stopping: bool = False
+    pending_since: float | None = None
 
 
 class Runner(Protocol):
-    """One kind of place. Every call may come from another process than the one that submitted."""
+    """One kind of place. Every call may come from another process than the one that submitted.
+
+    ``host`` is the machine to which everything submitted belongs; None where every machine reaches the place.
+    """
+
+    @property
+    def host(self) -> str | None: ...
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. ``fresh`` runs a finished one again; a running one is always joined.
@@ -127,8 +140,11 @@ class Runner(Protocol):
 
     def status(self, name: str) -> Status: ...
 
-    def logs(self, name: str, offset: int = 0) -> tuple[str, int]:
-        """Text from ``offset`` (bytes) on, and the offset after it."""
+    def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
+        """Return the text after ``cursor`` (None: from the beginning), and the cursor after that text.
+
+        What a cursor looks like is the runner's own affair. One that did not move means that there is no more text now.
+        """
 
     def result(self, name: str) -> dict[str, Any]:
         """What the program wrote to RESULT_FILE; {} if it wrote none."""

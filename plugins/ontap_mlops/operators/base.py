@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
@@ -34,12 +34,13 @@ class MlopsOperator(BaseOperator):
     """
 
     ui_color = "#e6f0fb"
+    _conn_ids: ClassVar[Sequence[str]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         connections = [name for name in inspect.signature(cls.__init__).parameters if name.endswith("_conn_id")]
         inherited = [name for base in cls.__mro__[1:] for name in getattr(base, "_conn_ids", ())]
-        cls._conn_ids: Sequence[str] = tuple(dict.fromkeys([*inherited, *connections]))
+        cls._conn_ids = tuple(dict.fromkeys([*inherited, *connections]))
         cls.template_fields = tuple(dict.fromkeys([*cls.template_fields, *cls._conn_ids]))
 
     def __init__(self, **kwargs: Any) -> None:

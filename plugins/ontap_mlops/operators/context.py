@@ -49,11 +49,11 @@ def result_of(context: Context, task_id: str, key: str = "return_value") -> Any:
     return context["ti"].xcom_pull(task_ids=task_id, key=key)
 
 
-def needed(context: Context, task_id: str) -> Mapping[str, Any]:
+def needed(context: Context, task_id: str) -> dict[str, Any]:
     result = result_of(context, task_id)
     if not isinstance(result, Mapping):
         raise ValueError(
             f"Task {task_id} of this run returned {result!r}, and {context['ti'].task_id} works on its result: "
             f"let it run first, or clear it."
         )
-    return result
+    return dict(result)

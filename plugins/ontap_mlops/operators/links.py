@@ -90,7 +90,8 @@ class DashboardLink(BaseOperatorLink):
     name = "Dashboard"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        return ""  # asked when the task has ended, and the page with it
+        """Asked when a task ends, and the page with it, or is deferred, when the page stays."""
+        return getattr(operator, "dashboard_url", "")
 
     @classmethod
     def show(cls, context: Context, url: str) -> None:

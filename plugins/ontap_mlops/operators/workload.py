@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -10,32 +9,33 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ResumableJobMixin
-from airflow.sdk.configuration import conf
 
-from ontap_mlops import names
-from ontap_mlops.compute import profiles
-from ontap_mlops.compute.following import DASHBOARD, LogFollower
+from ontap_mlops import names, settings
+from ontap_mlops.compute import profiles, rendering, submission, watching
+from ontap_mlops.compute.rendering import as_mount
 from ontap_mlops.compute.workload import (
     BAD_INPUT,
-    Mount,
+    PlaceElsewhere,
     PlaceRefused,
-    PlaceUnavailable,
     Resources,
-    Runner,
     State,
-    Status,
     Workload,
 )
 from ontap_mlops.config_file import ConfigError
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.context import run_key
 from ontap_mlops.operators.links import DashboardLink, MlflowRunLink
+from ontap_mlops.operators.places import pool_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_BEGINNING: Any = (None, "")
 SUPERSEDED = "superseded"  # of a job that a user's clear has made worthless
 OVERDUE_MARGIN_S = 120.0  # beyond time limit and grace, until a place that does not stop a program is given up on
+# A deferrable task waits in its worker first: to come back from the triggerer costs 3 s (a process that loads Airflow,
+# measured on 2 cores), which would be a lot for a short program and is at most a tenth after this time.
+FIRST_WAIT_S = 30.0
 CANCEL_WAIT_S = 2.0  # Airflow kills a task some five seconds after its SIGTERM; the place goes on by itself
 
 
@@ -50,8 +50,13 @@ class WorkloadOperator(ResumableJobMixin, MlopsOperator):
     of that name, or takes its result when it has ended meanwhile; clearing the task runs the program anew. Exit code 2
     (bad input) fails the task at once with the program's own sentence, anything else leaves it to ``retries``.
 
-    A program that says ``dashboard URL`` on a line of its log gets a button on the task while it runs (not while the
-    task is deferred).
+    A place that has had no room for its ``pending_limit_s`` loses the program to the next place named. A program that
+    says ``dashboard URL`` on a line of its log gets a button on the task while it runs: the worker stores the link, and
+    the trigger does while the task is deferred.
+
+    Where ``[ontap_mlops] use_pools`` is set, the task runs in the pool of its place (the first one, if there are
+    several). A place that comes from a template is not known when the scheduler chooses: then it is the pool of the
+    first place in config/compute.yaml. A mapped task gets ``pool=pool_of(place)`` in ``partial``.
 
     :param program: module, run by ``python -m``.
     :param arguments: list of arguments, or a mapping of flags: ``{"epochs": 3}`` is ``--epochs 3``, True is the bare
@@ -69,8 +74,10 @@ class WorkloadOperator(ResumableJobMixin, MlopsOperator):
     :param program_resources: ``cpus``, ``memory_gib``, ``gpus`` of one process.
     :param processes: how many processes work together.
     :param time_limit: seconds or timedelta after which the program is stopped (SIGTERM, then SIGKILL).
+    :param labels: flags whose values tell the program's runs apart in monitoring, such as ``["engine"]``.
     :param poll_interval_s: seconds between two looks at state and log.
-    :param deferrable: wait in the triggerer and free the worker slot.
+    :param deferrable: wait in the triggerer and free the worker slot; ``[ontap_mlops] deferrable`` if not given.
+    :param first_wait_s: seconds for which a deferrable task waits in its worker first, for programs that end soon.
     :param durable: keep what is needed to rejoin the program after a worker's death.
     """
 
@@ -106,10 +113,14 @@ class WorkloadOperator(ResumableJobMixin, MlopsOperator):
         program_resources: Any = None,
         processes: Any = 1,
         time_limit: timedelta | float | None = None,
+        labels: Sequence[str] = (),
         poll_interval_s: float = 1.0,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool | None = None,
+        first_wait_s: float = FIRST_WAIT_S,
         **kwargs: Any,
     ) -> None:
+        if pool := pool_of(compute):
+            kwargs["default_args"] = {"pool": pool, **(kwargs.get("default_args") or {})}
         super().__init__(**kwargs)
         self.program = program
         self.arguments = arguments
@@ -124,9 +135,12 @@ class WorkloadOperator(ResumableJobMixin, MlopsOperator):
         self.program_resources = program_resources
         self.processes = processes
         self.time_limit = time_limit
+        self.labels = labels
         self.poll_interval_s = poll_interval_s
-        self.deferrable = deferrable
-        self._job: dict[str, Any] | None = None
+        self.deferrable = settings.deferrable() if deferrable is None else deferrable
+        self.first_wait_s = first_wait_s
+        self.dashboard_url = ""
+        self._submission: submission.Submission | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowFailException
@@ -136,43 +150,35 @@ class WorkloadOperator(ResumableJobMixin, MlopsOperator):
         except (PlaceRefused, ConfigError) as error:
             raise AirflowFailException(str(error)) from error
 
-    def submit_job(self, context: Context) -> dict[str, Any]:
-        """Write down which workload is meant, then start it: dying in between leaves a name that nothing runs under."""
-        workload = self.workload(context)
-        refusals = []
-        for place, runner in profiles.runners(_names(self.compute)):
-            try:
-                return self._submit_at(place, runner, workload, context)
-            except PlaceUnavailable as error:
-                self.log.warning("Place %s does not take %s: %s", place, workload.name, error)
-                refusals.append(f"{place}: {error}")
-        raise PlaceUnavailable(f"No place takes workload {workload.name}. " + "; ".join(refusals))
+    def execute_complete(self, context: Context, event: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
+        """Resume after the trigger, which has shown the log."""
+        from airflow.sdk.exceptions import AirflowFailException
 
-    def _submit_at(self, place: str, runner: Runner, workload: Workload, context: Context) -> dict[str, Any]:
-        store = context.get("task_state_store") if self.durable else None
-        stored = store.get(self.external_id_key) if store is not None else None
-        again = isinstance(stored, dict) and stored.get("generation") == _generation(context)
-        job: dict[str, Any] = {"place": place, "workload": workload.name, "generation": _generation(context)}
-        if not again and not runner.status(workload.name).state.active:
-            # Whatever ended under this name belongs to the time before a user's clear.
-            runner.remove(workload.name)
-        if store is not None:
-            store.set(self.external_id_key, job)
-        self._job = job
-        runner.submit(workload, fresh=again)
-        self.log.info("Workload %s runs %s at %s", workload.name, workload.program, place)
-        return job
+        from ontap_mlops.triggers.polling import WaitTimedOut, outcome
+
+        self._submission = self._submissions(context, job)
+        try:
+            return self._ended(outcome(event), job, context)
+        except PlaceElsewhere as error:
+            return self._wait_here(error, job, context)
+        except (PlaceRefused, ConfigError) as error:
+            raise AirflowFailException(str(error)) from error
+        except WaitTimedOut as error:
+            raise WorkloadFailed(f"{self.program} did not stop at its time limit. {error}") from error
+
+    # What ResumableJobMixin asks for
+
+    def submit_job(self, context: Context) -> dict[str, Any]:
+        self._submission = self._submissions(context)
+        return self._submission.start(self.workload(context), rendering.places(self.compute))
 
     def get_job_status(self, external_id: Any, context: Context) -> str:
         if not isinstance(external_id, dict) or external_id.get("generation") != _generation(context):
             return SUPERSEDED
-        runner, name = profiles.runner(external_id["place"]), external_id["workload"]
+        runner, name = submission.runner_of(external_id), external_id["workload"]
         while (status := runner.status(name)).state.active and status.stopping:
-            time.sleep(self.poll_interval_s)  # it was killed with the try before; there is nothing to join
-        state = status.state
-        if state is State.SUCCEEDED:  # it ended without a worker; its log belongs to this try
-            self._show(LogFollower(runner, name), last=True)
-        return state
+            time.sleep(self.poll_interval_s)  # the try before is being cancelled: there is nothing to join
+        return status.state
 
     def is_job_active(self, status: str) -> bool:
         return status in (State.PENDING, State.RUNNING)
@@ -181,45 +187,106 @@ class WorkloadOperator(ResumableJobMixin, MlopsOperator):
         return status == State.SUCCEEDED
 
     def poll_until_complete(self, external_id: Any, context: Context) -> Any:
-        self._job = external_id
-        if self.deferrable:
-            self._defer(external_id)
-        runner, name = profiles.runner(external_id["place"]), external_id["workload"]
-        follower, pause = LogFollower(runner, name), min(0.1, self.poll_interval_s)
-        while (status := runner.status(name)).state.active:
-            self._show(follower, context)
+        """Wait in this worker; a deferrable task does so for ``first_wait_s`` only, then in the triggerer."""
+        self._submission = self._submissions(context, external_id)
+        deferred_at = time.monotonic() + self.first_wait_s if self.deferrable else None
+        cursor, pause = _BEGINNING, min(0.1, self.poll_interval_s)
+        while not (answer := watching.look(**submission.at(external_id), cursor=cursor))["done"]:
+            self._show(answer, context)
+            cursor = answer["cursor"]
+            if deferred_at is not None and time.monotonic() >= deferred_at:
+                self._defer(external_id, cursor)
             time.sleep(pause)
             pause = min(pause * 1.5, self.poll_interval_s)
-        self._show(follower, last=True)
-        self._raise_unless_succeeded(name, status)
-        return runner.result(name)
+        self._show(answer, context)
+        return self._ended(answer["payload"], external_id, context)
 
     def get_job_result(self, external_id: Any, context: Context) -> Any:
-        return profiles.runner(external_id["place"]).result(external_id["workload"])
+        if self._submission is None:  # it ended without a worker: its log belongs to this try
+            self._show(watching.look(**submission.at(external_id)), context)
+            return submission.runner_of(external_id).result(external_id["workload"])
+        job = self._submission.job or external_id  # the mixin knows the first place only
+        return submission.runner_of(job).result(job["workload"])
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Resumes after the trigger; the log has been shown by it."""
-        self._job = event
-        status = Status(state=State(event["state"]), exit_code=event["exit_code"], message=event["message"])
-        self._raise_unless_succeeded(event["workload"], status)
-        return self.get_job_result(event, context)
+    def _submissions(self, context: Context, job: dict[str, Any] | None = None) -> submission.Submission:
+        store = context.get("task_state_store") if self.durable else None
+        made = submission.Submission(store, self.external_id_key, _generation(context))
+        made.job = job
+        return made
+
+    def _defer(self, job: dict[str, Any], cursor: Any) -> None:
+        from ontap_mlops.triggers.polling import PollingTrigger
+
+        limit = rendering.seconds(self.time_limit)
+        pending = profiles.pending_limit_s(job["place"]) or 0
+        self.defer(
+            trigger=PollingTrigger(
+                probe="ontap_mlops.compute.watching.look",
+                cancel="ontap_mlops.compute.watching.cancel",
+                arguments=submission.at(job),
+                interval_s=self.poll_interval_s,
+                deadline=time.time() + limit + pending + OVERDUE_MARGIN_S if limit else None,
+                fact_keys={"dashboard": DashboardLink().xcom_key},
+                cursor=cursor,
+            ),
+            method_name="execute_complete",
+            kwargs={"job": job},
+        )
+
+    def _wait_here(self, error: PlaceElsewhere, job: dict[str, Any], context: Context) -> Any:
+        """The triggerer is on another machine than the program: wait in this worker, if it is on the right one."""
+        from airflow.sdk.exceptions import AirflowFailException
+
+        try:
+            submission.runner_of(job)
+        except PlaceElsewhere:
+            advice = "; a local place on several machines needs tasks with deferrable=False"
+            raise AirflowFailException(f"{error}{advice}") from error
+        self.log.warning("Waiting in this worker, since the triggerer cannot see the program: %s", error)
+        self.deferrable = False
+        return self.poll_until_complete(job, context)
+
+    def _show(self, answer: dict[str, Any], context: Context) -> None:
+        for line in answer["lines"]:
+            self.log.info("%s", line)
+        self.dashboard_url = answer["facts"].get("dashboard", self.dashboard_url)
+        if answer["done"]:
+            self.dashboard_url = ""
+        elif answer["facts"]:
+            DashboardLink.show(context, self.dashboard_url)
+
+    def _ended(self, end: dict[str, Any], job: dict[str, Any], context: Context) -> Any:
+        """Return the program's result, or move on to the next place. Raises what the program's end means."""
+        from airflow.sdk.exceptions import AirflowFailException
+
+        if end["overdue"]:
+            submissions = self._submissions(context, job)
+            moved = submissions.move_on(self.workload(context), rendering.places(self.compute), job)
+            return self.poll_until_complete(moved, context)
+        if end["state"] == State.SUCCEEDED:
+            return submission.runner_of(job).result(job["workload"])
+        if end["state"] == State.FAILED and end["exit_code"] == BAD_INPUT:
+            raise AirflowFailException(f"{self.program} cannot work with its input: {end['message']}")
+        reason = end["message"] or "no reason given"
+        raise WorkloadFailed(f"{self.program} {end['state']} (workload {job['workload']}): {reason}")
 
     def on_kill(self) -> None:
         """Cancel, in a thread: this is called from a signal's handler, maybe in the midst of a call to the runner."""
-        if self._job is not None:
-            self.log.info("Cancelling workload %s", self._job["workload"])
-            runner = profiles.runner(self._job["place"])
-            cancelling = threading.Thread(target=runner.cancel, args=[self._job["workload"]])
+        job = self._submission.job if self._submission is not None else None
+        if job is not None:
+            self.log.info("Cancelling workload %s", job["workload"])
+            cancelling = threading.Thread(target=watching.cancel, kwargs=submission.at(job))
             cancelling.start()
             cancelling.join(CANCEL_WAIT_S)
 
     def workload(self, context: Context) -> Workload:
         """What is to be run, from the rendered parameters. Raises PlaceRefused when they make no workload."""
+        arguments = rendering.arguments(self.arguments)
         try:
             return Workload(
                 name=names.workload(self.run_key or run_key(context), self._step(context)),
                 program=self.program,
-                arguments=_arguments(self.arguments),
+                arguments=arguments,
                 environment={key: str(value) for key, value in (self.environment or {}).items() if value is not None},
                 secrets=self._secrets(),
                 mounts={key: as_mount(key, value) for key, value in self.run_mounts(context).items()},
@@ -227,7 +294,8 @@ class WorkloadOperator(ResumableJobMixin, MlopsOperator):
                 image=self.image or None,
                 resources=Resources(**(self.program_resources or {})),
                 processes=int(self.processes),
-                time_limit_s=_seconds(self.time_limit),
+                time_limit_s=rendering.seconds(self.time_limit),
+                labels=rendering.labels(self.labels, arguments),
             )
         except (ValueError, TypeError) as error:
             raise PlaceRefused(f"Task {self.task_id} describes no workload: {error}") from error
@@ -255,76 +323,7 @@ class WorkloadOperator(ResumableJobMixin, MlopsOperator):
         mlflow = credentials.mlflow_environment(self.mlflow_conn_id) if self.mlflow_conn_id else {}
         return {**aws, **mlflow}
 
-    def _defer(self, job: dict[str, Any]) -> None:
-        from ontap_mlops.triggers.workload import WorkloadTrigger
-
-        limit = _seconds(self.time_limit)
-        self.defer(
-            trigger=WorkloadTrigger(
-                place=job["place"],
-                workload=job["workload"],
-                poll_interval_s=self.poll_interval_s,
-                deadline=time.time() + limit + OVERDUE_MARGIN_S if limit else None,
-            ),
-            method_name="execute_complete",
-        )
-
-    def _show(self, follower: LogFollower, context: Context | None = None, *, last: bool = False) -> None:
-        for line in follower.lines(last=last):
-            self.log.info("%s", line)
-            if context and (page := DASHBOARD.search(line)):
-                DashboardLink.show(context, page[1])
-
-    def _raise_unless_succeeded(self, name: str, status: Status) -> None:
-        from airflow.sdk.exceptions import AirflowFailException
-
-        if status.state is State.SUCCEEDED:
-            return
-        if status.state is State.FAILED and status.exit_code == BAD_INPUT:
-            raise AirflowFailException(f"{self.program} cannot work with its input: {status.message}")
-        raise WorkloadFailed(f"{self.program} {status.state} (workload {name}): {status.message or 'no reason given'}")
-
 
 def _generation(context: Context) -> int:
     """The same for all automatic retries, another after a user cleared the task (clearing raises ``max_tries``)."""
     return context["ti"].max_tries
-
-
-def _names(compute: Any) -> list[str]:
-    parts = compute.split(",") if isinstance(compute, str) else compute
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _arguments(arguments: Any) -> tuple[str, ...]:
-    if isinstance(arguments, Mapping):
-        arguments = [part for flag, value in arguments.items() for part in _flag(flag, value)]
-    return tuple(_text(argument) for argument in arguments or () if argument not in (None, ""))
-
-
-def _text(argument: Any) -> str:
-    """A record or a list, such as another task's result, travels as JSON."""
-    return json.dumps(argument) if isinstance(argument, dict | list) else str(argument)
-
-
-def _flag(flag: str, value: Any) -> list[Any]:
-    name = f"--{flag.replace('_', '-')}"
-    if value is None or value is False or value == "":
-        return []
-    return [name] if value is True else [name, value]
-
-
-def as_mount(key: str, value: Any) -> Mount:
-    """From ``svm:/junction``, a mapping with these two, or such a mapping as JSON text."""
-    if isinstance(value, str) and value.startswith("{"):
-        value = json.loads(value)
-    if isinstance(value, str) and ":/" in value:
-        svm, _, junction_path = value.partition(":")
-        return Mount(svm=svm, junction_path=junction_path)
-    if isinstance(value, Mapping) and value.get("svm") and value.get("junction_path"):
-        read_only = bool(value.get("read_only", False))
-        return Mount(svm=value["svm"], junction_path=value["junction_path"], read_only=read_only)
-    raise ValueError(f"mount {key!r} is {value!r}; give 'svm:/junction' or a mapping with svm and junction_path")
-
-
-def _seconds(limit: timedelta | float | None) -> float | None:
-    return limit.total_seconds() if isinstance(limit, timedelta) else limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -148,7 +149,7 @@ def test_a_program_without_a_run_finds_no_file_even_where_its_worker_has_one(
 
 def test_a_name_that_was_never_submitted_is_missing(runner: LocalRunner) -> None:
     assert runner.status("r1-step").state is State.MISSING
-    assert runner.logs("r1-step") == ("", 0)
+    assert runner.logs("r1-step") == ("", None)
     assert runner.result("r1-step") == {}
 
 
@@ -167,7 +168,7 @@ def test_a_finished_one_is_returned_and_runs_again_only_when_fresh(runner: Local
     assert ended(runner).message == "first"
     runner.submit(work("work"), fresh=True)
     assert ended(runner).state is State.SUCCEEDED
-    assert runner.logs("r1-step") == ("", 0)
+    assert runner.logs("r1-step") == ("", None)
     assert runs(runner) == 2
 
 
@@ -327,9 +328,9 @@ def test_log_is_read_from_where_it_was_left_without_cutting_a_character(runner: 
     ended(runner)
     log = runner.folder / "r1-step" / "log"
     log.write_bytes(b"Gr" + "ö".encode()[:1])
-    assert runner.logs("r1-step") == ("Gr", 2)
+    assert runner.logs("r1-step") == ("Gr", "2")
     log.write_bytes("Größe\n".encode())
-    assert runner.logs("r1-step", 2) == ("öße\n", 8)
+    assert runner.logs("r1-step", "2") == ("öße\n", "8")
 
 
 def test_remove_forgets_a_finished_one_and_refuses_a_running_one(runner: LocalRunner) -> None:
@@ -393,3 +394,43 @@ def test_several_processes_share_one_workload(runner: LocalRunner) -> None:
     assert ended(runner, seconds=90).state is State.SUCCEEDED
     assert {"rank 0 of 2", "rank 1 of 2"} <= set(runner.logs("r1-step")[0].splitlines())
     assert runner.result("r1-step")["master"]
+
+
+def test_of_the_workers_environment_a_program_gets_the_machine_and_no_secret(
+    runner: LocalRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = {"AWS_SECRET_ACCESS_KEY": "s", "DATABASE_URL": "postgres://u:p@h/d", "MLFLOW_TRACKING_TOKEN": "t"}
+    machine = {"LC_NUMERIC": "C", "https_proxy": "http://proxy:3128", "CUDA_VISIBLE_DEVICES": "0", "TZ": "UTC"}
+    for name, value in {**secret, **machine}.items():
+        monkeypatch.setenv(name, value)
+    local = dataclasses.replace(runner, environment={"HF_HOME": "/models"})
+    local.submit(work("environment", *secret, *machine, "HF_HOME", "HOME", "GIVEN", secrets={"GIVEN": "g"}))
+    assert ended(local).state is State.SUCCEEDED
+    found = local.result("r1-step")
+    assert {name: found[name] for name in secret} == dict.fromkeys(secret)
+    assert {name: found[name] for name in machine} == machine
+    assert (found["HF_HOME"], found["HOME"], found["GIVEN"]) == ("/models", os.environ["HOME"], "g")
+
+
+def test_nothing_stays_of_a_workload_that_is_removed_or_never_was(runner: LocalRunner) -> None:
+    runner.submit(work("work"))
+    ended(runner)
+    runner.remove("r1-step")
+    assert runner.status("r2-never").state is State.MISSING
+    assert [path for path in runner.folder.rglob("*") if path.is_file()] == []
+
+
+def test_who_waited_for_a_lock_that_went_away_takes_the_one_there_is_now(runner: LocalRunner) -> None:
+    inside, most = 0, 0
+
+    def look(number: int) -> None:
+        nonlocal inside, most
+        with runner._guarded("r1-step"):
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.002)
+            inside -= 1
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(look, range(200)))
+    assert most == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -51,7 +53,7 @@ def test_an_unknown_kind_lists_the_allowed_ones(write) -> None:
 def test_a_typo_gives_file_line_and_allowed_keys(write) -> None:
     write("places:\n  a:\n    kind: local\n    namespace_root: {}\n")
     with pytest.raises(
-        ConfigError, match=r"compute\.yaml:4: unknown key .*'namespace_roots'\?; allowed keys are grace_s"
+        ConfigError, match=r"compute\.yaml:4: unknown key .*'namespace_roots'\?; allowed keys are environment, grace_s"
     ):
         profiles.places()
 
@@ -74,3 +76,41 @@ def test_a_scheduler_without_a_port_is_explained(write) -> None:
     write("places:\n  far:\n    kind: dask\n    scheduler: scheduler.example.com\n")
     with pytest.raises(ConfigError, match=r"compute\.yaml:4: .*like tcp://dask-scheduler:8786"):
         profiles.places()
+
+
+def test_what_a_place_sets_reaches_its_programs_beside_the_cluster(write) -> None:
+    write("places:\n  here: {kind: dask, environment: {HF_HOME: /models}, workers: 3}\n")
+    assert profiles.runner("here").environment["HF_HOME"] == "/models"
+    assert profiles.runner("here").environment["DASK_LOCAL_WORKERS"] == "3"
+
+
+def test_a_scheduler_that_asks_for_certificates_gets_them_or_is_refused(write, tmp_path: Path) -> None:
+    write("places:\n  far:\n    kind: dask\n    scheduler: tls://scheduler:8786\n")
+    with pytest.raises(
+        ConfigError, match=r"compute\.yaml:2: .*tls://scheduler:8786 asks for certificates; add tls: {ca_f"
+    ):
+        profiles.places()
+    write(
+        "places:\n  far: {kind: dask, scheduler: 'tls://scheduler:8786',\n"
+        "    tls: {ca_file: ca.pem, cert_file: /pki/cert.pem, key_file: key.pem}}\n"
+    )
+    distributed = "DASK_DISTRIBUTED__COMM__TLS"
+    assert profiles.runner("far").environment == {
+        "DASK_SCHEDULER_ADDRESS": "tls://scheduler:8786",
+        f"{distributed}__CA_FILE": str(tmp_path / "ca.pem"),
+        f"{distributed}__CLIENT__CERT": "/pki/cert.pem",
+        f"{distributed}__CLIENT__KEY": str(tmp_path / "key.pem"),
+    }
+
+
+def test_dask_itself_reads_the_certificates_from_those_variables(write) -> None:
+    write(
+        "places:\n  far: {kind: dask, scheduler: 'tls://scheduler:8786',\n"
+        "    tls: {ca_file: /pki/ca.pem, cert_file: /pki/cert.pem, key_file: /pki/key.pem}}\n"
+    )
+    program = (
+        "from distributed import Security; s = Security(); print(s.tls_ca_file, s.tls_client_cert, s.tls_client_key)"
+    )
+    variables = {**os.environ, **profiles.runner("far").environment}
+    done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["/pki/ca.pem", "/pki/cert.pem", "/pki/key.pem"]

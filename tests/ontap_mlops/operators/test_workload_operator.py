@@ -6,73 +6,25 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import Connection
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.definitions.retry_policy import RetryAction
-from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from ontap_mlops.compute import profiles
 from ontap_mlops.compute.following import LogFollower
 from ontap_mlops.compute.workload import Mount, Resources, State
 from ontap_mlops.operators.workload import WorkloadFailed, WorkloadOperator
-from ontap_mlops.triggers.workload import WorkloadTrigger
-
-PROGRAM = """
-import json, os, sys, time
-from pathlib import Path
-code, seconds, sentence = sys.argv[1:4]
-print("begun", flush=True)
-time.sleep(float(seconds))
-print(sentence, flush=True)
-Path(os.environ["RESULT_FILE"]).write_text(json.dumps({"key": os.environ.get("AWS_ACCESS_KEY_ID"), "said": sentence}))
-sys.exit(int(code))
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
-    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__WORKLOADS_DIR", str(tmp_path / "workloads"))
-    (tmp_path / "program.py").write_text(PROGRAM)
-    (tmp_path / "ns" / "tyres").mkdir(parents=True)
-    place = f"{{kind: local, working_directory: {tmp_path}, grace_s: 1, namespace_roots: {{svm1: ns}}}}"
-    (tmp_path / "compute.yaml").write_text(f"places:\n  local: {place}\n  elsewhere: {{kind: local}}\n")
-    return tmp_path
-
-
-class Store(dict):
-    def set(self, key: str, value: Any) -> None:
-        json.dumps(value)
-        self[key] = value
-
-
-@pytest.fixture
-def context() -> Any:
-    return {
-        "ti": SimpleNamespace(max_tries=3, map_index=-1, stats_tags={}),
-        "dag_run": SimpleNamespace(dag_id="d", run_id="manual", run_after=datetime(2026, 7, 1, tzinfo=UTC)),
-        "task_state_store": Store(),
-    }
-
-
-def operator(*arguments: Any, **fields: Any) -> WorkloadOperator:
-    fields = {"program": "program", "task_id": "train.fit", "poll_interval_s": 0.05, **fields}
-    made = WorkloadOperator(arguments=fields.pop("arguments", list(arguments)), **fields)
-    ExecutorSafeguard.tracker.set(made)
-    return made
-
-
-def name_of(made: WorkloadOperator, context: Any) -> str:
-    return made.workload(context).name
+from tests.ontap_mlops.operators.workloads import deferred, fired, name_of, operator, resumed, shown
 
 
 def test_the_programs_result_becomes_the_tasks_and_its_log_is_shown(folder, context, capsys) -> None:
@@ -119,23 +71,6 @@ def test_a_kill_in_the_midst_of_a_look_at_the_program_still_cancels_it(folder, c
             made.execute(context)
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def test_a_try_that_finds_its_program_being_stopped_starts_it_anew(folder, context) -> None:
-    (folder / "program.py").write_text(
-        "import signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.6), sys.exit(143)))\n"
-        "print('ready', flush=True)\n"
-        "time.sleep(30 if 'slow' in sys.argv else 0)\n"
-    )
-    name = started_with(context, "slow")
-    runner = profiles.runner("local")
-    while "ready" not in runner.logs(name)[0]:
-        time.sleep(0.02)
-    threading.Thread(target=runner.cancel, args=[name]).start()
-    while not runner.status(name).stopping:
-        time.sleep(0.02)
-    assert operator("quick").execute(context) == {}
 
 
 def test_on_kill_before_anything_was_started_does_nothing(folder) -> None:
@@ -192,6 +127,15 @@ def test_a_subclass_supplies_the_record_of_the_run_and_mounts_of_its_own(folder,
     assert made.execute(context) == {"schema": 1, "step": "fit", "folders": {"data": tyres, "more": tyres}}
 
 
+def test_named_flags_label_the_workload(folder, context) -> None:
+    assert operator("--engine=dask", "--n-trees", "5", labels=["engine", "n_trees", "rows"]).workload(
+        context
+    ).labels == {
+        "engine": "dask",
+        "n_trees": "5",
+    }
+
+
 def test_empty_entries_of_a_list_of_arguments_are_left_out_and_records_become_json(folder, context) -> None:
     assert operator("--a", "", None, 0).workload(context).arguments == ("--a", "0")
     assert operator({"id": "v1"}, ["x"]).workload(context).arguments == ('{"id": "v1"}', '["x"]')
@@ -221,17 +165,6 @@ def test_parameters_that_no_retry_can_mend_fail_at_once(folder, context, fields:
         operator("0", "0", "x", **fields).execute(context)
 
 
-def test_the_next_place_is_tried_when_one_has_no_room(folder, context) -> None:
-    (folder / "compute.yaml").write_text(
-        "places:\n"
-        f"  full: {{kind: local, working_directory: {folder}, namespace_roots: {{svm1: empty}}}}\n"
-        f"  local: {{kind: local, working_directory: {folder}, namespace_roots: {{svm1: ns}}}}\n"
-    )
-    made = operator("0", "0", "here", compute="full, local", mounts={"data": "svm1:/tyres"})
-    assert made.execute(context)["said"] == "here"
-    assert context["task_state_store"]["workload"]["place"] == "local"
-
-
 def test_connections_reach_the_programs_environment(folder, context, monkeypatch: pytest.MonkeyPatch) -> None:
     aws = Connection(
         conn_id="lake",
@@ -257,108 +190,102 @@ def test_connections_reach_the_programs_environment(folder, context, monkeypatch
 
 def test_deferred_it_waits_in_the_trigger_and_comes_back_with_the_result(folder, context) -> None:
     made = operator("0", "0.3", "done", deferrable=True, time_limit=60)
-    with pytest.raises(TaskDeferred) as deferred:
-        made.execute(context)
-    event = fired(deferred.value.trigger)
-    assert made.execute_complete(context, event)["said"] == "done"
+    assert resumed(made, context, deferred(made, context))["said"] == "done"
+
+
+def test_what_ends_soon_is_never_deferred(folder, context) -> None:
+    assert operator("0", "0.3", "done", deferrable=True, first_wait_s=30).execute(context)["said"] == "done"
+
+
+def test_each_line_is_shown_once_though_worker_and_trigger_read_in_turn(folder, context, capsys, caplog) -> None:
+    (folder / "program.py").write_text(
+        "import sys, time\nprint('one\\ntw', end='', flush=True)\ntime.sleep(1)\nprint('o\\nthree')\n"
+    )
+    made = operator(deferrable=True, first_wait_s=0.5)
+    trigger = deferred(made, context).trigger
+    assert shown(capsys, caplog) == ["one"]
+    fired(trigger)
+    assert shown(capsys, caplog) == ["two", "three"]
 
 
 def test_deferred_bad_input_fails_at_once(folder, context) -> None:
-    made = operator("2", "0", "No images.", deferrable=True)
-    with pytest.raises(TaskDeferred) as deferred:
-        made.execute(context)
+    made = operator("2", "0.3", "No images.", deferrable=True)
     with pytest.raises(AirflowFailException, match="No images."):
-        made.execute_complete(context, fired(deferred.value.trigger))
+        resumed(made, context, deferred(made, context))
 
 
 def test_the_trigger_crosses_processes_as_plain_values_with_a_wall_clock_deadline(folder, context) -> None:
-    made = operator("0", "0", "x", deferrable=True, time_limit=60)
-    with pytest.raises(TaskDeferred) as deferred:
-        made.execute(context)
-    path, arguments = deferred.value.trigger.serialize()
-    assert path == "ontap_mlops.triggers.workload.WorkloadTrigger"
+    made = operator("0", "0.3", "x", deferrable=True, time_limit=60)
+    trigger = deferred(made, context).trigger
+    path, arguments = trigger.serialize()
+    assert path == "ontap_mlops.triggers.polling.PollingTrigger"
     assert json.loads(json.dumps(arguments)) == arguments
-    deadline = arguments.pop("deadline")
-    assert 60 < deadline - time.time() < 300
-    assert arguments == {"place": "local", "workload": name_of(made, context), "poll_interval_s": 0.05}
-    fired(deferred.value.trigger)
+    assert 60 < arguments["deadline"] - time.time() < 300
+    assert arguments["arguments"] == {
+        "place": "local",
+        "workload": name_of(made, context),
+        "host": socket.gethostname(),
+    }
+    fired(trigger)
 
 
-def test_past_its_deadline_the_trigger_cancels_and_says_so(folder, context) -> None:
-    name = started(context, "30")
-    event = fired(WorkloadTrigger(place="local", workload=name, poll_interval_s=0.05, deadline=time.time() - 1))
-    assert (event["state"], event["message"][:25]) == ("failed", "the place did not stop it")
-    assert profiles.runner("local").status(name).state is State.CANCELLED
+def test_a_program_that_does_not_stop_at_its_time_limit_is_cancelled_and_said_so(folder, context) -> None:
+    made = operator("0", "30", "x", deferrable=True, time_limit=20)
+    left = deferred(made, context)
+    left.trigger.deadline = time.time() - 1
+    with pytest.raises(WorkloadFailed, match="program did not stop at its time limit"):
+        resumed(made, context, left)
+    assert profiles.runner("local").status(name_of(made, context)).state is State.CANCELLED
 
 
 def test_a_users_kill_cancels_from_the_trigger_and_a_restart_of_the_triggerer_does_not(folder, context) -> None:
-    name = started(context, "30")
-    trigger = WorkloadTrigger(place="local", workload=name, poll_interval_s=0.05, deadline=None)
+    made = operator("0", "30", "x", deferrable=True)
+    trigger = deferred(made, context).trigger
     asyncio.run(trigger.cleanup())
-    assert profiles.runner("local").status(name).state is State.RUNNING
+    assert profiles.runner("local").status(name_of(made, context)).state is State.RUNNING
     asyncio.run(trigger.on_kill())
-    assert profiles.runner("local").status(name).state is State.CANCELLED
+    assert profiles.runner("local").status(name_of(made, context)).state is State.CANCELLED
 
 
-def test_the_trigger_never_holds_up_the_loop(folder, context, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = started(context, "0.5")
-    slow(monkeypatch, "status", 0.4)
-    slow(monkeypatch, "logs", 0.4)
-    trigger = WorkloadTrigger(place="local", workload=name, poll_interval_s=0.05, deadline=None)
+def test_no_look_at_a_program_is_made_on_the_triggerers_loop(folder, context, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = operator("0", "0.3", "x", deferrable=True)
+    left, threads = deferred(made, context), set()
+    runner_class: Any = type(profiles.runner("local"))
+    for method in ("status", "logs"):
+        original = getattr(runner_class, method)
 
-    async def longest_gap() -> float:
-        firing = asyncio.create_task(anext(aiter(trigger.run())))
-        gap, before = 0.0, time.monotonic()
-        while not firing.done():
-            await asyncio.sleep(0.01)
-            gap, before = max(gap, time.monotonic() - before), time.monotonic()
-        return gap
+        def noted(*args: Any, _original: Callable = original, **kwargs: Any) -> Any:
+            threads.add(threading.current_thread())
+            return _original(*args, **kwargs)
 
-    assert asyncio.run(longest_gap()) < 0.35
+        monkeypatch.setattr(runner_class, method, noted)
+    fired(left.trigger)
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 def test_a_log_is_followed_line_by_line_and_a_bar_shows_its_last_state() -> None:
     class Runner:
-        log = ""
+        """Its cursor counts words, as one of a cloud's log service might."""
 
-        def logs(self, name: str, offset: int = 0) -> tuple[str, int]:
-            return self.log[offset : offset + 5], min(len(self.log), offset + 5)
+        log: list[str] = []
+
+        def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
+            at = int((cursor or "token-0").removeprefix("token-"))
+            return (self.log[at], f"token-{at + 1}") if at < len(self.log) else ("", cursor)
 
     runner: Any = Runner()
     follower = LogFollower(runner, "x")
-    runner.log = "first\nsec"
+    assert list(follower.lines()) == []
+    runner.log += ["fir", "st\nsec"]
     assert list(follower.lines()) == ["first"]
-    runner.log += "ond\n10 %\r20 %\r\nrest"
-    assert list(follower.lines()) == ["second", "20 %"]
+    follower = LogFollower(runner, "x", json.loads(json.dumps(follower.position)))  # in another process
+    runner.log += ["ond\n10 %\r20 %\r"]
+    assert list(follower.lines()) == ["second"]
+    runner.log += ["\nre", "st"]
+    assert list(follower.lines()) == ["20 %"]
     assert list(follower.lines(last=True)) == ["rest"]
     assert list(follower.lines(last=True)) == []
-
-
-def started(context: Any, seconds: str) -> str:
-    return started_with(context, "0", seconds, "x")
-
-
-def started_with(context: Any, *arguments: str) -> str:
-    made = operator(*arguments, deferrable=True)
-    with pytest.raises(TaskDeferred):
-        made.execute(context)
-    return name_of(made, context)
-
-
-def fired(trigger: Any) -> dict[str, Any]:
-    event = asyncio.run(anext(aiter(trigger.run())))
-    return json.loads(json.dumps(event.payload))
-
-
-def slow(monkeypatch: pytest.MonkeyPatch, method: str, seconds: float) -> None:
-    runner_class: Any = type(profiles.runner("local"))
-    original: Callable = getattr(runner_class, method)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        time.sleep(seconds)
-        return original(*args, **kwargs)
-
-    monkeypatch.setattr(runner_class, method, call)
 
 
 def test_a_programs_own_page_is_a_button_while_it_runs(folder, context) -> None:

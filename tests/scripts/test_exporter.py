@@ -11,11 +11,13 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ontap_mlops.compute import exporter
 from ontap_mlops.compute.local import LocalRunner
 from ontap_mlops.compute.workload import Workload
+from scripts.exporter import dask_targets, workloads
+from scripts.exporter.__main__ import server
 
 RESULT = {"engine": "dask", "rows": 100, "metrics": {"auc": 0.75}, "note": "x", "list": [1]}
 
@@ -25,9 +27,9 @@ def runner(tmp_path: Path) -> LocalRunner:
     return LocalRunner(folder=tmp_path / "workloads", working_directory=tmp_path, python=sys.executable, grace_s=1)
 
 
-def start(runner: LocalRunner, name: str, program: str, *arguments: str) -> None:
+def start(runner: LocalRunner, name: str, program: str, **fields) -> None:
     (runner.working_directory / "program.py").write_text("import json, os, sys, time\n" + textwrap.dedent(program))
-    runner.submit(Workload(name=name, program="program", arguments=arguments))
+    runner.submit(Workload(name=name, program="program", **fields))
 
 
 def wait(runner: LocalRunner, name: str) -> None:
@@ -38,7 +40,9 @@ def wait(runner: LocalRunner, name: str) -> None:
 def told(runner: LocalRunner) -> dict[tuple[str, str], list]:
     """Samples by metric and workload, as Prometheus' own parser reads them."""
     found: dict[tuple[str, str], list] = {}
-    for family in text_string_to_metric_families(exporter.page(runner.folder)):
+    registry = CollectorRegistry()
+    registry.register(workloads.WorkloadCollector(runner.folder))
+    for family in text_string_to_metric_families(generate_latest(registry).decode()):
         for sample in family.samples:
             key = (sample.name.removeprefix("ontap_mlops_workload_"), sample.labels["workload"])
             found.setdefault(key, []).append(sample)
@@ -46,9 +50,8 @@ def told(runner: LocalRunner) -> dict[tuple[str, str], list]:
 
 
 def test_an_ended_workload_shows_state_seconds_and_every_number_of_its_result(runner):
-    start(
-        runner, "w1", f"open(os.environ['RESULT_FILE'], 'w').write({json.dumps(json.dumps(RESULT))})", "--engine=dask"
-    )
+    program = f"open(os.environ['RESULT_FILE'], 'w').write({json.dumps(json.dumps(RESULT))})"
+    start(runner, "w1", program, labels={"engine": "dask"})
     wait(runner, "w1")
     found = told(runner)
     (state,) = found["state", "w1"]
@@ -61,7 +64,7 @@ def test_a_running_workload_shows_how_far_it_is(runner):
     progress = {"what": 'Reading "x"', "unit": "rows", "done": 3, "total": 10, "at": 1.5}
     program = f"open(os.environ['PROGRESS_FILE'], 'w').write({json.dumps(json.dumps(progress))})\ntime.sleep(30)"
     start(runner, "w1", program)
-    while not (runner.folder / "w1" / "progress.json").exists():
+    while not workloads.read(runner.folder / "w1" / "progress.json"):
         time.sleep(0.02)
     found = told(runner)
     assert found["state", "w1"][0].labels["state"] == "running"
@@ -71,11 +74,24 @@ def test_a_running_workload_shows_how_far_it_is(runner):
     assert ("progress_done", "w1") not in told(runner)
 
 
+def test_a_workload_bears_the_labels_of_its_task_and_of_its_run(runner):
+    run = {"schema": 1, "step": "train", "run": {"dag_id": "tyre_quality", "model": "tyre", "run_key": "r1"}}
+    start(runner, "w1", "pass", run=run)
+    start(runner, "w2", "pass", labels={"engine": "pandas", "n-trees": "5"})
+    for name in ("w1", "w2"):
+        wait(runner, name)
+    found = told(runner)
+    of_a_run, of_a_task = found["state", "w1"][0].labels, found["state", "w2"][0].labels
+    assert (of_a_run["dag_id"], of_a_run["model"], of_a_run["step"]) == ("tyre_quality", "tyre", "train")
+    assert (of_a_task["engine"], of_a_task["n_trees"]) == ("pandas", "5")
+    assert (of_a_run["engine"], of_a_task["model"]) == ("", ""), "one metric's series all have the same labels"
+
+
 def test_only_the_newest_workloads_are_shown(runner):
     for number in range(3):
         start(runner, f"w{number}", "pass")
         wait(runner, f"w{number}")
-    assert [home.name for home in exporter.homes(runner.folder, newest=2)] == ["w1", "w2"]
+    assert [home.name for home in workloads.homes(runner.folder, newest=2)] == ["w1", "w2"]
 
 
 def test_a_dask_cluster_of_a_program_becomes_targets(runner):
@@ -90,21 +106,21 @@ def test_a_dask_cluster_of_a_program_becomes_targets(runner):
     while "dashboard" not in runner.logs("w1")[0]:
         assert runner.status("w1").state.active, runner.logs("w1")[0]
         time.sleep(0.1)
-    scheduler, workers = exporter.targets(runner.folder)
+    scheduler, workers = dask_targets.targets(runner.folder)
     assert (scheduler["labels"]["component"], workers["labels"]["component"]) == ("scheduler", "worker")
     assert len(workers["targets"]) == 2
     for target in [*scheduler["targets"], *workers["targets"]]:
         assert b"dask_" in urlopen(f"http://{target}/metrics", timeout=10).read()
     runner.cancel("w1")
-    assert exporter.targets(runner.folder) == []
+    assert dask_targets.targets(runner.folder) == []
 
 
 def test_it_serves_metrics_and_targets_and_nothing_else(runner):
-    with exporter.server(runner.folder, port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        place = f"http://127.0.0.1:{server.server_port}"
+    with server(runner.folder, port=0) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{serving.server_port}"
         assert b"# TYPE ontap_mlops_workload_state gauge" in urlopen(f"{place}/metrics").read()
         assert json.load(urlopen(f"{place}/targets")) == []
         with pytest.raises(OSError, match="404"):
             urlopen(f"{place}/etc/passwd")
-        server.shutdown()
+        serving.shutdown()

@@ -1,0 +1,61 @@
+"""One look at a workload, for whoever waits for it: a task in its worker, or a trigger that knows only plain values."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ontap_mlops.compute import profiles
+from ontap_mlops.compute.following import DASHBOARD, LogFollower, Position
+from ontap_mlops.compute.workload import PlaceElsewhere, Runner, Status
+
+
+def look(place: str, workload: str, host: str | None = None, cursor: Position = (None, "")) -> dict[str, Any]:
+    """Return state and new log lines, as the answer of a ``PollingTrigger``'s probe.
+
+    The payload holds place, workload, host, state, exit_code, message, and ``overdue``: true when it waits for room for
+    longer than the place's ``pending_limit_s``; that too ends the wait. The fact ``dashboard`` is a page that the
+    program serves about itself. Raises PlaceElsewhere on another host than the workload's.
+    """
+    runner = runner_of(place, workload, host)
+    status = runner.status(workload)
+    overdue = is_overdue(status, profiles.pending_limit_s(place))
+    follower = LogFollower(runner, workload, cursor)
+    lines = list(follower.lines(last=not status.state.active))
+    pages = [page[1] for line in lines if (page := DASHBOARD.search(line))]
+    return {
+        "done": overdue or not status.state.active,
+        "payload": {
+            "place": place,
+            "workload": workload,
+            "host": host,
+            "state": status.state.value,
+            "exit_code": status.exit_code,
+            "message": status.message,
+            "overdue": overdue,
+        },
+        "lines": lines,
+        "cursor": follower.position,
+        "facts": {"dashboard": pages[-1]} if pages else {},
+    }
+
+
+def cancel(place: str, workload: str, host: str | None = None) -> None:
+    """Stop it. Raises PlaceElsewhere on another host than the workload's."""
+    runner_of(place, workload, host).cancel(workload)
+
+
+def runner_of(place: str, workload: str, host: str | None) -> Runner:
+    """Return the runner under which it was submitted. Raises PlaceElsewhere where this host is not the one."""
+    runner = profiles.runner(place)
+    if host is not None and runner.host not in (None, host):
+        raise PlaceElsewhere(
+            f"workload {workload} runs at place {place!r} of host {host}, which host {runner.host} cannot reach: retry "
+            f"the task on {host}, clear it once nothing of it runs there, or name a place that every host reaches"
+        )
+    return runner
+
+
+def is_overdue(status: Status, limit_s: float | None) -> bool:
+    since = status.pending_since
+    return limit_s is not None and since is not None and status.state.active and time.time() - since > limit_s

@@ -1,0 +1,43 @@
+"""What DAGs say about places to run: the form that names them, and the pools in which tasks wait for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param
+
+from ontap_mlops import settings
+from ontap_mlops.compute import profiles, rendering
+
+
+def places_param(default: str | list[str] | None = None, **schema: Any) -> Param:
+    """Return a Param that names one or several places of config/compute.yaml, tried in the order chosen.
+
+    ``compute="{{ params.NAME }}"`` takes it as it is. Reads the file, so a DAG that uses it is parsed where it is.
+
+    :param default: name or names; the first place of the file if not given.
+    :param schema: further fields of the Param, such as ``title`` and ``section``.
+    """
+    known = list(profiles.places())
+    names = rendering.places(default) if default else known[:1]
+    fields: dict[str, Any] = {
+        "title": "Places to run",
+        "description": "Tried in this order: the first that has room runs the program.",
+        **schema,
+    }
+    items = {"type": "string", "enum": known}
+    return Param(names, type="array", items=items, examples=known, minItems=1, uniqueItems=True, **fields)
+
+
+def pool_of(compute: Any) -> str | None:
+    """Return the Airflow pool for tasks at this place (the first of several); None where pools are not used.
+
+    A template says nothing yet: it gets the pool of the first place in config/compute.yaml. A name that is not in the
+    file gets none, since a task whose pool does not exist would never start and so never say what is wrong.
+    """
+    if not settings.use_pools():
+        return None
+    known = list(profiles.places())
+    plain = isinstance(compute, str | list | tuple) and "{{" not in str(compute) and "{%" not in str(compute)
+    first = rendering.places(compute)[:1] if plain else known[:1]
+    return next((profiles.pool(name) for name in first if name in known), None)

@@ -1,0 +1,42 @@
+"""Airflow's database at the installed version, with a pool for each place: ``python -m scripts.embedded.database``.
+
+Runs in Airflow's own environment. One process for both, since starting Airflow's command line takes seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from ontap_mlops.compute import profiles
+
+
+def main() -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pools.json"
+        file.write_text(json.dumps(pools()))
+        for command in (["db", "migrate"], ["pools", "import", str(file)]):
+            arguments = get_parser().parse_args(command)
+            arguments.func(arguments)
+
+
+def pools() -> dict[str, dict[str, object]]:
+    """The pools of config/compute.yaml as ``airflow pools import`` reads them.
+
+    A deferred task keeps its slot, since its program goes on at the place.
+    """
+    return {
+        profiles.pool(name): {
+            "slots": place.slots,
+            "description": f"Programs at the place {name} of config/compute.yaml",
+            "include_deferred": True,
+        }
+        for name, place in profiles.places().items()
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""A service for Prometheus: ``python -m scripts.exporter --folder .local/workloads``."""
