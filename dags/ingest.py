@@ -11,6 +11,7 @@ from ontap_mlops.operators.sync import DataSyncOperator
 from ontap_mlops.operators.versions import DatasetVersionCreateOperator, DatasetVersionExpireOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 from ontap_mlops.operators.workload import WorkloadOperator
+from ontap_mlops.operators.workspaces import WorkspaceCollectOperator
 
 
 def _page(dataset: registry.Dataset) -> str:
@@ -19,7 +20,7 @@ def _page(dataset: registry.Dataset) -> str:
 
     {dataset.description}
 
-    **What.** Brings what changed in `{dataset.source}` to the ONTAP volume `{dataset.svm}:{dataset.volume}`,
+    **What.** Brings what changed in `{dataset.source}` to the ONTAP volume `{_volume(dataset)}`,
     checks it, and freezes it as a dataset version: one snapshot that never changes. When nothing changed, no version
     is made.
 
@@ -32,15 +33,22 @@ def _page(dataset: registry.Dataset) -> str:
     **What it leaves behind.** The volume, with the files in `data/` and a manifest of every file and its digest in
     `.mlops/manifest.json`; the snapshot `mlops_<version id>`; the event that carries the version's record. Versions
     beyond the newest {dataset.keep.versions} and older than {dataset.keep.days} days are removed, unless a registered
-    model stands on them.
+    model, a training of these days or a run that goes on stands on them. Workspaces that failed runs have kept for
+    longer than `[ontap_mlops] keep_failed_workspaces_days` are removed too. Only when a version is old, the connection
+    `mlflow_default` is needed.
 
     **If it fails.** Clear the failed task: each goes on from what it finds. `sync` says which object or which space
     was the trouble; `check` exits at once, without a retry, when the data itself is wrong, and no version is made.
     """
 
 
+def _volume(dataset: registry.Dataset) -> str:
+    return f"{dataset.svm}:{dataset.volume}" if dataset.svm else dataset.volume
+
+
 def ingest_dag(dataset: registry.Dataset) -> DAG:
-    mounts = {"volume": {"svm": dataset.svm, "junction_path": names.junction_path(dataset.volume)}}
+    svm = dataset.svm or "{{ ti.xcom_pull(task_ids='ensure_volume')['svm'] }}"  # the connection's own
+    mounts = {"volume": {"svm": svm, "junction_path": names.junction_path(dataset.volume)}}
     folders = ",".join(dataset.check.folders)
     with DAG(
         dag_id=f"ingest_{dataset.name}",
@@ -50,12 +58,11 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
-        default_args={"retries": 3},
+        default_args={"retries": 3, "ontap_conn_id": dataset.ontap_conn_id},
         tags=["ingest", dataset.name],
     ) as dag:
         ensure_volume = OntapVolumeEnsureOperator(
             task_id="ensure_volume",
-            ontap_conn_id=dataset.ontap_conn_id,
             svm=dataset.svm,
             volume=dataset.volume,
             size_bytes=dataset.size_bytes,
@@ -69,7 +76,6 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
             source_conn_id=dataset.source_conn_id,
             mounts=mounts,
             delete=True,
-            ontap_conn_id=dataset.ontap_conn_id,
         )
         check = WorkloadOperator(
             task_id="check",
@@ -87,7 +93,8 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
             task_id="freeze", dataset=dataset.name, checked=check.output, outlets=[assets.dataset_asset(dataset)]
         )
         retention = DatasetVersionExpireOperator(task_id="retention", dataset=dataset.name)
-        ensure_volume >> sync >> check >> freeze >> retention
+        collect = WorkspaceCollectOperator(task_id="collect_workspaces", svm=dataset.svm)
+        ensure_volume >> sync >> check >> freeze >> retention >> collect
     return dag
 
 

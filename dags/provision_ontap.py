@@ -2,16 +2,18 @@
 # Provision ONTAP
 
 **What.** Makes what every other DAG stands on, and changes nothing that is already right: a volume for each dataset of
-`config/datasets.yaml` and one for models, and on the SVM an S3 server (HTTP), a user, a group with a full-access
-policy, and a bucket over each dataset's volume, so that the same files are seen as a mounted folder and as objects.
+`config/datasets.yaml` on the dataset's own connection and SVM, a volume for models, and on each of these SVMs an S3
+server (HTTP), a user, a group with a full-access policy, and a bucket over each of its datasets' volumes, so that the
+same files are seen as a mounted folder and as objects.
 
-**When it runs.** When triggered: once per SVM, and again after `datasets.yaml` has a new entry.
+**When it runs.** When triggered, and again after `datasets.yaml` has a new entry.
 
-**What it needs.** The connection `ontap_default` with rights to create volumes and S3 objects, and a place for the S3
-keys: by default the Airflow connection `ontap_s3`, written through Airflow's REST API with the login of `airflow_api`.
-ONTAP shows a secret key once only; when the place has lost it, new keys are made.
+**What it needs.** The ONTAP connections of the datasets (`ontap_default` where none is named) with rights to create
+volumes and S3 objects, and a place for the S3 keys: by default the Airflow connection `ontap_s3`, written through
+Airflow's REST API with the login of `airflow_api`. Keys of an SVM that is not the one of the form go to a place of
+their own, such as `ontap_s3_svm2`. ONTAP shows a secret key once only; when the place has lost it, new keys are made.
 
-**What it leaves behind.** The volumes, the S3 server and the connection. Keys appear in no log.
+**What it leaves behind.** The volumes, the S3 servers and the connections. Keys appear in no log.
 
 **If it fails.** The sentence names the object and what to do. A volume of the same name that this project did not
 make is never touched: rename it, or choose another name in `datasets.yaml`.
@@ -27,19 +29,35 @@ from ontap_mlops import names, registry
 from ontap_mlops.operators.s3 import OntapS3ProvisionOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 
-DATASETS = registry.datasets().values()
+DEFAULT_CONN_ID = "ontap_default"
+DATASETS = list(registry.datasets().values())
+# An empty SVM is the connection's own.
+PLACES = sorted({(dataset.ontap_conn_id, dataset.svm) for dataset in DATASETS})
+
+
+def _suffix(conn_id: str, svm: str) -> str:
+    """Nothing for the SVM of the form; keys of any other have a place named after it."""
+    if conn_id != DEFAULT_CONN_ID:
+        return f"_{conn_id}_{svm}".rstrip("_")
+    return f"{{{{ '' if params.svm == '{svm}' else '_{svm}'.rstrip('_') }}}}"
+
 
 with DAG(
     dag_id="provision_ontap",
-    description="Volumes, S3 server, keys and buckets: everything the other DAGs stand on",
+    description="Volumes, S3 servers, keys and buckets: everything the other DAGs stand on",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     max_active_runs=1,
-    default_args={"retries": 3, "ontap_conn_id": "ontap_default"},
+    default_args={"retries": 3},
     tags=["provision"],
     params={
-        "svm": Param("svm1", type="string", title="SVM", description="Storage VM that holds the model volume and S3."),
+        "svm": Param(
+            next((svm for conn_id, svm in PLACES if conn_id == DEFAULT_CONN_ID), ""),
+            type="string",
+            title="SVM",
+            description=f"Storage VM that holds the model volume; empty for that of the connection {DEFAULT_CONN_ID}.",
+        ),
         "model_volume": Param("models", type="string", title="Model volume"),
         "model_volume_gib": Param(10, type="integer", minimum=1, title="Size of the model volume, GiB"),
         "s3_user": Param("mlops", type="string", title="S3 user"),
@@ -56,6 +74,7 @@ with DAG(
     ).expand_kwargs(
         [
             {
+                "ontap_conn_id": dataset.ontap_conn_id,
                 "svm": dataset.svm,
                 "volume": dataset.volume,
                 "size_bytes": dataset.size_bytes,
@@ -67,19 +86,35 @@ with DAG(
     )
     model_volume = OntapVolumeEnsureOperator(
         task_id="model_volume",
+        ontap_conn_id=DEFAULT_CONN_ID,
         svm="{{ params.svm }}",
         volume="{{ params.model_volume }}",
         size_bytes="{{ params.model_volume_gib * 1073741824 }}",
         junction_path="/{{ params.model_volume }}",
         comment="ontap-mlops models",
     )
-    s3 = OntapS3ProvisionOperator(
+    # One after the other: two places may turn out to be the same SVM, and its keys are made once.
+    s3 = OntapS3ProvisionOperator.partial(
         task_id="s3",
-        svm="{{ params.svm }}",
+        map_index_template="{{ task.ontap_conn_id }} {{ task.svm }}",
+        max_active_tis_per_dagrun=1,
         user="{{ params.s3_user }}",
         group="mlops",
         policy="mlops-full-access",
-        buckets={names.bucket(dataset.volume): names.junction_path(dataset.volume) for dataset in DATASETS},
         secret_store="{{ params.secret_store }}",
+    ).expand_kwargs(
+        [
+            {
+                "ontap_conn_id": conn_id,
+                "svm": svm,
+                "secret_suffix": _suffix(conn_id, svm),
+                "buckets": {
+                    names.bucket(dataset.volume): names.junction_path(dataset.volume)
+                    for dataset in DATASETS
+                    if (dataset.ontap_conn_id, dataset.svm) == (conn_id, svm)
+                },
+            }
+            for conn_id, svm in PLACES
+        ]
     )
     [volumes, model_volume] >> s3

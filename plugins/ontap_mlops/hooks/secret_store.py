@@ -49,18 +49,22 @@ class SecretStore(Protocol):
         """The same keys, another address."""
 
 
-def secret_store(uri: str) -> SecretStore:
-    """Raises ValueError naming the forms a URI can have."""
+def secret_store(uri: str, suffix: str = "") -> SecretStore:
+    """Raises ValueError naming the forms a URI can have.
+
+    :param suffix: appended to the name, or before the file's ending, so that one URI serves several SVMs.
+    """
     parts = urlsplit(uri)
     options = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     match parts.scheme:
         case "airflow-connection" if parts.netloc:
-            return AirflowConnectionStore(parts.netloc, api_conn_id=options.get("api_conn_id", "airflow_api"))
+            return AirflowConnectionStore(parts.netloc + suffix, api_conn_id=options.get("api_conn_id", "airflow_api"))
         case "aws-secretsmanager" if parts.netloc:
-            name = parts.netloc + parts.path
+            name = parts.netloc + parts.path + suffix
             return SecretsManagerStore(name, aws_conn_id=options.get("aws_conn_id", "aws_default"))
         case "file" if parts.path.startswith("/") and not parts.netloc:
-            return FileStore(Path(unquote(parts.path)))
+            path = Path(unquote(parts.path))
+            return FileStore(path.with_name(path.stem + suffix + path.suffix))
     raise ValueError(
         f"secret store {uri!r} is not known; give airflow-connection://NAME, aws-secretsmanager://NAME or file:///PATH"
     )

@@ -129,9 +129,9 @@ class ModelRegisterOperator(OntapOperator):
         return version.to_json()
 
     def _freeze(self, key: str) -> Snapshot:
-        from ontap_mlops.ontap import marks, snapshots, volumes
+        from ontap_mlops.ontap import model_versions, snapshots, volumes
 
-        comment = marks.mark(f"model {self.model} of run {key}")
+        comment = model_versions.comment(self.model, key)
         with self.hook.client() as client:
             volume = volumes.get(client, svm=self.hook.svm(self.svm), name=self.volume)
             return snapshots.ensure(client, volume_uuid=volume.uuid, name=names.snapshot(key), comment=comment)

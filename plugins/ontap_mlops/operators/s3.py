@@ -78,6 +78,7 @@ class OntapS3ProvisionOperator(OntapOperator):
     :param policy: policy of the group, allowing everything in every bucket.
     :param buckets: bucket name to path in the SVM's namespace.
     :param secret_store: URI of the place for the keys, see ``ontap_mlops.hooks.secret_store``.
+    :param secret_suffix: appended to the name in ``secret_store``, so that each of several SVMs has keys of its own.
     :param svm: the connection's own if not given.
     :param unix_permissions: of each bucket's volume; empty leaves them as they are.
     :param default_unix_user: whom S3 users act as on files when no name mapping says otherwise.
@@ -91,6 +92,7 @@ class OntapS3ProvisionOperator(OntapOperator):
         "policy",
         "buckets",
         "secret_store",
+        "secret_suffix",
         "svm",
         "unix_permissions",
         "default_unix_user",
@@ -104,6 +106,7 @@ class OntapS3ProvisionOperator(OntapOperator):
         policy: str,
         buckets: Mapping[str, str],
         secret_store: str,
+        secret_suffix: str = "",
         svm: str | None = None,
         unix_permissions: str = "777",
         default_unix_user: str | None = None,
@@ -116,6 +119,7 @@ class OntapS3ProvisionOperator(OntapOperator):
         self.policy = policy
         self.buckets = buckets
         self.secret_store = secret_store
+        self.secret_suffix = secret_suffix
         self.svm = svm
         self.unix_permissions = unix_permissions
         self.default_unix_user = default_unix_user
@@ -151,13 +155,13 @@ class OntapS3ProvisionOperator(OntapOperator):
         from ontap_mlops.hooks.secret_store import secret_store
         from ontap_mlops.ontap import s3
 
-        store = secret_store(self.secret_store)
+        store = secret_store(self.secret_store, self.secret_suffix)
         known = store.read()
         keys = s3.ensure_user(client, svm=svm, name=self.user, known_access_key=known.access_key if known else None)
         if keys is not None:
             mask_secret(keys.secret_key)
             store.put(access_key=keys.access_key, secret_key=keys.secret_key, endpoint_url=endpoint)
-            self.log.info("New keys of S3 user %s are in %s", self.user, self.secret_store)
+            self.log.info("New keys of S3 user %s are in %s%s", self.user, self.secret_store, self.secret_suffix)
         elif known is not None and known.endpoint_url != endpoint:
             store.set_endpoint(endpoint)
             self.log.info("%s now names the endpoint %s", self.secret_store, endpoint)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from ontap_mlops.ontap.marks import is_ours
 from ontap_mlops.operators.base import OntapOperator
 
 if TYPE_CHECKING:
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 
     from ontap_mlops.ontap.client import Client
     from ontap_mlops.ontap.snapshots import Snapshot
+
+
+_PREFIX = "mlops_"
+_REMOVED_BY = {
+    "dataset version": "DatasetVersionExpireOperator removes when nobody needs it",
+    "model version": "ModelVersionExpireOperator removes when nobody needs it",
+    "lease": "its holder gives up",
+}
 
 
 class _OnSnapshot(OntapOperator):
@@ -131,10 +140,13 @@ class OntapSnapshotExpireOperator(OntapOperator):
     """Removes old snapshots whose names begin with a prefix, and says of every other old one why it stays.
 
     A snapshot is old when it is neither among the newest ``keep_newest`` nor younger than ``keep_days`` (a rule that is
-    not given keeps nothing; at least one must be). One that is in use, locked or named in ``keep`` stays.
+    not given keeps nothing; at least one must be). One that is in use, locked or named in ``keep`` stays. So does
+    every dataset version, model version and lease, whatever the prefix: these have operators of their own, which ask
+    who needs them.
 
     :param volume: name.
-    :param prefix: what the names begin with; other snapshots are not looked at.
+    :param prefix: what the names begin with; other snapshots are not looked at. Not given, it is ``mlops_``, and only
+        snapshots with our mark in their comment are removed.
     :param keep_newest: how many of the newest stay.
     :param keep_days: days by ONTAP's clock.
     :param keep: names that stay in any case, such as those a promoted model was trained on.
@@ -148,7 +160,7 @@ class OntapSnapshotExpireOperator(OntapOperator):
         self,
         *,
         volume: str,
-        prefix: str = "mlops_",
+        prefix: str | None = None,
         keep_newest: int | str | None = None,
         keep_days: float | str | None = None,
         keep: Sequence[str] = (),
@@ -157,7 +169,7 @@ class OntapSnapshotExpireOperator(OntapOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.volume = volume
-        self.prefix = prefix
+        self.prefix = prefix or None
         self.keep_newest = keep_newest
         self.keep_days = keep_days
         self.keep = keep
@@ -170,7 +182,7 @@ class OntapSnapshotExpireOperator(OntapOperator):
             raise ValueError(f"retention of volume {self.volume!r} has no rule; give keep_newest or keep_days")
         with self.hook.client() as client:
             uuid = volumes.get(client, svm=self.hook.svm(self.svm), name=self.volume).uuid
-            there = snapshots.list_snapshots(client, volume_uuid=uuid, name=f"{self.prefix}*")
+            there = snapshots.list_snapshots(client, volume_uuid=uuid, name=f"{self.prefix or _PREFIX}*")
             old = self._old(there, cluster.now(client))
             reasons = {snapshot.name: self._removed(client, snapshot) for snapshot in old}
         removed = [name for name, reason in reasons.items() if reason is None]
@@ -195,11 +207,26 @@ class OntapSnapshotExpireOperator(OntapOperator):
 
         if snapshot.name in self.keep:
             return "it is on the list of those to keep"
+        if (kind := _kind(snapshot)) is not None:
+            return f"it is a {kind}, which {_REMOVED_BY[kind]}"
+        if self.prefix is None and not is_ours(snapshot.comment):
+            return f"its comment is {snapshot.comment!r}, not our mark; name its prefix if it is meant"
         try:
             snapshots.delete(client, volume_uuid=snapshot.volume_uuid, name=snapshot.name)
         except Busy as busy:
             return str(busy)
         return None
+
+
+def _kind(snapshot: Snapshot) -> str | None:
+    from ontap_mlops.ontap import dataset_versions, leases, model_versions
+
+    known = {
+        "dataset version": dataset_versions.is_version,
+        "model version": model_versions.is_version,
+        "lease": leases.is_lease,
+    }
+    return next((kind for kind, fits in known.items() if fits(snapshot)), None)
 
 
 def _facts(snapshot: Snapshot) -> dict[str, Any]:

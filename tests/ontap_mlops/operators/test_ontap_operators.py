@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
-from ontap_mlops.ontap import errors, marks, snapshots, volumes
+from ontap_mlops.ontap import dataset_versions, errors, leases, marks, model_versions, s3, snapshots, volumes
 from ontap_mlops.operators.clones import OntapCloneCreateOperator, OntapCloneDeleteOperator
 from ontap_mlops.operators.s3 import (
     OntapS3BucketDeleteOperator,
@@ -42,11 +42,11 @@ def provision(tmp_path, **other: Any) -> dict[str, Any]:
     return run(OntapS3ProvisionOperator, **{**facts, "secret_store": f"file://{tmp_path}/keys.json", **other})
 
 
-def boto(tmp_path) -> Any:
+def boto(tmp_path, name: str = "keys.json") -> Any:
     import boto3
     from botocore.config import Config
 
-    keys = json.loads((tmp_path / "keys.json").read_text())
+    keys = json.loads((tmp_path / name).read_text())
     return boto3.client(
         "s3",
         endpoint_url=keys["endpoint_url"],
@@ -94,7 +94,7 @@ def test_a_restore_spares_newer_snapshots_unless_told_not_to(volume, ontap) -> N
 def test_retention_keeps_what_a_rule_keeps_and_says_why_others_stay(client, volume, ontap) -> None:
     for day, name in enumerate(["mlops_a", "mlops_b", "mlops_c", "mlops_d", "mlops_e", "hourly"], start=1):
         ontap.control("PUT", "/clock", {"now": f"2026-01-{day:02}T00:00:00+00:00"})
-        snapshots.ensure(client, volume_uuid=volume.uuid, name=name, comment="")
+        snapshots.ensure(client, volume_uuid=volume.uuid, name=name, comment="ontap-mlops")
     ontap.control("PUT", "/clock", {"now": "2026-01-07T00:00:00+00:00"})
     run(OntapCloneCreateOperator, clone="ws", parent_volume="tyre", parent_snapshot="mlops_a")
     result = run(OntapSnapshotExpireOperator, volume="tyre", keep_newest=1, keep_days="3.5", keep=["mlops_b"])
@@ -198,3 +198,60 @@ def test_provisioning_never_opens_the_root_of_the_namespace(client, volume, tmp_
     with pytest.raises(errors.NotFound, match="No volume of SVM 'svm1' is mounted at /elsewhere"):
         provision(tmp_path, buckets={"elsewhere": "/elsewhere"})
     assert volumes.get(client, svm=SVM, name="svm1_root").unix_permissions == before == 755
+
+
+@pytest.fixture
+def mixed(client, volume) -> list[str]:
+    """A dataset version, a model version, a lease, and two other snapshots of which one has our mark."""
+    facts = {"digest": "sha256:" + "a" * 64, "files": 1, "size": 1, "run_key": "r1", "source": "s3://lake/"}
+    frozen = dataset_versions.freeze(client, svm=SVM, volume="tyre", dataset="tyre_images", **facts)
+    comments = {
+        "mlops_r20261120t063000z01234567": model_versions.comment("tyre", "r20261120t063000z01234567"),
+        "mlops_results": marks.mark("scores of r1"),
+        "mlops_by_hand": "before the move",
+    }
+    for name, comment in comments.items():
+        snapshots.ensure(client, volume_uuid=volume.uuid, name=name, comment=comment)
+    leases.take(client, volume_uuid=volume.uuid, name="mlops_lease_tyre", owner="r1")
+    return [frozen.version.snapshot, "mlops_r20261120t063000z01234567", "mlops_lease_tyre"]
+
+
+def test_retention_of_snapshots_spares_versions_leases_and_what_has_no_mark(client, volume, mixed) -> None:
+    result = run(OntapSnapshotExpireOperator, volume="tyre", keep_newest=0)
+    assert result["removed"] == ["mlops_results"]
+    assert [result["kept"][name].split(",")[0] for name in mixed] == [
+        "it is a dataset version",
+        "it is a model version",
+        "it is a lease",
+    ]
+    assert "'before the move', not our mark" in result["kept"]["mlops_by_hand"]
+    left = {s.name for s in snapshots.list_snapshots(client, volume_uuid=volume.uuid)}
+    assert left == {*mixed, "mlops_by_hand"}
+
+
+@pytest.mark.parametrize("prefix", ["mlops_v", "mlops_r2", "mlops_lease_tyre", "mlops_by"])
+def test_a_prefix_that_is_named_removes_ones_own_and_no_version(client, volume, mixed, prefix: str) -> None:
+    result = run(OntapSnapshotExpireOperator, volume="tyre", keep_newest=0, prefix=prefix)
+    assert result["removed"] == (["mlops_by_hand"] if prefix == "mlops_by" else [])
+    left = {s.name for s in snapshots.list_snapshots(client, volume_uuid=volume.uuid)}
+    assert left >= set(mixed)
+
+
+def test_a_bucket_without_our_mark_stays(client, volume, tmp_path) -> None:
+    provision(tmp_path)
+    s3.ensure_nas_bucket(client, svm=SVM, name="payroll", nas_path="/tyre", comment="of the finance team")
+    with pytest.raises(errors.NotOurs, match="its comment is 'of the finance team', not our mark. Remove it by hand"):
+        run(OntapS3BucketDeleteOperator, bucket="payroll")
+    assert s3.find_bucket(client, svm=SVM, name="payroll") is not None
+
+
+def test_two_svms_are_provisioned_with_keys_of_their_own(ontap, client, volume, tmp_path) -> None:
+    ontap.control("PUT", "/svms", {"name": "svm2"})
+    volumes.ensure(client, svm="svm2", name="labels", size_bytes=GIB, comment=MARK, junction_path="/labels")
+    provision(tmp_path)
+    second = provision(tmp_path, svm="svm2", buckets={"labels": "/labels"}, secret_suffix="_svm2")
+    assert (second["svm"], second["new_keys"]) == ("svm2", True)
+    keys = {json.loads((tmp_path / name).read_text())["access_key"] for name in ("keys.json", "keys_svm2.json")}
+    assert len(keys) == 2
+    assert boto(tmp_path, "keys_svm2.json").list_buckets()["Buckets"][0]["Name"] == "labels"
+    assert [b["Name"] for b in boto(tmp_path).list_buckets()["Buckets"]] == ["tyre"]
