@@ -1,1 +1,1 @@
-"""Kinds of serving, a file each: place, load, prove, activate, put back."""
+"""How a model version comes into service, and who may change what serves: kinds with the same verbs, and claims."""

@@ -1,1 +1,1 @@
-"""One file for each kind of serving."""
+"""One file per kind of serving."""
