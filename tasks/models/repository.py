@@ -3,12 +3,15 @@
     python -m tasks.models.repository write --repository /models/triton --name tyre --version 3 \
         --source /models/models/tyre/r20261121... --digest sha256:...
     python -m tasks.models.repository activate --repository /models/triton --name tyre --version 3 --keep 3
+    python -m tasks.models.repository put-back --repository /models/triton --name tyre --version 3
     python -m tasks.models.repository roll-back --repository /models/triton --name tyre
 
 ``write`` adds ``<name>/<version>/`` and changes nothing that serves: its result holds ``config``, to load and prove the
 version with, and ``active``, the configuration to return to if that fails. ``activate`` then makes ``config.pbtxt``
-name the version, so that a restarted server serves it too, and removes versions too old to return to. ``roll-back``
-makes it name the version deployed before. Each can be run again, roll-back where ``--leave`` names what to leave.
+name the version, so that a restarted server serves it too, and removes versions too old to return to. ``put-back``
+undoes that for a version whose deployment failed, and changes nothing where another version is active; its result holds
+``active`` too, null where nothing is left to serve. ``roll-back`` makes ``config.pbtxt`` name the version deployed
+before. Each can be run again, roll-back where ``--leave`` names what to leave.
 """
 
 from __future__ import annotations
@@ -43,17 +46,20 @@ def main() -> dict[str, Any]:
         return served.write(options.source, options.version, options.digest, options.max_batch, facts)
     if options.verb == "activate":
         return served.activate(options.version, options.keep)
+    if options.verb == "put-back":
+        return served.put_back(options.version)
     return served.roll_back(options.leave)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    write, activate, roll_back = (verbs.add_parser(verb) for verb in ("write", "activate", "roll-back"))
-    for verb in (write, activate, roll_back):
+    names = ("write", "activate", "put-back", "roll-back")
+    write, activate, put_back, roll_back = (verbs.add_parser(name) for name in names)
+    for verb in (write, activate, put_back, roll_back):
         verb.add_argument("--repository", type=Path, required=True, help="the server's model repository")
         verb.add_argument("--name", required=True, help="name the model is served under")
-    for verb in (write, activate):
+    for verb in (write, activate, put_back):
         verb.add_argument("--version", type=int, required=True)
     write.add_argument("--source", type=Path, required=True, help="folder of the published model, with model.onnx")
     write.add_argument("--digest", default="", help="what the published files must be; unchecked if not given")
@@ -93,6 +99,18 @@ class ServedModel:
         removed = self._remove_older(version, kept)
         say(f"{self.name} serves version {version}; versions to return to: {kept[:-1] or 'none'}")
         return {"name": self.name, "version": version, "kept": kept, "removed": removed}
+
+    def put_back(self, version: int) -> dict[str, Any]:
+        history = self.history()
+        if history[-1:] != [version]:
+            say(f"Version {version} of {self.name} is not active, so nothing is put back")
+        elif history[:-1]:
+            self._name_active(history[:-1], self.config(history[-2]))
+            say(f"{self.name} serves version {history[-2]} again, not {version}")
+        else:
+            (self.folder / "config.pbtxt").unlink(missing_ok=True)
+            say(f"{self.name} had no version before {version}; a restarted server does not serve it")
+        return {"name": self.name, "version": version, "active": self.active_config()}
 
     def roll_back(self, leave: int | None) -> dict[str, Any]:
         history = self.history()

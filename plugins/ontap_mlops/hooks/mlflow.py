@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 CHAMPION = "champion"
 DEPLOYMENT_TAG = "deployment"
+SERVING_TAG = "serving"
 
 
 class MlflowHook(BaseHook):
@@ -72,7 +73,7 @@ class MlflowHook(BaseHook):
         found = self.version_of_run(version.model, version.run_key)
         number = int(found["version"]) if found else self._create_version(version)
         numbered = dataclasses.replace(version, version=number)
-        self._tag_version(numbered, RECORD_TAG, numbered)
+        self._tag_version(numbered, RECORD_TAG, numbered.to_json())
         self.service.part(
             "PATCH",
             "model-versions/update",
@@ -90,8 +91,7 @@ class MlflowHook(BaseHook):
 
     def model_version(self, model: str, version: int) -> ModelVersion:
         """Raises ServiceRefused when there is none or it was not registered by ``register``."""
-        asked, query = f"get version {version} of model {model}", {"name": model, "version": str(version)}
-        return self._record(self.service.part("GET", "model-versions/get", asked, "model_version", params=query))
+        return self._record(self._facts(model, version))
 
     def model_versions(self) -> list[ModelVersion]:
         """All that ``register`` made, of every model; a version registered by other means is left out."""
@@ -119,8 +119,25 @@ class MlflowHook(BaseHook):
     def mark_deployed(self, deployment: Deployment) -> None:
         """Make the deployed version the champion and keep the Deployment, with its proof, in a tag of it."""
         version = deployment.model_version
-        self._tag_version(version, DEPLOYMENT_TAG, deployment)
+        self._tag_version(version, DEPLOYMENT_TAG, deployment.to_json())
         self.set_champion(version.model, version.version)
+
+    def deployment(self, version: ModelVersion) -> Deployment | None:
+        """How the version came into service last; None for one that never did."""
+        kept = tags(self._facts(version.model, version.version)).get(DEPLOYMENT_TAG)
+        return Deployment.from_json(json.loads(kept)) if kept else None
+
+    def note_serving(self, version: ModelVersion, state: str, **facts: Any) -> None:
+        """Keep with a version how far its deployment has come, for whoever has to undo it.
+
+        :param state: ``loading`` before anything that serves is changed, then ``serving`` or ``put back``.
+        :param facts: what is needed to undo it.
+        """
+        self._tag_version(version, SERVING_TAG, {"state": state, **facts})
+
+    def serving_note(self, version: ModelVersion) -> dict[str, Any]:
+        """What ``note_serving`` kept last; {} for a version that was never about to serve."""
+        return json.loads(tags(self._facts(version.model, version.version)).get(SERVING_TAG) or "{}")
 
     @property
     def _trainings(self) -> Trainings:
@@ -158,6 +175,10 @@ class MlflowHook(BaseHook):
             return False, str(error)
         return True, f"MLflow at {self.tracking_uri} answers"
 
+    def _facts(self, model: str, version: int) -> dict[str, Any]:
+        asked, query = f"get version {version} of model {model}", {"name": model, "version": str(version)}
+        return self.service.part("GET", "model-versions/get", asked, "model_version", params=query)
+
     def _versions(self, asked: str, **query: str) -> Iterator[dict[str, Any]]:
         return self.service.listed("GET", "model-versions/search", asked, "model_versions", **query)
 
@@ -180,7 +201,7 @@ class MlflowHook(BaseHook):
         asked = f"register the {version.model} of {version.run_key}"
         return int(self.service.part("POST", "model-versions/create", asked, "model_version", json=facts)["version"])
 
-    def _tag_version(self, version: ModelVersion, key: str, value: ModelVersion | Deployment) -> None:
+    def _tag_version(self, version: ModelVersion, key: str, value: Mapping[str, Any]) -> None:
         self.service.change(
             "POST",
             "model-versions/set-tag",
@@ -189,7 +210,7 @@ class MlflowHook(BaseHook):
                 "name": version.model,
                 "version": str(version.version),
                 "key": key,
-                "value": json.dumps(value.to_json()),
+                "value": json.dumps(value),
             },
         )
 

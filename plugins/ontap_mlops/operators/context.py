@@ -6,7 +6,6 @@ a DAG file needs no template for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names, settings
@@ -15,7 +14,8 @@ from ontap_mlops.records import Claim, RunRecord, Workspace
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-CHOOSE, WORKSPACE, CLAIM, REGISTER = "choose", "create_workspace", "claim", "promote.register"
+CHOOSE, WORKSPACE, CLAIM, DECIDE = "choose", "create_workspace", "claim", "decide"
+RECORD, PUBLISH, REGISTER, PLACE, LOAD = "record", "promote.publish", "promote.register", "deploy.place", "deploy.load"
 
 
 def run_key(context: Context) -> str:
@@ -51,7 +51,7 @@ def result_of(context: Context, task_id: str, key: str = "return_value") -> Any:
 
 def needed(context: Context, task_id: str) -> dict[str, Any]:
     result = result_of(context, task_id)
-    if not isinstance(result, Mapping):
+    if not isinstance(result, dict):
         raise ValueError(
             f"Task {task_id} of this run returned {result!r}, and {context['ti'].task_id} works on its result: "
             f"let it run first, or clear it."

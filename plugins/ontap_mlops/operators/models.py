@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperator
 
 from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.context import code_commit, run_key
+from ontap_mlops.operators.context import PUBLISH, RECORD, code_commit, needed, run_key
 from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink, OntapSnapshotLink
 from ontap_mlops.operators.retry import RETRY_POLICY
 from ontap_mlops.records import DatasetVersion, ModelVersion, TrainingRecord
@@ -80,16 +80,16 @@ class TrainingRecordOperator(BaseOperator):
 
 
 class ModelRegisterOperator(OntapOperator):
-    """Makes a model version of files that ``tasks.models.publish`` put on the model volume.
+    """Make a model version of files that ``tasks.models.publish`` put on the model volume.
 
-    Freezes the volume under the run's key, then registers the version in MLflow. A retry finds the snapshot and the
+    Freeze the volume under the run's key, then register the version in MLflow. A retry finds the snapshot and the
     registered version of its first try, so nothing is made twice.
 
     :param model: name in the registry.
-    :param published: result of ``tasks.models.publish``, of which ``digest`` is kept.
-    :param training: what :class:`TrainingRecordOperator` returned.
     :param volume: the model volume.
     :param svm: the connection's own if not given.
+    :param published: result of ``tasks.models.publish``; of the task ``promote.publish`` if not given.
+    :param training: the TrainingRecord, as JSON; of the task ``record`` if not given.
     :return: the ModelVersion, as JSON.
     """
 
@@ -100,27 +100,28 @@ class ModelRegisterOperator(OntapOperator):
         self,
         *,
         model: str,
-        published: Any,
-        training: Any,
         volume: str = "models",
         svm: str | None = None,
+        published: Any = None,
+        training: Any = None,
         mlflow_conn_id: str = "mlflow_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
-        self.published = published
-        self.training = training
         self.volume = volume
         self.svm = svm
+        self.published = published
+        self.training = training
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         from ontap_mlops.hooks.mlflow import MlflowHook
 
-        training: Mapping[str, Any] = self.training
-        frozen = self._freeze(training["run_key"])
-        version = MlflowHook(self.mlflow_conn_id).register(self._version(training, frozen))
+        training = TrainingRecord.from_json(self.training or needed(context, RECORD))
+        published: Mapping[str, Any] = self.published or needed(context, PUBLISH)
+        frozen = self._freeze(training.run_key)
+        version = MlflowHook(self.mlflow_conn_id).register(self._version(training, published, frozen))
         self.log.info(
             "Model %s version %s: %s, snapshot %s", version.model, version.version, version.digest, version.snapshot
         )
@@ -136,22 +137,24 @@ class ModelRegisterOperator(OntapOperator):
             volume = volumes.get(client, svm=self.hook.svm(self.svm), name=self.volume)
             return snapshots.ensure(client, volume_uuid=volume.uuid, name=names.snapshot(key), comment=comment)
 
-    def _version(self, training: Mapping[str, Any], frozen: Snapshot) -> ModelVersion:
+    def _version(self, training: TrainingRecord, published: Mapping[str, Any], frozen: Snapshot) -> ModelVersion:
+        # Where the files lie in a tree of folders, only the caller knows the way to them.
+        folder = names.model_folder(self.model, training.run_key) if self.published else published["folder"]
         return ModelVersion(
             model=self.model,
             version=0,
-            run_key=training["run_key"],
-            mlflow_run_id=training["mlflow_run_id"],
-            dataset_version=DatasetVersion.from_json(training["dataset_version"]),
+            run_key=training.run_key,
+            mlflow_run_id=training.mlflow_run_id,
+            dataset_version=training.dataset_version,
             svm=self.hook.svm(self.svm),
             volume=self.volume,
             volume_uuid=frozen.volume_uuid,
-            folder=names.model_folder(self.model, training["run_key"]),
-            digest=self.published["digest"],
+            folder=folder,
+            digest=published["digest"],
             snapshot=frozen.name,
             snapshot_uuid=frozen.uuid,
             created_at=frozen.created_at,
-            code_commit=training["code_commit"],
-            parameters=training["parameters"],
-            metrics=training["metrics"],
+            code_commit=training.code_commit,
+            parameters=training.parameters,
+            metrics=training.metrics,
         )

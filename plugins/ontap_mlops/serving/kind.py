@@ -35,6 +35,9 @@ class ServingKind(Protocol):
     def place(self, version: ModelVersion) -> Program | None:
         """Bring the files to where they are served from; what serves does not change."""
 
+    def wait_ready(self) -> None:
+        """Raises ServiceUnavailable when nothing can be loaded now."""
+
     def load(self, version: ModelVersion, placed: Mapping[str, Any]) -> None:
         """Serve the version in place of the one before. What served goes on serving until the new one is ready."""
 
@@ -53,7 +56,10 @@ class ServingKind(Protocol):
         """Undo ``activate``, or change nothing if that was never done; its result says what is active now."""
 
     def put_back(self, version: ModelVersion, active: Mapping[str, Any]) -> None:
-        """Serve what ``active`` says in place of the version: the result of ``place`` or of ``inactivate``."""
+        """Serve what ``active`` says in place of the version: the result of ``place`` or of ``inactivate``.
+
+        Nothing where something else serves already. Raises ServiceUnavailable when nobody can tell what serves.
+        """
 
     def endpoint(self, version: ModelVersion) -> str:
         """URL that clients use."""

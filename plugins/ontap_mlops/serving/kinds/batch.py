@@ -14,6 +14,9 @@ class Kind:
     def place(self, version: ModelVersion) -> None:
         return None
 
+    def wait_ready(self) -> None:
+        return None
+
     def load(self, version: ModelVersion, placed: Mapping[str, Any]) -> None:
         return None
 

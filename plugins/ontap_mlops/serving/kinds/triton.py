@@ -59,8 +59,10 @@ class Kind:
     def inactivate(self, version: ModelVersion) -> Program:
         return self._repository("put-back", version)
 
-    def load(self, version: ModelVersion, placed: Mapping[str, Any]) -> None:
+    def wait_ready(self) -> None:
         self.server.wait_ready(self.ready_timeout_s)
+
+    def load(self, version: ModelVersion, placed: Mapping[str, Any]) -> None:
         self._load(placed["config"])
 
     def serves(self, version: ModelVersion) -> bool:
@@ -84,11 +86,7 @@ class Kind:
         return {"input": "given" if tensors else "blank", "version": int(answer["model_version"]), "outputs": outputs}
 
     def put_back(self, version: ModelVersion, active: Mapping[str, Any]) -> None:
-        """Nothing where the server serves another version than this one already, or no longer runs.
-
-        A server that is down serves what its repository says when it starts, which is not this version.
-        """
-        if not self.server.live() or not self.serves(version):
+        if not self.serves(version):
             return
         if active.get("active"):
             self._load(active["active"])
