@@ -2,8 +2,8 @@
 PYTHON ?= python3
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down status clean airflow versions rerun test test-quick journey browser bench bench-ctr lint docs screenshot \
-	environment lock
+.PHONY: help demo demo-ctr up down status clean airflow preflight versions rerun test test-quick journey browser bench bench-ctr \
+	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
 help:
@@ -36,6 +36,10 @@ clean:
 # Run Airflow's command line against these services, such as ARGS="dags list".
 airflow:
 	$(PROGRAM) scripts.services airflow -- $(ARGS)
+
+# Check the systems that the connections name: reach, rights, clocks, mounts; ARGS=--read-only makes nothing.
+preflight:
+	$(PROGRAM) scripts.services preflight -- $(ARGS)
 
 # List a dataset's versions as JSON, such as DATASET=tyre_images, or only the one current at AS_OF=2026-11-20T06:00:00Z.
 versions:

@@ -236,9 +236,11 @@ def main() -> int:
         actions.add_parser(name)
     actions.add_parser("airflow").add_argument("arguments", nargs=argparse.REMAINDER)
     actions.add_parser("versions").add_argument("arguments", nargs=argparse.REMAINDER)
+    actions.add_parser("preflight").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     stack = Stack(options.local)
-    if module := {"airflow": "airflow", "versions": "scripts.versions"}.get(options.action):
+    modules = {"airflow": "airflow", "versions": "scripts.versions", "preflight": "scripts.preflight"}
+    if module := modules.get(options.action):
         return run_module(stack, module, [a for a in options.arguments if a != "--"])
     return {"up": up, "down": down, "status": status, "clean": clean}[options.action](stack)
 

@@ -30,14 +30,14 @@ OPTIONS: dict[str, Option] = {
         "",
         "Folder that holds datasets.yaml and compute.yaml. It has no default: whatever needs a file of it says that "
         "this option is not set.",
-        "/opt/ml/config",
+        "/srv/ml/config",
     ),
     "programs_dir": Option(
         "string",
         "",
         "Folder that holds the programs' package tasks/, and in which programs of local places are started. Empty: "
         "the programs are installed in the Python of the place (package ontap-mlops-programs).",
-        "/opt/ml",
+        "/srv/ml",
     ),
     "workloads_dir": Option(
         "string",
