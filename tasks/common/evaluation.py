@@ -12,6 +12,7 @@ from typing import Any
 from tasks.common.cli import Flags, mlflow_run
 from tasks.common.comparison import CONFIDENCE
 from tasks.common.judging import Judged, Model, Rows, judge_models
+from tasks.common.lineage import EVALUATION, Dataset
 from tasks.common.model_folder import judged_models
 from tasks.common.pictures import draw_confusion, draw_roc
 from tasks.common.progress import say
@@ -25,11 +26,13 @@ class System:
     """What is one system's own of its evaluation.
 
     ``figures`` maps the name of a figure in the result to its name in ``metrics.Judgement``; ``classes`` are the
-    negative and the positive one. ``draw`` adds pictures to a folder and returns their files.
+    negative and the positive one. ``dataset`` is what holds the rows. ``draw`` adds pictures to a folder and returns
+    their files.
     """
 
     figures: Mapping[str, str]
     classes: tuple[str, str]
+    dataset: Dataset
     draw: Callable[[Path, Judged], list[Path]] = lambda folder, judged: []
 
 
@@ -56,6 +59,7 @@ def evaluate(options: argparse.Namespace, models: list[Model], rows: Rows, syste
     if options.run is None:
         options.experiment = options.experiment or trained_in.get("mlflow_experiment")
     with mlflow_run(options, trained_in.get("mlflow_run_name", "evaluate")) as run:
+        run.reads(system.dataset, EVALUATION)
         judged = judge_models(models, rows, system.figures, options.confidence)
         metrics = {name: verdict.judgement.figures(system.figures) for name, verdict in judged.verdicts.items()}
         _report(judged, metrics)

@@ -16,8 +16,7 @@ import numpy as np
 
 from tasks.common.comparison import CONFIDENCE, compare
 from tasks.common.metrics import Booleans, Floats, Judgement, judge
-from tasks.common.model_folder import DESCRIPTION
-from tasks.common.onnx_model import ONNX
+from tasks.common.model_folder import DESCRIPTION, ONNX
 from tasks.common.program import BadInput
 
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from tasks.common.program import BadInput
 
-ONNX = "model.onnx"
-
 
 class OnnxModel:
     """One network in memory. ``digest`` is the SHA-256 of its file."""

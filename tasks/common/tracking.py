@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tasks.common.lineage import Dataset
 from tasks.common.mlflow_rest import MlflowError, MlflowRest
 from tasks.common.program import BadInput, Stopped
 from tasks.common.progress import say
@@ -70,6 +71,11 @@ class Run:
     def tag(self, values: Mapping[str, str]) -> None:
         """What may be another value when the run is joined again, such as the version of a library."""
         self._log(tags=_pairs(values))
+
+    def reads(self, dataset: Dataset, context: str) -> None:
+        """The run read this dataset, to train or to judge."""
+        if self._server:
+            self._server.post("runs/log-inputs", run_id=self.run_id, datasets=[dataset.as_input(context)])
 
     def metrics(self, values: Mapping[str, float], *, step: int = 0, time_ms: int | None = None) -> None:
         """MLflow keeps one of equal points, so a retry that passes the first try's ``time_ms`` doubles nothing."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import io
 import itertools
 import re
@@ -85,6 +86,11 @@ def find_days(url: str, wanted: Sequence[str] = ()) -> list[Day]:
         names = ", ".join(day.name for day in days[:8])
         raise BadInput(f"There is no {missing[0]} under {url}; there are {names}{', ...' if len(days) > 8 else ''}.")
     return [day for day in days if day.name in wanted]
+
+
+def listing(days: Sequence[Day]) -> str:
+    """SHA-256 over the names and sizes of the days' files."""
+    return hashlib.sha256(repr([(file.key, file.size) for day in days for file in day.files]).encode()).hexdigest()
 
 
 def _recognise(key: str) -> tuple[str, str] | None:

@@ -20,7 +20,7 @@ from tasks.common.program import BadInput
 from tasks.ctr.days import find_days
 from tasks.ctr.held_out import HeldOutRows
 from tasks.ctr.pictures import CLASSES, draw_bands
-from tasks.ctr.places import add_days
+from tasks.ctr.places import add_days, lineage
 from tasks.ctr.train import FIGURES
 
 
@@ -30,8 +30,9 @@ def main() -> dict[str, Any]:
     add_evaluation(flags)
     options = flags.parse()
     models = [Model.parse(text) for text in options.model]
-    rows = HeldOutRows(find_days(options.data, options.days), _held_out(models[0]), options.threads)
-    result = evaluate(options, models, rows, System(FIGURES, CLASSES, _draw))
+    days = find_days(options.data, options.days)
+    rows = HeldOutRows(days, _held_out(models[0]), options.threads)
+    result = evaluate(options, models, rows, System(FIGURES, CLASSES, lineage(options.run, days), _draw))
     return {**result["metrics"], **result}
 
 

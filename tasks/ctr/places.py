@@ -1,9 +1,14 @@
-"""Where a run's folders lie, for programs that are not told by flags."""
+"""Where a run's days and results lie, for programs that are not told by flags, and what the days are to MLflow."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tasks.common.cli import Flags
+from tasks.common.lineage import Dataset, column_schema, dataset
 from tasks.common.run_file import RunFile
+from tasks.ctr.columns import LABEL, NUMERIC
+from tasks.ctr.days import Day, listing
 
 
 def parquet_folder(run: RunFile) -> str | None:
@@ -29,3 +34,10 @@ def add_days(flags: Flags, what: str) -> None:
         default=[],
         help=f"{what} this day only, or these, joined by commas; may be given repeatedly",
     )
+
+
+def lineage(run: RunFile | None, days: Sequence[Day]) -> Dataset:
+    """The days as MLflow's Dataset tab shows them."""
+    schema = column_schema({LABEL: "integer", **dict.fromkeys(NUMERIC, "integer")})
+    profile = {"days": [day.name for day in days], "bytes_read": sum(day.size for day in days)}
+    return dataset(run, days[0].url, listing(days), profile=profile, schema=schema)

@@ -22,7 +22,8 @@ from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import Store, open_target
 from tasks.common.metrics import auc_of_counts, losses
-from tasks.common.onnx_model import ONNX, OnnxModel
+from tasks.common.model_folder import ONNX
+from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
 from tasks.ctr.blocks import MALFORMED_SHARE, Batch, batches, check_malformed

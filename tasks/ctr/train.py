@@ -24,7 +24,9 @@ from typing import Any
 
 from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
+from tasks.common.lineage import TRAINING
 from tasks.common.metrics import Judgement, judge
+from tasks.common.model_folder import LOADED, ONNX, Tensor, write_model
 from tasks.common.program import BadInput, stop_deferred
 from tasks.common.progress import say
 from tasks.common.result import write_whole
@@ -32,22 +34,17 @@ from tasks.common.tracking import Run
 from tasks.ctr import engines, selection
 from tasks.ctr.blocks import MALFORMED_SHARE
 from tasks.ctr.columns import LABEL, NUMERIC
-from tasks.ctr.days import TEXT, Day, find_days, parts_of
+from tasks.ctr.days import TEXT, Day, find_days, listing, parts_of
 from tasks.ctr.engines import AUTO, DASK, PANDAS, RAPIDS, Job, Outcome
 from tasks.ctr.engines.cluster import check as check_scheduler
 from tasks.ctr.forest import INPUT, OUTPUT, to_onnx
 from tasks.ctr.growing import LARGEST_DEPTH, Settings
 from tasks.ctr.held_out import trained_days
 from tasks.ctr.parse import Malformed
-from tasks.ctr.places import add_days
+from tasks.ctr.pictures import CLASSES, draw_reports
+from tasks.ctr.places import add_days, lineage
 
-REPORT, DESCRIPTION, ONNX, CHECKPOINT, CALIBRATION = (
-    "report.json",
-    "model.json",
-    "model.onnx",
-    "checkpoint",
-    "calibration.png",
-)
+REPORT, CHECKPOINT, CALIBRATION = "report.json", "checkpoint", "calibration.png"
 # Names in the results, and in metrics.Judgement.
 FIGURES = {
     "accuracy": "accuracy",
@@ -75,6 +72,7 @@ def main() -> dict[str, Any]:
     name = arguments.run.mlflow_name(engine) if arguments.run else None
     with mlflow_run(arguments, name or output.name) as run:
         run.parameters(_parameters(facts))
+        run.reads(lineage(arguments.run, days), TRAINING)
         job = _job(arguments, settings, days, output, identity)
         outcome = engines.train(engine, job)
         seconds = {**job.timer.seconds, "whole": time.perf_counter() - begun}
@@ -139,7 +137,6 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _facts(engine: str, settings: Settings, arguments: argparse.Namespace, days: list[Day]) -> dict[str, Any]:
     """What decides the forest: two runs with equal facts grow the same one."""
-    files = [(file.key, file.size) for day in days for file in day.files]
     return {
         "engine": engine,
         "forest": asdict(settings),
@@ -152,7 +149,7 @@ def _facts(engine: str, settings: Settings, arguments: argparse.Namespace, days:
             "last_day": days[-1].name,
             "kind": days[0].kind,
             "bytes": sum(day.size for day in days),
-            "listing": hashlib.sha256(repr(files).encode()).hexdigest(),
+            "listing": listing(days),
             "rows": arguments.rows,
             "test_rows": arguments.test_rows,
         },
@@ -202,8 +199,10 @@ def _finish(
     _draw(output / CALIBRATION, report)
     write_whole(output / REPORT, json.dumps(report, indent=2, sort_keys=True).encode())
     run.metrics(_metrics(report))
-    for name in (DESCRIPTION, ONNX, CALIBRATION, REPORT):
-        run.artifact(output / name, "model" if name in (DESCRIPTION, ONNX) else "")
+    for name in LOADED:
+        run.artifact(output / name, "model")
+    for name in (CALIBRATION, REPORT):
+        run.artifact(output / name)
     _say(report)
     return report
 
@@ -239,19 +238,14 @@ def _save_model(
     run: Run, output: Path, facts: dict[str, Any], outcome: Outcome, judgement: Judgement
 ) -> dict[str, str]:
     content = to_onnx(outcome.forest, {"engine": facts["engine"], "columns": " ".join(NUMERIC)})
-    digests = {ONNX: hashlib.sha256(content).hexdigest()}
-    write_whole(output / ONNX, content)
     described = {
         **facts,
-        "input": INPUT,
-        "output": OUTPUT,
-        "classes": ["no click", "click"],
+        "classes": list(CLASSES),
         "metrics": judgement.figures(FIGURES),
         "mlflow": run.identity,
-        "files": digests,
     }
-    write_whole(output / DESCRIPTION, json.dumps(described, indent=2, sort_keys=True).encode())
-    return digests
+    inputs = Tensor(INPUT, "float32", (-1, len(NUMERIC)))
+    return write_model(output, described, {ONNX: content}, inputs, Tensor(OUTPUT, "float32", (-1, len(CLASSES))))
 
 
 def _metrics(report: dict[str, Any]) -> dict[str, float]:
@@ -262,8 +256,6 @@ def _metrics(report: dict[str, Any]) -> dict[str, float]:
 
 
 def _draw(path: Path, report: dict[str, Any]) -> None:
-    from tasks.ctr.pictures import draw_reports
-
     draw_reports(path, {report["engine"]: report})
 
 

@@ -15,10 +15,13 @@ import numpy.typing as npt
 
 from tasks.common import manifest
 from tasks.common.data import Entry, Store
+from tasks.common.lineage import Dataset, dataset, tensor_schema
+from tasks.common.model_folder import Tensor
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
+from tasks.common.run_file import RunFile
 from tasks.common.split import Split
-from tasks.tyre.preprocessing import NotAnImage, decode, normalise
+from tasks.tyre.preprocessing import SIDE, NotAnImage, decode, normalise
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 POSITIVE = "defective"  # the class whose finding precision and recall speak of, where the data has it
@@ -105,6 +108,13 @@ def load(
     _check_corrupt(images, len(entries), corrupt_share)
     _check_parts(images)
     return images
+
+
+def lineage(run: RunFile | None, images: Images) -> Dataset:
+    """The images as MLflow's Dataset tab shows them."""
+    counts = {"training": len(images.training), "held_out": len(images.held_out), "corrupt": len(images.corrupt)}
+    schema = tensor_schema(Tensor("images", "uint8", (-1, SIDE, SIDE, 3)))
+    return dataset(run, images.store.url, images.digest, profile=counts, schema=schema)
 
 
 def list_images(store: Store, limit: int = 0) -> list[Entry]:

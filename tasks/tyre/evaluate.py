@@ -50,7 +50,8 @@ def main() -> dict[str, Any]:
     )
     rows = HeldOutImages(images, options.threads)
     classes = (images.classes[1 - images.positive], images.classes[images.positive])
-    system = System(FIGURES, classes, lambda folder, judged: _draw_mistakes(folder, judged, images))
+    read = dataset.lineage(options.run, images)
+    system = System(FIGURES, classes, read, lambda folder, judged: _draw_mistakes(folder, judged, images))
     result = evaluate(options, models, rows, system)
     return {**result, "data_digest": images.digest, "corrupt": images.corrupt[:5]}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
 import tarfile
@@ -14,16 +13,16 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from tasks.common.result import write_whole
+from tasks.common.model_folder import DESCRIPTION, ONNX, Tensor, write_model
 from tasks.tyre.preprocessing import INPUT, OUTPUT, SIDE
 
-ONNX, TORCHSCRIPT, WEIGHTS, ARCHIVE, DESCRIPTION = "model.onnx", "model.pt", "weights.pt", "model.tar.gz", "model.json"
+TORCHSCRIPT, WEIGHTS, ARCHIVE = "model.pt", "weights.pt", "model.tar.gz"
 OPSET = 17  # old enough for the ONNX Runtime of every current Triton
 _SERVING_CODE = Path(__file__).parent / "sagemaker_inference.py"
 
 
 def export(network: nn.Module, folder: Path, description: dict[str, Any]) -> dict[str, str]:
-    """Write all files; the description, with each file's digest, last. Returns the digests (sha256) by name."""
+    """Write all files, the description last. Returns the digests (sha256) by name."""
     network = network.to("cpu").eval()
     example = torch.zeros(2, 3, SIDE, SIDE)
     files = {WEIGHTS: _bytes_of(network.state_dict()), ONNX: _onnx(network, example)}
@@ -32,12 +31,13 @@ def export(network: nn.Module, folder: Path, description: dict[str, Any]) -> dic
     files[ARCHIVE] = _archive(
         {TORCHSCRIPT: files[TORCHSCRIPT], "code/inference.py": _SERVING_CODE.read_bytes(), DESCRIPTION: text}
     )
-    for name, content in files.items():
-        write_whole(folder / name, content)
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    whole = {**description, "input": INPUT, "output": OUTPUT, "files": digests}
-    write_whole(folder / DESCRIPTION, json.dumps(whole, indent=2, sort_keys=True).encode())
-    return digests
+    return write_model(
+        folder,
+        description,
+        files,
+        Tensor(INPUT, "float32", (-1, 3, SIDE, SIDE)),
+        Tensor(OUTPUT, "float32", (-1, len(description["classes"]))),
+    )
 
 
 def _bytes_of(weights: dict[str, torch.Tensor]) -> bytes:

@@ -24,14 +24,16 @@ import torch
 from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
+from tasks.common.lineage import TRAINING
 from tasks.common.metrics import judge
+from tasks.common.model_folder import LOADED
 from tasks.common.program import stop_deferred
 from tasks.common.progress import say
 from tasks.common.split import Split
 from tasks.common.tracking import Run
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, configuration
-from tasks.tyre.export import DESCRIPTION, ONNX, export
+from tasks.tyre.export import export
 from tasks.tyre.training import FIGURES, State, Training, predict
 
 
@@ -53,12 +55,15 @@ def main() -> dict[str, Any]:
         connections=arguments.connections,
     )
     description = _describe(arguments, asdict(chosen), images)
-    identity = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()
+    # Not torch's version: a training that is cleared after an upgrade goes on from its checkpoint.
+    decides = {name: value for name, value in description.items() if name != "torch"}
+    identity = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     output = Path(arguments.output)
     training = Training(images, chosen, arguments.seed, identity, output / "checkpoint.pt", arguments.device)
     with mlflow_run(arguments, output.name) as run:
         run.parameters(_parameters(description))
         run.tag({"torch": torch.__version__})
+        run.reads(dataset.lineage(arguments.run, images), TRAINING)
         state = training.run(lambda number, figures: _report(run, number, figures))
         with stop_deferred():
             return _finish(run, state, training, output, {**description, "tags": arguments.tags})
@@ -111,7 +116,8 @@ def _describe(arguments: argparse.Namespace, settings: dict[str, Any], images: d
 def _parameters(description: Mapping[str, Any]) -> dict[str, Any]:
     groups = {name: description[name] for name in ("configuration", "data")}
     plain = {name: description[name] for name in ("seed", "threads", "device")}
-    return {**plain, **{f"{group}.{key}": value for group, values in groups.items() for key, value in values.items()}}
+    grouped = {f"{group}.{key}": value for group, values in groups.items() for key, value in values.items()}
+    return {name: value for name, value in {**plain, **grouped}.items() if value != ""}
 
 
 def _report(run: Run, number: int, figures: dict[str, float]) -> None:
@@ -128,7 +134,7 @@ def _finish(run: Run, state: State, training: Training, output: Path, descriptio
     figures = judge(*predict(state.network, images, images.held_out, training.device)).figures(FIGURES)
     whole = {**description, "mlflow": run.identity, "metrics": figures}
     digests = export(state.network, output, whole)
-    for name in (DESCRIPTION, ONNX):
+    for name in LOADED:
         run.artifact(output / name, "model")
     return {
         "metrics": figures,

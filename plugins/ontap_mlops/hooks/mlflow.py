@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 DEPLOYMENT_TAG = "deployment"
 SERVING_TAG = "serving"
+LOCATION_TAG = "location"
 
 
 class MlflowHook(BaseHook):
@@ -193,10 +194,14 @@ class MlflowHook(BaseHook):
     def _create_version(self, version: ModelVersion) -> int:
         facts = {
             "name": version.model,
-            # Not a file address: the files are where no MLflow client can read them without the volume mounted.
-            "source": f"ontap://{version.svm}/{version.volume}/{version.folder}",
+            # The files that the training left with its run: any MLflow client can load them. Those on the model
+            # volume are the same, and are read where the volume is mounted.
+            "source": f"runs:/{version.mlflow_run_id}/model",
             "run_id": version.mlflow_run_id,
-            "tags": [{"key": RUN_KEY_TAG, "value": version.run_key}],
+            "tags": [
+                {"key": RUN_KEY_TAG, "value": version.run_key},
+                {"key": LOCATION_TAG, "value": f"ontap://{version.svm}/{version.volume}/{version.folder}"},
+            ],
         }
         asked = f"register the {version.model} of {version.run_key}"
         return int(self.service.part("POST", "model-versions/create", asked, "model_version", json=facts)["version"])
