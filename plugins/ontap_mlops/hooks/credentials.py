@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ontap_mlops.hooks.rest import base_url
+
 
 def aws_environment(conn_id: str) -> dict[str, str]:
     """Keys, endpoint and region of an ``aws`` connection; its extra may give endpoint_url, region_name and verify."""
@@ -32,13 +34,9 @@ def mlflow_environment(conn_id: str) -> dict[str, str]:
     connection, extra = _connection(conn_id)
     if not connection.host:
         raise ValueError(f"connection {conn_id} has no host; give the MLflow server's address")
-    address = connection.host
-    if "://" not in address:
-        port = f":{connection.port}" if connection.port else ""
-        address = f"{connection.schema or 'http'}://{address}{port}"
     return _filled(
         {
-            "MLFLOW_TRACKING_URI": address,
+            "MLFLOW_TRACKING_URI": base_url(connection),
             "MLFLOW_TRACKING_USERNAME": connection.login,
             "MLFLOW_TRACKING_PASSWORD": connection.password,
             "MLFLOW_TRACKING_TOKEN": extra.get("token"),
