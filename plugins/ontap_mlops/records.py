@@ -160,13 +160,15 @@ class ModelVersion(Record):
 class Claim(Record):
     """A run's right to change what serves a model, and the champion that it is judged against and would replace.
 
-    ``held`` is False for a run that may not promote: it only reads the champion.
+    ``held`` is False for a run that may not promote: it only reads the champion. ``volume`` holds the lease.
     """
 
     model: str
     run_key: str
     held: bool
     champion: ModelVersion | None = None
+    svm: str = ""
+    volume: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

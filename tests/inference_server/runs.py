@@ -27,6 +27,7 @@ from ontap_mlops.operators.deployments import (
     DeploymentPlaceOperator,
 )
 from ontap_mlops.operators.models import ModelRegisterOperator
+from ontap_mlops.operators.roll_back import DeploymentPreviousOperator
 from ontap_mlops.records import DatasetVersion, RunRecord, TrainingRecord
 from tasks.models.folders import digest_of
 from tests.inference_server.models import ONES_SCORE, ones, write_onnx
@@ -94,7 +95,7 @@ class TaskInstance(SimpleNamespace):
 class RunOfSystem:
     """One run: ``step`` executes an operator and keeps what it returned, as XCom does."""
 
-    def __init__(self, site: Site, promote: str = "if_better", number: int = 0) -> None:
+    def __init__(self, site: Site, promote: str = "if_better") -> None:
         self.site = site
         self.results: dict[tuple[str, str], Any] = {}
         self.dag_run = SimpleNamespace(
@@ -172,6 +173,19 @@ class RunOfSystem:
 
     def release(self) -> Any:
         return self.step(ModelReleaseOperator(task_id="release", poll_interval_s=0.1, **self.where))
+
+    def back(self, **wanted: Any) -> dict[str, Any]:
+        """What the DAG roll_back does, up to the release of its claim."""
+        self.step(ModelClaimOperator(task_id="claim", deferrable=False, hold=True, **self.where))
+        found = self.step(DeploymentPreviousOperator(task_id="version", **wanted))
+        self.step(DeploymentPlaceOperator(task_id="place", version="version"), "deploy.place")
+        self.load(version="version")
+        self.step(DeploymentActivateOperator(task_id="activate", version="version"), "deploy.activate")
+        self.confirm(version="version")
+        return found
+
+    def end(self) -> Any:
+        return self.step(ModelReleaseOperator(task_id="release", version="version", **self.where))
 
     def deploy(self, factor: float) -> int:
         """The whole way; the number of the version."""

@@ -32,7 +32,7 @@ class ModelClaimOperator(MlopsOperator):
     :class:`ModelReleaseOperator` as its teardown.
 
     :param model: name in the registry.
-    :param volume: the model's own volume, which holds the lease.
+    :param volume: the one that holds the lease; the model's own if not given.
     :param svm: the connection's own if not given.
     :param hold: whether to take the claim; from the run's policy if not given.
     :param wait_limit: how long another run is waited for.
@@ -47,7 +47,7 @@ class ModelClaimOperator(MlopsOperator):
         self,
         *,
         model: str,
-        volume: str,
+        volume: str | None = None,
         svm: str | None = None,
         hold: bool | None = None,
         wait_limit: timedelta = WAIT_LIMIT,
@@ -87,7 +87,7 @@ class ModelClaimOperator(MlopsOperator):
 
     @property
     def claims(self) -> claims.ModelClaims:
-        return claims.ModelClaims(self.ontap_conn_id, self.svm or None, self.volume, self.model)
+        return claims.ModelClaims(self.ontap_conn_id, self.svm, self.volume, self.model)
 
     def _take(self, context: Context, deadline: float) -> dict[str, Any]:
         owner = run_key(context)
@@ -118,8 +118,8 @@ class ModelClaimOperator(MlopsOperator):
                 probe=f"{claims.__name__}.look",
                 arguments={
                     "ontap_conn_id": self.ontap_conn_id,
-                    "svm": self.svm or None,
-                    "volume": self.volume,
+                    "svm": self.claims.svm,
+                    "volume": self.claims.volume,
                     "model": self.model,
                     "owner": owner,
                 },
@@ -137,7 +137,10 @@ class ModelClaimOperator(MlopsOperator):
         champion = MlflowHook(self.mlflow_conn_id).champion(self.model)
         told = f"version {champion.version}, of run {champion.run_key}" if champion else "none yet"
         self.log.info("Champion of %s: %s", self.model, told)
-        return Claim(model=self.model, run_key=owner, held=held, champion=champion).to_json()
+        place = self.claims
+        return Claim(
+            model=self.model, run_key=owner, held=held, champion=champion, svm=place.svm, volume=place.volume
+        ).to_json()
 
     def _give_up(self) -> None:
         if self._taken_by is not None:
@@ -155,7 +158,7 @@ class ModelReleaseOperator(KindProgramOperator):
     Use it as the teardown of :class:`ModelClaimOperator`, with the same arguments.
 
     :param model: name in the registry.
-    :param volume: the model's own volume.
+    :param volume: the one that holds the lease; the model's own if not given.
     :param svm: the connection's own if not given.
     :param version: task id that gave the version to deploy.
     :return: ``released`` (whether there was a claim) and ``put_back`` (number of the version taken out of service).
@@ -167,7 +170,7 @@ class ModelReleaseOperator(KindProgramOperator):
         self,
         *,
         model: str,
-        volume: str,
+        volume: str | None = None,
         svm: str | None = None,
         version: str = REGISTER,
         ontap_conn_id: str = "ontap_default",
@@ -199,7 +202,7 @@ class ModelReleaseOperator(KindProgramOperator):
             self.registry.note_serving(version, "put back")
             self.log.warning("What version %s of %s replaced serves again", version.version, version.model)
         owner = run_key(context)
-        given_up = claims.ModelClaims(self.ontap_conn_id, self.svm or None, self.volume, self.model).give_up(owner)
+        given_up = claims.ModelClaims(self.ontap_conn_id, self.svm, self.volume, self.model).give_up(owner)
         self.log.info(
             "The claim of %s on model %s is %s", owner, self.model, "given up" if given_up else "gone already"
         )

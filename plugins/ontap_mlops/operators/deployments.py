@@ -19,7 +19,7 @@ from ontap_mlops.operators.kind_programs import KindProgramOperator
 from ontap_mlops.operators.links import EndpointLink, MlflowModelLink
 from ontap_mlops.records import Claim, Deployment, ModelVersion
 from ontap_mlops.serving.claims import ModelClaims, held_by
-from ontap_mlops.serving.kind import Program, ServingKind, kind
+from ontap_mlops.serving.kind import Program, ServingKind, kind, known
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +42,7 @@ def judged_claim(context: Context, version: ModelVersion, ontap_conn_id: str, ml
             f"judged against {_named(against)}: the champion has been changed meanwhile. Nothing that serves is "
             "changed. Clear claim and evaluate, with what comes after them, to judge again."
         )
-    lease = ModelClaims(ontap_conn_id, version.svm, version.volume, version.model).read()
+    lease = ModelClaims(ontap_conn_id, claim.svm, claim.volume, claim.model).read()
     if lease is None or lease.owner != claim.run_key:
         now = held_by(version.model, lease) if lease else f"No run has the claim on model {version.model}"
         raise AirflowFailException(
@@ -50,6 +50,9 @@ def judged_claim(context: Context, version: ModelVersion, ontap_conn_id: str, ml
             "Clear claim and evaluate, with what comes after them."
         )
     return claim
+
+
+KINDS = known()
 
 
 class DeploymentPlaceOperator(KindProgramOperator):

@@ -9,13 +9,14 @@ from airflow.sdk import BranchMixIn
 from airflow.sdk.exceptions import AirflowFailException
 
 from ontap_mlops.operators.base import MlopsOperator
-from ontap_mlops.operators.context import claim_of
+from ontap_mlops.operators.context import CLAIM, claim_of
 from ontap_mlops.operators.links import MlflowModelLink
 from ontap_mlops.serving import claims
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+VERSION = "version"  # id of the task that names the version to return to
 ACTIONS = {
     "roll_back": "Roll back",
     "show_claim": "Only show which run has the claim on the model",
@@ -71,11 +72,11 @@ class DeploymentPreviousOperator(MlopsOperator):
         return version.to_json()
 
 
-class ModelClaimGiveUpOperator(MlopsOperator, BranchMixIn):
+class ModelClaimInspectOperator(MlopsOperator, BranchMixIn):
     """Show who has the claim on a model, or give it up by hand for a run that does no more; else go on.
 
     :param model: name in the registry.
-    :param volume: the model's own volume.
+    :param volume: the one that holds the lease; the model's own if not given.
     :param svm: the connection's own if not given.
     :param what: ``roll_back`` goes on with ``then``, ``show_claim`` and ``give_up_claim`` skip the rest of the run.
     :param holder: run key whose claim is given up; whoever enters it has made sure that the run does no more.
@@ -90,10 +91,10 @@ class ModelClaimGiveUpOperator(MlopsOperator, BranchMixIn):
         self,
         *,
         model: str,
-        volume: str,
-        what: str,
-        holder: str | None,
-        then: str,
+        volume: str | None = None,
+        what: str = "roll_back",
+        holder: str | None = None,
+        then: str = CLAIM,
         svm: str | None = None,
         ontap_conn_id: str = "ontap_default",
         **kwargs: Any,
@@ -110,10 +111,10 @@ class ModelClaimGiveUpOperator(MlopsOperator, BranchMixIn):
     def execute(self, context: Context) -> None:
         found = self._found()
         context["ti"].xcom_push("return_value", found)
-        self.do_branch(context, self.then if self.what == "roll_back" else [])
+        self.do_branch(context, self.then if self.what == "roll_back" else None)
 
     def _found(self) -> dict[str, Any]:
-        found = claims.ModelClaims(self.ontap_conn_id, self.svm or None, self.volume, self.model)
+        found = claims.ModelClaims(self.ontap_conn_id, self.svm, self.volume, self.model)
         lease = found.read()
         said = claims.held_by(self.model, lease) if lease else f"No run has a claim on model {self.model}"
         self.log.info("%s", said)

@@ -22,12 +22,16 @@ HOW_TO_GIVE_UP = (
 
 
 class ModelClaims:
-    """The claim on one model, as seen by one connection. ``volume`` is the model's own volume."""
+    """The claim on one model, as seen by one connection.
 
-    def __init__(self, ontap_conn_id: str, svm: str | None, volume: str, model: str) -> None:
+    :param svm: the connection's own if not given.
+    :param volume: the one that holds the lease; the model's own if not given.
+    """
+
+    def __init__(self, ontap_conn_id: str, svm: str | None, volume: str | None, model: str) -> None:
         self.hook = OntapHook(ontap_conn_id)
-        self.svm = svm
-        self.volume = volume
+        self.svm = self.hook.svm(svm or None)
+        self.volume = volume or names.model_volume(model)
         self.model = model
 
     def take(self, owner: str) -> Lease:
@@ -47,7 +51,7 @@ class ModelClaims:
     @contextmanager
     def _place(self) -> Iterator[tuple[Client, dict[str, str]]]:
         with self.hook.client() as client:
-            volume = volumes.get(client, svm=self.hook.svm(self.svm), name=self.volume)
+            volume = volumes.get(client, svm=self.svm, name=self.volume)
             yield client, {"volume_uuid": volume.uuid, "name": names.lease(self.model)}
 
 
@@ -57,7 +61,7 @@ def held_by(model: str, lease: Lease) -> str:
 
 
 def look(
-    ontap_conn_id: str, svm: str | None, volume: str, model: str, owner: str, cursor: Any = None
+    ontap_conn_id: str, svm: str | None, volume: str | None, model: str, owner: str, cursor: Any = None
 ) -> Mapping[str, Any]:
     """A look of the polling trigger: done when the claim is free. It is taken by the task, not here.
 

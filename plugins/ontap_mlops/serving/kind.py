@@ -65,11 +65,15 @@ class ServingKind(Protocol):
         """URL that clients use."""
 
 
+def known() -> list[str]:
+    """Names of all kinds there are."""
+    return sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
+
+
 def kind(name: str, options: Mapping[str, Any] | None = None) -> ServingKind:
     """The kind of that name. Raises ValueError when there is none, or none with these options."""
-    known = sorted(module.name for module in pkgutil.iter_modules(kinds.__path__))
-    if name not in known:
-        raise ValueError(f"there is no kind of serving named {name!r}; there are: {', '.join(known)}")
+    if name not in known():
+        raise ValueError(f"there is no kind of serving named {name!r}; there are: {', '.join(known())}")
     given = dict(options or {})
     try:
         return importlib.import_module(f"{kinds.__name__}.{name}").Kind(**given)
