@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from emulator.world import World
-
-Work = Callable[["World", dict[str, Any]], None]
+# World and arguments. The world has the jobs, so it cannot be named here.
+Work = Callable[[Any, dict[str, Any]], None]
 OPERATIONS: dict[str, Work] = {}
 
 

@@ -8,17 +8,14 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from uuid import uuid4
 
+from emulator.clock import Clock
 from emulator.errors import OntapError
-from emulator.faults import NoSpace
+from emulator.faults import Faults, NoSpace
 from emulator.jobs.operations import OPERATIONS
-from emulator.store import Record
-
-if TYPE_CHECKING:
-    from emulator.rest import Call
-    from emulator.world import World
+from emulator.store import Record, Store
 
 KIND = "job"
 KEPT_JOBS = 1_000
@@ -29,6 +26,24 @@ COURTESY_S = 2.0
 _OPEN = ("queued", "running")
 
 log = logging.getLogger(__name__)
+
+
+class Place(Protocol):
+    """What jobs need of the world; the whole of it is passed on to their operations."""
+
+    store: Store
+    clock: Clock
+    faults: Faults
+
+
+class Request(Protocol):
+    """What began a job."""
+
+    method: str
+    path: str
+
+    @property
+    def description(self) -> str: ...
 
 
 @dataclass
@@ -45,7 +60,7 @@ class Pace:
 
 
 class Jobs:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Place) -> None:
         self._world = world
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="job")
         self._running: dict[str, Future[None]] = {}
@@ -58,7 +73,7 @@ class Jobs:
         """How long a 202 waits for a job that runs at once, so that a client's first look finds it done."""
         return COURTESY_S if self.pace.mode == "immediate" else 0
 
-    def submit(self, call: Call, operation: str, args: dict[str, Any], *, svm: dict[str, str] | None = None) -> str:
+    def submit(self, call: Request, operation: str, args: dict[str, Any], *, svm: dict[str, str] | None = None) -> str:
         """Record a job and let it run at the current pace; returns its uuid."""
         world, uuid = self._world, str(uuid4())
         record = {
@@ -80,7 +95,7 @@ class Jobs:
         self._schedule(record)
         return uuid
 
-    def _fault(self, call: Call) -> dict[str, Any] | None:
+    def _fault(self, call: Request) -> dict[str, Any] | None:
         fault = self._world.faults.take(call.method, f"/api{call.path}", "job_fails", "space_full")
         if fault is None:
             return None

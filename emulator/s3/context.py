@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, facts, keys, policy, request, sigv4, space, unix
 from .accounts import Accounts
+from .target import Target
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -44,21 +45,6 @@ class Response:
     file: int | None = None
     offset: int = 0
     length: int = 0
-
-
-@dataclass(frozen=True)
-class Target:
-    """A bucket's directory. `volume_root` is a real path, `root` lies in it; `limit` is the volume's size in bytes."""
-
-    bucket: Record
-    root: str
-    volume_root: str
-    volume: Record
-    limit: int
-
-    @property
-    def is_nas(self) -> bool:
-        return self.bucket["type"] == "nas"
 
 
 @dataclass

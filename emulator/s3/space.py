@@ -10,14 +10,11 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from emulator import trees
 
 from . import errors, keys
-
-if TYPE_CHECKING:
-    from .context import Target
+from .target import Target
 
 _MAX_AGE_S = 2.0
 _COST_FACTOR = 20  # a volume that takes 1 s to measure is measured every 20 s at most

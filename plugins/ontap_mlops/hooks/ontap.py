@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from ontap_mlops.ontap.errors import InvalidRequest, OntapError
+from ontap_mlops.ontap.errors import InvalidRequest, NotAuthorized, OntapError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from ontap_mlops.ontap.client import Client
 
+log = logging.getLogger(__name__)
+
+_WARNED: set[str] = set()
 _WORDS = {"true": True, "yes": True, "1": True, "": True, "false": False, "no": False, "0": False}
 
 
@@ -59,13 +63,16 @@ class OntapHook(BaseHook):
         if missing:
             raise InvalidRequest(f"Connection {self.ontap_conn_id!r} has no {' and no '.join(missing)}. Fill it in.")
         extra = connection.extra_dejson
+        verify = _verify(extra.get("verify", True))
+        if verify is False and self._scheme() == "https":
+            _warn_unverified(self.ontap_conn_id, str(connection.host))
         return Client(
             host=str(connection.host).removeprefix("https://").removeprefix("http://").rstrip("/"),
             port=connection.port or 443,
             scheme=self._scheme(),
             username=str(connection.login),
             password=str(connection.password),
-            verify=_verify(extra.get("verify", True)),
+            verify=verify,
             job_timeout_s=float(extra.get("job_timeout_s") or 300),
         )
 
@@ -83,12 +90,17 @@ class OntapHook(BaseHook):
         """(worked, sentence) for the "Test" button of the connection form."""
         from ontap_mlops.ontap import cluster
 
+        seen = False
         try:
             with self.client() as client:
                 svm = self.connection.extra_dejson.get("svm")
                 if svm:
                     cluster.svm_uuid(client, svm=svm)
+                    seen = True
                 found = cluster.get(client)
+        except NotAuthorized as error:
+            # An account with the least privileges sees its SVM, and neither cluster nor release.
+            return (True, f"Connected to ONTAP, SVM {svm!r}.") if seen else (False, str(error))
         except OntapError as error:
             return False, str(error)
         except OSError as error:  # the file named by `verify` cannot be read
@@ -99,6 +111,34 @@ class OntapHook(BaseHook):
         if "://" in str(self.connection.host):
             return str(self.connection.host).split("://", 1)[0]
         return self.connection.schema or "https"
+
+
+def look_at_job(ontap_conn_id: str, uuid: str, asked: str) -> dict[str, Any]:
+    """How an ONTAP job stands, as ``triggers.polling.PollingTrigger`` asks: ``done``, ``payload``, ``facts``.
+
+    The payload is ``{"known": False}`` when ONTAP has forgotten the job: then look at the object itself. Raises the
+    error a failed job carries.
+    """
+    from ontap_mlops.ontap import jobs
+
+    with OntapHook(ontap_conn_id).client() as client:
+        job = jobs.state(client, uuid, asked=asked)
+    if job is None:
+        return {"done": True, "payload": {"uuid": uuid, "known": False}}
+    facts = {"state": job.state, "message": job.message}
+    return {"done": job.done, "payload": {"uuid": uuid, "known": True, **facts}, "facts": facts}
+
+
+def _warn_unverified(conn_id: str, host: str) -> None:
+    """Once per process and connection, since every task asks for clients more than once."""
+    if conn_id not in _WARNED:
+        _WARNED.add(conn_id)
+        log.warning(
+            "Connection %s does not verify the certificate of ONTAP at %s: anybody in between can read its password. "
+            "Set 'verify' in its extra to true, or to the file of the certificate authority.",
+            conn_id,
+            host,
+        )
 
 
 def _verify(value: Any) -> bool | str:

@@ -20,6 +20,8 @@ R = TypeVar("R")
 
 # ONTAP answers at once what it finishes within this many seconds; only longer work becomes a job to follow.
 _RETURN_TIMEOUT_S = 5
+# What is always done at once takes no return_timeout.
+_AT_ONCE = frozenset({"S3Service", "S3User", "S3Group", "S3Policy"})
 _PAUSES_S = (0.5, 2.0)
 
 
@@ -110,17 +112,29 @@ class Client:
             response = self._connection.session.get(f"{self._connection.origin}/api/svm/svms?max_records=1")
             return response.headers.get("Date")
 
-    def create(self, kind: str, body: dict[str, Any], *parents: str, asked: str, **query: Any) -> dict[str, Any]:
-        """POST, and wait until it is done. Gives the body of the answer (secrets are in no other place)."""
+    def create(
+        self, kind: str, body: dict[str, Any], *parents: str, asked: str, wait: bool = True, **query: Any
+    ) -> dict[str, Any]:
+        """POST, and wait until it is done. Gives the body of the answer (secrets are in no other place).
+
+        :param wait: False leaves the job, if there is one, to whoever asks ``jobs.begun_by(answer)``.
+        """
         with translated(asked, self.address):
             resource = _resource(kind).from_dict(dict(body), *parents)
             answer = resource.post(poll=False, connection=self._connection, **_query(kind, query))
-        return self._finished(_json(answer), asked)
+        return self._finished(_json(answer), asked, wait)
 
     def modify(
-        self, kind: str, key: dict[str, Any], body: dict[str, Any], *parents: str, asked: str, **query: Any
+        self,
+        kind: str,
+        key: dict[str, Any],
+        body: dict[str, Any],
+        *parents: str,
+        asked: str,
+        wait: bool = True,
+        **query: Any,
     ) -> dict[str, Any]:
-        """PATCH, and wait until it is done."""
+        """PATCH, and wait until it is done, as in ``create``."""
         with translated(asked, self.address):
             resource = self._with_key(kind, key, *parents)
             wanted = _resource(kind).from_dict(dict(body), *parents)
@@ -128,24 +142,26 @@ class Client:
                 name = field.removeprefix("_")  # of ``_tags``, the attribute is ``tags``
                 setattr(resource, name, getattr(wanted, name))
             answer = resource.patch(poll=False, connection=self._connection, **_query(kind, query))
-        return self._finished(_json(answer), asked)
+        return self._finished(_json(answer), asked, wait)
 
-    def remove(self, kind: str, key: dict[str, Any], *parents: str, asked: str, **query: Any) -> None:
-        """DELETE, and wait until it is done."""
+    def remove(
+        self, kind: str, key: dict[str, Any], *parents: str, asked: str, wait: bool = True, **query: Any
+    ) -> dict[str, Any]:
+        """DELETE, and wait until it is done, as in ``create``."""
         with translated(asked, self.address):
             resource = self._with_key(kind, key, *parents)
             answer = resource.delete(poll=False, connection=self._connection, **_query(kind, query))
-        self._finished(_json(answer), asked)
+        return self._finished(_json(answer), asked, wait)
 
     def _with_key(self, kind: str, key: dict[str, Any], *parents: str) -> Any:
         resource = _resource(kind).from_dict(dict(key), *parents)
         resource.set_connection(self._connection)
         return resource
 
-    def _finished(self, answer: dict[str, Any], asked: str) -> dict[str, Any]:
-        job = answer.get("job")
-        if isinstance(job, dict) and job.get("uuid"):
-            jobs.follow(self, job["uuid"], asked=asked)
+    def _finished(self, answer: dict[str, Any], asked: str, wait: bool) -> dict[str, Any]:
+        job = jobs.begun_by(answer)
+        if wait and job is not None:
+            jobs.follow(self, job, asked=asked)
         return answer
 
 
@@ -192,9 +208,9 @@ def _resource(kind: str) -> Any:
 
 
 def _query(kind: str, query: dict[str, Any]) -> dict[str, Any]:
-    # The S3 service's users, groups and policies are made at once and take no return_timeout.
-    waits = kind in ("Volume", "Snapshot", "S3Bucket")
-    return {**({"return_timeout": _RETURN_TIMEOUT_S} if waits else {}), **query}
+    if kind in _AT_ONCE:
+        return query
+    return {"return_timeout": _RETURN_TIMEOUT_S, **query}
 
 
 def _json(answer: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ontap_mlops.ontap import s3, volumes
+from ontap_mlops.ontap import jobs, s3, volumes
 from ontap_mlops.ontap.client import Client, repeatable
 from ontap_mlops.ontap.errors import NameTaken, NotAuthorized
 from ontap_mlops.ontap.volumes import Volume
@@ -70,10 +70,14 @@ def _sees_bucket(client: Client, svm: str, name: str) -> bool:
 
 
 @repeatable
-def split(client: Client, *, clone: Volume) -> None:
-    """Begin to copy the shared blocks, after which the parent's snapshot is free."""
-    asked = f"split clone {clone.name!r} of SVM {clone.svm!r}"
-    client.modify("Volume", {"uuid": clone.uuid}, {"clone": {"split_initiated": True}}, asked=asked)
+def split(client: Client, *, clone: Volume, wait: bool = True) -> str | None:
+    """Copy the shared blocks, after which the parent's snapshot is free.
+
+    :param wait: False leaves the job, which may last hours, to whoever follows it (``jobs.state``).
+    :return: UUID of the job; None when it was done at once.
+    """
+    asked, body = f"split clone {clone.name!r} of SVM {clone.svm!r}", {"clone": {"split_initiated": True}}
+    return jobs.begun_by(client.modify("Volume", {"uuid": clone.uuid}, body, asked=asked, wait=wait))
 
 
 def _adopted(client: Client, clone: Volume, *, parent_volume: str, parent_snapshot: str, comment: str) -> Volume:

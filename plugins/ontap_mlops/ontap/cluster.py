@@ -30,6 +30,14 @@ def get(client: Client) -> Cluster:
     return Cluster(name=record.get("name", ""), version=(parts[0], parts[1], parts[2]))
 
 
+def release(client: Client) -> str | None:
+    """Such as "9.16.1"; None for an account that may not read it."""
+    try:
+        return get(client).release
+    except NotAuthorized:
+        return None
+
+
 def now(client: Client) -> datetime:
     """ONTAP's own clock, with time zone: the one clock that orders versions, whatever the worker's says.
 

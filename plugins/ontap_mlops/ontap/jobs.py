@@ -1,4 +1,4 @@
-"""Waiting for ONTAP's jobs.
+"""ONTAP's jobs: which one an answer began, how it stands, and waiting for it.
 
 That a client stops waiting says nothing about the job, and ONTAP forgets a job minutes after its end.
 """
@@ -6,56 +6,94 @@ That a client stops waiting says nothing about the job, and ONTAP forgets a job 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from ontap_mlops.ontap.errors import JobFailed, JobStillRunning, NotFound, UnknownState, refused
-
-if TYPE_CHECKING:
-    from ontap_mlops.ontap.client import Client
 
 _ACTIVE = ("queued", "running", "paused", "pausing", "resuming", "retrying")
 _FIELDS = "state,message,code,error,description"
 
 
-def follow(client: Client, uuid: str, *, asked: str, timeout_s: float | None = None) -> bool:
+class Reader(Protocol):
+    """What is needed of a client."""
+
+    job_timeout_s: float
+
+    def record(
+        self, kind: str, key: dict[str, Any], *parents: str, asked: str, fields: str | None = None
+    ) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A job that goes on or has succeeded. ``state`` and ``message`` are ONTAP's words."""
+
+    uuid: str
+    state: str
+    message: str = ""
+
+    @property
+    def done(self) -> bool:
+        return self.state == "success"
+
+
+def begun_by(answer: Mapping[str, Any]) -> str | None:
+    """UUID of the job that goes on after an answer of ONTAP; None when the work was done at once."""
+    job = answer.get("job")
+    uuid = job.get("uuid") if isinstance(job, Mapping) else None
+    return str(uuid) if uuid else None
+
+
+def state(client: Reader, uuid: str, *, asked: str) -> Job | None:
+    """How the job stands; None when ONTAP no longer knows it: then only the object itself can tell.
+
+    Raises the error a failed job carries, and UnknownState.
+
+    :param asked: what the job was begun for, such as "split clone 'x' of SVM 'svm1'".
+    """
+    try:
+        record = client.record("Job", {"uuid": uuid}, asked=f"read job {uuid} ({asked})", fields=_FIELDS)
+    except NotFound:
+        return None
+    said = record.get("state")
+    if said == "failure":
+        raise _failed(record, uuid, asked)
+    if said != "success" and said not in _ACTIVE:
+        raise UnknownState(
+            f"Job {uuid}, made to {asked}, is in state {said!r}, which is not known here and is taken for a failure. "
+            "Look at the job in ONTAP."
+        )
+    return Job(uuid=uuid, state=str(said), message=str(record.get("message") or ""))
+
+
+def follow(client: Reader, uuid: str, *, asked: str, timeout_s: float | None = None) -> bool:
     """Wait for a job's success. False when ONTAP no longer knows the job: then only the object itself can tell.
 
-    Raises the error a failed job carries, JobStillRunning when the wait ends first, and UnknownState.
+    Raises what ``state`` raises, and JobStillRunning when the wait ends first.
     """
     limit = client.job_timeout_s if timeout_s is None else timeout_s
     deadline, pause = time.monotonic() + limit, 0.1
     while True:
-        try:
-            job = client.record("Job", {"uuid": uuid}, asked=f"read job {uuid} ({asked})", fields=_FIELDS)
-        except NotFound:
-            return False
-        if _done(job, uuid, asked):
-            return True
+        job = state(client, uuid, asked=asked)
+        if job is None or job.done:
+            return job is not None
         if time.monotonic() + pause > deadline:
             raise JobStillRunning(
-                f"ONTAP still works on the request to {asked} after {limit:g} s: job {uuid} is {job.get('state')}. "
+                f"ONTAP still works on the request to {asked} after {limit:g} s: job {uuid} is {job.state}. "
                 "It goes on by itself; the next try looks for its result."
             )
         time.sleep(pause)
         pause = min(pause * 1.6, 5.0)
 
 
-def _done(job: dict[str, Any], uuid: str, asked: str) -> bool:
-    state = job.get("state")
-    if state == "success":
-        return True
-    if state == "failure":
-        error = job.get("error") or {}
-        raise refused(
-            f"{asked} in job {uuid}",
-            code=error.get("code") or job.get("code"),
-            message=error.get("message") or job.get("message"),
-            target=error.get("target"),
-            default=JobFailed,
-        )
-    if state not in _ACTIVE:
-        raise UnknownState(
-            f"Job {uuid}, made to {asked}, is in state {state!r}, which is not known here and is taken for a failure. "
-            "Look at the job in ONTAP."
-        )
-    return False
+def _failed(job: Mapping[str, Any], uuid: str, asked: str) -> Exception:
+    error = job.get("error") or {}
+    return refused(
+        f"{asked} in job {uuid}",
+        code=error.get("code") or job.get("code"),
+        message=error.get("message") or job.get("message"),
+        target=error.get("target"),
+        default=JobFailed,
+    )

@@ -107,7 +107,8 @@ def restore(client: Client, *, volume_uuid: str, name: str) -> Snapshot:
     """Put the volume back to this snapshot; what was written since is lost, and newer snapshots go with it."""
     snapshot = get(client, volume_uuid=volume_uuid, name=name)
     asked = f"restore volume {volume_uuid} to snapshot {name!r}"
-    client.modify("Volume", {"uuid": volume_uuid}, {}, asked=asked, **{"restore_to.snapshot.name": name})
+    query: dict[str, Any] = {"restore_to.snapshot.name": name}
+    client.modify("Volume", {"uuid": volume_uuid}, {}, asked=asked, **query)
     return snapshot
 
 

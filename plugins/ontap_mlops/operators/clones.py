@@ -105,10 +105,12 @@ class OntapCloneDeleteOperator(OntapOperator):
 
         svm = self.hook.svm(self.svm)
         with self.hook.client() as client:
-            facts = {"svm": svm, "name": self.clone, "comment": self.comment}
             if self.with_bucket:
-                removed = clones.delete_with_bucket(client, bucket=names.bucket(self.clone), **facts)
+                bucket = names.bucket(self.clone)
+                removed = clones.delete_with_bucket(
+                    client, svm=svm, name=self.clone, bucket=bucket, comment=self.comment
+                )
             else:
-                removed = clones.delete(client, **facts)
+                removed = clones.delete(client, svm=svm, name=self.clone, comment=self.comment)
         self.log.info("Clone %s of SVM %s %s", self.clone, svm, "removed" if removed else "was gone already")
         return removed

@@ -83,7 +83,8 @@ class OntapS3ProvisionOperator(OntapOperator):
     :param unix_permissions: of each bucket's volume; empty leaves them as they are.
     :param default_unix_user: whom S3 users act as on files when no name mapping says otherwise.
     :param https: switch HTTPS on too (the SVM needs a certificate for it).
-    :return: ``svm``, ``endpoint_url``, ``user``, ``buckets``, ``ontap_version``, ``new_keys`` (whether any were made).
+    :return: ``svm``, ``endpoint_url``, ``user``, ``buckets``, ``ontap_version`` (None where the account may not read
+        it), ``new_keys`` (whether any were made).
     """
 
     template_fields: Sequence[str] = (
@@ -138,7 +139,7 @@ class OntapS3ProvisionOperator(OntapOperator):
             for bucket, path in self.buckets.items():
                 self._let_write(client, svm, path)
                 s3.ensure_nas_bucket(client, svm=svm, name=bucket, nas_path=path)
-            release = cluster.get(client).release
+            release = cluster.release(client)
         self.log.info("SVM %s serves %s at %s to user %s", svm, ", ".join(self.buckets), endpoint, self.user)
         return {
             "svm": svm,

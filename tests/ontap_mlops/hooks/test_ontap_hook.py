@@ -71,3 +71,39 @@ def test_the_svm_named_goes_before_the_connections(connect) -> None:
     assert (hook.svm(), hook.svm(""), hook.svm("other")) == (SVM, SVM, "other")
     with pytest.raises(errors.InvalidRequest, match="No SVM is named"):
         connect(extra={}).svm()
+
+
+def test_the_button_works_for_an_account_that_sees_its_svm_only(connect) -> None:
+    assert connect(login="least").test_connection() == (True, "Connected to ONTAP, SVM 'svm1'.")
+
+
+def test_a_certificate_that_is_not_verified_is_warned_of_once(connect, ontap, caplog, monkeypatch) -> None:
+    from ontap_mlops.hooks import ontap as module
+
+    monkeypatch.setattr(module, "_WARNED", set())
+    for _ in range(2):
+        with connect(extra=extra(ontap, verify=False)).client():
+            pass
+    with connect().client():
+        pass
+    warned = [record.getMessage() for record in caplog.records if "does not verify" in record.getMessage()]
+    assert len(warned) == 1
+    assert warned[0].startswith("Connection ontap_default does not verify the certificate of ONTAP at 127.0.0.1")
+
+
+def test_a_job_is_looked_at_as_the_trigger_asks(connect, ontap, client, volume) -> None:
+    from ontap_mlops.hooks.ontap import look_at_job
+    from ontap_mlops.ontap import clones, marks, snapshots
+
+    connect()
+    snapshots.ensure(client, volume_uuid=volume.uuid, name="v1", comment="")
+    facts = {"parent_volume": "tyre", "parent_snapshot": "v1", "comment": marks.mark("ws")}
+    clone = clones.ensure(client, svm=SVM, name="ws", **facts)
+    ontap.jobs("reads", 2)
+    uuid = clones.split(client, clone=clone, wait=False)
+    first, second = (look_at_job("ontap_default", uuid, "split clone 'ws'") for _ in range(2))
+    assert (first["done"], first["facts"]["state"]) == (False, "running")
+    assert (second["done"], second["payload"]["known"]) == (True, True)
+    ontap.control("DELETE", f"/jobs/{uuid}")
+    gone = look_at_job("ontap_default", uuid, "split clone 'ws'")
+    assert gone == {"done": True, "payload": {"uuid": uuid, "known": False}}
