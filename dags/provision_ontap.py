@@ -39,7 +39,7 @@ def _suffix(conn_id: str, svm: str) -> str:
     """Nothing for the SVM of the form; keys of any other have a place named after it."""
     if conn_id != DEFAULT_CONN_ID:
         return f"_{conn_id}_{svm}".rstrip("_")
-    return f"{{{{ '' if params.svm == '{svm}' else '_{svm}'.rstrip('_') }}}}"
+    return f"{{{{ '' if (params.svm or '') == '{svm}' else '_{svm}'.rstrip('_') }}}}"
 
 
 with DAG(
@@ -53,8 +53,8 @@ with DAG(
     tags=["provision"],
     params={
         "svm": Param(
-            next((svm for conn_id, svm in PLACES if conn_id == DEFAULT_CONN_ID), ""),
-            type="string",
+            next((svm for conn_id, svm in PLACES if conn_id == DEFAULT_CONN_ID), "") or None,
+            type=["null", "string"],  # with null, the form takes an empty field
             title="SVM",
             description=f"Storage VM that holds the model volume; empty for that of the connection {DEFAULT_CONN_ID}.",
         ),
@@ -87,7 +87,7 @@ with DAG(
     model_volume = OntapVolumeEnsureOperator(
         task_id="model_volume",
         ontap_conn_id=DEFAULT_CONN_ID,
-        svm="{{ params.svm }}",
+        svm="{{ params.svm or '' }}",
         volume="{{ params.model_volume }}",
         size_bytes="{{ params.model_volume_gib * 1073741824 }}",
         junction_path="/{{ params.model_volume }}",

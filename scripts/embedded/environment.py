@@ -84,7 +84,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         **{f"AIRFLOW__{name}": str(value) for name, value in config.items()},
         **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections(layout, ports).items()},
         "ONTAP_MLOPS_LOCAL": str(layout.local),
-        "ONTAP_MLOPS_NAMESPACE_ROOT": str(layout.namespace),
+        "ONTAP_MLOPS_NAMESPACE_ROOT": str(layout.namespace / SVM),
         **{k: v for k, v in layout.settings().items() if k.startswith(("AIRFLOW", "ONTAP_MLOPS"))},
     }
 

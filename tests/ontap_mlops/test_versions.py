@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY
 @pytest.fixture
 def versions(client, ontap):
     """Two versions of the dataset tyre_images, an hour apart."""
-    dataset = registry.dataset("tyre_images")
+    dataset = registry.dataset("tyre_images").model_copy(update={"svm": "svm1"})
     volumes.ensure(
         client,
         svm=dataset.svm,
