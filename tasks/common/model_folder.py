@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,6 +93,12 @@ def trained_in(run_folder: Path) -> Path:
     except (ValueError, KeyError, TypeError):
         raise BadInput(f"{run_folder / BEST} does not name a folder; compare the trainings again.") from None
     return run_folder / str(best)
+
+
+def write_best(run_folder: Path, model: Path) -> None:
+    """Say which of the models that a run trained is its model."""
+    folder = Path(os.path.relpath(model, run_folder)).as_posix()
+    write_whole(run_folder / BEST, json.dumps({"folder": folder}).encode())
 
 
 def trained_by(run: RunFile) -> str | None:

@@ -50,11 +50,12 @@ def test_the_wheel_carries_licence_types_and_metadata(wheels: dict[str, Path]) -
     assert {"apache-airflow", "netapp-ontap", "pydantic", "pyyaml", "requests"} <= required
 
 
-def test_the_programs_wheel_carries_every_module_of_tasks(wheels: dict[str, Path]) -> None:
+def test_the_programs_wheel_carries_every_module_and_page_of_tasks(wheels: dict[str, Path]) -> None:
+    kinds = (".py", ".html")
     with zipfile.ZipFile(wheels["programs"]) as wheel:
-        carried = {name for name in wheel.namelist() if name.endswith(".py")}
-    sources = {str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "tasks").rglob("*.py")}
-    assert carried == sources, "list the package in tasks/pyproject.toml"
+        carried = {name for name in wheel.namelist() if name.endswith(kinds)}
+    files = (path for path in (REPOSITORY / "tasks").rglob("*.*") if path.suffix in kinds)
+    assert carried == {str(path.relative_to(REPOSITORY)) for path in files}, "list the package in tasks/pyproject.toml"
 
 
 def test_a_wheel_without_the_programs_says_which_package_is_missing(installed: Installed) -> None:
