@@ -47,8 +47,7 @@ def _volume(dataset: registry.Dataset) -> str:
 
 
 def ingest_dag(dataset: registry.Dataset) -> DAG:
-    svm = dataset.svm or "{{ ti.xcom_pull(task_ids='ensure_volume')['svm'] }}"  # the connection's own
-    mounts = {"volume": {"svm": svm, "junction_path": names.junction_path(dataset.volume)}}
+    mounts = {"volume": {"svm": dataset.svm, "junction_path": names.junction_path(dataset.volume)}}
     folders = ",".join(dataset.check.folders)
     with DAG(
         dag_id=f"ingest_{dataset.name}",

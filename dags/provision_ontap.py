@@ -29,17 +29,8 @@ from ontap_mlops import names, registry
 from ontap_mlops.operators.s3 import OntapS3ProvisionOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 
-DEFAULT_CONN_ID = "ontap_default"
 DATASETS = list(registry.datasets().values())
-# An empty SVM is the connection's own.
-PLACES = sorted({(dataset.ontap_conn_id, dataset.svm) for dataset in DATASETS})
-
-
-def _suffix(conn_id: str, svm: str) -> str:
-    """Nothing for the SVM of the form; keys of any other have a place named after it."""
-    if conn_id != DEFAULT_CONN_ID:
-        return f"_{conn_id}_{svm}".rstrip("_")
-    return f"{{{{ '' if (params.svm or '') == '{svm}' else '_{svm}'.rstrip('_') }}}}"
+HOMES = registry.homes()
 
 
 with DAG(
@@ -53,10 +44,10 @@ with DAG(
     tags=["provision"],
     params={
         "svm": Param(
-            next((svm for conn_id, svm in PLACES if conn_id == DEFAULT_CONN_ID), "") or None,
+            next((svm for conn_id, svm in HOMES if conn_id == registry.DEFAULT_CONN_ID), "") or None,
             type=["null", "string"],  # with null, the form takes an empty field
             title="SVM",
-            description=f"Storage VM that holds the model volume; empty for that of the connection {DEFAULT_CONN_ID}.",
+            description="Storage VM of the inference server's repository; empty for that of the connection.",
         ),
         "model_volume": Param("models", type="string", title="Model volume"),
         "model_volume_gib": Param(10, type="integer", minimum=1, title="Size of the model volume, GiB"),
@@ -86,7 +77,7 @@ with DAG(
     )
     model_volume = OntapVolumeEnsureOperator(
         task_id="model_volume",
-        ontap_conn_id=DEFAULT_CONN_ID,
+        ontap_conn_id=registry.DEFAULT_CONN_ID,
         svm="{{ params.svm or '' }}",
         volume="{{ params.model_volume }}",
         size_bytes="{{ params.model_volume_gib * 1073741824 }}",
@@ -107,14 +98,14 @@ with DAG(
             {
                 "ontap_conn_id": conn_id,
                 "svm": svm,
-                "secret_suffix": _suffix(conn_id, svm),
+                "secret_suffix": registry.keys_suffix(conn_id, svm),
                 "buckets": {
                     names.bucket(dataset.volume): names.junction_path(dataset.volume)
                     for dataset in DATASETS
                     if (dataset.ontap_conn_id, dataset.svm) == (conn_id, svm)
                 },
             }
-            for conn_id, svm in PLACES
+            for conn_id, svm in HOMES
         ]
     )
     [volumes, model_volume] >> s3

@@ -12,6 +12,7 @@ from pydantic import Field
 from ontap_mlops import settings
 from ontap_mlops.config_file import Section, Texts, load, shaped
 
+DEFAULT_CONN_ID = "ontap_default"
 _UNIT = {"MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
 Name = Annotated[str, shaped(r"[a-z][a-z0-9_]{0,39}", "up to 40 of a-z, 0-9 and _, and a letter first")]
@@ -49,7 +50,7 @@ class Entry(Section):
     svm: str = ""
     description: str = ""
     source_conn_id: str = "aws_default"
-    ontap_conn_id: str = "ontap_default"
+    ontap_conn_id: str = DEFAULT_CONN_ID
     size: Size = "10GB"
     schedule: str | None = None
     check: Check = Check()
@@ -102,6 +103,19 @@ def as_argument(value: str | Dataset | Mapping[str, Any]) -> str | dict[str, Any
     if isinstance(value, str):
         return value
     return value.model_dump(mode="json") if isinstance(value, Dataset) else dict(value)
+
+
+def homes() -> list[tuple[str, str]]:
+    """(connection, SVM) of every dataset, each once, sorted; an empty SVM is the connection's own."""
+    return sorted({(entry.ontap_conn_id, entry.svm) for entry in datasets().values()})
+
+
+def keys_suffix(conn_id: str, svm: str) -> str:
+    """What tells the S3 keys of this SVM from those of others: nothing for the first one of the default connection."""
+    first = next((home for home in homes() if home[0] == DEFAULT_CONN_ID), None)
+    if (conn_id, svm) == first:
+        return ""
+    return "".join(f"_{part}" for part in (conn_id if conn_id != DEFAULT_CONN_ID else "", svm) if part)
 
 
 def _path() -> Path:

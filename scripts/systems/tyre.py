@@ -116,7 +116,7 @@ def deployed_model(demo: Demo) -> dict[str, Any]:
     """Return the new model version, or the one that was better and stayed. Raises RunFailed when none serves."""
     if deployment := demo.summary.get("deployment"):
         return deployment["model_version"]
-    champion = demo.xcom("choose")["champion"]
+    champion = demo.xcom("claim")["champion"]
     if champion is None:
         raise RunFailed(f"No model is deployed: {demo.summary['decision']}. {demo.run_link}")
     return champion
@@ -125,7 +125,7 @@ def deployed_model(demo: Demo) -> dict[str, Any]:
 def predict(stack: Stack, deployed: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the deployed model's answer about one image of the lake, and the address it was asked at over HTTP."""
     server, model, number = stack.urls["triton"], deployed["model"], deployed["version"]
-    folder = stack.layout.model_repository.parent / deployed["folder"]
+    folder = stack.layout.namespace / deployed["svm"] / deployed["volume"] / deployed["folder"]
     options = [f"--endpoint={server}", f"--name={model}", f"--version={number}", f"--model={folder}"]
     answer = lake.run_program(stack, "tasks.tyre.predict", *options, f"--data={URL}")
     return answer, f"{server}/v2/models/{model}/versions/{number}/infer"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-DAGS = Path(__file__).parents[2] / "dags"
-WITH_TEARDOWNS = ["click_through", "tyre_quality"]
+from tests.dags.inventory import TRAINING
+
+READS_WORKSPACE = {"train", "evaluate", "promote.publish"}
 
 
 @dataclass(frozen=True)
@@ -17,19 +17,12 @@ class Instance:
     state: str | None = None
 
 
-@pytest.fixture(scope="module")
-def dags():
-    from airflow.dag_processing.dagbag import DagBag
-
-    return DagBag(str(DAGS)).dags
-
-
 def test_these_are_all_dags_that_undo_something(dags):
     undoing = {name for name, dag in dags.items() if any(task.is_teardown for task in dag.tasks)}
-    assert sorted(undoing - {"roll_back"}) == WITH_TEARDOWNS
+    assert undoing - {"roll_back"} == TRAINING
 
 
-@pytest.mark.parametrize("dag_id", WITH_TEARDOWNS)
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
 def test_a_run_fails_when_its_work_fails_though_what_was_made_for_it_is_cleaned_up(dags, dag_id):
     from airflow.models.dagrun import DagRun
 
@@ -41,7 +34,7 @@ def test_a_run_fails_when_its_work_fails_though_what_was_made_for_it_is_cleaned_
     assert teardowns <= names, "a workspace that could not be removed is no success either"
 
 
-@pytest.mark.parametrize("dag_id", WITH_TEARDOWNS)
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
 def test_no_decision_can_skip_the_cleaning_up(dags, dag_id):
     dag = dags[dag_id]
     teardowns = [task for task in dag.tasks if task.is_teardown]
@@ -50,14 +43,13 @@ def test_no_decision_can_skip_the_cleaning_up(dags, dag_id):
     assert [task.task_id for task in teardowns if task.upstream_task_ids & branching] == []
 
 
-@pytest.mark.parametrize("dag_id", WITH_TEARDOWNS)
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
 def test_the_workspace_stays_until_the_last_task_that_reads_it(dags, dag_id):
     dag = dags[dag_id]
     before = dag.get_task("delete_workspace").get_flat_relative_ids(upstream=True)
     reading = {
         task.task_id
         for task in dag.tasks
-        if "create_workspace" in task.get_flat_relative_ids(upstream=True)
-        and "workspace" in str(getattr(task, "mounts", None) or getattr(task, "partial_kwargs", {}).get("mounts", ""))
+        if "workspace" in (getattr(task, "volumes", None) or getattr(task, "partial_kwargs", {}).get("volumes") or {})
     }
-    assert {"train", "evaluate", "promote.publish"} <= reading <= before
+    assert READS_WORKSPACE <= reading <= before

@@ -1,82 +1,20 @@
-"""Operators on trained models: keep what a training needs to be repeated, and make a model version of its files."""
+"""The operator that makes a model version of a trained model's files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.context import PUBLISH, RECORD, code_commit, needed, run_key
+from ontap_mlops.operators.context import PUBLISH, RECORD, needed
 from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink, OntapSnapshotLink
-from ontap_mlops.operators.retry import RETRY_POLICY
-from ontap_mlops.records import DatasetVersion, ModelVersion, TrainingRecord
+from ontap_mlops.records import ModelVersion, TrainingRecord
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from ontap_mlops.ontap.snapshots import Snapshot
-
-
-class TrainingRecordOperator(BaseOperator):
-    """Keeps, with the MLflow run, all that is needed to do the training again exactly.
-
-    :param mlflow_run_id: the run the training program reported to.
-    :param dataset_version: DatasetVersion it was trained on, as JSON.
-    :param parameters: what the training depends on, by name.
-    :param metrics: the trained model's, on the held-out data.
-    :param run_key: the run's key; from the context if not given.
-    :param code_commit: from the DAG bundle or the settings if not given.
-    :return: the record, which ``MlflowHook.training_record(run_key)`` gives back.
-    """
-
-    template_fields: Sequence[str] = (
-        "mlflow_run_id",
-        "dataset_version",
-        "parameters",
-        "metrics",
-        "run_key",
-        "code_commit",
-    )
-    operator_extra_links = (MlflowRunLink(),)
-
-    def __init__(
-        self,
-        *,
-        mlflow_run_id: str,
-        dataset_version: Any,
-        parameters: Any,
-        metrics: Any,
-        run_key: str | None = None,
-        code_commit: str | None = None,
-        mlflow_conn_id: str = "mlflow_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.retry_policy = self.retry_policy or RETRY_POLICY
-        self.mlflow_run_id = mlflow_run_id
-        self.dataset_version = dataset_version
-        self.parameters = parameters
-        self.metrics = metrics
-        self.run_key = run_key
-        self.code_commit = code_commit
-        self.mlflow_conn_id = mlflow_conn_id
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        from ontap_mlops.hooks.mlflow import MlflowHook
-
-        record = TrainingRecord(
-            run_key=self.run_key or run_key(context),
-            mlflow_run_id=self.mlflow_run_id,
-            dataset_version=DatasetVersion.from_json(self.dataset_version),
-            parameters=dict(self.parameters),
-            metrics=dict(self.metrics),
-            code_commit=self.code_commit or code_commit(context),
-        )
-        MlflowHook(self.mlflow_conn_id).record_training(record)
-        return record.to_json()
 
 
 class ModelRegisterOperator(OntapOperator):
@@ -138,8 +76,6 @@ class ModelRegisterOperator(OntapOperator):
             return snapshots.ensure(client, volume_uuid=volume.uuid, name=names.snapshot(key), comment=comment)
 
     def _version(self, training: TrainingRecord, published: Mapping[str, Any], frozen: Snapshot) -> ModelVersion:
-        # Where the files lie in a tree of folders, only the caller knows the way to them.
-        folder = names.model_folder(self.model, training.run_key) if self.published else published["folder"]
         return ModelVersion(
             model=self.model,
             version=0,
@@ -149,7 +85,7 @@ class ModelRegisterOperator(OntapOperator):
             svm=self.hook.svm(self.svm),
             volume=self.volume,
             volume_uuid=frozen.volume_uuid,
-            folder=folder,
+            folder=published["folder"],
             digest=published["digest"],
             snapshot=frozen.name,
             snapshot_uuid=frozen.uuid,

@@ -18,7 +18,7 @@ def places_param(default: str | list[str] | None = None, **schema: Any) -> Param
     :param default: name or names; the first place of the file if not given.
     :param schema: further fields of the Param, such as ``title`` and ``section``.
     """
-    known = list(profiles.places())
+    known = known_places()
     names = rendering.places(default) if default else known[:1]
     fields: dict[str, Any] = {
         "title": "Places to run",
@@ -29,6 +29,11 @@ def places_param(default: str | list[str] | None = None, **schema: Any) -> Param
     return Param(names, type="array", items=items, examples=known, minItems=1, uniqueItems=True, **fields)
 
 
+def known_places() -> list[str]:
+    """Return the names of config/compute.yaml, in its order."""
+    return list(profiles.places())
+
+
 def pool_of(compute: Any) -> str | None:
     """Return the Airflow pool for tasks at this place (the first of several); None where pools are not used.
 
@@ -37,7 +42,7 @@ def pool_of(compute: Any) -> str | None:
     """
     if not settings.use_pools():
         return None
-    known = list(profiles.places())
+    known = known_places()
     plain = isinstance(compute, str | list | tuple) and "{{" not in str(compute) and "{%" not in str(compute)
     first = rendering.places(compute)[:1] if plain else known[:1]
     return next((profiles.pool(name) for name in first if name in known), None)

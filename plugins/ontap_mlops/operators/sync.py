@@ -51,7 +51,7 @@ class DataSyncOperator(WorkloadOperator):
         ontap_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(program="tasks.data.sync", **kwargs)
+        super().__init__(program="tasks.data.sync", ontap_conn_id=ontap_conn_id, **kwargs)
         self.source = source
         self.destination = destination
         self.source_conn_id = source_conn_id
@@ -60,9 +60,9 @@ class DataSyncOperator(WorkloadOperator):
         self.multipart = multipart
         self.connections = connections
         self.capacity_bytes = capacity_bytes
-        self.ontap_conn_id = ontap_conn_id
 
     def workload(self, context: Context) -> Workload:
+        self.mounts = self.run_mounts(context)
         self.aws_conn_id = self.destination_conn_id if self.destination.startswith("s3://") else self.source_conn_id
         self.arguments = {
             "source": self.source,

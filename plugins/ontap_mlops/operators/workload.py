@@ -41,6 +41,7 @@ class WorkloadOperator(_WorkloadTask):
     :param mounts: ONTAP volumes by key, each ``"svm1:/junction"``, a mapping with ``svm`` and ``junction_path`` (a
         Workspace record does), optionally ``read_only``.
     :param environment: further variables; nothing secret, since they are shown as rendered.
+    :param ontap_conn_id: connection whose SVM is meant by a mount that names none; ``ontap_default`` if not given.
     :param aws_conn_id: connection whose keys and endpoint the program gets as ``AWS_...``.
     :param mlflow_conn_id: connection the program gets as ``MLFLOW_TRACKING_...``.
     :param compute: name of a place in config/compute.yaml, or several (a list, or joined by commas) tried in order.
@@ -78,6 +79,7 @@ class WorkloadOperator(_WorkloadTask):
         arguments: Any = (),
         mounts: Any = None,
         environment: Any = None,
+        ontap_conn_id: str | None = None,
         aws_conn_id: str | None = None,
         mlflow_conn_id: str | None = None,
         step: str | None = None,
@@ -92,6 +94,7 @@ class WorkloadOperator(_WorkloadTask):
         self.arguments = arguments
         self.mounts = mounts
         self.environment = environment
+        self.ontap_conn_id = ontap_conn_id
         self.aws_conn_id = aws_conn_id
         self.mlflow_conn_id = mlflow_conn_id
         self.step = step
@@ -131,7 +134,14 @@ class WorkloadOperator(_WorkloadTask):
 
     def run_mounts(self, context: Context) -> Mapping[str, Any]:
         """Return the mounts by key, each as ``mounts`` takes it. A subclass may add those that every run has."""
-        return self.mounts or {}
+        return {key: self._on_an_svm(mount) for key, mount in (self.mounts or {}).items()}
+
+    def _on_an_svm(self, mount: Any) -> Any:
+        if not isinstance(mount, Mapping) or mount.get("svm") or not mount.get("junction_path"):
+            return mount
+        from ontap_mlops.hooks.ontap import OntapHook
+
+        return {**mount, "svm": OntapHook(self.ontap_conn_id or OntapHook.default_conn_name).svm()}
 
     def _step(self, context: Context) -> str:
         map_index = getattr(context["ti"], "map_index", -1)

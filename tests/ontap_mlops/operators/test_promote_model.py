@@ -6,14 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from ontap_mlops.assets import model_asset
 from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.ontap import snapshots, volumes
 from ontap_mlops.ontap.errors import NotFound
-from ontap_mlops.operators.deploy import DeployForBatchOperator
-from ontap_mlops.operators.models import ModelRegisterOperator, TrainingRecordOperator
-from ontap_mlops.records import DatasetVersion, ModelVersion
+from ontap_mlops.operators.models import ModelRegisterOperator
+from ontap_mlops.records import DatasetVersion, ModelVersion, TrainingRecord
 from tests.ontap_mlops.conftest import GIB, MARK, SVM
 from tests.serving import connection, free_ports
 
@@ -53,19 +51,20 @@ def training(context, mlflow_connection) -> dict:
     """What a finished and judged training left."""
     begun = {"experiment_id": "0", "start_time": int(time.time() * 1000)}
     run = MlflowHook().service.part("POST", "runs/create", "begin a run", "run", json=begun)["info"]["run_id"]
-    return TrainingRecordOperator(
-        task_id="record",
+    record = TrainingRecord(
         mlflow_run_id=run,
-        dataset_version=DATA.to_json(),
+        dataset_version=DATA,
         parameters={"epochs": 3},
         metrics={"accuracy": 0.9},
         run_key=f"r20261120t063000z{uuid.uuid4().hex[:8]}",
         code_commit="abc",
-    ).execute(context)
+    )
+    MlflowHook().record_training(record)
+    return record.to_json()
 
 
 def promote(training: dict, model: str) -> ModelRegisterOperator:
-    published = {"digest": "sha256:02", "files": ["model.onnx"], "bytes": 7}
+    published = {"folder": training["run_key"], "digest": "sha256:02", "files": ["model.onnx"], "bytes": 7}
     return ModelRegisterOperator(task_id="promote", model=model, published=published, training=training)
 
 
@@ -103,20 +102,3 @@ def test_a_missing_model_volume_is_named(ontap, training, context, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", ontap.connection())
     with pytest.raises(NotFound, match="no volume 'models' of SVM 'svm1'"):
         promote(training, "tyre").execute(context)
-
-
-def test_a_model_for_batch_scoring_becomes_champion_with_its_scores_as_proof(
-    client, models_volume, training, context, mlflow_connection
-):
-    model = f"clicks_{uuid.uuid4().hex[:8]}"
-    version = promote(training, model).execute(context)
-    outlet = model_asset(model)
-    events = {outlet: SimpleNamespace(extra=None)}
-    operator = DeployForBatchOperator(
-        task_id="deploy", model_version=version, previous=None, proof={"rows": 7}, outlets=[outlet]
-    )
-    deployed = [operator.execute(context | {"outlet_events": events}) for _ in range(2)]
-    assert MlflowHook().champion(model).version == version["version"]
-    assert deployed[0]["endpoint"] == f"ontap://{SVM}/models/{version['folder']}"
-    assert (deployed[0]["proof"], deployed[0]["previous_version"]) == ({"rows": 7}, None)
-    assert events[outlet].extra == {"deployment": deployed[1]}

@@ -1,0 +1,126 @@
+"""The Params that every training has, in the order of the form: data, training, deployment, and doing a run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow.sdk import Param
+
+from ontap_mlops.operators.choose import PROMOTE
+from ontap_mlops.operators.judging import JUDGE_BY
+from ontap_mlops.operators.places import known_places, places_param
+from ontap_mlops.pipelines.system import System
+
+TRACKED = ("seed", "confidence")  # common Params that the training or its judgement depends on
+
+
+def training_params(system: System, own: Mapping[str, Param]) -> dict[str, Param]:
+    """The common Params with the system's own before the first section they do not belong to."""
+    sections: dict[str, dict[str, Param]] = {}
+    for params in (_data(system), own, _training(system), _deployment(system), _again()):
+        for name, param in params.items():
+            sections.setdefault(param.schema.get("section", ""), {})[name] = param
+    return {name: param for params in sections.values() for name, param in params.items()}
+
+
+def _data(system: System) -> dict[str, Param]:
+    params = {
+        "dataset_version": Param(
+            None,
+            type=["null", "string"],
+            title="Dataset version",
+            description="Id of a version, such as v20261120t063000z01234567. Empty: by date, or the newest.",
+            section="Data",
+        ),
+        "as_of": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Data as of",
+            description="Train on the version that was current at this time.",
+            section="Data",
+        ),
+    }
+    if system.buckets:
+        params["read_through"] = Param(
+            "bucket",
+            type="string",
+            enum=["bucket", "mount"],
+            title="Read data through",
+            values_display={"bucket": "the workspace's S3 bucket", "mount": "the mounted workspace"},
+            section="Data",
+        )
+    return params
+
+
+def _training(system: System) -> dict[str, Param]:
+    return {
+        "seed": Param(1, type="integer", title="Seed", section="Training"),
+        "compute": places_param(_first(system.places), section="Training"),
+    }
+
+
+def _first(wanted: tuple[str, ...]) -> str | None:
+    """The first of them that is configured; None leaves it to the order of the file."""
+    known = known_places()
+    return next((name for name in wanted if name in known), None)
+
+
+def _deployment(system: System) -> dict[str, Param]:
+    return {
+        "promote": Param(
+            "if_better",
+            type="string",
+            enum=list(PROMOTE),
+            values_display=PROMOTE,
+            title="Promote",
+            description="When the new model replaces the deployed one.",
+            section="Deployment",
+        ),
+        "metric": Param(
+            system.metrics[0],
+            type="string",
+            enum=list(system.metrics),
+            title="Metric that decides",
+            section="Deployment",
+        ),
+        "judge_by": Param(
+            "interval",
+            type="string",
+            enum=list(JUDGE_BY),
+            values_display=JUDGE_BY,
+            title="Judge by",
+            description="Both models are judged on the same held-out rows, which neither has trained on.",
+            section="Deployment",
+        ),
+        "minimum_gain": Param(
+            0.0,
+            type="number",
+            minimum=0,
+            maximum=1,
+            title="Minimum gain",
+            description="By how much the metric must be better.",
+            section="Deployment",
+        ),
+        "confidence": Param(
+            0.95,
+            type="number",
+            minimum=0.5,
+            maximum=0.999,
+            title="Confidence",
+            description="Of the interval of the gain.",
+            section="Deployment",
+        ),
+    }
+
+
+def _again() -> dict[str, Param]:
+    return {
+        "repeat_run": Param(
+            None,
+            type=["null", "string"],
+            title="Repeat a run",
+            description="Run key (r...) of a past training to do again exactly; the fields above do not count then.",
+            section="Run it again",
+        ),
+    }

@@ -1,0 +1,213 @@
+"""What a DAG file puts together: the steps of one run of a system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, TaskGroup
+from airflow.sdk.definitions.taskgroup import DAGNode
+
+from ontap_mlops import names, registry
+from ontap_mlops.operators.choose import RunChooseOperator
+from ontap_mlops.operators.claims import ModelClaimOperator, ModelReleaseOperator
+from ontap_mlops.operators.judging import PromotionDecideOperator, RunCompareOperator, TrainingRecordOperator
+from ontap_mlops.operators.models import ModelRegisterOperator
+from ontap_mlops.operators.parameters import ParameterListOperator
+from ontap_mlops.operators.program import WORKSPACE, ProgramOperator
+from ontap_mlops.operators.summary import RunSummarizeOperator
+from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
+from ontap_mlops.operators.workspaces import WorkspaceCreateOperator, WorkspaceDeleteOperator
+from ontap_mlops.pipelines import serving
+from ontap_mlops.pipelines.system import System
+
+MODELS, RESULTS = "models", "results"
+BUCKETS = "ontap_s3"
+EVALUATION_LIMIT = timedelta(hours=1)
+
+
+class Run:
+    """The steps of one run; the DAG file orders them with ``>>``.
+
+    ``choose`` and ``create_workspace`` come before every step that has nothing before it; the summary, the removal of
+    the workspace and the release of the claim come after the last ones (see :meth:`finish`).
+    """
+
+    def __init__(self, system: System, dataset: registry.Dataset, tracked: Sequence[str]) -> None:
+        self.system = system
+        self.dataset = dataset
+        self.facts: dict[str, str] = {}
+        self.programs: list[Any] = []
+        self.decide: PromotionDecideOperator | None = None
+        self.claim: Any = None
+        self.choose = RunChooseOperator(
+            task_id="choose", dataset=dataset.name, model=system.registered_model, parameters=list(tracked)
+        )
+        self.workspace = WorkspaceCreateOperator(
+            task_id="create_workspace",
+            with_bucket="{{ params.read_through == 'bucket' }}" if system.buckets else False,
+        ).as_setup()
+        self.choose >> self.workspace
+
+    @property
+    def svm(self) -> str | None:
+        """None means the connection's own."""
+        return self.dataset.svm or None
+
+    @property
+    def bucket_conn_id(self) -> str:
+        """Connection with the S3 keys of the dataset's SVM, as ``provision_ontap`` made it."""
+        return BUCKETS + registry.keys_suffix(self.dataset.ontap_conn_id, self.dataset.svm)
+
+    def program(
+        self,
+        task_id: str,
+        *,
+        program: str | None = None,
+        volumes: Sequence[str] = (WORKSPACE,),
+        each: str | None = None,
+        compute: Any = "{{ params.compute }}",
+        time_limit: timedelta = timedelta(hours=1),
+        **arguments: Any,
+    ) -> Any:
+        """A program of the system (``tasks.<system>.<task_id>``) that gets the run's record, data and volumes.
+
+        :param program: another module, or the name of another program of the system.
+        :param volumes: ``workspace``, ``models`` (the system's model volume), ``results`` (its volume for results).
+        :param each: name of a list Param: one instance for each value, which the program gets as a flag named like the
+            Param without its plural s. They run one after another.
+        """
+        settings = {
+            "task_id": task_id,
+            "program": self.system.module(program or task_id),
+            "volumes": {key: self._volume(key) for key in volumes},
+            "bucket_conn_id": self.bucket_conn_id,
+            "compute": compute,
+            "time_limit": time_limit,
+            **arguments,
+        }
+        made = self._mapped(each, settings) if each else ProgramOperator(**settings)
+        if WORKSPACE in volumes:
+            self.programs.append(made)
+        return made
+
+    def _mapped(self, each: str, settings: dict[str, Any]) -> Any:
+        values = ParameterListOperator(task_id=each, parameter=each)
+        self.workspace >> values
+        mapped = ProgramOperator.partial(
+            map_index_template="{{ task.step }}",
+            max_active_tis_per_dagrun=1,
+            each_flag=each.removesuffix("s"),
+            **settings,
+        )
+        return mapped.expand(step=values.output)
+
+    def _volume(self, key: str) -> str:
+        return {WORKSPACE: "", MODELS: self.system.model_volume, RESULTS: self.system.results_volume}[key]
+
+    def results(self, **arguments: Any) -> OntapVolumeEnsureOperator:
+        """Make sure of the volume for what the run leaves beside its model."""
+        return self._ensure(RESULTS, self.system.results_volume, RESULTS, **arguments)
+
+    def _ensure(self, task_id: str, volume: str, what: str, **arguments: Any) -> OntapVolumeEnsureOperator:
+        return OntapVolumeEnsureOperator(
+            task_id=task_id,
+            svm=self.svm,
+            volume=volume,
+            size_bytes=self.dataset.size_bytes,
+            junction_path=names.junction_path(volume),
+            comment=f"ontap-mlops {what} of {self.system.registered_model}",
+            **arguments,
+        )
+
+    def judge(
+        self,
+        evaluate: str = "evaluate",
+        *,
+        training: Any,
+        keep: Sequence[str] = (),
+        volumes: Sequence[str] = (WORKSPACE, MODELS),
+        **arguments: Any,
+    ) -> TaskGroup:
+        """Claim the model, judge challenger and champion on the same held-out rows, keep the record, decide.
+
+        :param evaluate: the program that judges.
+        :param training: the task whose result has the ``mlflow_run_id`` of what was trained, or of the ``best`` of it.
+        :param keep: task ids to go on with when the champion stays; ``summary`` by default.
+        """
+        volume = self._ensure("model_volume", self.system.model_volume, "models")
+        with TaskGroup("judge", prefix_group_id=False, tooltip="Champion and challenger on the same rows") as group:
+            self.claim = ModelClaimOperator(
+                task_id="claim", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
+            ).as_setup()
+            judged = self.program(
+                evaluate, volumes=volumes, champion=True, **{"time_limit": EVALUATION_LIMIT, **arguments}
+            )
+            record = TrainingRecordOperator(task_id="record", training=training.task_id, evaluation=evaluate)
+            self.decide = PromotionDecideOperator(task_id="decide", evaluation=evaluate, keep=[*keep] or ["summary"])
+            self.claim >> judged >> record >> self.decide
+        volume >> self.claim
+        self.facts |= {"metrics": f"{evaluate}:metrics", "decision": "decide", "mlflow_run_id": "record:mlflow_run_id"}
+        return group
+
+    def promote(self) -> TaskGroup:
+        """Make a model version of what was trained: copied to the model volume, frozen, registered."""
+        with TaskGroup("promote", tooltip="Make a model version of the files: copied, frozen, registered") as group:
+            publish = self.program("publish", program="tasks.models.publish", volumes=(WORKSPACE, MODELS))
+            register = ModelRegisterOperator(
+                task_id="register", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
+            )
+            publish >> register
+        self.facts["model_version"] = "promote.register"
+        return group
+
+    def serve_online(self, prove: str, **arguments: Any) -> TaskGroup:
+        """Serve the version, prove it with real data by the program ``prove``, or put the old one back."""
+        self.facts["deployment"] = "deploy.confirm"
+        return serving.serve_online(self, prove=prove, **arguments)
+
+    def serve_batch(self, score: Any, **arguments: Any) -> Any:
+        """Make the version the one that batch scoring uses, once ``score`` has scored with it."""
+        self.facts["deployment"] = "deploy.confirm"
+        return serving.serve_batch(self, score=score, **arguments)
+
+    def finish(self) -> None:
+        """Add what comes last and join the loose ends; called once, after the DAG file's own steps."""
+        dag = self.workspace.dag
+        if self.decide is None:
+            raise ValueError(f"DAG {dag.dag_id} judges nothing: call run.judge(...) in its steps.")
+        compare = RunCompareOperator(task_id="compare_with_record", evaluation=self.decide.evaluation)
+        self.facts["comparison"] = "compare_with_record"
+        self.decide >> compare
+        for task in _without_upstream(dag, but=self.choose):
+            self.workspace >> task
+        leaves = [task for task in dag.leaves if task not in (self.choose, self.workspace)]
+        summary = RunSummarizeOperator(task_id="summary", facts=self.facts)
+        for leaf in leaves:
+            if not leaf.is_teardown:
+                leaf >> summary
+        self.decide >> summary
+        self._clean_up(dag)
+
+    def _clean_up(self, dag: DAG) -> None:
+        """Teardowns hang behind the last tasks that need what they undo, never behind a branch (decision 13)."""
+        delete = WorkspaceDeleteOperator(task_id="delete_workspace", svm=self.svm).as_teardown(
+            setups=self.workspace, on_failure_fail_dagrun=True
+        )
+        _last(self.programs) >> delete
+        release = ModelReleaseOperator(
+            task_id="release", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
+        ).as_teardown(setups=self.claim, on_failure_fail_dagrun=True)
+        changing = [task for task in dag.tasks if task.task_id.startswith(("promote.", "deploy"))]
+        _last(changing) >> release
+
+
+def _without_upstream(dag: DAG, but: DAGNode) -> list[Any]:
+    return [task for task in dag.tasks if not task.upstream_task_ids and task is not but]
+
+
+def _last(tasks: Sequence[Any]) -> list[Any]:
+    """Those that none of the others comes after."""
+    ids = {task.task_id for task in tasks}
+    return [task for task in tasks if not ids & task.get_flat_relative_ids(upstream=False)]

@@ -1,0 +1,15 @@
+"""Which DAGs there are. A new one joins its set here, and `make docs` puts its page into the docs."""
+
+TRAINING = {
+    "click_through",
+    "tyre_quality",
+}
+INGEST = {
+    "ingest_ctr_days",
+    "ingest_tyre_images",
+}
+OTHERS = {
+    "provision_ontap",
+    "roll_back",
+}
+EVERY = TRAINING | INGEST | OTHERS

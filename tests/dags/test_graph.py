@@ -1,0 +1,83 @@
+"""Who may run after what, by the graph alone: what the kit promises of every training DAG."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dags.inventory import TRAINING
+
+CHANGES_WHAT_SERVES = ("deploy.load", "deploy.activate", "deploy.confirm")
+
+
+def before(dag, task_id: str) -> set[str]:
+    return dag.get_task(task_id).get_flat_relative_ids(upstream=True)
+
+
+def after(dag, task_id: str) -> set[str]:
+    return dag.get_task(task_id).get_flat_relative_ids(upstream=False)
+
+
+def test_these_are_all_dags_that_train(dags):
+    assert {name for name, dag in dags.items() if "train" in dag.tags} == TRAINING
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_everything_comes_after_the_choice(dags, dag_id):
+    dag = dags[dag_id]
+    assert [task.task_id for task in dag.tasks if "choose" not in before(dag, task.task_id)] == ["choose"]
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_the_champion_is_judged_and_replaced_under_one_claim(dags, dag_id):
+    dag = dags[dag_id]
+    claim, release = dag.get_task("claim"), dag.get_task("release")
+    assert claim.is_setup and release.is_teardown
+    assert "claim" in release.upstream_task_ids
+    for task in dag.tasks:
+        if task.task_id == "evaluate" or task.task_id in CHANGES_WHAT_SERVES:
+            assert "claim" in before(dag, task.task_id)
+            assert task.task_id in before(dag, "release")
+    assert {"train", "evaluate"} <= before(dag, "decide")
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_what_serves_changes_only_after_the_decision_to_promote(dags, dag_id):
+    dag = dags[dag_id]
+    changing = [name for name in CHANGES_WHAT_SERVES if name in dag.task_ids]
+    assert "deploy.confirm" in changing
+    for name in changing:
+        assert {"decide", "promote.publish", "promote.register"} <= before(dag, name)
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_nothing_but_cleaning_up_and_summing_up_runs_after_a_failure(dags, dag_id):
+    dag = dags[dag_id]
+    tolerant = {
+        task.task_id
+        for task in dag.tasks
+        if task.trigger_rule not in ("all_success", "none_failed", "none_failed_min_one_success")
+    }
+    assert tolerant == {task.task_id for task in dag.tasks if task.is_teardown}
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_no_step_asks_for_a_template_but_of_the_form(dags, dag_id):
+    for task in dags[dag_id].tasks:
+        for field in task.template_fields:
+            value = str(getattr(task, field, "") or getattr(task, "partial_kwargs", {}).get(field, ""))
+            assert "xcom" not in value and "plan(" not in value, f"{task.task_id}.{field}"
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_the_graph_shows_the_order_of_steps_not_a_web(dags, dag_id):
+    """An edge that another way leads along too is only drawn where a branch or a teardown needs it."""
+    dag = dags[dag_id]
+    special = {"decide", *(task.task_id for task in dag.tasks if task.is_setup)}
+    extra = []
+    for task in dag.tasks:
+        for downstream in task.downstream_task_ids:
+            others = [name for name in task.downstream_task_ids if name != downstream]
+            around = any(downstream in after(dag, name) for name in others)
+            if around and task.task_id not in special and not dag.get_task(downstream).is_teardown:
+                extra.append((task.task_id, downstream))
+    assert extra == []

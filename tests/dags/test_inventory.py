@@ -1,0 +1,47 @@
+"""Which DAGs there are, how large their pages are, and what happens where a dataset is not configured."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from tests.dags.conftest import DAGS
+from tests.dags.inventory import EVERY, TRAINING
+
+MOST_LINES = 150
+
+
+def test_every_dag_is_on_this_list(dags):
+    assert set(dags) == EVERY, "a new DAG joins tests/dags/inventory.py"
+
+
+@pytest.mark.parametrize("path", sorted(DAGS.glob("*.py")), ids=lambda path: path.name)
+def test_a_dag_file_is_one_page(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= MOST_LINES
+    assert "{{{" not in text and "xcom_pull" not in text and "user_defined_macros" not in text
+    assert not re.search(r"""\bf["'][^\n]*\{\{""", text), "no template language inside another"
+
+
+def test_a_dag_whose_dataset_is_not_configured_is_absent_not_broken(tmp_path, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    config = DAGS.parent / "config"
+    known = yaml.safe_load((config / "datasets.yaml").read_text())
+    del known["datasets"]["ctr_days"]
+    (tmp_path / "datasets.yaml").write_text(yaml.safe_dump(known))
+    (tmp_path / "compute.yaml").write_text((config / "compute.yaml").read_text())
+    for name in ("ONTAP_MLOPS_CONFIG_DIR", "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    bag = DagBag(str(DAGS))
+    assert bag.import_errors == {}
+    assert set(bag.dags) == EVERY - {"click_through", "ingest_ctr_days"}
+
+
+def test_every_dag_has_a_page_and_one_that_starts_by_itself_valid_defaults(dags):
+    for dag in dags.values():
+        assert dag.doc_md.strip().startswith("# "), dag.dag_id
+        if dag.timetable.can_be_scheduled or dag.dag_id in TRAINING:
+            dag.params.validate()

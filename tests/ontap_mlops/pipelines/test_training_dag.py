@@ -1,0 +1,79 @@
+"""A pipeline of a few lines gets everything that every training has."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from airflow.sdk import Param
+
+from ontap_mlops.pipelines import Run, System, training_dag
+
+SYSTEM = System(name="bearings", dataset="tyre_images", metrics=("accuracy", "roc_auc"))
+PARAMS = {"depth": Param(3, type="integer", section="Training")}
+OPTIONS = {"speed": Param("fast", type="string", section="Storage")}
+
+
+def made(system=SYSTEM, **arguments):
+    @training_dag(system, doc_md="# Bearings", description="A test.", params=PARAMS, options=OPTIONS, **arguments)
+    def bearings(run: Run) -> None:
+        train = run.program("train")
+        train >> run.judge(training=train) >> run.promote() >> run.serve_online(prove="predict")
+
+    return bearings
+
+
+@pytest.fixture(scope="module")
+def dag():
+    return made()
+
+
+def test_the_function_names_the_dag_and_its_steps_are_in_order(dag):
+    assert dag.dag_id == "bearings"
+    steps = ["choose", "create_workspace", "train", "claim", "evaluate", "record", "decide", "promote.publish"]
+    for earlier, later in itertools.pairwise(steps):
+        assert later in dag.get_task(earlier).get_flat_relative_ids(upstream=False), f"{earlier} before {later}"
+
+
+def test_programs_are_those_of_the_system(dag):
+    assert dag.get_task("train").program == "tasks.bearings.train"
+    assert dag.get_task("promote.publish").program == "tasks.models.publish"
+    assert dag.get_task("evaluate").volumes == {"workspace": "", "models": "bearings_models"}
+
+
+def test_own_params_join_the_common_ones_in_the_section_they_name(dag):
+    assert list(dag.params) == [
+        *("dataset_version", "as_of"),
+        *("depth", "seed", "compute"),
+        "speed",
+        *("promote", "metric", "judge_by", "minimum_gain", "confidence"),
+        "repeat_run",
+    ]
+    assert dag.params.get_param("metric").schema["enum"] == ["accuracy", "roc_auc"]
+
+
+def test_what_is_trained_is_recorded_and_how_it_runs_is_not(dag):
+    assert dag.get_task("choose").parameters == ["depth", "seed", "confidence"]
+
+
+def test_only_a_system_with_buckets_asks_how_data_is_read():
+    with_buckets = made(System(name="bearings", dataset="tyre_images", metrics=("accuracy",), buckets=True))
+    assert "read_through" in with_buckets.params
+
+
+def test_a_dag_whose_dataset_is_not_configured_is_not_made():
+    assert made(System(name="bearings", dataset="not_there", metrics=("accuracy",))) is None
+
+
+def test_a_pipeline_that_judges_nothing_says_so():
+    with pytest.raises(ValueError, match="DAG careless judges nothing: call run.judge"):
+
+        @training_dag(SYSTEM, doc_md=None, description="A test.")
+        def careless(run: Run) -> None:
+            run.program("train")
+
+
+def test_a_dag_may_follow_its_data_only(dag):
+    only_events = made(schedule=None)
+    assert "CronTriggerTimetable" in str(dag.timetable.__dict__) or dag.timetable
+    assert type(only_events.timetable).__name__ != type(dag.timetable).__name__
