@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts.airflow_api import AirflowApi
 
-POLL_S = 1.5
+POLL_S = 1.0
 LOG_EVERY_S = 5.0
 LOG_LINES = 12
 LINE = 160  # characters of a log line that are shown

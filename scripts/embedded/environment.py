@@ -68,6 +68,8 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
         "SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
+        # Seconds between looks for work, in place of 1: a run of twenty short tasks waits for each look.
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
         "ONTAP_MLOPS__CONFIG_DIR": ROOT / "config",
         "ONTAP_MLOPS__PROGRAMS_DIR": ROOT,

@@ -43,9 +43,13 @@ def test_every_example_setting_has_a_sentence():
     assert [block for block in blocks if not block.startswith("# ")] == []
 
 
-def test_every_decision_says_what_was_asked_and_chosen():
-    pages = list((ROOT / "docs" / "decisions").glob("0*.md"))
-    assert pages and [p.name for p in pages if len(p.read_text().splitlines()) < 5] == []
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "decisions").glob("0*.md")), ids=lambda page: page.stem)
+def test_every_decision_has_a_question_a_choice_and_more_to_say_about_it(page: Path):
+    text = page.read_text()
+    assert re.match(rf"# {int(page.stem[:4])}\. \S", text), "its number and what was decided"
+    parts = dict(re.findall(r"^\*\*(\w+(?: \w+)*)\.\*\* (.+?)(?=^\*\*|\Z)", text, re.MULTILINE | re.DOTALL))
+    assert {"Question", "Choice"} < parts.keys(), "and what follows, or what else was looked at"
+    assert [name for name, said in parts.items() if len(said.split()) < 5] == []
 
 
 def test_no_page_names_this_machine_or_a_registry():
