@@ -105,6 +105,10 @@ def config_dir() -> Path:
     return Path(text)
 
 
+def has_config_dir() -> bool:
+    return bool(_text("config_dir"))
+
+
 def programs_dir() -> Path | None:
     text = _text("programs_dir")
     return Path(text) if text else None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -84,8 +86,15 @@ class DaskPlace(LocalPlace):
 Place = LocalPlace | DaskPlace
 
 
+_Kind = Annotated[Place, Field(discriminator="kind")]
+
+
 class _File(Section):
-    places: dict[str, Annotated[Place, Field(discriminator="kind")]]
+    places: dict[str, _Kind]
+
+
+class _Value(Section):
+    place: _Kind
 
 
 def places() -> dict[str, Place]:
@@ -93,16 +102,43 @@ def places() -> dict[str, Place]:
     return load(settings.config_dir() / "compute.yaml", _File).places
 
 
-def runner(name: str) -> Runner:
-    """Raises PlaceRefused, with the known names, when there is no such place."""
+def names() -> list[str]:
+    """Their names, in the file's order. Cheap: every task of a DAG asks when the DAG is parsed."""
+    path = settings.config_dir() / "compute.yaml"
+    facts = path.stat() if path.exists() else None
+    return list(_names(path, facts and (facts.st_ino, facts.st_mtime_ns, facts.st_size)))
+
+
+@lru_cache(maxsize=4)
+def _names(path: Path, version: object) -> tuple[str, ...]:
+    return tuple(places())
+
+
+def place(given: str | Mapping[str, Any]) -> Place:
+    """The place of this name, or the one that these values describe as an entry of the file would.
+
+    Raises PlaceRefused, with the known names, when there is no such place, and ConfigError for wrong values.
+    """
+    if isinstance(given, Mapping):
+        return _Value.of({"place": given}, "the place given by value").place
     known = places()
-    if name not in known:
+    if given not in known:
         raise PlaceRefused(
-            f"there is no place named {name!r} in {settings.config_dir() / 'compute.yaml'}; "
+            f"there is no place named {given!r} in {settings.config_dir() / 'compute.yaml'}; "
             f"the places there are: {', '.join(sorted(known))}"
         )
-    place = known[name]
-    return _dask(place) if isinstance(place, DaskPlace) else _local(place)
+    return known[given]
+
+
+def runner(given: str | Mapping[str, Any]) -> Runner:
+    """Raises as ``place`` does."""
+    found = place(given)
+    return _dask(found) if isinstance(found, DaskPlace) else _local(found)
+
+
+def title(given: str | Mapping[str, Any]) -> str:
+    """What messages call a place."""
+    return given if isinstance(given, str) else f"{given.get('kind', 'unknown')} (by value)"
 
 
 def pool(name: str) -> str:
@@ -110,22 +146,15 @@ def pool(name: str) -> str:
     return f"compute_{name}"
 
 
-def pending_limit_s(name: str) -> float | None:
-    """How long a workload may wait for room at a place before it is offered to the next one; None for ever."""
-    known = places()
-    return known[name].pending_limit_s if name in known else None
-
-
-def runners(names: str | Sequence[str]) -> list[tuple[str, Runner]]:
-    """The places named, in the order in which to try them."""
-    wanted = [names] if isinstance(names, str) else list(names)
-    if not wanted:
+def runners(given: Sequence[str | Mapping[str, Any]]) -> list[tuple[str | Mapping[str, Any], Runner]]:
+    """The places, by name or by value, in the order in which to try them."""
+    if not given:
         raise PlaceRefused("no place to run is named; name at least one, such as 'local'")
-    return [(name, runner(name)) for name in wanted]
+    return [(one, runner(one)) for one in given]
 
 
 def _local(place: LocalPlace) -> LocalRunner:
-    workloads, config = settings.workloads_dir().resolve(), settings.config_dir().resolve()
+    workloads, config = settings.workloads_dir().resolve(), _base()
     programs = (settings.programs_dir() or workloads).resolve()
     return LocalRunner(
         folder=workloads,
@@ -150,6 +179,11 @@ def _dask(place: DaskPlace) -> LocalRunner:
 
 
 def _dask_tls(tls: Tls | None) -> dict[str, str]:
-    config = settings.config_dir().resolve()
+    config = _base()
     files = tls.model_dump() if tls else {}
     return {f"DASK_DISTRIBUTED__COMM__TLS__{_DASK_TLS[key]}": str(config / file) for key, file in files.items()}
+
+
+def _base() -> Path:
+    """Where relative folders start. A place by value works without a folder of configuration."""
+    return settings.config_dir().resolve() if settings.has_config_dir() else Path.cwd()

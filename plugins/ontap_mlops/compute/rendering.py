@@ -11,12 +11,15 @@ from typing import Any
 from ontap_mlops.compute.workload import Mount
 
 
-def places(compute: Any) -> list[str]:
-    """Names of places in order: a list, its text as a template leaves it, one name, or several joined by commas."""
-    if isinstance(compute, str) and compute.strip().startswith("["):
+def places(compute: Any) -> list[Any]:
+    """Places in order: from a list, its text as a template leaves it, names joined by commas, or one by value."""
+    if isinstance(compute, str) and compute.strip().startswith(("[", "{")):
         compute = ast.literal_eval(compute.strip())
+    if isinstance(compute, Mapping):
+        return [compute]
     parts = compute.split(",") if isinstance(compute, str) else compute
-    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    named = [part.strip() if isinstance(part, str) else part for part in parts if part]
+    return [part for number, part in enumerate(named) if part and part not in named[:number]]
 
 
 def arguments(given: Any) -> tuple[str, ...]:

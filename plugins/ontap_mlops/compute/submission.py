@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ontap_mlops.compute import profiles, watching
+from ontap_mlops.compute.watching import GivenPlace
 from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, Runner, Workload
 
 log = logging.getLogger(__name__)
@@ -30,42 +31,44 @@ class Submission:
         self.store, self.key, self.generation = store, key, generation
         self.job: Job | None = None
 
-    def start(self, workload: Workload, places: Sequence[str]) -> Job:
+    def start(self, workload: Workload, places: Sequence[GivenPlace]) -> Job:
         """Run it at the first of these places that takes it. Raises PlaceUnavailable when none does."""
         runners, before = profiles.runners(places), self._before()
         again = self._is_mine(before)
         if not again:
-            self._begin(workload, dict(runners), before)
+            self._begin(workload, runners, before)
         return self._offer(workload, runners, again, [])
 
-    def move_on(self, workload: Workload, places: Sequence[str], job: Job) -> Job:
+    def move_on(self, workload: Workload, places: Sequence[GivenPlace], job: Job) -> Job:
         """Withdraw what has found no room, and offer it to the places after its own."""
         place = job["place"]
-        log.warning("Place %s has had no room for %s; it is withdrawn", place, job["workload"])
+        log.warning("Place %s has had no room for %s; it is withdrawn", profiles.title(place), job["workload"])
         runner = runner_of(job)
         runner.cancel(job["workload"])
         runner.remove(job["workload"])
         rest = list(places)[list(places).index(place) + 1 :] if place in places else []
-        refusals = [f"{place}: no room within {profiles.pending_limit_s(place) or 0:g} s"]
+        refusals = [f"{profiles.title(place)}: no room within {profiles.place(place).pending_limit_s or 0:g} s"]
         return self._offer(workload, profiles.runners(rest) if rest else [], True, refusals)
 
-    def _offer(self, workload: Workload, runners: list[tuple[str, Runner]], again: bool, refusals: list[str]) -> Job:
+    def _offer(
+        self, workload: Workload, runners: list[tuple[GivenPlace, Runner]], again: bool, refusals: list[str]
+    ) -> Job:
         for place, runner in runners:
             try:
                 return self._submit_at(place, runner, workload, again)
             except PlaceUnavailable as error:
-                log.warning("Place %s does not take %s: %s", place, workload.name, error)
-                refusals.append(f"{place}: {error}")
+                log.warning("Place %s does not take %s: %s", profiles.title(place), workload.name, error)
+                refusals.append(f"{profiles.title(place)}: {error}")
         raise PlaceUnavailable(f"No place takes workload {workload.name}. " + "; ".join(refusals))
 
-    def _submit_at(self, place: str, runner: Runner, workload: Workload, again: bool) -> Job:
+    def _submit_at(self, place: GivenPlace, runner: Runner, workload: Workload, again: bool) -> Job:
         """Write down which workload is meant, then start it: dying in between leaves a name that nothing runs under."""
         before = self._before()
         mine = self._is_mine(before)
         number = before.get("round", 1) if mine else before.get("round", 0) + 1
         workload = dataclasses.replace(workload, name=named(workload.name, number))
         job: Job = {
-            "place": place,
+            "place": place if isinstance(place, str) else dict(place),
             "workload": workload.name,
             "host": runner.host,
             "generation": self.generation,
@@ -75,7 +78,7 @@ class Submission:
             self.store.set(self.key, job)
         self.job = job
         runner.submit(workload, fresh=again)
-        log.info("Workload %s runs %s at %s", workload.name, workload.program, place)
+        log.info("Workload %s runs %s at %s", workload.name, workload.program, profiles.title(place))
         return job
 
     def _before(self) -> Job:
@@ -86,7 +89,7 @@ class Submission:
     def _is_mine(self, job: Mapping[str, Any]) -> bool:
         return job.get("generation") == self.generation
 
-    def _begin(self, workload: Workload, runners: dict[str, Runner], before: Job) -> None:
+    def _begin(self, workload: Workload, runners: list[tuple[GivenPlace, Runner]], before: Job) -> None:
         """Make sure that nothing from before a user's clear runs on, or is taken for this try's.
 
         Without a store nobody can tell a clear from a retry: then what runs is joined.
@@ -94,11 +97,11 @@ class Submission:
         if before:
             self._clear_former(before)
         name = named(workload.name, before.get("round", 0) + 1)
-        for place, runner in runners.items():
+        for place, runner in runners:
             try:
                 _clear_away(name, place, runner, running=self.store is not None)
             except PlaceUnavailable as error:
-                log.warning("What may still run at place %s is not stopped: %s", place, error)
+                log.warning("What may still run at place %s is not stopped: %s", profiles.title(place), error)
 
     def _clear_former(self, job: Job) -> None:
         """Where the former job's place cannot be reached, the user's clear decides."""
@@ -129,11 +132,11 @@ def named(name: str, number: int) -> str:
     return name + suffix
 
 
-def _clear_away(name: str, place: str, runner: Runner, *, running: bool) -> None:
+def _clear_away(name: str, place: GivenPlace, runner: Runner, *, running: bool) -> None:
     status = runner.status(name)
     if status.state.active and not (running or status.stopping):
         return
     if status.state.active:
-        log.info("Stopping workload %s at %s, which was started before", name, place)
+        log.info("Stopping workload %s at %s, which was started before", name, profiles.title(place))
         runner.cancel(name)
     runner.remove(name)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ontap_mlops.compute import profiles
 from ontap_mlops.compute.following import DASHBOARD, LogFollower, Position
 from ontap_mlops.compute.workload import PlaceElsewhere, Runner, Status
 
+GivenPlace = str | Mapping[str, Any]
+"""A name in compute.yaml, or the values of such an entry."""
 
-def look(place: str, workload: str, host: str | None = None, cursor: Position = (None, "")) -> dict[str, Any]:
+
+def look(place: GivenPlace, workload: str, host: str | None = None, cursor: Position = (None, "")) -> dict[str, Any]:
     """Return state and new log lines, as the answer of a ``PollingTrigger``'s probe.
 
     The payload holds place, workload, host, state, exit_code, message, and ``overdue``: true when it waits for room for
@@ -19,7 +23,7 @@ def look(place: str, workload: str, host: str | None = None, cursor: Position = 
     """
     runner = runner_of(place, workload, host)
     status = runner.status(workload)
-    overdue = is_overdue(status, profiles.pending_limit_s(place))
+    overdue = is_overdue(status, profiles.place(place).pending_limit_s)
     follower = LogFollower(runner, workload, cursor)
     lines = list(follower.lines(last=not status.state.active))
     pages = [page[1] for line in lines if (page := DASHBOARD.search(line))]
@@ -40,18 +44,19 @@ def look(place: str, workload: str, host: str | None = None, cursor: Position = 
     }
 
 
-def cancel(place: str, workload: str, host: str | None = None) -> None:
+def cancel(place: GivenPlace, workload: str, host: str | None = None) -> None:
     """Stop it. Raises PlaceElsewhere on another host than the workload's."""
     runner_of(place, workload, host).cancel(workload)
 
 
-def runner_of(place: str, workload: str, host: str | None) -> Runner:
+def runner_of(place: GivenPlace, workload: str, host: str | None) -> Runner:
     """Return the runner under which it was submitted. Raises PlaceElsewhere where this host is not the one."""
     runner = profiles.runner(place)
     if host is not None and runner.host not in (None, host):
         raise PlaceElsewhere(
-            f"workload {workload} runs at place {place!r} of host {host}, which host {runner.host} cannot reach: retry "
-            f"the task on {host}, clear it once nothing of it runs there, or name a place that every host reaches"
+            f"workload {workload} runs at place {profiles.title(place)!r} of host {host}, which host {runner.host} "
+            f"cannot reach: retry the task on {host}, clear it when nothing of it runs there, or name a place that "
+            "every host reaches"
         )
     return runner
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Param
@@ -31,16 +32,17 @@ def places_param(default: str | list[str] | None = None, **schema: Any) -> Param
 
 def known_places() -> list[str]:
     """Return the names of config/compute.yaml, in its order."""
-    return list(profiles.places())
+    return profiles.names()
 
 
 def pool_of(compute: Any) -> str | None:
     """Return the Airflow pool for tasks at this place (the first of several); None where pools are not used.
 
     A template says nothing yet: it gets the pool of the first place in config/compute.yaml. A name that is not in the
-    file gets none, since a task whose pool does not exist would never start and so never say what is wrong.
+    file gets none, since a task whose pool does not exist would never start and so never say what is wrong; nor does a
+    place by value.
     """
-    if not settings.use_pools():
+    if not settings.use_pools() or isinstance(compute, Mapping):
         return None
     known = known_places()
     plain = isinstance(compute, str | list | tuple) and "{{" not in str(compute) and "{%" not in str(compute)

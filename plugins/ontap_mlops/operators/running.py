@@ -144,7 +144,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         from ontap_mlops.triggers.polling import PollingTrigger
 
         limit = rendering.seconds(self.time_limit)
-        pending = profiles.pending_limit_s(job["place"]) or 0
+        pending = profiles.place(job["place"]).pending_limit_s or 0
         self.defer(
             trigger=PollingTrigger(
                 probe="ontap_mlops.compute.watching.look",

@@ -33,7 +33,7 @@ def test_a_local_place_runs_in_the_programs_folder_with_this_python(write, tmp_p
 def test_places_come_in_the_order_in_which_they_are_named(write) -> None:
     write("places:\n  a: {kind: local}\n  b: {kind: local, grace_s: 1}\n")
     assert [name for name, _ in profiles.runners(["b", "a"])] == ["b", "a"]
-    assert [name for name, _ in profiles.runners("a")] == ["a"]
+    assert [name for name, _ in profiles.runners(["a"])] == ["a"]
 
 
 def test_an_unknown_place_lists_the_known_ones(write) -> None:

@@ -104,6 +104,16 @@ def test_several_places_are_named_as_a_list_or_as_what_a_template_makes_of_one(c
     assert rendering.places(compute) == ["a", "b"]
 
 
+def test_a_place_may_be_given_by_value_where_there_is_no_file(folder, context, monkeypatch) -> None:
+    monkeypatch.delenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR")
+    place = {"kind": "local", "working_directory": str(folder), "grace_s": 1}
+    made = operator("0", "0.3", "by value", compute=place, deferrable=True)
+    assert resumed(made, context, deferred(made, context))["said"] == "by value"
+    assert operator("0", "0", "again", compute=[place]).execute(context)["said"] == "by value", "it is joined"
+    with pytest.raises(AirflowFailException, match=r"the place given by value: .*'lokal' is not one of"):
+        operator("0", "0", "x", compute={"kind": "lokal"}).execute({**context, "task_state_store": None})
+
+
 def test_a_place_without_room_loses_the_program_to_the_next_one(queue: Queue, context) -> None:
     made = operator("0", "0", "here", compute=["queue", "local"])
     assert made.execute(context)["said"] == "here"
@@ -255,6 +265,7 @@ def dag(**params: Any) -> DAG:
         (["elsewhere", "local"], "compute_elsewhere"),
         ("{{ params.compute }}", "compute_local"),
         ("nowhere", "default_pool"),
+        ({"kind": "local"}, "default_pool"),
     ],
 )
 def test_a_task_waits_in_the_pool_of_its_place(folder, monkeypatch, compute: Any, pool: str) -> None:
