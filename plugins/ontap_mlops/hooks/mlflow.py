@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CHAMPION = "champion"
 DEPLOYMENT_TAG = "deployment"
 SERVING_TAG = "serving"
+RETIRED_TAG = "retired"
 LOCATION_TAG = "location"
 
 
@@ -91,12 +92,28 @@ class MlflowHook(BaseHook):
         return min(found, key=lambda facts: int(facts["version"]), default=None)
 
     def model_version(self, model: str, version: int) -> ModelVersion:
-        """Raises ServiceRefused when there is none or it was not registered by ``register``."""
-        return self._record(self._facts(model, version))
+        """Raises ServiceRefused when there is none, it was not registered by ``register`` or it was retired."""
+        facts = self._facts(model, version)
+        if RETIRED_TAG in tags(facts):
+            raise ServiceRefused(
+                f"Version {version} of model {model} was retired and its files are removed; choose another version, or "
+                "repeat its training."
+            )
+        return self._record(facts)
 
     def model_versions(self) -> list[ModelVersion]:
-        """All that ``register`` made, of every model; a version registered by other means is left out."""
-        return [self._record(facts) for facts in self._versions("list its model versions") if RECORD_TAG in tags(facts)]
+        """All that ``register`` made, of every model; a version registered by other means, or retired, is left out."""
+        found = self._versions("list its model versions")
+        return [self._record(facts) for facts in found if RECORD_TAG in tags(facts) and RETIRED_TAG not in tags(facts)]
+
+    def versions_with_tags(self, model: str) -> list[tuple[ModelVersion, dict[str, str]]]:
+        """All versions of a model that ``register`` made, retired ones too, each with its tags in MLflow."""
+        found = self._versions(f"list the versions of model {model}", filter=f"name = '{model}'")
+        return [(self._record(facts), tags(facts)) for facts in found if RECORD_TAG in tags(facts)]
+
+    def retire(self, version: ModelVersion) -> None:
+        """Mark a version whose files are about to be removed; what is known of its origin stays."""
+        self._tag_version(version, RETIRED_TAG, {"at": datetime.now(UTC).isoformat(timespec="seconds")})
 
     def champion(self, model: str) -> ModelVersion | None:
         """The version with the alias ``champion``; None only when MLflow itself says that there is none."""

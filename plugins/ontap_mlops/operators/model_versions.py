@@ -1,0 +1,166 @@
+"""Retention of model versions: what neither serves, nor is returned to, nor is kept, gives its room back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ontap_mlops import names
+from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.context import run_key
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from ontap_mlops.hooks.mlflow import MlflowHook
+    from ontap_mlops.ontap.client import Client
+    from ontap_mlops.ontap.snapshots import Snapshot
+    from ontap_mlops.ontap.volumes import Volume
+    from ontap_mlops.records import ModelVersion
+
+# Tag that a person gives a version in MLflow, with any value but "false", to keep it for good.
+KEEP_TAG = "keep"
+# Folders of versions that went long ago have been removed many times over.
+_FOLDERS_AT_ONCE = 100
+# At the top of the volume, and nothing else.
+_FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+class ModelVersionExpireOperator(OntapOperator):
+    """Retires old model versions: removes their snapshots of the model volume, and names the folders to remove.
+
+    The champion stays, the version it replaced, the newest ``keep_newest``, one that is being deployed, and one with
+    the tag ``keep`` in MLflow. A retired version stays in MLflow, with all that is known of its origin, under the tag
+    ``retired``; it cannot be deployed any more, and no longer protects the dataset version it was trained on. Nothing
+    is removed while another run holds the claim on the model, and when MLflow's answer is not clear.
+
+    A folder is removed by a program that sees the volume; it is named again at the next time, so that one which a
+    killed program left goes too.
+
+    :param model: name in the registry.
+    :param keep_newest: how many of the newest stay, at least 1.
+    :param volume: the model volume; the model's own if not given.
+    :param svm: the connection's own if not given.
+    :param mlflow_conn_id: the registry.
+    :return: ``removed`` (numbers), ``kept`` (number to reason, for old ones only), ``folders`` (names at the top of the
+        volume), ``svm``, ``volume``.
+    """
+
+    template_fields: Sequence[str] = ("model", "keep_newest", "volume", "svm")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        keep_newest: int | str = 10,
+        volume: str | None = None,
+        svm: str | None = None,
+        mlflow_conn_id: str = "mlflow_default",
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("trigger_rule", "none_failed")
+        super().__init__(**kwargs)
+        self.model = model
+        self.keep_newest = keep_newest
+        self.volume = volume
+        self.svm = svm
+        self.mlflow_conn_id = mlflow_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        from ontap_mlops.ontap import volumes
+
+        if int(self.keep_newest) < 1:
+            raise ValueError(f"retention of model {self.model!r} keeps {self.keep_newest} versions; keep at least 1")
+        svm, name = self.hook.svm(self.svm), self.volume or names.model_volume(self.model)
+        with self.hook.client() as client:
+            volume = volumes.find(client, svm=svm, name=name)
+            result = self._expire(client, volume, run_key(context)) if volume else _nothing()
+        for number, reason in result["kept"].items():
+            self.log.info("Version %s of %s stays although it is old: %s", number, self.model, reason)
+        self.log.info("%s versions of model %s removed", len(result["removed"]), self.model)
+        return {**result, "svm": svm, "volume": name}
+
+    def _expire(self, client: Client, volume: Volume, key: str) -> dict[str, Any]:
+        from ontap_mlops.hooks.mlflow import RETIRED_TAG, MlflowHook
+        from ontap_mlops.ontap import leases, snapshots
+
+        lease = leases.read(client, volume_uuid=volume.uuid, name=names.lease(self.model))
+        if lease is not None and lease.owner != key:
+            self.log.warning("Nothing is removed while another run may deploy: %s", lease)
+            return _nothing()
+        registry = MlflowHook(self.mlflow_conn_id)
+        here = [
+            (version, tags)
+            for version, tags in registry.versions_with_tags(self.model)
+            if (version.svm, version.volume) == (volume.svm, volume.name)
+        ]
+        needed = self._needed(registry, here)
+        old = [(version, tags) for version, tags in here if needed.get(version.version) != _NEWEST]
+        old.sort(key=lambda pair: pair[0].version)
+        there = {s.uuid: s for s in snapshots.list_snapshots(client, volume_uuid=volume.uuid)}
+        reasons, gone = {}, []
+        for version, tags in old:
+            snapshot = there.get(version.snapshot_uuid)
+            reason = needed.get(version.version)
+            if reason is None:
+                if RETIRED_TAG not in tags:
+                    registry.retire(version)
+                reason = _removed(client, version, snapshot) if snapshot else None
+                gone += [version] if reason is None else []
+            if snapshot or reason:
+                reasons[version.version] = reason
+        return {
+            "removed": [number for number, reason in reasons.items() if reason is None],
+            "kept": {str(number): reason for number, reason in reasons.items() if reason is not None},
+            "folders": _folders(gone, [version for version, _ in here if version not in gone]),
+        }
+
+    def _needed(self, registry: MlflowHook, here: Sequence[tuple[ModelVersion, Mapping[str, str]]]) -> dict[int, str]:
+        """Number to the reason why the version stays."""
+        from ontap_mlops.hooks.mlflow import RETIRED_TAG, SERVING_TAG
+
+        needed: dict[int, str] = {}
+        for version, tags in here:
+            if tags.get(KEEP_TAG, "false").strip().lower() != "false":
+                needed[version.version] = f"it has the tag {KEEP_TAG} in MLflow"
+            elif json.loads(tags.get(SERVING_TAG) or "{}").get("state") == "loading":
+                needed[version.version] = "it is being deployed, or its deployment broke off"
+        champion = registry.champion(self.model)
+        if champion is not None:
+            deployment = registry.deployment(champion)
+            if deployment is not None and deployment.previous_version:
+                needed[deployment.previous_version] = f"it is what champion {champion.version} replaced"
+            needed[champion.version] = "it is the champion"
+        living = sorted(version.version for version, tags in here if RETIRED_TAG not in tags)
+        return {**needed, **dict.fromkeys(living[-int(self.keep_newest) :], _NEWEST)}
+
+
+_NEWEST = "it is among the newest"
+
+
+def _nothing() -> dict[str, Any]:
+    return {"removed": [], "kept": {}, "folders": []}
+
+
+def _removed(client: Client, version: ModelVersion, snapshot: Snapshot) -> str | None:
+    """Remove the snapshot, or say why it stays."""
+    from ontap_mlops.ontap import model_versions, snapshots
+    from ontap_mlops.ontap.errors import Busy
+
+    if snapshot.comment != model_versions.comment(version.model, version.run_key):
+        return f"its snapshot {snapshot.name} has the comment {snapshot.comment!r}, not that of this version"
+    try:
+        snapshots.delete(client, volume_uuid=snapshot.volume_uuid, name=snapshot.name)
+    except Busy as busy:
+        return str(busy)
+    return None
+
+
+def _folders(gone: list[ModelVersion], stay: list[ModelVersion]) -> list[str]:
+    """Names of folders at the top of the volume; a folder that another version has too stays."""
+    shared = {version.folder for version in stay}
+    newest_first = sorted(gone, key=lambda version: -version.version)
+    folders = [version.folder for version in newest_first if version.folder not in shared]
+    return [folder for folder in folders if _FOLDER.fullmatch(folder)][:_FOLDERS_AT_ONCE]
