@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.context import DECIDE, LOAD, PLACE, REGISTER, claim_of, needed, result_of
 from ontap_mlops.operators.kind_programs import KindProgramOperator
+from ontap_mlops.operators.lineage import LineageMixin
 from ontap_mlops.operators.links import EndpointLink, MlflowModelLink
 from ontap_mlops.records import Claim, Deployment, ModelVersion
 from ontap_mlops.serving.claims import ModelClaims, held_by
@@ -209,7 +210,7 @@ class DeploymentActivateOperator(DeploymentPlaceOperator):
         return serving.activate(version)
 
 
-class DeploymentConfirmOperator(_DeploymentOperator):
+class DeploymentConfirmOperator(LineageMixin, _DeploymentOperator):
     """Make the proven version the champion in the registry, and keep the Deployment with it.
 
     Each outlet's event carries the record in ``extra["deployment"]``.
@@ -238,6 +239,7 @@ class DeploymentConfirmOperator(_DeploymentOperator):
         if deployment.endpoint.startswith("http"):
             EndpointLink.persist(context, deployment)
         MlflowModelLink.persist(context, self.mlflow_conn_id, version)
+        self.tell_lineage(deployment)
         return deployment.to_json()
 
     def _proof(self, context: Context) -> dict[str, Any]:

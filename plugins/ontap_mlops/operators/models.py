@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import PUBLISH, RECORD, needed
+from ontap_mlops.operators.lineage import LineageMixin
 from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink, OntapSnapshotLink
 from ontap_mlops.records import ModelVersion, TrainingRecord
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ontap_mlops.ontap.snapshots import Snapshot
 
 
-class ModelRegisterOperator(OntapOperator):
+class ModelRegisterOperator(LineageMixin, OntapOperator):
     """Make a model version of files that ``tasks.models.publish`` put on the model volume.
 
     Freeze the volume under the run's key, then register the version in MLflow. A retry finds the snapshot and the
@@ -65,6 +66,7 @@ class ModelRegisterOperator(OntapOperator):
         )
         OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
         MlflowModelLink.persist(context, self.mlflow_conn_id, version)
+        self.tell_lineage(version)
         return version.to_json()
 
     def _freeze(self, key: str) -> Snapshot:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ontap_mlops import registry, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key
+from ontap_mlops.operators.lineage import LineageMixin
 from ontap_mlops.operators.links import OntapSnapshotLink
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ontap_mlops.records import DatasetVersion
 
 
-class DatasetVersionCreateOperator(OntapOperator):
+class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
     """Makes a dataset version: a snapshot of the dataset's volume that carries what ``check`` found.
 
     Skips, with a sentence, when the newest version has the same digest. A retry finds the snapshot of its first try.
@@ -65,6 +66,7 @@ class DatasetVersionCreateOperator(OntapOperator):
         OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = {"dataset_version": version.to_json()}
+        self.tell_lineage(version)
         return version.to_json()
 
     def _compare_clocks(self, ontap_now: datetime) -> None:

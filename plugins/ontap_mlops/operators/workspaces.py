@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ontap_mlops import names, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key, run_record
+from ontap_mlops.operators.lineage import LineageMixin
 from ontap_mlops.operators.links import OntapSnapshotLink
 from ontap_mlops.records import DatasetVersion, Workspace
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _FAILED = ("failed", "upstream_failed")
 
 
-class WorkspaceCreateOperator(OntapOperator):
+class WorkspaceCreateOperator(LineageMixin, OntapOperator):
     """Clones one dataset version for this run: mounted in the SVM's namespace and, if wanted, seen as an S3 bucket.
 
     Use as setup, with :class:`WorkspaceDeleteOperator` as its teardown. A retry finds the clone of its first try, and a
@@ -62,6 +63,7 @@ class WorkspaceCreateOperator(OntapOperator):
             dataset_version=version,
         )
         self.log.info("Workspace %s of dataset version %s", workspace.junction_path, version.id)
+        self.tell_lineage(workspace)
         return workspace.to_json()
 
 
