@@ -98,9 +98,9 @@ def test_every_form_can_be_sent_as_it_opens(page, world):
 def test_the_form_asks_in_words_and_in_sections(page):
     form = trigger_form(page, TRAIN)
     asked = {
-        "Data": ["Dataset version", "Data as of", "Read images through"],
+        "Data": ["Dataset version", "Data as of", "Read data through"],
         "Training": ["Network and settings", "Epochs", "Seed", "Images at most", "Compute"],
-        "Deployment": ["Promote", "Metric that decides"],
+        "Deployment": ["Promote", "Metric that decides", "Judge by", "Minimum gain", "Confidence"],
         "Run it again": ["Repeat a run"],
     }
     for section, fields in asked.items():

@@ -1,146 +1,141 @@
-"""Click logs become versions; one run compares engines on one of them, deploys the best model and scores every row.
-
-Read from top to bottom; each test goes on from where the one before it stopped.
-"""
+"""Click logs become versions; a run compares engines on one, deploys the best model and scores every row."""
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
+from typing import Any
 
 import pyarrow.parquet
 import pytest
 
-from scripts import lake
+from scripts import demo, rerun
 from scripts.follow import RunFailed, follow
-from tests.journey.world import TODAY, noon
+from scripts.systems.ctr import SYSTEM
+from tests.journey.world import TODAY, World, noon, wait_for
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
-INGEST, TRAIN = "ingest_ctr_days", "click_through"
+INGEST, TRAIN = SYSTEM.ingest_dag, SYSTEM.train_dag
+RESULTS, MODELS = "ctr_results", "click_through_models"
 ROWS = 20_000  # of each day
-facts: dict = {}
+SMALL = {"trees": 2, "depth": 4}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def own_time(world):
-    yield
-    world.kill({})
-    world.set_clock(None)
+def test_from_clicks_to_scores_of_every_row(world: World):
+    world.ready(SYSTEM)
+    world.step("Each day of clicks makes a version")
+    versions, ingest_run = days_of_clicks(world)
+
+    world.step("The newest version has started a run that compares engines, deploys the best and scores every row")
+    summary = world.api.xcom(TRAIN, world.run_of(SYSTEM, ingest_run), "summary")
+    assert summary["dataset_version"]["id"] == versions[1]["id"]
+    check_engines(summary)
+    check_deployment(world, summary)
+    check_scores(world, summary["run_key"])
+    check_nothing_left(world)
+    assert rerun.dag_of(world.stack.urls["mlflow"], summary["run_key"]) == TRAIN
+
+    world.step("A run that cannot succeed fails with the program's sentence")
     world.pause(TRAIN)
+    with pytest.raises(RunFailed, match="There is no day_99 under .*; there are day_0, day_1"):
+        world.run(TRAIN, {"days": "day_99", "engines": ["pandas"], "promote": "never"})
+    assert qos_policy(world) is None, "the policy of before the run is back"
+    remove_kept_workspaces(world)
+
+    world.step("A backfill trains a date on its days and ends well though its tasks are killed")
+    killed_backfill(world, versions[0])
 
 
-def results(world):
-    """The volume as an NFS client sees it."""
-    return world.stack.layout.namespace / "svm1" / "ctr_results"
-
-
-def qos_policy(world, volume: str) -> str | None:
-    found = world.records("/storage/volumes", name=volume, fields="name,qos.policy.name")[0]
-    return found.get("qos", {}).get("policy", {}).get("name")
-
-
-def wait_for(look, what: str, timeout_s: float = 120):
-    deadline = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"no {what} within {timeout_s:.0f} s"
-        time.sleep(1)
-    return found
-
-
-def test_each_new_day_becomes_a_version(world):
-    world.run_what_is_due(TRAIN)  # skipped: there is no version yet
-    world.pause(TRAIN)
-    lake.bucket(world.stack)
-    for day in (0, 1):
-        world.set_clock(noon(3 - day))
-        options = ["--first-day", str(day), "--rows", str(ROWS), "--processes", "1"]
-        lake.run_program(world.stack, "tasks.ctr.generate", "--output", "s3://lake/ctr/", *options)
-        if day == 1:
+def days_of_clicks(world: World) -> tuple[list[dict[str, Any]], str]:
+    """Two versions, of two days and of three, made at noon of different days, and the run that made the second."""
+    versions, run_id = [], ""
+    for day in (1, 2):
+        world.set_clock(noon(4 - day))
+        if day == 2:
             world.api.unpause(TRAIN)
-        facts["ingest"] = world.run(INGEST)
-        facts.setdefault("versions", []).append(world.api.xcom(INGEST, facts["ingest"], "freeze"))
-    assert [version["files"] for version in facts["versions"]] == [2, 4], "each day and what is true of it"
+        SYSTEM.fill_lake(world.stack, day, demo.options(["ctr", f"--rows={ROWS}"]))
+        run_id = world.run(INGEST)
+        versions.append(world.api.xcom(INGEST, run_id, "freeze"))
+    assert [version["files"] for version in versions] == [4, 6], "each day and what is true of it"
+    return versions, run_id
 
 
-def test_a_new_version_starts_a_run_that_compares_engines_and_scores_every_row(world):
-    run_id = wait_for(lambda: world.api.run_started_by(TRAIN, facts["ingest"]), "run")
-    follow(world.api, TRAIN, run_id)
-    summary = facts["first"] = world.api.xcom(TRAIN, run_id, "summary")
-    assert summary["dataset_version"]["id"] == facts["versions"][1]["id"]
+def check_engines(summary: dict[str, Any]) -> None:
     compared = {row["engine"]: row for row in summary["engines"]}
-    assert set(compared) == {"pandas", "dask"}
-    assert compared["pandas"]["rows"] == compared["dask"]["rows"] > ROWS
+    assert compared.keys() == {"pandas", "dask"}
+    assert compared["pandas"]["rows"] == compared["dask"]["rows"] > 2 * ROWS
     assert all(row["seconds"] > 0 and row["rows_per_s"] > 0 and row["peak_gib"] > 0 for row in compared.values())
     assert abs(compared["pandas"]["accuracy"] - compared["dask"]["accuracy"]) < 0.02
     assert summary["decision"]["decision"] == "promote"
-    assert summary["scores"]["rows"] == 2 * ROWS
+    assert summary["scores"]["rows"] == 3 * ROWS
 
 
-def test_the_best_model_is_deployed_for_batch_scoring(world):
-    summary = facts["first"]
+def check_deployment(world: World, summary: dict[str, Any]) -> None:
     deployed = summary["deployment"]["model_version"]
     assert (deployed["model"], deployed["version"]) == ("click_through", 1)
-    assert deployed["snapshot"] in world.snapshots("models")
-    folder = world.stack.layout.namespace / "svm1" / "models" / deployed["folder"]
-    assert (folder / "model.onnx").is_file()
+    assert deployed["snapshot"] in world.snapshots(MODELS)
+    assert (world.files(MODELS) / deployed["folder"] / "model.onnx").is_file()
     assert deployed["dataset_version"]["snapshot"] in world.snapshots("ctr_days")
 
 
-def test_the_scores_are_on_the_volume_and_frozen(world):
-    key = facts["first"]["run_key"]
-    scores = [pyarrow.parquet.read_table(file) for file in sorted((results(world) / "scores" / key).glob("*.parquet"))]
-    assert [table.num_rows for table in scores] == [ROWS, ROWS]
-    assert f"mlops_{key}" in world.snapshots("ctr_results")
-    frozen = results(world) / ".snapshot" / f"mlops_{key}" / "scores" / key
-    assert len(list(frozen.glob("*.parquet"))) == 2
+def check_scores(world: World, key: str) -> None:
+    results = world.files(RESULTS)
+    scores = [pyarrow.parquet.read_table(file) for file in sorted((results / "scores" / key).glob("*.parquet"))]
+    assert [table.num_rows for table in scores] == [ROWS] * 3
+    assert f"mlops_{key}" in world.snapshots(RESULTS)
+    assert len(list((results / ".snapshot" / f"mlops_{key}" / "scores" / key).glob("*.parquet"))) == 3
 
 
-def test_nothing_of_the_run_stays_behind(world):
+def check_nothing_left(world: World) -> None:
     assert world.workspaces() == set()
-    assert qos_policy(world, "ctr_results") is None, "the policy of before the run is back"
+    assert qos_policy(world) is None
 
 
-def test_a_run_whose_workers_are_killed_ends_as_if_they_had_not_been(world):
-    before = {tags["workload"] for tags in world.tracked_runs() if "workload" in tags}
-    snapshots = world.snapshots("ctr_results")
-    steps = {"raise_qos": "end", "convert": "end", "train": "middle", "compare": "end", "score": "middle"}
-    world.kill({TRAIN: {**steps, "lower_qos": "end", "freeze": "end"}})
-    run_id = world.run(TRAIN, {"promote": "never", "trees": 2, "depth": 4})
-    world.kill({})
-    tasks = {
-        (task["task_id"], task.get("map_index", -1)): task["try_number"] for task in world.api.tasks(TRAIN, run_id)
-    }
-    assert tasks["train", 0] == tasks["train", 1] == tasks["raise_qos", -1] == 2, "each was killed once"
-    key = world.api.xcom(TRAIN, run_id, "summary")["run_key"]
-    made = [tags["workload"] for tags in world.tracked_runs() if tags.get("workload") not in before]
-    assert sorted(made) == sorted([key, f"{key}-pandas", f"{key}-dask", f"{key}-score"]), "no run is made twice"
-    assert set(world.snapshots("ctr_results")) - set(snapshots) == {f"mlops_{key}"}
-    assert world.workspaces() == set()
-    assert qos_policy(world, "ctr_results") is None
+def qos_policy(world: World) -> str | None:
+    """Of the volume that the engines read."""
+    found = world.records("/storage/volumes", name=RESULTS, fields="name,qos.policy.name")[0]
+    return found.get("qos", {}).get("policy", {}).get("name")
 
 
-def test_a_run_that_cannot_succeed_fails_with_the_programs_sentence_and_leaves_nothing(world):
-    with pytest.raises(RunFailed, match="There is no day_99 under .*; there are day_0, day_1"):
-        world.run(TRAIN, {"days": "day_99", "engines": ["pandas"], "promote": "never"})
-    assert world.workspaces() == set()
-    assert qos_policy(world, "ctr_results") is None
+def remove_kept_workspaces(world: World) -> None:
+    """The failed run has kept its workspace for whoever clears it; here nobody does."""
+    kept = world.records("/storage/volumes", name="mlops_ws_*")
+    assert len(kept) == 1, "of the run that failed"
+    world.ontap.delete(f"/api/storage/volumes/{kept[0]['uuid']}", params={"return_timeout": 30}).raise_for_status()
 
 
-def test_a_backfill_trains_a_date_on_the_days_of_that_date(world):
+def killed_backfill(world: World, version: dict[str, Any]) -> None:
+    """A sample of the steps that the kit does not bring; ends as if nobody had been killed."""
     world.set_clock(None)
-    date = f"{TODAY - timedelta(days=2):%Y-%m-%d}"
-    known = {run["dag_run_id"] for run in world.api.runs(TRAIN)}
-    world.airflow(
-        *("backfill", "create", "--dag-id", TRAIN, "--from-date", date, "--to-date", date),
-        *("--dag-run-conf", '{"engines": ["pandas"], "trees": 2, "depth": 4}'),
-    )
-    new = lambda: [run["dag_run_id"] for run in world.api.runs(TRAIN) if run["dag_run_id"] not in known]  # noqa: E731
-    (run_id,) = wait_for(new, "backfilled run")
+    runs_before = {tags["workload"] for tags in world.tracked_runs() if "workload" in tags}
+    snapshots_before = set(world.snapshots(RESULTS))
+    steps = dict.fromkeys(("raise_qos", "convert", "score", "freeze", "lower_qos"), "end")
+    world.kill({TRAIN: {**steps, "train": "middle", "compare": "middle"}})
+    run_id = backfill(world, f"{TODAY - timedelta(days=2):%Y-%m-%d}")
     follow(world.api, TRAIN, run_id)
+    world.kill({})
+
+    tasks = world.tasks(TRAIN, run_id)
+    assert {name: tasks[name]["try_number"] for name in steps} == dict.fromkeys(steps, 2), "each was killed once"
+    assert "deploy.confirm" not in tasks, "a backfill deploys nothing"
     summary = world.api.xcom(TRAIN, run_id, "summary")
-    assert summary["dataset_version"]["id"] == facts["versions"][0]["id"]
-    assert summary["engines"][0]["rows"] < ROWS, "one day, less the rows to judge by"
+    assert summary["dataset_version"]["id"] == version["id"]
     assert summary["decision"]["decision"] == "keep"
-    assert world.states(TRAIN, run_id)["deploy"] == "skipped"
-    assert summary["scores"]["rows"] == ROWS, "by the deployed model"
+    assert summary["scores"]["rows"] == 2 * ROWS, "by the deployed model"
+    key = summary["run_key"]
+    made = [tags["workload"] for tags in world.tracked_runs() if tags.get("workload") not in runs_before]
+    assert sorted(made) == sorted([key, f"{key}-pandas", f"{key}-score"]), "no run is made twice"
+    assert set(world.snapshots(RESULTS)) - snapshots_before == {f"mlops_{key}"}
+    check_nothing_left(world)
+
+
+def backfill(world: World, date: str) -> str:
+    known = {run["dag_run_id"] for run in world.api.runs(TRAIN)}
+    world.api.unpause(TRAIN)
+    asked = {"dag_id": TRAIN, "from_date": f"{date}T00:00:00Z", "to_date": f"{date}T00:00:00Z"}
+    world.api.call("POST", "backfills", json={**asked, "dag_run_conf": {"engines": ["pandas"], **SMALL}})
+    started = wait_for(
+        lambda: [run["dag_run_id"] for run in world.api.runs(TRAIN) if run["dag_run_id"] not in known],
+        lambda: "the backfill has started no run",
+    )
+    return started[0]

@@ -12,42 +12,54 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
-from scripts import lake
-from scripts.embedded import ports, secrets
+from ontap_mlops import names
+from scripts.embedded import environment, ports, secrets
 from scripts.embedded.layout import ROOT
 from scripts.follow import follow
 from scripts.services import Stack
+from scripts.systems import tyre
+from scripts.systems.system import System
 
 INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_ontap"
+MODELS = names.model_volume("tyre")
 IMAGES = 120
+RIGHTS = {
+    "/api/cluster": "readonly",
+    "/api/cluster/jobs": "readonly",
+    "/api/network/ip/interfaces": "readonly",
+    "/api/protocols/s3": "all",
+    "/api/storage/volumes": "all",
+    "/api/svm/svms": "readonly",
+}
 FIRST_PORT = 20000 + os.getpid() % 1500 * 8  # below the range that outgoing connections take their ports from
 QUICK = {"epochs": 1, "limit": 100}
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
+T = TypeVar("T")
+
 
 class World:
     def __init__(self, folder: Path) -> None:
+        self.begun = time.monotonic()
         self.kills = folder / "kills.json"
-        self.stack = Stack(
-            folder / "local",
-            settings={
-                "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "tests" / "journey" / "plugins"),
-                "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "2",
-                # Away from the usual ports, so that a set of services coming up beside this one takes none of them.
-                **{f"ONTAP_MLOPS_PORT_{n.upper()}": str(FIRST_PORT + i) for i, n in enumerate(ports.USUAL)},
-                "AIRFLOW_JOURNEY_KILLS": str(self.kills),
-            },
-        )
+        self.settings = {
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "tests" / "journey" / "plugins"),
+            "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "2",
+            # Away from the usual ports, so that a set of services coming up beside this one takes none of them.
+            **{f"ONTAP_MLOPS_PORT_{n.upper()}": str(FIRST_PORT + i) for i, n in enumerate(ports.USUAL)},
+            "AIRFLOW_JOURNEY_KILLS": str(self.kills),
+        }
+        self.stack = Stack(folder / "local", self.settings)
 
     def up(self) -> None:
-        self.stack.up()
-        self.api = self.stack.airflow_api()
+        self.stack.up(["ontap"])
         self.ontap = httpx.Client(
             base_url=self.stack.urls["ontap"],
             auth=("admin", secrets.get(self.stack.layout, secrets.ONTAP_ADMIN)),
@@ -55,16 +67,32 @@ class World:
             trust_env=False,
             timeout=60,
         )
-        self.wait_for_dags()
+        self.stack = Stack(self.stack.layout.local, self.settings | {"AIRFLOW_CONN_ONTAP_DEFAULT": self.account()})
+        self.stack.up()
+        self.api = self.stack.airflow_api()
+        self.wait_for_dags(PROVISION)
         self.run(PROVISION)
-        self.run_what_is_due(TRAIN)  # skipped: there is no version yet
-        self.pause(TRAIN)
 
-    def wait_for_dags(self) -> None:
-        deadline = time.monotonic() + 120
-        while missing := [dag_id for dag_id in (PROVISION, INGEST, TRAIN) if self.api.dag(dag_id) is None]:
-            assert time.monotonic() < deadline, f"Airflow does not list {missing}: {self.api.import_errors()}"
-            time.sleep(1)
+    def account(self) -> str:
+        """The connection that all DAGs use: an account with the rights that docs/real-systems.md asks for, no more."""
+        connection = environment.connections(self.stack.layout, self.stack.ports)["ontap_default"]
+        user = {"name": "mlops", "password": secrets.get(self.stack.layout, "journey_mlops"), "role": "mlops"}
+        role = {"name": "mlops", "privileges": [{"path": path, "access": access} for path, access in RIGHTS.items()]}
+        self.ontap.put("/emulator/roles", json=role).raise_for_status()
+        self.ontap.put("/emulator/users", json={**user, "svm": environment.SVM}).raise_for_status()
+        return json.dumps({**connection, "login": user["name"], "password": user["password"]})
+
+    def ready(self, system: System) -> None:
+        """Its DAGs are there, today's run of the training DAG is over, and no new version starts another by itself."""
+        self.wait_for_dags(system.ingest_dag, system.train_dag)
+        self.run_what_is_due(system.train_dag)
+        self.pause(system.train_dag)
+
+    def wait_for_dags(self, *dag_ids: str) -> None:
+        wait_for(
+            lambda: all(self.api.dag(dag_id) for dag_id in dag_ids),
+            lambda: f"Airflow does not list all of {dag_ids}: {self.api.import_errors()}",
+        )
 
     # What tests do
 
@@ -73,8 +101,27 @@ class World:
         body = {"now": now.isoformat()} if now else {"offset_s": 0}
         self.ontap.put("/emulator/clock", json=body).raise_for_status()
 
+    def step(self, sentence: str) -> None:
+        """Say what comes next; a test that fails is shown with the steps before it."""
+        print(f"[{time.monotonic() - self.begun:4.0f} s] {sentence}", flush=True)
+
     def fill_lake(self, revision: int) -> None:
-        lake.fill_with_samples(self.stack, IMAGES, revision)
+        tyre.fill_with_samples(self.stack, IMAGES, revision)
+
+    def run_of(self, system: System, ingest_run: str) -> str:
+        """The run of the training DAG that the new version has started; returns when it has succeeded."""
+        train = system.train_dag
+        run_id = wait_for(
+            lambda: self.api.run_started_by(train, ingest_run), lambda: f"the version has started no run of {train}"
+        )
+        follow(self.api, train, run_id)
+        return run_id
+
+    def with_a_version(self) -> None:
+        """At least one version of the tyre images."""
+        if not self.snapshots("tyre_images"):
+            self.fill_lake(revision=1)
+            self.run(INGEST)
 
     def run(self, dag_id: str, conf: dict[str, Any] | None = None, logical_date: datetime | None = None) -> str:
         """Run id of a run that has succeeded. Raises RunFailed."""
@@ -119,8 +166,9 @@ class World:
         return {bucket["name"] for bucket in self.records("/protocols/s3/buckets")}
 
     def snapshots(self, volume: str) -> list[str]:
-        uuid = self.records("/storage/volumes", name=volume)[0]["uuid"]
-        return sorted(s["name"] for s in self.records(f"/storage/volumes/{uuid}/snapshots"))
+        """Names, sorted; none where there is no such volume."""
+        found = [volume["uuid"] for volume in self.records("/storage/volumes", name=volume)]
+        return sorted(s["name"] for uuid in found for s in self.records(f"/storage/volumes/{uuid}/snapshots"))
 
     def workspaces(self) -> set[str]:
         return {name for name in self.volumes() | self.buckets() if name.startswith(("mlops_ws", "mlops-ws"))}
@@ -146,9 +194,13 @@ class World:
         found = httpx.get(url, trust_env=False, timeout=60).raise_for_status().json().get("model_versions", [])
         return sorted(version["version"] for version in found)
 
+    def files(self, volume: str) -> Path:
+        """The volume as an NFS client sees it."""
+        return self.stack.layout.namespace / "svm1" / volume
+
     def model_folders(self) -> list[str]:
-        folder = self.stack.layout.namespace / "svm1" / "models" / "models" / "tyre"
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        folder = self.files(MODELS)
+        return sorted(path.name for path in folder.iterdir() if path.name.startswith("r")) if folder.exists() else []
 
     def served(self) -> dict[str, Any]:
         """Triton's own word on the model it serves."""
@@ -158,17 +210,23 @@ class World:
     def inventory(self) -> dict[str, Any]:
         """Everything that a run could leave behind or make twice."""
         return {
-            "volumes": self.volumes(),
+            "volumes": self.volumes() - {MODELS},  # made by the first run that needs it
             "buckets": self.buckets(),
             "versions": self.snapshots("tyre_images"),
-            "model snapshots": self.snapshots("models"),
+            "model snapshots": self.snapshots(MODELS),
             "training runs": sorted(tags["run_key"] for tags in self.training_runs()),
             "model versions": self.model_versions(),
             "model folders": self.model_folders(),
         }
 
     def kill(self, plan: dict[str, dict[str, str]]) -> None:
+        """Kill task processes from now on as ``plugins/killer.py`` says; {} ends it."""
         self.kills.write_text(json.dumps(plan))
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
+        """The last try of each task that was not skipped, by its id; of a mapped one any."""
+        tasks = self.api.tasks(dag_id, run_id)
+        return {task["task_id"]: task for task in tasks if task["state"] != "skipped"}
 
 
 @functools.cache
@@ -186,6 +244,15 @@ def end(made: World, folder: Path | None) -> None:
     made.stack.down()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for(look: Callable[[], T], otherwise: Callable[[], str], timeout_s: float = 120) -> T:
+    """Return the first answer that is true. AssertionError with the sentence of ``otherwise`` when none comes."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"after {timeout_s:.0f} s: {otherwise()}"
+        time.sleep(0.5)
+    return found
 
 
 def noon(days_ago: int) -> datetime:
