@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tasks.common.program import BadInput
 
@@ -12,13 +12,16 @@ from tasks.common.program import BadInput
 class OnnxModel:
     """One network in memory. ``digest`` is the SHA-256 of its file."""
 
-    def __init__(self, path: Path, *, inputs: str, outputs: str, threads: int) -> None:
+    @classmethod
+    def load(cls, path: Path, *, inputs: str, outputs: str, threads: int) -> Self:
         """Raises BadInput where there is no file, or the network takes something else than ``inputs`` alone."""
-        import onnxruntime
-
         if not path.is_file():
             raise BadInput(f"{path} does not exist; name the output folder of a finished training.")
-        content = path.read_bytes()
+        return cls(path.read_bytes(), str(path), inputs=inputs, outputs=outputs, threads=threads)
+
+    def __init__(self, content: bytes, name: str, *, inputs: str, outputs: str, threads: int) -> None:
+        import onnxruntime
+
         self.digest = hashlib.sha256(content).hexdigest()
         self._inputs, self._outputs = inputs, outputs
         options = onnxruntime.SessionOptions()
@@ -28,7 +31,7 @@ class OnnxModel:
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         found = [tensor.name for tensor in self._session.get_inputs()]
         if found != [inputs]:
-            raise BadInput(f"{path} is a model of another kind: it takes {', '.join(found)}, not {inputs} alone.")
+            raise BadInput(f"{name} is a model of another kind: it takes {', '.join(found)}, not {inputs} alone.")
 
     def __call__(self, values: Any) -> Any:
         return self._session.run([self._outputs], {self._inputs: values})[0]

@@ -18,10 +18,10 @@ from tasks.common.evaluation import System, add_evaluation, evaluate
 from tasks.common.judging import Judged, Model
 from tasks.common.program import BadInput
 from tasks.ctr.days import find_days
+from tasks.ctr.figures import CLASSES, FIGURES
 from tasks.ctr.held_out import HeldOutRows
-from tasks.ctr.pictures import CLASSES, draw_bands
+from tasks.ctr.pictures import draw_bands
 from tasks.ctr.places import add_days, lineage
-from tasks.ctr.train import FIGURES
 
 
 def main() -> dict[str, Any]:

@@ -143,7 +143,7 @@ class HeldOutRows:
         return np.concatenate([_unseen(tail, trained) for tail in self._tails])
 
     def scores(self, model: Model) -> Floats:
-        network = OnnxModel(model.onnx, inputs=INPUT, outputs=OUTPUT, threads=self._threads)
+        network = OnnxModel.load(model.onnx, inputs=INPUT, outputs=OUTPUT, threads=self._threads)
         return network(self._values)[:, 1]
 
 

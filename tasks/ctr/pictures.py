@@ -9,8 +9,6 @@ from typing import Any
 from tasks.common.metrics import Band
 from tasks.common.pictures import draw_calibration, save
 
-CLASSES = ("no click", "click")
-
 
 def draw_bands(path: Path, models: Mapping[str, Sequence[Band]]) -> None:
     """Predicted against actual share of clicks, a line per model."""

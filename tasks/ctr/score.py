@@ -42,7 +42,7 @@ def main() -> dict[str, Any]:
     arguments = _options()
     path = Path(arguments.model)
     path = path if path.suffix == ".onnx" else path / ONNX
-    model = OnnxModel(path, inputs=INPUT, outputs=OUTPUT, threads=arguments.threads)
+    model = OnnxModel.load(path, inputs=INPUT, outputs=OUTPUT, threads=arguments.threads)
     days = find_days(arguments.data, arguments.days)
     target = open_target(arguments.output)
     there = {entry.key: entry.size for entry in target.entries()}

@@ -13,7 +13,6 @@ last finished level (Dask) or tree (pandas) when run again with the same output,
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import platform
@@ -24,6 +23,7 @@ from typing import Any
 
 from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
+from tasks.common.description import identity_of, parameters_of
 from tasks.common.lineage import TRAINING
 from tasks.common.metrics import Judgement, judge
 from tasks.common.model_folder import LOADED, ONNX, Tensor, write_model
@@ -37,23 +37,15 @@ from tasks.ctr.columns import LABEL, NUMERIC
 from tasks.ctr.days import TEXT, Day, find_days, listing, parts_of
 from tasks.ctr.engines import AUTO, DASK, PANDAS, RAPIDS, Job, Outcome
 from tasks.ctr.engines.cluster import check as check_scheduler
+from tasks.ctr.figures import CLASSES, FIGURES
 from tasks.ctr.forest import INPUT, OUTPUT, to_onnx
 from tasks.ctr.growing import LARGEST_DEPTH, Settings
 from tasks.ctr.held_out import trained_days
 from tasks.ctr.parse import Malformed
-from tasks.ctr.pictures import CLASSES, draw_reports
+from tasks.ctr.pictures import draw_reports
 from tasks.ctr.places import add_days, lineage
 
 REPORT, CHECKPOINT, CALIBRATION = "report.json", "checkpoint", "calibration.png"
-# Names in the results, and in metrics.Judgement.
-FIGURES = {
-    "accuracy": "accuracy",
-    "auc": "roc_auc",
-    "log_loss": "log_loss",
-    "calibration_error": "calibration_error",
-    "click_rate": "positive_share",
-    "majority": "majority",
-}
 _PARTS = 24  # into which the rows are cut, as far as parts stay between these sizes
 _SMALLEST_PART, _LARGEST_PART = 8 << 20, 128 << 20
 _ROW_BYTES = 240
@@ -67,13 +59,12 @@ def main() -> dict[str, Any]:
     days = find_days(arguments.data, arguments.days)
     output = _output(arguments, engine)
     facts = _facts(engine, settings, arguments, days)
-    identity = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     begun = time.perf_counter()
     name = arguments.run.mlflow_name(engine) if arguments.run else None
     with mlflow_run(arguments, name or output.name) as run:
-        run.parameters(_parameters(facts))
+        run.parameters(parameters_of(facts, ("engine", "forest", "data")))
         run.reads(lineage(arguments.run, days), TRAINING)
-        job = _job(arguments, settings, days, output, identity)
+        job = _job(arguments, settings, days, output, identity_of(facts))
         outcome = engines.train(engine, job)
         seconds = {**job.timer.seconds, "whole": time.perf_counter() - begun}
         judgement = judge(outcome.scores, outcome.labels.astype(bool))
@@ -154,11 +145,6 @@ def _facts(engine: str, settings: Settings, arguments: argparse.Namespace, days:
             "test_rows": arguments.test_rows,
         },
     }
-
-
-def _parameters(facts: dict[str, Any]) -> dict[str, Any]:
-    groups = {f"{group}.{name}": value for group in ("forest", "data") for name, value in facts[group].items()}
-    return {"engine": facts["engine"], **groups}
 
 
 def _job(arguments: argparse.Namespace, settings: Settings, days: list[Day], output: Path, identity: str) -> Job:

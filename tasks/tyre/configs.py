@@ -78,6 +78,8 @@ CONFIGURATIONS = {
     ),
 }
 DEFAULT = "recommended"
+# What is told of a model, by its names in the results and in metrics.Judgement.
+FIGURES = {name: name for name in ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss")}
 
 
 def configuration(name: str, **changes: float | int | None) -> Configuration:

@@ -27,8 +27,8 @@ from tasks.common.program import BadInput
 from tasks.common.progress import Progress
 from tasks.common.split import Split
 from tasks.tyre import dataset, preprocessing
+from tasks.tyre.configs import FIGURES
 from tasks.tyre.dataset import Images
-from tasks.tyre.training import FIGURES
 
 BATCH = 32
 
@@ -85,7 +85,9 @@ class HeldOutImages:
         return np.array([split.held_out(example.key, example.digest) for example in self._images.held_out])
 
     def scores(self, model: Model) -> Floats:
-        network = OnnxModel(model.onnx, inputs=preprocessing.INPUT, outputs=preprocessing.OUTPUT, threads=self._threads)
+        network = OnnxModel.load(
+            model.onnx, inputs=preprocessing.INPUT, outputs=preprocessing.OUTPUT, threads=self._threads
+        )
         logits, examples = [], self._images.held_out
         with Progress(len(examples), "images", f"Judging {model.name}") as progress:
             for pixels, _ in dataset.batches(self._images.store, examples, BATCH):

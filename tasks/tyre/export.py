@@ -10,13 +10,16 @@ import warnings
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 
 from tasks.common.model_folder import DESCRIPTION, ONNX, Tensor, write_model
+from tasks.common.onnx_model import OnnxModel
 from tasks.tyre.preprocessing import INPUT, OUTPUT, SIDE
 
 TORCHSCRIPT, WEIGHTS, ARCHIVE = "model.pt", "weights.pt", "model.tar.gz"
+LOGITS_AGREE = 1e-3
 OPSET = 17  # old enough for the ONNX Runtime of every current Triton
 _SERVING_CODE = Path(__file__).parent / "sagemaker_inference.py"
 
@@ -26,18 +29,28 @@ def export(network: nn.Module, folder: Path, description: dict[str, Any]) -> dic
     network = network.to("cpu").eval()
     example = torch.zeros(2, 3, SIDE, SIDE)
     files = {WEIGHTS: _bytes_of(network.state_dict()), ONNX: _onnx(network, example)}
+    check_same(network, files[ONNX])
     files[TORCHSCRIPT] = _torchscript(network, example)
     text = json.dumps(description, indent=2, sort_keys=True).encode()
     files[ARCHIVE] = _archive(
         {TORCHSCRIPT: files[TORCHSCRIPT], "code/inference.py": _SERVING_CODE.read_bytes(), DESCRIPTION: text}
     )
-    return write_model(
-        folder,
-        description,
-        files,
-        Tensor(INPUT, "float32", (-1, 3, SIDE, SIDE)),
-        Tensor(OUTPUT, "float32", (-1, len(description["classes"]))),
-    )
+    inputs = Tensor(INPUT, "float32", (-1, 3, SIDE, SIDE))
+    outputs = Tensor(OUTPUT, "float32", (-1, len(description["classes"])))
+    return write_model(folder, description, files, inputs, outputs)
+
+
+def check_same(network: nn.Module, onnx: bytes) -> None:
+    """Raises RuntimeError where ONNX Runtime, which serves, answers otherwise than torch, which trained."""
+    pixels = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        trained = network(pixels).numpy()
+    served = OnnxModel(onnx, ONNX, inputs=INPUT, outputs=OUTPUT, threads=1)(pixels.numpy())
+    if not np.allclose(trained, served, atol=LOGITS_AGREE):
+        raise RuntimeError(
+            f"{ONNX} answers {np.abs(trained - served).max():.2g} otherwise than the network it was made from, more than "
+            f"{LOGITS_AGREE:g}: this version of torch ({torch.__version__}) exports it wrongly."
+        )
 
 
 def _bytes_of(weights: dict[str, torch.Tensor]) -> bytes:

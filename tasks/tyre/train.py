@@ -12,9 +12,6 @@ output, to the same weights.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ import torch
 from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
+from tasks.common.description import identity_of, parameters_of
 from tasks.common.lineage import TRAINING
 from tasks.common.metrics import judge
 from tasks.common.model_folder import LOADED
@@ -32,9 +30,11 @@ from tasks.common.progress import say
 from tasks.common.split import Split
 from tasks.common.tracking import Run
 from tasks.tyre import dataset, preprocessing
-from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, configuration
+from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, FIGURES, configuration
 from tasks.tyre.export import export
-from tasks.tyre.training import FIGURES, State, Training, predict
+from tasks.tyre.training import State, Training, predict
+
+PARAMETERS = ("seed", "threads", "device", "configuration", "data")  # of the MLflow run
 
 
 def main() -> dict[str, Any]:
@@ -55,13 +55,12 @@ def main() -> dict[str, Any]:
         connections=arguments.connections,
     )
     description = _describe(arguments, asdict(chosen), images)
-    # Not torch's version: a training that is cleared after an upgrade goes on from its checkpoint.
-    decides = {name: value for name, value in description.items() if name != "torch"}
-    identity = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+    # A training that is cleared after an upgrade of torch goes on from its checkpoint.
+    identity = identity_of(description, without=["torch"])
     output = Path(arguments.output)
     training = Training(images, chosen, arguments.seed, identity, output / "checkpoint.pt", arguments.device)
     with mlflow_run(arguments, output.name) as run:
-        run.parameters(_parameters(description))
+        run.parameters(parameters_of(description, PARAMETERS))
         run.tag({"torch": torch.__version__})
         run.reads(dataset.lineage(arguments.run, images), TRAINING)
         state = training.run(lambda number, figures: _report(run, number, figures))
@@ -111,13 +110,6 @@ def _describe(arguments: argparse.Namespace, settings: dict[str, Any], images: d
             "limit": arguments.limit,
         },
     }
-
-
-def _parameters(description: Mapping[str, Any]) -> dict[str, Any]:
-    groups = {name: description[name] for name in ("configuration", "data")}
-    plain = {name: description[name] for name in ("seed", "threads", "device")}
-    grouped = {f"{group}.{key}": value for group, values in groups.items() for key, value in values.items()}
-    return {name: value for name, value in {**plain, **grouped}.items() if value != ""}
 
 
 def _report(run: Run, number: int, figures: dict[str, float]) -> None:

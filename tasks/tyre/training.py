@@ -29,7 +29,6 @@ from tasks.tyre.model import build
 WARM_UP = 0.25  # share of the steps in which a one-cycle schedule rises
 LOWEST_RATE = 0.01  # of the highest, at its end
 JUDGING_BATCH = 64
-FIGURES = {name: name for name in ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss")}
 
 
 @dataclass

@@ -30,7 +30,7 @@ sys.path.insert(0, str(HOUSE))
 from tasks.common.metrics import judge  # noqa: E402
 from tasks.ctr.columns import NAMES, NUMERIC  # noqa: E402
 from tasks.ctr.engines.memory import peak_bytes  # noqa: E402
-from tasks.ctr.train import FIGURES  # noqa: E402
+from tasks.ctr.figures import FIGURES  # noqa: E402
 
 TARGET_RATIO, TARGET_POINTS = 3.0, 0.2
 SIZES = (1_000_000, 4_000_000, 20_000_000)

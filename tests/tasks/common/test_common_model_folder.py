@@ -99,7 +99,7 @@ def test_mlflow_loads_the_champion_from_its_registry(model: Path, mlflow_connect
     values = np.zeros((2, 13), np.float32)
     values[1, 0] = 3
     answer, inputs = loaded("models:/loaded@champion", values)
-    network = OnnxModel(model / "model.onnx", inputs="numeric", outputs="probabilities", threads=1)
+    network = OnnxModel.load(model / "model.onnx", inputs="numeric", outputs="probabilities", threads=1)
     np.testing.assert_allclose(answer, network(values))
     assert answer[0][1] == 0.25 and answer[1][1] == 0.75
     assert inputs[0]["tensor-spec"] == {"dtype": "float32", "shape": [-1, 13]}
@@ -118,6 +118,6 @@ def test_the_trained_model_is_in_the_run_folder_or_where_best_says(tmp_path: Pat
 
 def test_a_network_of_another_kind_is_one_sentence(model: Path):
     with pytest.raises(BadInput, match="takes numeric, not images alone"):
-        OnnxModel(model / "model.onnx", inputs="images", outputs="logits", threads=1)
+        OnnxModel.load(model / "model.onnx", inputs="images", outputs="logits", threads=1)
     with pytest.raises(BadInput, match="does not exist; name the output folder"):
-        OnnxModel(model / "none.onnx", inputs="numeric", outputs="logits", threads=1)
+        OnnxModel.load(model / "none.onnx", inputs="numeric", outputs="logits", threads=1)

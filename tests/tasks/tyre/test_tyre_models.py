@@ -23,7 +23,7 @@ from PIL import Image
 from tasks.common import program
 from tasks.common.data import open_source
 from tasks.common.metrics import softmax
-from tasks.tyre import dataset, evaluate, predict, preprocessing, train
+from tasks.tyre import dataset, evaluate, export, predict, preprocessing, train
 from tasks.tyre.model import build
 
 
@@ -66,6 +66,11 @@ def test_onnx_torchscript_and_weights_give_the_same_logits(model: Path, pixels: 
     np.testing.assert_allclose(onnx_logits(model, pixels), eager, atol=1e-4)
 
 
+def test_a_network_that_is_exported_wrongly_is_never_a_model(model: Path):
+    with pytest.raises(RuntimeError, match="answers .* otherwise than the network it was made from"):
+        export.check_same(build("compact").eval(), (model / "model.onnx").read_bytes())  # of other weights
+
+
 def test_onnx_takes_any_number_of_images(model: Path, pixels: np.ndarray):
     np.testing.assert_allclose(onnx_logits(model, pixels[:1]), onnx_logits(model, pixels)[:1], atol=1e-5)
 
@@ -74,7 +79,8 @@ def test_the_description_tells_classes_data_and_the_files_digests(model: Path, t
     told = json.loads((model / "model.json").read_text())
     assert told["classes"] == ["defective", "good"]
     assert told["data"]["digest"] == dataset.load(open_source(str(tyres))).digest
-    assert set(told["files"]) == {"model.onnx", "model.pt", "weights.pt", "model.tar.gz"}
+    of_mlflow = {"MLmodel", "requirements.txt"}
+    assert set(told["files"]) == {"model.onnx", "model.pt", "weights.pt", "model.tar.gz", *of_mlflow}
     for name, digest in told["files"].items():
         assert hashlib.sha256((model / name).read_bytes()).hexdigest() == digest
 
