@@ -13,14 +13,9 @@ from airflow.sdk import BaseOperator
 from ontap_mlops.operators.retry import RETRY_POLICY
 
 if TYPE_CHECKING:
-    from ontap_mlops.hooks.ontap import OntapHook
+    from airflow.sdk import RetryPolicy
 
-_DEFAULTS: dict[str, Any] = {
-    "retries": 3,
-    "retry_delay": timedelta(seconds=10),
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=5),
-}
+    from ontap_mlops.hooks.ontap import OntapHook
 
 
 class MlopsOperator(BaseOperator):
@@ -43,11 +38,25 @@ class MlopsOperator(BaseOperator):
         cls._conn_ids = tuple(dict.fromkeys([*inherited, *connections]))
         cls.template_fields = tuple(dict.fromkeys([*cls.template_fields, *cls._conn_ids]))
 
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs["default_args"] = {**_DEFAULTS, **(kwargs.get("default_args") or {})}
-        super().__init__(**kwargs)
-        # A mapped task arrives with an explicit None, so the default cannot come with the others.
-        self.retry_policy = self.retry_policy or RETRY_POLICY
+    def __init__(
+        self,
+        *,
+        retries: int | None = 3,
+        retry_delay: timedelta | float = timedelta(seconds=10),
+        retry_exponential_backoff: float = 2.0,
+        max_retry_delay: timedelta | float | None = timedelta(minutes=5),
+        retry_policy: RetryPolicy | None = RETRY_POLICY,
+        **kwargs: Any,
+    ) -> None:
+        # Airflow takes the defaults of this signature for mapped tasks too.
+        super().__init__(
+            retries=retries,
+            retry_delay=retry_delay,
+            retry_exponential_backoff=retry_exponential_backoff,
+            max_retry_delay=max_retry_delay,
+            retry_policy=retry_policy or RETRY_POLICY,
+            **kwargs,
+        )
 
 
 class OntapOperator(MlopsOperator):

@@ -64,6 +64,13 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         self.dashboard_url = ""
         self._submission: submission.Submission | None = None
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Mapped tasks wait in the pool of their place too."""
+        if "pool" not in kwargs and (pool := pool_of(kwargs.get("compute", "local"))):
+            kwargs["pool"] = pool
+        return super().partial(**kwargs)
+
     def workload(self, context: Context) -> Workload:
         """Return what is to be run. Raises PlaceRefused when the parameters make no workload."""
         raise NotImplementedError

@@ -32,7 +32,7 @@ class WorkloadOperator(_WorkloadTask):
 
     Where ``[ontap_mlops] use_pools`` is set, the task runs in the pool of its place (the first one, if there are
     several). A place that comes from a template is not known when the scheduler chooses: then it is the pool of the
-    first place in config/compute.yaml. A mapped task gets ``pool=pool_of(place)`` in ``partial``.
+    first place in config/compute.yaml.
 
     :param program: module, run by ``python -m``.
     :param arguments: list of arguments, or a mapping of flags: ``{"epochs": 3}`` is ``--epochs 3``, True is the bare

@@ -95,10 +95,12 @@ class Run:
     def _mapped(self, each: str, settings: dict[str, Any]) -> Any:
         values = ParameterListOperator(task_id=each, parameter=each)
         self.workspace >> values
+        flag = each.removesuffix("s")
         mapped = ProgramOperator.partial(
             map_index_template="{{ task.step }}",
             max_active_tis_per_dagrun=1,
-            each_flag=each.removesuffix("s"),
+            each_flag=flag,
+            labels=[flag],
             **settings,
         )
         return mapped.expand(step=values.output)

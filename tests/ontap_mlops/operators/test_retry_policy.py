@@ -65,6 +65,15 @@ def test_default_args_of_the_dag_go_before_ours_and_the_tasks_own_before_both() 
     assert (first.retries, first.ontap_conn_id, second.retries) == (7, "other", 1)
 
 
+def test_the_scheduler_knows_retries_and_delays_of_a_mapped_task() -> None:
+    with dag():
+        mapped = Task.partial(task_id="t").expand(item=[1, 2])
+    assert (mapped.retries, mapped.retry_delay, mapped.retry_policy) == (3, timedelta(seconds=10), RETRY_POLICY)
+    assert mapped.retry_exponential_backoff == 2.0
+    with dag(retries=7):
+        assert Task.partial(task_id="t").expand(item=[1, 2]).retries == 7
+
+
 def test_a_mapped_task_has_the_policy_too() -> None:
     with dag(retries=2):
         mapped = Task.partial(task_id="t").expand(item=[1, 2])

@@ -273,6 +273,9 @@ def test_a_task_waits_in_the_pool_of_its_place(folder, monkeypatch, compute: Any
     monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__USE_POOLS", "True")
     assert operator(compute=compute).pool == pool
     assert operator(compute=compute, pool="mine").pool == "mine"
+    with dag():
+        mapped = WorkloadOperator.partial(task_id="t", program="p", compute=compute).expand(step=["a", "b"])
+    assert (mapped.pool, mapped.retries) == (pool, 3)
     assert (pool_of(compute) or "default_pool") == pool
 
 
