@@ -28,7 +28,7 @@ class AirflowApi:
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
     def call(self, method: str, path: str, **options: Any) -> Any:
-        """JSON of ``/api/v2/<path>``; None for 404. RuntimeError with Airflow's own words for a refusal."""
+        """Return the JSON of ``/api/v2/<path>``; None for 404. Raises RuntimeError with Airflow's own words."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 answer = self._http.request(method, f"/api/v2/{path}", **options)
@@ -65,7 +65,7 @@ class AirflowApi:
         self.call("PATCH", f"dags/{dag_id}", json={"is_paused": False})
 
     def run_that_is_due(self, dag_id: str, timeout_s: float = 60) -> str | None:
-        """Unpauses; a daily DAG whose time has passed then starts by itself, and a second run would wait for it."""
+        """Unpause the DAG; return the run that then starts by itself, if one is due: a second run would wait for it."""
         dag, known = self.dag(dag_id), {run["dag_run_id"] for run in self.runs(dag_id)}
         due = dag and dag["is_paused"] and dag["next_dagrun_run_after"]
         self.unpause(dag_id)
@@ -80,7 +80,7 @@ class AirflowApi:
         return None
 
     def trigger(self, dag_id: str, conf: dict[str, Any] | None = None, logical_date: str | None = None) -> str:
-        """Id of the new run."""
+        """Start a run and return its id."""
         run = self.call("POST", f"dags/{dag_id}/dagRuns", json={"logical_date": logical_date, "conf": conf or {}})
         return run["dag_run_id"]
 
@@ -88,7 +88,7 @@ class AirflowApi:
         return self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}")
 
     def runs(self, dag_id: str, limit: int = 20) -> list[dict[str, Any]]:
-        """Newest first."""
+        """Return the runs, newest first."""
         answer = self.call("GET", f"dags/{dag_id}/dagRuns", params={"limit": limit, "order_by": "-run_after"})
         return answer["dag_runs"]
 
@@ -97,7 +97,7 @@ class AirflowApi:
         return answer["task_instances"]
 
     def run_started_by(self, dag_id: str, source_run_id: str) -> str | None:
-        """The run of this DAG that an asset event of ``source_run_id`` has started."""
+        """Return the run of this DAG that an asset event of ``source_run_id`` has started."""
         for run in self.runs(dag_id):
             if run["run_type"] == "asset_triggered":
                 events = self.call("GET", f"dags/{dag_id}/dagRuns/{run['dag_run_id']}/upstreamAssetEvents")
@@ -106,13 +106,13 @@ class AirflowApi:
         return None
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """What the task left under this key; None if nothing."""
+        """Return what the task left under this key; None if nothing."""
         path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         entry = self.call("GET", path, params={"deserialize": "false", "stringify": "false"})
         return entry["value"] if entry else None
 
     def log(self, task: dict[str, Any], try_number: int | None = None) -> list[str]:
-        """Lines of a task instance's log; [] before it has any."""
+        """Return the lines of a task instance's log; [] before it has any."""
         path = f"dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
         number = try_number or max(task["try_number"], 1)
         options = {"params": {"map_index": task["map_index"]}, "headers": {"Accept": "application/json"}}
@@ -121,7 +121,7 @@ class AirflowApi:
         return [line for entry in entries for line in (*_event(entry), *_errors(entry))]
 
     def import_errors(self) -> dict[str, str]:
-        """Sentence per DAG file that cannot be loaded."""
+        """Return a sentence for each DAG file that cannot be loaded."""
         answer = self.call("GET", "importErrors")
         return {error["filename"]: error["stack_trace"] for error in answer["import_errors"]}
 
@@ -134,12 +134,12 @@ class AirflowApi:
 
 
 def _errors(entry: dict[str, Any]) -> list[str]:
-    """The exceptions of a log entry, in a line each; their traces are for the page of the log."""
+    """Return the exceptions of a log entry, in a line each; their traces are for the page of the log."""
     return [f"{error['exc_type']}: {error['exc_value']}" for error in entry.get("error_detail") or []]
 
 
 def _event(entry: dict[str, Any]) -> list[str]:
-    """What was said, unless it is what Airflow says in every task's log, whatever the task does."""
+    """Return what was said, unless it is what Airflow says in every task's log, whatever the task does."""
     event, logger = entry["event"], entry.get("logger") or ""
     said_always = event.startswith(NOISE) or logger.endswith("secrets_masker") or not event.strip()
     return [] if said_always else [event]

@@ -46,14 +46,14 @@ def browser() -> Iterator[Browser]:
 
 
 def open_page(running: Browser, url: str) -> Page:
-    """Its own session of Airflow at ``url``, in English, not yet logged in."""
+    """Open a page of Airflow at ``url``, in English, in a session of its own that is not yet logged in."""
     context = running.new_context(base_url=url, viewport=SIZE, locale="en-US")
     context.set_default_timeout(TIMEOUT_MS)
     return context.new_page()
 
 
 def log_in(page: Page, user: str, password: str) -> None:
-    """Fills in the form that Airflow shows to everybody who is not logged in; the answer is still to come."""
+    """Fill in the form that Airflow shows to everybody who is not logged in; the answer is still to come."""
     page.goto("/")
     page.get_by_label("Username").fill(user)
     page.get_by_label("Password").fill(password)

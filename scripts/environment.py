@@ -47,7 +47,7 @@ class Environment:
 
     @property
     def unfinished(self) -> Path:
-        """There while an installation runs, so that one cut short is known and thrown away."""
+        """Exists while an installation runs, so that one cut short is known and thrown away."""
         return self.folder / "unfinished"
 
     def digest(self) -> str:
@@ -63,7 +63,7 @@ class Environment:
 
 
 def environments(root: Path = ROOT) -> tuple[Environment, Environment]:
-    """The product's environment, and the inference server's own (its numpy is older)."""
+    """Return the product's environment, and the inference server's own (its numpy is older)."""
     constraints = root / "constraints.txt"
     requirements = [root / "requirements.txt", root / "requirements-dev.txt"]
     main = Environment(
@@ -82,7 +82,7 @@ def environments(root: Path = ROOT) -> tuple[Environment, Environment]:
 
 
 def check_needs() -> None:
-    """Exits with one sentence naming the first thing that is missing."""
+    """Exit with one sentence naming the first thing that is missing."""
     if sys.version_info[:2] not in PYTHONS:
         found = ".".join(map(str, sys.version_info[:3]))
         sys.exit(f"Python 3.11 or 3.12 is needed and this is {found}; run `make PYTHON=python3.11 ...`.")
@@ -97,7 +97,7 @@ def check_needs() -> None:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """One installation at a time in this checkout; a second one waits and then finds the work done."""
+    """Allow one installation at a time in this checkout; a second one waits and then finds the work done."""
     folder = os.open(ROOT, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -107,7 +107,7 @@ def alone() -> Iterator[None]:
 
 
 def pip_setting(name: str) -> str | None:
-    """What pip is told by file or environment; uv reads neither."""
+    """Return what pip is told by file or environment; uv reads neither."""
     answer = subprocess.run([sys.executable, "-m", "pip", "config", "get", name], capture_output=True, text=True)
     from_environment = os.environ.get("PIP_" + name.partition(".")[2].replace("-", "_").upper())
     return from_environment or answer.stdout.strip() or None
@@ -152,7 +152,7 @@ def run_or_exit(command: list[str], what: str) -> None:
 
 
 def install(wanted: list[Environment], installer: Path) -> None:
-    """All environments at once: downloads and unpacking overlap."""
+    """Install all environments at once: downloads and unpacking overlap."""
     options = index_options()
     base = [str(installer), "pip", "install", "--quiet", *options]
     running = {

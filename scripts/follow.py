@@ -21,7 +21,7 @@ class RunFailed(Exception):
 
 
 def follow(api: AirflowApi, dag_id: str, run_id: str, timeout_s: float = 1800) -> None:
-    """Returns when the run has succeeded. Raises RunFailed."""
+    """Show the run until it has succeeded. Raises RunFailed."""
     show = _Live(dag_id) if sys.stdout.isatty() else _Lines(dag_id)
     deadline = time.monotonic() + timeout_s
     with show:
@@ -49,7 +49,7 @@ def failure(api: AirflowApi, dag_id: str, run_id: str, tasks: list[dict[str, Any
 
 
 def _in_order(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that have started first, as they did."""
+    """Return those that have started first, in that order."""
     return sorted(tasks, key=lambda task: (task["start_date"] is None, task["start_date"] or "", task["task_id"]))
 
 
@@ -58,12 +58,12 @@ def name(task: dict[str, Any]) -> str:
 
 
 def seconds(task: dict[str, Any]) -> str:
-    """Of the try that is over; nothing while one runs."""
+    """Return the duration of the try that is over; nothing while one runs."""
     return f"{task['duration']:.0f} s" if task["duration"] and task["state"] != "running" else ""
 
 
 class _Lines:
-    """For logs and pipes: one line when a task changes state, and what a running one says every few seconds."""
+    """Print, for logs and pipes, one line when a task changes state, and what a running one says every few seconds."""
 
     def __init__(self, dag_id: str) -> None:
         self.dag_id = dag_id
@@ -95,7 +95,7 @@ class _Lines:
 
 
 class _Live:
-    """For a person: all tasks of the run, with the newest line of the log of those that run."""
+    """Show a person all tasks of the run, with the newest line of the log of those that run."""
 
     def __init__(self, dag_id: str) -> None:
         from rich.live import Live

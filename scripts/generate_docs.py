@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/: DAGs, operators, settings, examples, what the emulator covers.
+"""Write the generated pages of docs/: DAGs, operators, settings, examples, what the emulator covers.
 
 python -m scripts.generate_docs          write them
 python -m scripts.generate_docs --check    fail, naming the pages, when one is not what the code says

@@ -17,7 +17,7 @@ BUCKET = "lake"
 
 
 def variables(stack: Stack) -> dict[str, str]:
-    """Environment in which a program reads and writes the lake."""
+    """Return the environment in which a program reads and writes the lake."""
     return environment.clean() | {
         "AWS_ACCESS_KEY_ID": secrets.get(stack.layout, secrets.LAKE_ACCESS_KEY),
         "AWS_SECRET_ACCESS_KEY": secrets.get(stack.layout, secrets.LAKE_SECRET_KEY),
@@ -27,7 +27,7 @@ def variables(stack: Stack) -> dict[str, str]:
 
 
 def run_program(stack: Stack, module: str, *arguments: str) -> dict[str, Any]:
-    """Its result. SystemExit with its last sentence when it fails."""
+    """Run a program on the lake and return its result. SystemExit with its last sentence when it fails."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         done = subprocess.run(
@@ -44,7 +44,7 @@ def run_program(stack: Stack, module: str, *arguments: str) -> dict[str, Any]:
 
 
 def bucket(stack: Stack) -> Any:
-    """The lake's bucket, made where it is missing."""
+    """Return the lake's bucket, made where it is missing."""
     import boto3
 
     env = variables(stack)

@@ -45,7 +45,7 @@ class Stack:
         self._settings = settings
 
     def up(self, services: Iterable[str] | None = None, wait: bool = True, say: Callable[[str], None] = print) -> None:
-        """Starts what is not running, in parallel, and waits until each answers; SystemExit with a sentence if not."""
+        """Start what is not running, in parallel, and wait until each answers; SystemExit with a sentence if not."""
         wanted = catalog.chosen(services)
         self._make_folder()
         if not self.supervisor.is_running():
@@ -94,21 +94,21 @@ class Stack:
         return secrets.path(self.layout, secrets.AIRFLOW_ADMIN)
 
     def env(self) -> dict[str, str]:
-        """Environment in which Airflow's command line, or a test, works on these services."""
+        """Return the environment in which Airflow's command line, or a test, works on these services."""
         return environment.airflow(self.layout, self.ports)
 
     def airflow_api(self) -> AirflowApi:
         return AirflowApi(self.urls["airflow"], environment.ADMIN, secrets.get(self.layout, secrets.AIRFLOW_ADMIN))
 
     def health(self, services: Iterable[str] | None = None) -> dict[str, str]:
-        """What each program says of itself, by its name."""
+        """Return what each program says of itself, by its name."""
         names = [service.name for service in catalog.chosen(services)]
         return health.of_programs(self.layout, self.ports, names)
 
     def wait_ready(
         self, services: Iterable[str] | None = None, timeout_s: float = READY_S, say: Callable[[str], None] = print
     ) -> None:
-        """Returns when every program of these services answers; SystemExit with a sentence when one will not."""
+        """Wait until every program of these services answers; SystemExit with a sentence when one will not."""
         names = [service.name for service in catalog.chosen(services)]
         begun, told = time.monotonic(), 0
         while late := self._late(names):
@@ -123,7 +123,7 @@ class Stack:
             time.sleep(0.5)
 
     def _late(self, names: list[str]) -> list[str]:
-        """Programs of these services that do not answer as they should, yet."""
+        """Return the programs of these services that do not answer as they should, yet."""
         return [program for program, said in self.health(names).items() if said not in health.GOOD]
 
     def _failure(self, program: str, timeout_s: float, dead: bool) -> str:
@@ -141,7 +141,7 @@ class Stack:
             return [line for line in file.read().decode(errors="replace").splitlines() if line.strip()][-count:]
 
     def processes_left(self) -> list[int]:
-        """Ids of the processes that belong to this set of services."""
+        """Return the ids of the processes that belong to this set of services."""
         return members(self.layout.instance) if self.layout.exists else []
 
 
@@ -167,7 +167,7 @@ def down(stack: Stack) -> int:
 
 
 def status(stack: Stack) -> int:
-    """Exit code 0 only when everything runs and answers."""
+    """Show each program; the exit code is 0 only when everything runs and answers."""
     processes = stack.supervisor.processes() if stack.layout.exists else {}
     if not processes:
         print("No service is running; `make up` starts them.")
@@ -216,7 +216,7 @@ def _unlock(remove: Callable[[str], object], path: str, _error: object) -> None:
 
 
 def run_module(stack: Stack, module: str, arguments: list[str]) -> int:
-    """Exit code of a command line that works on these services."""
+    """Run a command line on these services and return its exit code."""
     if not stack.ports:
         print("The services have never been started here; run `make up` first.")
         return 1
@@ -224,7 +224,7 @@ def run_module(stack: Stack, module: str, arguments: list[str]) -> int:
 
 
 def shown(path: Path) -> str:
-    """Relative to where the user stands, when it lies below."""
+    """Return the path relative to where the user stands, when it lies below."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 

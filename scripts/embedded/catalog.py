@@ -143,7 +143,7 @@ SERVICES = {
 
 
 def chosen(names: Iterable[str] | None) -> list[Service]:
-    """The services of these names; all for None. Exits with a sentence on an unknown name."""
+    """Return the services of these names; all for None. SystemExit with a sentence on an unknown name."""
     wanted = list(SERVICES if names is None else names)
     unknown = [name for name in wanted if name not in SERVICES]
     if unknown:

@@ -22,7 +22,7 @@ KEPT = ("AWS_CA_BUNDLE",)
 
 
 def clean() -> dict[str, str]:
-    """The caller's environment without what would change a service's behaviour; our programs come first in PATH."""
+    """Return the caller's environment without what would change a service; our programs come first in PATH."""
     env = {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith(FOREIGN)}
     env["PATH"] = f"{Path(sys.executable).parent}:{env.get('PATH', os.defpath)}"
     env["PYTHONUNBUFFERED"] = "1"
@@ -33,7 +33,7 @@ def clean() -> dict[str, str]:
 
 
 def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
-    """Everything Airflow's processes and its command line need to work on these services."""
+    """Return everything that Airflow's processes and its command line need to work on these services."""
     config = {
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": "6",
@@ -92,7 +92,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
 
 
 def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, Any]]:
-    """Airflow connections by id. ``ontap_s3`` is missing on purpose: the provisioning DAG makes those keys."""
+    """Return Airflow connections by id. ``ontap_s3`` is missing on purpose: the provisioning DAG makes those keys."""
     return {
         "ontap_default": {
             "conn_type": "ontap",
@@ -126,7 +126,7 @@ def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, An
 
 
 def code_commit() -> str:
-    """The checked-out commit, with ``-dirty`` after it when tracked files differ; ``unknown`` outside a checkout."""
+    """Return the checked-out commit, ``-dirty`` appended when tracked files differ; ``unknown`` outside a checkout."""
     done = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True)
     if done.returncode:
         return "unknown"

@@ -1,4 +1,4 @@
-"""Asks each service a real question: does it answer, and is what it answers right?"""
+"""Ask each service a real question: does it answer, and is what it answers right?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIMEOUT_S = 5
 
 
 def of_programs(layout: Layout, ports: Ports, names: list[str]) -> dict[str, str]:
-    """``healthy``, or in words what is wrong, for each program of these services."""
+    """Return ``healthy``, or in words what is wrong, for each program of these services."""
     with ThreadPoolExecutor(len(names) or 1) as pool:
         answers = pool.map(lambda name: _CHECKS[name](layout, ports), names)
         return {program: said for answer in answers for program, said in answer.items()}

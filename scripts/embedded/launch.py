@@ -39,7 +39,7 @@ def main(name: str, local: str) -> None:
 
 
 def make_model_repository(layout: Layout) -> None:
-    """Waits for the model volume, which the provisioning DAG makes, then makes its folder for Triton to start on."""
+    """Wait for the model volume, which the provisioning DAG makes, then make its folder for Triton to start on."""
     volume = layout.model_repository.parent
     if not volume.is_dir():
         print(f"waiting for the model volume at {volume}; the DAG provision_ontap makes it", flush=True)
@@ -49,7 +49,7 @@ def make_model_repository(layout: Layout) -> None:
 
 
 def write_passwords(layout: Layout) -> None:
-    """The file Airflow's simple login reads; written here so that the password is ours to tell, not found in a log."""
+    """Write the file that Airflow's simple login reads, so that the password is ours to tell, not found in a log."""
     file = layout.airflow / "passwords.json"
     text = json.dumps({ADMIN: secrets.get(layout, secrets.AIRFLOW_ADMIN)}) + "\n"
     if file.exists() and file.read_text() == text:
@@ -61,7 +61,7 @@ def write_passwords(layout: Layout) -> None:
 
 
 def migrate(layout: Layout, env: dict[str, str]) -> None:
-    """Brings Airflow's database to the installed version, with the pools of config/compute.yaml.
+    """Bring Airflow's database to the installed version, with the pools of config/compute.yaml.
 
     Once for each version and content of that file, by whichever of Airflow's programs comes first.
     """

@@ -14,12 +14,12 @@ DEFAULT = ROOT / ".local"
 
 
 def chosen(local: str | os.PathLike[str] | None = None) -> Path:
-    """The folder named by argument, else by ONTAP_MLOPS_LOCAL (in the environment or in .env), else ``.local``."""
+    """Return the folder named by argument, else by ONTAP_MLOPS_LOCAL (environment, then .env), else ``.local``."""
     return Path(local or os.environ.get("ONTAP_MLOPS_LOCAL") or dotenv().get("ONTAP_MLOPS_LOCAL") or DEFAULT).resolve()
 
 
 def dotenv(path: Path = ROOT / ".env") -> dict[str, str]:
-    """NAME=value lines of the user's own settings; {} where there is no such file."""
+    """Return the NAME=value lines of the user's own settings; {} where there is no such file."""
     if not path.exists():
         return {}
     lines = (line.strip() for line in path.read_text().splitlines())
@@ -32,7 +32,7 @@ class Layout:
     local: Path
 
     def make(self) -> None:
-        """The folder, readable by its owner only: secrets, data and logs lie below it."""
+        """Make the folder, readable by its owner only: secrets, data and logs lie below it."""
         self.local.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.local.chmod(0o700)
         for folder in (self.logs, self.airflow, self.mlflow, self.lake, self.ontap, self.workloads, self.triton):
@@ -54,7 +54,7 @@ class Layout:
         return self.instance_file.exists()
 
     def settings(self) -> dict[str, str]:
-        """The user's own values, by environment variable: from .env, then from this folder's settings.json."""
+        """Return the user's own values, by environment variable: from .env, then from this folder's settings.json."""
         kept = self.local / "settings.json"
         return dotenv() | (json.loads(kept.read_text()) if kept.exists() else {})
 

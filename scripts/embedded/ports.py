@@ -22,13 +22,13 @@ TRIED_ABOVE = 200
 
 
 def load(layout: Layout) -> dict[str, int]:
-    """The ports kept from the last start; {} before the first."""
+    """Return the ports kept from the last start; {} before the first."""
     file = layout.local / "ports.json"
     return json.loads(file.read_text()) if file.exists() else {}
 
 
 def choose(layout: Layout, in_use_by_us: Iterable[str]) -> tuple[dict[str, int], list[str]]:
-    """The port of every service, kept for the next time, and a sentence for each that could not have its own.
+    """Return the port of every service, kept for the next time, and a sentence for each that could not have its own.
 
     Ports of services that run already (``in_use_by_us``) stay as they are.
     """

@@ -23,7 +23,7 @@ def path(layout: Layout, name: str) -> Path:
 
 
 def get(layout: Layout, name: str) -> str:
-    """The secret of this name; made on first use."""
+    """Return the secret of this name; it is made on first use."""
     file = path(layout, name)
     if not file.exists():
         file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -38,7 +38,7 @@ def _new(name: str) -> str:
 
 
 def _write_once(file: Path, text: str) -> None:
-    """Whole or not at all, and never over an earlier one: services may already use it."""
+    """Write whole or not at all, and never over an earlier one: services may already use it."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as out:

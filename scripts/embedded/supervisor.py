@@ -1,4 +1,4 @@
-"""Keeping the programs running: one supervisord per folder, detached from the terminal, spoken to over its socket."""
+"""Keep the programs running: one supervisord per folder, detached from the terminal, spoken to over its socket."""
 
 from __future__ import annotations
 
@@ -126,14 +126,14 @@ class Supervisor:
         return xmlrpc.client.ServerProxy("http://localhost", transport=_OverSocket(self.socket)).supervisor
 
     def processes(self) -> dict[str, dict[str, Any]]:
-        """Supervisord's facts per program; {} when it does not run."""
+        """Return supervisord's facts per program; {} when it does not run."""
         try:
             return {facts["name"]: facts for facts in self.rpc.getAllProcessInfo()}
         except (OSError, http.client.HTTPException, xmlrpc.client.Fault):
             return {}
 
     def start(self) -> None:
-        """Every program of the configuration running, those whose start has changed restarted."""
+        """Have every program of the configuration run; restart those whose start has changed."""
         if not self.is_running():
             self._start_daemon()
             return
@@ -148,7 +148,7 @@ class Supervisor:
                 self.rpc.startProcess(name, False)
 
     def is_running(self) -> bool:
-        """False also while it ends; returns only when that is over, so that a new one may be started."""
+        """Say whether it runs. While it ends, wait until that is over, so that a new one may be started."""
         deadline = time.monotonic() + STOPPING_S
         while time.monotonic() < deadline:
             try:
@@ -174,7 +174,7 @@ class Supervisor:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """No process of this folder remains.
+        """End every process of this folder.
 
         Airflow ends first, then the programs it has started, while the services they still write to are there.
         """
@@ -197,7 +197,7 @@ class Supervisor:
             time.sleep(0.1)
 
     def _supervised(self) -> set[int]:
-        """Ids of supervisord and of all that descends from it."""
+        """Return the ids of supervisord and of all that descends from it."""
         parents = {pid: parent(pid) for pid in members(self.layout.instance)}
         found = {int((self.folder / "supervisord.pid").read_text())}
         while more := {pid for pid, its_parent in parents.items() if its_parent in found} - found:
@@ -206,7 +206,7 @@ class Supervisor:
 
 
 def members(instance: str) -> list[int]:
-    """Processes that carry this folder's mark in their environment, which children inherit and groups do not lose."""
+    """Return the processes with this folder's mark in their environment: children inherit it, groups do not lose it."""
     mark = f"{INSTANCE_VARIABLE}={instance}".encode()
     found = []
     for entry in Path("/proc").iterdir():
@@ -225,7 +225,7 @@ def parent(pid: int) -> int | None:
 
 
 def end(instance: str, grace_s: float = 10, keep: Collection[int] = ()) -> None:
-    """SIGTERM to every process of the folder, SIGKILL to those that stay; a training gets time for its checkpoint."""
+    """Send SIGTERM to every process of the folder, SIGKILL to those that stay; trainings write a checkpoint first."""
     for number, seconds in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5)):
         for pid in set(members(instance)).difference(keep):
             with contextlib.suppress(ProcessLookupError):

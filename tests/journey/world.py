@@ -6,6 +6,7 @@ import atexit
 import functools
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -30,14 +31,6 @@ from scripts.systems.system import System
 INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_ontap"
 MODELS = names.model_volume("tyre")
 IMAGES = 120
-RIGHTS = {
-    "/api/cluster": "readonly",
-    "/api/cluster/jobs": "readonly",
-    "/api/network/ip/interfaces": "readonly",
-    "/api/protocols/s3": "all",
-    "/api/storage/volumes": "all",
-    "/api/svm/svms": "readonly",
-}
 FIRST_PORT = 20000 + os.getpid() % 1500 * 8  # below the range that outgoing connections take their ports from
 QUICK = {"epochs": 1, "limit": 100}
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -77,7 +70,7 @@ class World:
         """The connection that all DAGs use: an account with the rights that docs/real-systems.md asks for, no more."""
         connection = environment.connections(self.stack.layout, self.stack.ports)["ontap_default"]
         user = {"name": "mlops", "password": secrets.get(self.stack.layout, "journey_mlops"), "role": "mlops"}
-        role = {"name": "mlops", "privileges": [{"path": path, "access": access} for path, access in RIGHTS.items()]}
+        role = {"name": "mlops", "privileges": rights()}
         self.ontap.put("/emulator/roles", json=role).raise_for_status()
         self.ontap.put("/emulator/users", json={**user, "svm": environment.SVM}).raise_for_status()
         return json.dumps({**connection, "login": user["name"], "password": user["password"]})
@@ -244,6 +237,17 @@ def end(made: World, folder: Path | None) -> None:
     made.stack.down()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def rights() -> list[dict[str, str]]:
+    """What the table of docs/real-systems.md asks for the account on ONTAP."""
+    section = (ROOT / "docs" / "real-systems.md").read_text().partition("## 4. ")[2].partition("\n## ")[0]
+    cells = [line.split("|")[3] for line in section.splitlines() if line.startswith("|") and "`/api/" in line]
+    return [
+        {"path": path, "access": "readonly" if "(read)" in cell else "all"}
+        for cell in cells
+        for path in re.findall(r"`(/api/[^`]+)`", cell)
+    ]
 
 
 def wait_for(look: Callable[[], T], otherwise: Callable[[], str], timeout_s: float = 120) -> T:
