@@ -32,8 +32,7 @@ def main() -> dict[str, Any]:
     models = [Model.parse(text) for text in options.model]
     days = find_days(options.data, options.days)
     rows = HeldOutRows(days, _held_out(models[0]), options.threads)
-    result = evaluate(options, models, rows, System(FIGURES, CLASSES, lineage(options.run, days), _draw))
-    return {**result["metrics"], **result}
+    return evaluate(options, models, rows, System(FIGURES, CLASSES, lineage(options.run, days), _draw))
 
 
 def _held_out(model: Model) -> int:
