@@ -6,6 +6,8 @@ import asyncio
 import html
 import json
 import logging
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -15,36 +17,20 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from emulator import control
-from emulator.aggregates.urls import URLS as AGGREGATES
 from emulator.auth import Accounts, check_role
-from emulator.cluster.urls import URLS as CLUSTER
 from emulator.errors import NoSuchMethod, OntapError, Unauthorized
-from emulator.export_policies.urls import URLS as EXPORT_POLICIES
 from emulator.fields import without_links
-from emulator.interfaces.urls import URLS as INTERFACES
-from emulator.jobs.urls import URLS as JOBS
-from emulator.name_services.urls import URLS as NAME_SERVICES
-from emulator.protocols_s3.urls import URLS as PROTOCOLS_S3
-from emulator.qos.urls import URLS as QOS
 from emulator.rest import Call, Reply, Route, Router
-from emulator.snapshots.urls import URLS as SNAPSHOTS
-from emulator.svms.urls import URLS as SVMS
-from emulator.volumes.urls import URLS as VOLUMES
 from emulator.world import World
 
-URLS: list[Route] = [
-    *CLUSTER,
-    *JOBS,
-    *AGGREGATES,
-    *SVMS,
-    *INTERFACES,
-    *EXPORT_POLICIES,
-    *VOLUMES,
-    *SNAPSHOTS,
-    *QOS,
-    *NAME_SERVICES,
-    *PROTOCOLS_S3,
-]
+
+def _urls() -> list[Route]:
+    """The routes of every resource: whatever folder of the emulator has a ``urls.py``."""
+    folders = sorted(path.parent.name for path in Path(__file__).parent.glob("*/urls.py"))
+    return [route for folder in folders for route in import_module(f"emulator.{folder}.urls").URLS]
+
+
+URLS: list[Route] = _urls()
 # Requests wait in threads for jobs (return_timeout, up to two minutes), so there must be many of them.
 THREADS = 128
 
