@@ -1,0 +1,38 @@
+"""The pools that are made with Airflow's database are those in which tasks wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ontap_mlops.operators.places import pool_of
+from scripts.embedded import database, environment
+from scripts.embedded.layout import Layout
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "compute.yaml").write_text("places:\n  near: {kind: local, slots: 2}\n  far: {kind: local}\n")
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+
+
+def test_each_place_has_a_pool_of_its_slots_that_counts_deferred_tasks(places) -> None:
+    made = database.pools()
+    assert {name: (pool["slots"], pool["include_deferred"]) for name, pool in made.items()} == {
+        "compute_near": (2, True),
+        "compute_far": (4, True),
+    }
+
+
+def test_no_task_waits_in_a_pool_that_is_not_made(places, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__USE_POOLS", "True")
+    waited_in = {pool_of(compute) for compute in ("near", ["far", "near"], "{{ params.compute }}", "nowhere")}
+    assert waited_in - {None} <= set(database.pools())
+
+
+def test_the_services_use_them(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.make()
+    ports = dict.fromkeys(("airflow", "ontap", "lake", "mlflow", "triton_http"), 1)
+    assert environment.airflow(layout, ports)["AIRFLOW__ONTAP_MLOPS__USE_POOLS"] == "True"
