@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from ontap_mlops.ontap import s3, volumes
 from ontap_mlops.ontap.client import Client
+from tasks.common import manifest
+from tasks.common.data import open_source
 from tasks.common.program import BadInput, TryAgain
-from tasks.data import sync, transfer
+from tasks.data import check, sync, transfer
 from tests.conftest import Emulator
 
 
@@ -117,3 +120,14 @@ def test_keys_that_may_not_write_are_told_so(bucket: Bucket, mine: Path, monkeyp
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     with pytest.raises(BadInput, match="S3 refuses these keys"):
         run(mine, "s3://archive/tyre", "--no-multipart")
+
+
+def test_the_manifest_that_check_wrote_on_the_volume_is_read_through_its_bucket(bucket: Bucket, mine: Path) -> None:
+    """As training does: the workspace's bucket shows the volume as it was when the version was checked."""
+    run(mine, "s3://archive/data", "--no-multipart")
+    told = check.check(check.parse([f"--volume={bucket.files}", "--source=s3://lake/tyre", "--corrupt-share=1"]))
+    found = manifest.of("s3://archive/data")
+    entries = open_source("s3://archive/data").entries()
+    assert (found.digest, found.source, len(entries)) == (told["digest"], "s3://lake/tyre", 21)
+    for entry in entries:
+        assert found.sha256(entry) == hashlib.sha256((mine / entry.key).read_bytes()).hexdigest()
