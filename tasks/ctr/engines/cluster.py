@@ -81,8 +81,15 @@ def _local(scheduler: str, memory_limit: str, dashboard: str, scratch: str | Non
 
 
 def _remote(scheduler: str) -> Iterator[Client]:
+    import dask
     from distributed import Client
 
+    # A client takes its certificates from Dask's own configuration.
+    if scheduler.startswith("tls://") and not dask.config.get("distributed.comm.tls.ca-file", None):
+        raise BadInput(
+            f"--scheduler {scheduler} is encrypted, and no certificates are configured: set "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..__CLIENT__CERT and ..__CLIENT__KEY to their files."
+        )
     try:
         client = Client(scheduler, timeout=_CONNECT_S)
     except OSError as error:

@@ -290,6 +290,7 @@ def test_trainings_of_other_rows_are_not_compared(clicks, outputs, trained, run,
         (["--bins=1"], "--bins is 1"),
         (["--day=day_9"], "There is no day_9"),
         (["--memory-limit=much", "--scheduler=in-process"], "not a size"),
+        (["--scheduler=tls://127.0.0.1:9"], "no certificates are configured: set DASK_DISTRIBUTED__COMM__TLS__CA_FILE"),
         (["--engine=rapids"], "engine rapids needs the package cudf"),
     ],
 )
