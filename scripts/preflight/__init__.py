@@ -8,6 +8,8 @@ One line for each check; the exit code is the number of failed ones, at most 99.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -39,7 +41,10 @@ def report(checks: list[Check], say: Callable[[str], None] = print) -> int:
             say(f"skipped  {check.name:<34} needs: {check.after}")
             continue
         try:
-            say(f"ok       {check.name:<34} {check.run()}")
+            # Airflow logs to stdout while it looks up a connection; the lines are to stand there alone.
+            with contextlib.redirect_stdout(sys.stderr):
+                found = check.run()
+            say(f"ok       {check.name:<34} {found}")
         except Exception as error:  # whatever a system answers becomes a line, and the other checks still run
             bad.add(check.name)
             failed += 1

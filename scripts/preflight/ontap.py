@@ -78,6 +78,7 @@ def report(conn_id: str, *, read_only: bool) -> int:
 def _rights(probe: Probe) -> list[Check]:
     return [
         Check(MAKE, partial(_make, probe), "provision_ontap.volumes", SEE),
+        Check("change a volume", partial(_change, probe), "provision_ontap.s3, raise_qos, delete_workspace", MAKE),
         Check(FREEZE, partial(_freeze, probe), "version, promote.register, freeze", SEE),
         Check(CLONE, partial(_clone, probe), "create_workspace", FREEZE),
         Check("remove a clone", partial(_remove, probe, CLONE), "delete_workspace", CLONE),
@@ -120,10 +121,18 @@ def _make(probe: Probe) -> str:
         size_bytes=SIZE,
         comment=probe.comment,
         junction_path=names.junction_path(probe.name),
-        unix_permissions="777",
+        unix_permissions="755",
     )
     probe.made[MAKE] = partial(volumes.delete, probe.client, svm=probe.svm, name=probe.name, comment=probe.comment)
     return f"{probe.name}, {SIZE // 1024**2} MB"
+
+
+def _change(probe: Probe) -> str:
+    """The permissions, which every provisioning sets; as the places need them for what is written below."""
+    volume = volumes.set_unix_permissions(
+        probe.client, volume=volumes.get(probe.client, svm=probe.svm, name=probe.name), unix_permissions="777"
+    )
+    return f"its permissions are {volume.unix_permissions}"
 
 
 def _freeze(probe: Probe) -> str:

@@ -55,6 +55,7 @@ def _programs(place: str) -> str:
 def _source(name: str) -> str:
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from ontap_mlops.hooks.credentials import aws_environment
 
@@ -71,7 +72,10 @@ def _source(name: str) -> str:
         config=Config(connect_timeout=10, read_timeout=20, retries={"max_attempts": 1}),
     )
     place = urlsplit(dataset.source)
-    answer = client.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/"), MaxKeys=1)
+    try:
+        answer = client.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/"), MaxKeys=1)
+    except (BotoCoreError, ClientError) as error:
+        raise Failed(f"{dataset.source} (connection {dataset.source_conn_id}) cannot be listed: {error}") from error
     if not answer.get("KeyCount"):
         raise Failed(
             f"{dataset.source} (connection {dataset.source_conn_id}) holds no object; correct 'source' or fill it"
