@@ -12,29 +12,24 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tasks.common import manifest, program
 from tasks.common.cli import Flags
 from tasks.common.data import is_s3, open_source, read_url
+from tasks.common.inference import add_endpoint, infer, infer_url
 from tasks.common.metrics import Floats, softmax
-from tasks.common.model_folder import DESCRIPTION, trained_by
-from tasks.common.program import BadInput, TryAgain
+from tasks.common.model_folder import DESCRIPTION
+from tasks.common.program import BadInput
 from tasks.common.progress import say
 from tasks.common.split import Split
 from tasks.tyre import preprocessing
 from tasks.tyre.dataset import POSITIVE, SPLIT, list_images
 from tasks.tyre.preprocessing import INPUT, OUTPUT
 
-TIMEOUT_S = 60
 CLASSES = (POSITIVE, "good")
 
 
@@ -48,37 +43,14 @@ def main() -> dict[str, Any]:
     except preprocessing.NotAnImage as error:
         raise BadInput(f"{url} cannot be read as an image: {error}.") from error
     begun = time.perf_counter()
-    logits = infer(address, preprocessing.normalise(pixels[None]))
+    logits = infer(address, preprocessing.normalise(pixels[None]), inputs=INPUT, outputs=OUTPUT)
     milliseconds = (time.perf_counter() - begun) * 1000
     return {**_answer(url, classes, softmax(logits)[0], milliseconds), "endpoint": address}
 
 
 def _options() -> argparse.Namespace:
     flags = Flags(__doc__)
-    flags.add_argument(
-        "--endpoint",
-        required=True,
-        help="address of the inference server, or of the model's infer; else INFERENCE_ENDPOINT",
-        default=os.environ.get("INFERENCE_ENDPOINT"),
-        from_run=lambda run: run.rest.get("endpoint"),
-    )
-    flags.add_argument(
-        "--name",
-        default="tyre",
-        help="the model's name there, for the address of a server",
-        from_run=lambda run: run.model,
-    )
-    flags.add_argument(
-        "--version",
-        default="",
-        help="its version there; by default the one the server chooses",
-        from_run=lambda run: run.rest.get("version"),
-    )
-    flags.add_argument(
-        "--model",
-        help="folder training left, for its class names and the way images are prepared",
-        from_run=trained_by,
-    )
+    add_endpoint(flags, "tyre")
     flags.add_argument("--image", help="path or s3:// URL of an image")
     flags.add_argument(
         "--data", help="folder or s3://bucket/prefix with a folder per class", from_run=lambda run: run.data
@@ -87,37 +59,6 @@ def _options() -> argparse.Namespace:
     if not options.image and not options.data:
         raise BadInput("Neither --image nor --data says which image to ask about; see --help.")
     return options
-
-
-def infer_url(endpoint: str, name: str, version: str) -> str:
-    """Where to post, from a server's address or from a model's, with or without a version in it."""
-    address = endpoint.rstrip("/")
-    if not address.endswith("/infer"):
-        address = f"{address}/v2/models/{name}/infer"
-    if version and "/versions/" not in address:
-        address = f"{address.removesuffix('/infer')}/versions/{version}/infer"
-    return address
-
-
-def infer(url: str, images: Floats) -> Floats:
-    """Logits [N, 2] for normalised ``images`` [N, 3, SIDE, SIDE].
-
-    Raises BadInput when the server refuses the request, TryAgain when it fails or there is none.
-    """
-    tensor = {"name": INPUT, "shape": list(images.shape), "datatype": "FP32", "data": images.ravel().tolist()}
-    body = json.dumps({"inputs": [tensor], "outputs": [{"name": OUTPUT}]}).encode()
-    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            outputs = {output["name"]: output for output in json.load(answer)["outputs"]}
-    except urllib.error.HTTPError as error:
-        said = error.read().decode(errors="replace")[:300]
-        if error.code >= 500:
-            raise TryAgain(f"The inference server failed on {url} ({error.code}): {said}") from error
-        raise BadInput(f"The inference server refused {url} ({error.code}): {said}") from error
-    except OSError as error:
-        raise TryAgain(f"No inference server answers at {url}: {error}") from error
-    return np.asarray(outputs[OUTPUT]["data"], np.float32).reshape(outputs[OUTPUT]["shape"])
 
 
 def _told(model: str | None) -> tuple[tuple[str, ...], Split]:

@@ -22,6 +22,7 @@ from PIL import Image
 
 from tasks.common import program
 from tasks.common.data import open_source
+from tasks.common.inference import infer_url
 from tasks.common.metrics import softmax
 from tasks.tyre import dataset, evaluate, export, predict, preprocessing, train
 from tasks.tyre.model import build
@@ -229,7 +230,7 @@ def test_of_a_data_set_an_image_no_training_saw_is_asked_about(endpoint: str, ty
     ],
 )
 def test_the_address_may_be_a_servers_or_a_models(address: str, version: str, url: str):
-    assert predict.infer_url(address, "tyre", version) == url
+    assert infer_url(address, "tyre", version) == url
 
 
 def test_a_refusal_and_a_silent_server_are_told_apart(endpoint: str, tyres: Path, tmp_path: Path, capsys):

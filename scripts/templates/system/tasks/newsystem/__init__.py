@@ -1,0 +1,1 @@
+"""New System: from rows of measurements to a deployed classifier."""
