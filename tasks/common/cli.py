@@ -113,7 +113,7 @@ class Flags(argparse.ArgumentParser):
 
 
 def mlflow_run(options: argparse.Namespace, otherwise: str) -> Run:
-    """The MLflow run that the flags of ``tracking`` name; ``otherwise`` is its name when nobody named it."""
+    """Return the MLflow run that the flags of ``tracking`` name; ``otherwise`` is its name when nobody named it."""
     from tasks.common.tracking import EXPERIMENT, Run
 
     return Run(options.run_name or otherwise, experiment=options.experiment or EXPERIMENT, tags=options.tags)
@@ -124,7 +124,7 @@ def _parameter(name: str) -> FromRun:
 
 
 def _converted(flag: _Flag, told: Any) -> Any:
-    """A value of RUN_FILE as the flag would have read it."""
+    """Return a value of RUN_FILE as the flag would have read it."""
     if flag.several:
         return [_one(flag, item) for item in (told if isinstance(told, list) else [told])]
     return _one(flag, told)
@@ -142,7 +142,7 @@ def _one(flag: _Flag, told: Any) -> Any:
 
 
 def _read(action: argparse.Action, told: Any) -> Any:
-    """Raises TypeError for what has no form in which it could stand behind a flag."""
+    """Read a value as a flag's. Raises TypeError for one that has no form in which it could stand behind a flag."""
     if isinstance(told, bool) and action.nargs == 0:
         return told
     if isinstance(told, bool | dict | list) or action.nargs == 0:

@@ -18,7 +18,7 @@ def identity_of(facts: Mapping[str, Any], without: Sequence[str] = ()) -> str:
 
 
 def parameters_of(facts: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """The facts named, those of a group as ``group.fact``; nothing that is empty."""
+    """Return the facts named, those of a group as ``group.fact``; nothing that is empty."""
     flat: dict[str, Any] = {}
     for name in names:
         value = facts[name]

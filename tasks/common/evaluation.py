@@ -37,7 +37,7 @@ class System:
 
 
 def add_evaluation(flags: Flags) -> None:
-    """The flags that every evaluation has."""
+    """Add the flags that every evaluation has."""
     models = "may be given repeatedly; by default the run's own and the champion"
     flags.add_argument(
         "--model", action="append", required=True, metavar="NAME=FOLDER", help=models, from_run=judged_models

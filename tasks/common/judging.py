@@ -65,7 +65,7 @@ class Rows(Protocol):
         """Which of them the model has not trained on [N]. Raises Incomparable where that cannot be told."""
 
     def scores(self, model: Model) -> Floats:
-        """The model's chance of each being positive [N]."""
+        """Return the model's chance of each being positive [N]."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Judged:
 def judge_models(
     models: Sequence[Model], rows: Rows, names: Mapping[str, str], confidence: float = CONFIDENCE
 ) -> Judged:
-    """The first model on all rows it has not trained on, each other one on those of them that it has not either.
+    """Judge the first model on all rows it has not trained on, each other one on those of them that it has not either.
 
     The first is compared with the second. ``names`` are the figures to compare (see ``comparison.compare``). Raises
     BadInput where the first cannot be judged at all.

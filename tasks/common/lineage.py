@@ -45,7 +45,7 @@ class Dataset:
 def dataset(
     run: RunFile | None, url: str, digest: str, *, profile: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> Dataset:
-    """The dataset version of a run; by hand the folder or bucket at ``url``, known by the ``digest`` of its content."""
+    """Return the dataset version of a run; by hand the folder or bucket at ``url`` and its content's ``digest``."""
     version = run.dataset_version if run else {}
     if not version.get("digest"):
         scheme = urlsplit(url).scheme

@@ -52,7 +52,7 @@ EMPTY = Manifest({})
 
 
 def of(url: str) -> Manifest:
-    """The manifest of the data at ``url``; an empty one for a folder that is not the data of a version.
+    """Return the manifest of the data at ``url``; an empty one for a folder that is not the data of a version.
 
     Raises BadInput for a manifest that cannot be understood. Unknown fields are let pass.
     """

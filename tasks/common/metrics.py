@@ -49,7 +49,7 @@ class Judgement:
     bands: tuple[Band, ...]
 
     def figures(self, names: Mapping[str, str]) -> dict[str, float]:
-        """The numbers that ``names`` asks for, which maps the name they get to the name they have here."""
+        """Return the numbers that ``names`` asks for, which maps the name they get to the name they have here."""
         return {name: getattr(self, field) for name, field in names.items()}
 
 
@@ -103,13 +103,15 @@ class Ranking:
         return cls(order, starts, positives[order])
 
     def roc_auc(self, weights: npt.NDArray[Any] | None = None) -> float:
-        """The share of pairs of a positive and a negative row in which the positive one has the higher score, equals
-        counting half; ``weights`` [N] says how often each row counts."""
+        """Return the share of pairs of a positive and a negative row in which the positive one has the higher score.
+
+        Equals count half; ``weights`` [N] says how often each row counts.
+        """
         hits, misses = self._by_score(weights)
         return auc_of_counts(hits, misses)
 
     def curve(self) -> tuple[Floats, Floats]:
-        """False and true positive rates, from (0, 0) to (1, 1), one point per distinct score."""
+        """Return false and true positive rates, from (0, 0) to (1, 1), one point per distinct score."""
         hits, misses = self._by_score(None)
         found, wrong = np.cumsum(hits[::-1]), np.cumsum(misses[::-1])
         return np.append(0, wrong / wrong[-1]), np.append(0, found / found[-1])

@@ -14,7 +14,7 @@ class OnnxModel:
 
     @classmethod
     def load(cls, path: Path, *, inputs: str, outputs: str, threads: int) -> Self:
-        """Raises BadInput where there is no file, or the network takes something else than ``inputs`` alone."""
+        """Read a network from its file. Raises BadInput where there is none, or it takes more than ``inputs`` alone."""
         if not path.is_file():
             raise BadInput(f"{path} does not exist; name the output folder of a finished training.")
         return cls(path.read_bytes(), str(path), inputs=inputs, outputs=outputs, threads=threads)

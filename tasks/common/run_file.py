@@ -90,7 +90,7 @@ class RunFile:
         return {name: str(value) for name, value in tags.items() if value}
 
     def inside(self, folder: str, *parts: str) -> str | None:
-        """A path in one of the mounted ``folders``; None where that is not mounted."""
+        """Return a path in one of the mounted ``folders``; None where that is not mounted."""
         root = self.folders.get(folder)
         return str(Path(root, *parts)) if root else None
 
@@ -100,7 +100,7 @@ class RunFile:
 
 
 def read() -> RunFile | None:
-    """The run of this process; None when RUN_FILE is not set.
+    """Return the run of this process; None when RUN_FILE is not set.
 
     Raises BadInput for a file that is missing or says something else. Unknown fields are let pass, and so is a newer
     schema as long as it has what this release needs.

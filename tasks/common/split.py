@@ -43,7 +43,7 @@ class Split:
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Split:
-        """Raises KeyError where the share is not said."""
+        """Read what ``to_json`` wrote. Raises KeyError where it does not name the share."""
         return cls(float(told["share"]), str(told.get("group") or ""))
 
 

@@ -69,11 +69,11 @@ class Run:
         self._log(params=items)
 
     def tag(self, values: Mapping[str, str]) -> None:
-        """What may be another value when the run is joined again, such as the version of a library."""
+        """Keep what may have another value when the run is joined again, such as the version of a library."""
         self._log(tags=_pairs(values))
 
     def reads(self, dataset: Dataset, context: str) -> None:
-        """The run read this dataset, to train or to judge."""
+        """Say that the run read this dataset, to train or to judge."""
         if self._server:
             self._server.post("runs/log-inputs", run_id=self.run_id, datasets=[dataset.as_input(context)])
 

@@ -36,7 +36,7 @@ def _in_order(bits: Any) -> Any:
 
 
 def largest_of(codes: Codes) -> npt.NDArray[np.float32]:
-    """The largest float32 with that code, so that ``x <= largest_of(c)`` exactly where ``encode(x) <= c``."""
+    """Return the largest float32 with that code, so that ``x <= largest_of(c)`` exactly where ``encode(x) <= c``."""
     upper = np.where(codes & 0x8000, codes & 0x7FFF, codes ^ 0xFFFF).astype(np.uint32)
     lower = np.where(codes & 0x8000, 0xFFFF, 0).astype(np.uint32)
     return ((upper << 16) | lower).view(np.float32)

@@ -41,7 +41,7 @@ class Count:
 
 
 def batches(part: Part) -> Iterator[Batch]:
-    """A part's rows in order, some tens of thousands at a time."""
+    """Yield a part's rows in order, some tens of thousands at a time."""
     if part.file.kind == PARQUET:
         yield from _parquet_batches(part)
         return
@@ -62,7 +62,7 @@ def as_values(numeric: Any) -> Any:
 
 
 def count(part: Part) -> Count:
-    """Reads the part through, unless it is Parquet, which knows."""
+    """Read the part through, unless it is Parquet, which knows."""
     if part.file.kind == PARQUET:
         with parquet_file(part.url, part.file) as opened:
             rows = sum(opened.metadata.row_group(group).num_rows for group in range(part.start, part.stop))

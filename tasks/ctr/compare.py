@@ -89,7 +89,7 @@ def _trained(run: RunFile) -> list[str] | None:
 
 
 def _read(given: list[str]) -> dict[str, dict[str, Any]]:
-    """Reports by name. Raises BadInput where they are not of the same rows and settings."""
+    """Return reports by name. Raises BadInput where they are not of the same rows and settings."""
     reports: dict[str, dict[str, Any]] = {}
     for text in given:
         name, _equals, path = text.partition("=") if "=" in text.split("/", 1)[0] else ("", "", text)
@@ -110,7 +110,7 @@ def _read(given: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def _compared(report: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same; the number of nodes is a result."""
+    """Return what must be the same; the number of nodes is a result."""
     settings = {name: value for name, value in report["forest"].items() if name != "nodes"}
     return {**{name: report[name] for name in _SAME}, "data": report["data"]["listing"], "forest": settings}
 
@@ -139,7 +139,7 @@ def _rows(reports: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def best_of(reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The engine with the highest AUC, and where its model is.
+    """Return the engine with the highest AUC, and where its model is.
 
     It is chosen by the same rows that its figures are of, which makes it the luckiest of a few; the engines grow nearly
     the same forest, and over a million rows luck is less than the last digit shown.
@@ -149,8 +149,7 @@ def best_of(reports: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _limit(truth: str, reports: dict[str, dict[str, Any]]) -> dict[str, float] | None:
-    """What the best possible model achieves on the last day with the columns that are trained on; None for data of
-    which that is not known."""
+    """Return what the best possible model achieves on the last day with the columns trained on; None if not known."""
     file = Path(truth) / f"{next(iter(reports.values()))['data']['last_day']}.json"
     return json.loads(file.read_text())["truth"]["numeric_columns"] if truth and file.is_file() else None
 

@@ -71,7 +71,7 @@ def _options() -> argparse.Namespace:
 
 
 class _Conversion:
-    """One day's."""
+    """The conversion of one day, which goes on after the parts that an earlier try has left."""
 
     def __init__(
         self, day: Day, arguments: argparse.Namespace, target: Store, there: dict[str, int], pool: Executor
@@ -125,7 +125,7 @@ class _Conversion:
         return done
 
     def _pieces(self) -> Iterator[Part | bytes]:
-        """What a process converts at a time: a part of the file, or some lines of one that is compressed."""
+        """Yield what a process converts at a time: a part of the file, or some lines of one that is compressed."""
         parts = parts_of(self.day, PART_BYTES)
         if self.day.kind != GZIP:
             yield from parts
@@ -140,7 +140,7 @@ class _Conversion:
             yield b"".join(held)
 
     def _known(self, key: str, number: int) -> dict[str, Any] | None:
-        """The statistics in a part's file that an earlier try left, if it was made from this source."""
+        """Return the statistics in a part's file that an earlier try left, if it was made from this source."""
         if key not in self.there:
             return None
         with parquet_file(self.url, File(key, self.there[key], PARQUET)) as opened:

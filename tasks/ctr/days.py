@@ -94,7 +94,7 @@ def listing(days: Sequence[Day]) -> str:
 
 
 def _recognise(key: str) -> tuple[str, str] | None:
-    """The day a file belongs to and its kind; None for a file that is none of ours."""
+    """Return the day a file belongs to and its kind; None for a file that is none of ours."""
     path = Path(key)
     if path.suffix == ".parquet":
         in_day = path.parent.name and re.fullmatch(r"part-\d+", path.stem)
@@ -141,7 +141,7 @@ def _row_groups(url: str, file: File, part_bytes: int) -> Iterator[Part]:
 
 
 def lines_of(part: Part) -> Iterator[bytes]:
-    """The part's whole lines, some CHUNK bytes at a time."""
+    """Yield the part's whole lines, some CHUNK bytes at a time."""
     if part.file.kind == GZIP:
         yield from _whole_lines(_decompressed(part))
     else:
@@ -183,7 +183,7 @@ def _decompressed(part: Part) -> Iterator[bytes]:
 
 
 def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """A line without end is cut into pieces, which are malformed, so that it cannot fill the memory."""
+    """Yield whole lines; one without end is cut into pieces, which are malformed, so that it cannot fill the memory."""
     rest = b""
     for piece in pieces:
         cut = piece.rfind(b"\n") + 1
@@ -215,7 +215,7 @@ def read_range(store: Store, key: str, start: int, length: int) -> bytes:
 
 
 def _read_all(file: Any, length: int) -> bytes:
-    """A raw read may give less than asked for, on a network file system for example."""
+    """Read on: a raw read may give less than asked for, on a network file system for example."""
     first = file.read(length)
     while len(first) < length and (more := file.read(length - len(first))):
         first += more

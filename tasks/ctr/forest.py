@@ -109,7 +109,7 @@ def to_onnx(forest: Forest, facts: dict[str, str]) -> bytes:
 
 
 def _ensemble(trees: Sequence[Tree]) -> dict[str, Any]:
-    """The operator's attributes: node lists over all trees, and each leaf's share of both classes."""
+    """Return the operator's attributes: node lists over all trees, and each leaf's share of both classes."""
     whole = [_tree_lists(number, tree, 1 / len(trees)) for number, tree in enumerate(trees)]
     lists = {name: [item for lists in whole for item in lists[name]] for name in whole[0]}
     return {**lists, "classlabels_int64s": [0, 1], "post_transform": "NONE"}

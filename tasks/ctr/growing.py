@@ -242,8 +242,11 @@ def step(bins: npt.NDArray[np.uint8], states: States, level: Level) -> States:
 
 @compiled
 def _step(bins: Any, states: Any, split: Any, cut: Any, children: Any, new: Any) -> None:
-    """A state is node * 16 + weight. Rows that are in a leaf get weight 0, and rows of weight 0 go anywhere: a branch
-    for them, taken at random, would cost more than the work it saves."""
+    """Move every row to a child of its node. A state is node * 16 + weight.
+
+    Rows that are in a leaf get weight 0, and rows of weight 0 go anywhere: a branch for them, taken at random, would
+    cost more than the work it saves.
+    """
     for row in range(len(states)):
         state = np.uint32(states[row])
         node = state >> np.uint32(4)
@@ -261,7 +264,7 @@ def tally(
     level: Level,
     most_bins: int,
 ) -> npt.NDArray[np.int32]:
-    """Counts [trees, nodes, features, bins, 2] over a block's rows."""
+    """Return counts [trees, nodes, features, bins, 2] over a block's rows."""
     trees, nodes, features = level.subsets.shape
     counts = np.zeros((trees, nodes, features, most_bins, 2), np.int32)
     for tree in range(trees):

@@ -93,7 +93,7 @@ class Tail:
 
 
 def tails(days: Sequence[Day], wanted: int) -> list[Tail]:
-    """The days' last ``wanted`` well-formed rows, in order. Raises BadInput when there are not so many."""
+    """Return the days' last ``wanted`` well-formed rows, in order. Raises BadInput when there are not so many."""
     found: list[Tail] = []
     missing = wanted
     for day in reversed(days):

@@ -21,7 +21,7 @@ def scores_folder(run: RunFile) -> str | None:
 
 
 def add_days(flags: Flags, what: str) -> None:
-    """``--data``, as Parquet where a run has converted it, and ``--day``."""
+    """Add ``--data``, as Parquet where a run has converted it, and ``--day``."""
     flags.data(
         f"folder or s3://bucket/prefix with days of the click log to {what}",
         from_run=lambda run: parquet_folder(run) or run.data,
@@ -37,7 +37,7 @@ def add_days(flags: Flags, what: str) -> None:
 
 
 def lineage(run: RunFile | None, days: Sequence[Day]) -> Dataset:
-    """The days as MLflow's Dataset tab shows them."""
+    """Return the days as MLflow's Dataset tab shows them."""
     schema = column_schema({LABEL: "integer", **dict.fromkeys(NUMERIC, "integer")})
     profile = {"days": [day.name for day in days], "bytes_read": sum(day.size for day in days)}
     return dataset(run, days[0].url, listing(days), profile=profile, schema=schema)

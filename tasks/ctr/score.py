@@ -149,7 +149,7 @@ def _batches(day: Day) -> Iterator[Batch]:
 
 
 def _retell(opened: Any, malformed: int) -> Tally:
-    """The tally of scores that are there."""
+    """Return the tally of scores that are there."""
     total = Tally(0, Malformed(malformed), 0.0, 0, np.zeros((2, _BINS), np.int64))
     for batch in opened.iter_batches(1 << 18, columns=["score", "label"]):
         scores, labels = (batch.column(name).to_numpy() for name in ("score", "label"))

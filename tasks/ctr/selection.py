@@ -70,7 +70,7 @@ def _read_until(
     order: list[int],
     wanted: int,
 ) -> None:
-    """Adds parts in ``order`` to ``counts`` until they hold ``wanted`` rows together."""
+    """Add parts in ``order`` to ``counts`` until they hold ``wanted`` rows together."""
     taken = 0
     while taken < len(order):
         missing = wanted - sum(counts[index].rows for index in order[:taken])

@@ -78,7 +78,7 @@ def _intercept(first: World, click_rate: float) -> float:
 
 
 def block(of: World, number: int, rows: int) -> tuple[memoryview, Truth]:
-    """The text of a day's block, the same bytes whenever it is made, and what can be known about its clicks."""
+    """Return the text of a day's block, the same bytes whenever it is made, and what can be known about its clicks."""
     numeric, hashes, numeric_odds, odds, chance = _draw(of, number, rows)
     probability = 1 / (1 + np.exp(-odds - of.intercept))
     labels = (chance < probability).astype(np.uint8)

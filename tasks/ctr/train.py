@@ -127,7 +127,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _facts(engine: str, settings: Settings, arguments: argparse.Namespace, days: list[Day]) -> dict[str, Any]:
-    """What decides the forest: two runs with equal facts grow the same one."""
+    """Return what decides the forest: two runs with equal facts grow the same one."""
     return {
         "engine": engine,
         "forest": asdict(settings),
@@ -194,7 +194,7 @@ def _finish(
 
 
 def _report(facts: dict[str, Any], outcome: Outcome, judgement: Judgement, seconds: dict[str, float]) -> dict[str, Any]:
-    """What the comparison is made of; the same shape for every engine."""
+    """Return what the comparison is made of; the same shape for every engine."""
     malformed = sum((count.malformed for count in outcome.selection.counts.values()), Malformed())
     train_rows = outcome.selection.train_rows
     to_model = sum(seconds[step] for step in ("start", "load", "train"))

@@ -174,7 +174,7 @@ def report(found: Mapping[str, Any]) -> None:
 
 
 def judge(found: Mapping[str, Any], files: Mapping[str, Facts], options: argparse.Namespace) -> None:
-    """Raises BadInput with one sentence for the first thing that forbids using the data."""
+    """Raise BadInput with one sentence for the first thing that forbids using the data."""
     for folder in options.folders or [""]:
         count = sum(key.startswith(f"{folder}/") for key in files) if folder else len(files)
         where = f"Folder {folder}" if folder else "The dataset"

@@ -12,7 +12,7 @@ from tasks.common.program import BadInput, stop_deferred
 
 
 def model_files(folder: Path, pattern: str) -> list[Path]:
-    """The files in ``folder`` itself that match, by name. Raises BadInput when there are none."""
+    """Return the files in ``folder`` itself that match, by name. Raises BadInput when there are none."""
     found = sorted(path for path in folder.glob(pattern) if path.is_file())
     if not found:
         state = "holds no file" if folder.is_dir() else "does not exist, so there is no file"

@@ -51,7 +51,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def files_of_model(source: Path) -> list[Path]:
-    """The description and the files it lists. Raises BadInput when one is missing or not what it lists."""
+    """Return the description and the files it lists. Raises BadInput when one is missing or not what it lists."""
     try:
         listed: dict[str, str] = json.loads((source / DESCRIPTION).read_text())["files"]
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def files_of_model(source: Path) -> list[Path]:
 
 
 def check_same(destination: Path, digest: str) -> None:
-    """Raises BadInput when ``destination`` holds anything but the files of this digest."""
+    """Raise BadInput when ``destination`` holds anything but the files of this digest."""
     found = digest_of(model_files(destination, "*"))
     if found != digest:
         raise BadInput(

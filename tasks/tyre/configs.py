@@ -83,7 +83,7 @@ FIGURES = {name: name for name in ("accuracy", "precision", "recall", "f1", "roc
 
 
 def configuration(name: str, **changes: float | int | None) -> Configuration:
-    """A named configuration with single values changed; None leaves a value as it is."""
+    """Return a named configuration with single values changed; None leaves a value as it is."""
     if name not in CONFIGURATIONS:
         raise BadInput(f"There is no configuration {name!r}; choose from {', '.join(CONFIGURATIONS)}.")
     given: dict[str, Any] = {field: value for field, value in changes.items() if value is not None}

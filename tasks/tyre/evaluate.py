@@ -117,7 +117,7 @@ def _draw_mistakes(folder: Path, judged: Judged, images: Images) -> list[Path]:
 
 
 def _mistakes(images: Images, scores: Floats) -> list[tuple[dataset.Pixels, str]]:
-    """The most confident first; pixels of those that were kept in memory."""
+    """Return the most confident first; pixels of those that were kept in memory."""
     found = []
     for place in np.argsort(-np.abs(scores - 0.5), kind="stable"):
         example = images.held_out[place]

@@ -41,7 +41,7 @@ def export(network: nn.Module, folder: Path, description: dict[str, Any]) -> dic
 
 
 def check_same(network: nn.Module, onnx: bytes) -> None:
-    """Raises RuntimeError where ONNX Runtime, which serves, answers otherwise than torch, which trained."""
+    """Raise RuntimeError where ONNX Runtime, which serves, answers otherwise than torch, which trained."""
     pixels = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         trained = network(pixels).numpy()
@@ -90,7 +90,7 @@ def _torchscript(network: nn.Module, example: torch.Tensor) -> bytes:
 
 
 def _archive(files: dict[str, bytes]) -> bytes:
-    """A tar.gz with the same bytes for the same files."""
+    """Return a tar.gz with the same bytes for the same files."""
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as archive:
         for name, content in sorted(files.items()):

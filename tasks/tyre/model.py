@@ -66,7 +66,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 
 
 def build(network: str) -> nn.Module:
-    """A new network with weights from torch's current random state."""
+    """Return a new network with weights from torch's current random state."""
     if network not in NETWORKS:
         raise BadInput(f"There is no network {network!r}; choose from {', '.join(NETWORKS)}.")
     return NETWORKS[network]()

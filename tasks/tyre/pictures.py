@@ -15,7 +15,7 @@ SHEET_COLUMNS, SHEET_ROWS, THUMB = 6, 3, 160  # of the sheet of mistakes; a pict
 
 
 def draw_mistakes(path: Path, mistakes: Sequence[tuple[Pixels, str]]) -> None:
-    """The first few wrongly judged images with a line of text under each."""
+    """Draw the first few wrongly judged images with a line of text under each."""
     shown = list(mistakes[: SHEET_COLUMNS * SHEET_ROWS])
     rows = max(1, -(-len(shown) // SHEET_COLUMNS))
     sheet = Image.new("RGB", (SHEET_COLUMNS * THUMB, rows * (THUMB + 16)), "white")

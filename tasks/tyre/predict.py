@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
 
 
 def _told(model: str | None) -> tuple[tuple[str, ...], Split]:
-    """The model's classes, and which images it has not trained on."""
+    """Return the model's classes, and which images it has not trained on."""
     if not model:
         return CLASSES, SPLIT
     told: Mapping[str, Any] = json.loads(read_url(f"{model.rstrip('/')}/{DESCRIPTION}"))
@@ -72,7 +72,7 @@ def _told(model: str | None) -> tuple[tuple[str, ...], Split]:
 
 
 def _unseen(url: str, split: Split) -> str:
-    """An image of the held-out part, always the same one of the same data."""
+    """Return an image of the held-out part, always the same one of the same data."""
     store, listed = open_source(url), manifest.of(url)
     entries = sorted(list_images(store), key=lambda e: hashlib.sha256(e.key.encode()).digest())
     for entry in entries:

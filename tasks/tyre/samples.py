@@ -69,7 +69,7 @@ def main() -> dict[str, Any]:
 
 
 def plan(count: int, seed: int, revision: int) -> Iterator[Sample]:
-    """The images of one revision. An image once removed stays removed; those added stay until removed."""
+    """Return the images of one revision. An image once removed stays removed; those added stay until removed."""
     total = count + (revision - 1) * round(count * ADDED)
     for index in range(total):
         born = 1 if index < count else 2 + (index - count) // max(1, round(count * ADDED))

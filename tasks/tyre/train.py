@@ -90,7 +90,7 @@ def _options() -> argparse.Namespace:
 
 
 def _describe(arguments: argparse.Namespace, settings: dict[str, Any], images: dataset.Images) -> dict[str, Any]:
-    """What decides the weights: two runs with equal descriptions train the same model."""
+    """Return what decides the weights: two runs with equal descriptions train the same model."""
     return {
         "configuration": {"name": arguments.configuration, **settings},
         "seed": arguments.seed,

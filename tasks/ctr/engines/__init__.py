@@ -73,7 +73,7 @@ class Outcome:
 
 
 def choose(name: str) -> str:
-    """The engine to use: ``auto`` takes RAPIDS where it is installed and a GPU is there, else Dask."""
+    """Return the engine to use: ``auto`` takes RAPIDS where it is installed and a GPU is there, else Dask."""
     if name == AUTO:
         return RAPIDS if not _rapids_lacks() else DASK
     if name == RAPIDS and (lacking := _rapids_lacks()):
@@ -82,7 +82,7 @@ def choose(name: str) -> str:
 
 
 def _rapids_lacks() -> str:
-    """What is missing for RAPIDS; "" when nothing is."""
+    """Return what is missing for RAPIDS; "" when nothing is."""
     for package in _RAPIDS_PACKAGES:
         if importlib.util.find_spec(package) is None:
             return f"the package {package}"

@@ -21,14 +21,14 @@ _LOST_WORKERS = 10  # a task that was on so many workers when they died is given
 
 
 def check(scheduler: str) -> None:
-    """Raises BadInput for what is no address of a cluster."""
+    """Raise BadInput for what is no address of a cluster."""
     if scheduler != IN_PROCESS and not re.fullmatch(r"local:[1-9]\d*|(tcp|tls|ucx)://.+:\d+", scheduler):
         raise BadInput(f"--scheduler {scheduler!r} is not in-process, local:N with N workers, or tcp://HOST:PORT.")
 
 
 @contextmanager
 def connected(scheduler: str, memory_limit: str, dashboard: str, scratch: str | None) -> Iterator[Client]:
-    """A client; a cluster made for it ends with the block.
+    """Yield a client; a cluster made for it ends with the block.
 
     :param memory_limit: of all workers together, such as "4GB"; what does not fit goes to disk. "" for the machine's.
     :param dashboard: address to serve the cluster's pages on.
@@ -104,7 +104,7 @@ def _remote(scheduler: str) -> Iterator[Client]:
 
 
 def _introduce(client: Client, dashboard_host: str = "") -> None:
-    """The log line names the cluster's pages, at the address they are served on where that is known."""
+    """Log the cluster's pages, at the address they are served on where that is known."""
     link = client.dashboard_link
     if dashboard_host:
         link = f"http://{dashboard_host}:{urlsplit(link).port}/status"

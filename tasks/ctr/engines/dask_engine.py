@@ -138,7 +138,7 @@ class _Training:
                     states = [self._submit(_step, b, s, below) for b, s in zip(blocks, states, strict=True)]
 
     def _sum(self, futures: list[Future], add: Callable[[list[Any]], Any]) -> Any:
-        """Added up on the workers, a few at a time, so that nobody holds all of them."""
+        """Add up on the workers, a few at a time, so that nobody holds all of them."""
         while len(futures) > 1:
             futures = [self._submit(add, futures[at : at + FAN_IN]) for at in range(0, len(futures), FAN_IN)]
         return futures[0].result()
@@ -154,7 +154,7 @@ def _size(part: Part) -> int:
 
 
 def _resume(job: Job) -> Growth | None:
-    """The forest of an earlier try with the same data and settings."""
+    """Return the forest of an earlier try with the same data and settings."""
     digest = job.identity.encode()
     if not job.checkpoint.is_file():
         return None

@@ -115,7 +115,7 @@ def _parquet(pieces: list[Piece]) -> pandas.DataFrame:
 
 
 def _fit(job: Job, values: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8]) -> Forest:
-    """A few trees at a time, so that a stopped run goes on after the last ones; the trees are those of a single fit."""
+    """Grow a few trees at a time, so that a stopped run goes on after the last; the trees are those of a single fit."""
     from sklearn.ensemble import RandomForestClassifier
 
     if labels.min() == labels.max():
@@ -139,7 +139,7 @@ def _fit(job: Job, values: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8
 
 
 def _resume(job: Job) -> list[Tree]:
-    """The trees of an earlier try with the same data and settings."""
+    """Return the trees of an earlier try with the same data and settings."""
     digest = job.identity.encode()
     content = job.checkpoint.read_bytes() if job.checkpoint.is_file() else b""
     if not content.startswith(digest) or not content:
@@ -150,7 +150,7 @@ def _resume(job: Job) -> list[Tree]:
 
 
 def as_tree(grown: Any) -> Tree:
-    """A Tree from scikit-learn's ``tree_``, which compares float32 values with float64 thresholds."""
+    """Return a Tree from scikit-learn's ``tree_``, which compares float32 values with float64 thresholds."""
     threshold = grown.threshold.astype(np.float32)
     above = threshold.astype(np.float64) > grown.threshold
     threshold[above] = np.nextafter(threshold[above], np.float32(-np.inf))

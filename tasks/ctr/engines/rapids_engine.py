@@ -103,7 +103,7 @@ def _count(client: Any, job: Job, indices: Iterable[int]) -> dict[int, Count]:
 
 
 def _frame(client: Any, selection: Selection) -> Any:
-    """The training rows as a table spread over the GPUs, held there."""
+    """Return the training rows as a table spread over the GPUs, held there."""
     import cudf
     import dask.dataframe
     from distributed import wait
@@ -116,8 +116,10 @@ def _frame(client: Any, selection: Selection) -> Any:
 
 
 def read_piece(piece: Piece, malformed: bool) -> Any:
-    """A piece's label and numeric columns, float32 with missing as 0; parsed by the GPU unless it has malformed lines,
-    which cuDF would take for rows."""
+    """Return a piece's label and numeric columns, float32 with missing as 0.
+
+    The GPU parses it, unless it has malformed lines, which cuDF would take for rows.
+    """
     import cudf
 
     part = piece.part
@@ -149,7 +151,7 @@ def as_forest(model: Any) -> Forest:
 
 
 def from_treelite(dumped: dict[str, Any]) -> Forest:
-    """A forest of two classes from treelite's JSON (version 4)."""
+    """Return a forest of two classes from treelite's JSON (version 4)."""
     return Forest([_tree(tree["nodes"]) for tree in dumped["trees"]])
 
 
@@ -182,7 +184,7 @@ def _click_share(value: Any) -> float:
 
 
 def _float32_below(threshold: float, strictly: bool) -> np.float32:
-    """The largest float32 that is at most, or below, the threshold: what ``x <= it`` needs to mean the same."""
+    """Return the largest float32 that is at most, or below, the threshold: what ``x <= it`` needs to mean the same."""
     near = np.float32(threshold)
     beyond = float(near) >= threshold if strictly else float(near) > threshold
     return np.nextafter(near, np.float32(-np.inf)) if beyond else near
