@@ -84,10 +84,12 @@ def test_a_failed_run_keeps_its_workspace_and_clearing_goes_on_in_it(world: Worl
 
 
 def clear(world: World, run_id: str) -> None:
-    """Clear what has failed in the run, as the button of the UI does."""
-    chosen = {"dag_run_id": run_id, "only_failed": True, "dry_run": False, "reset_dag_runs": True}
-    cleared = world.api.call("POST", f"dags/{TRAIN}/clearTaskInstances", json=chosen)["task_instances"]
-    assert {"evaluate", "deploy.load"} <= {task["task_id"] for task in cleared}
+    """Clear the failed task and what comes after it, as the button of the UI does."""
+    chosen = {"dag_run_id": run_id, "task_ids": ["evaluate"], "include_downstream": True, "only_failed": False}
+    asked = {**chosen, "dry_run": False, "reset_dag_runs": True}
+    cleared = world.api.call("POST", f"dags/{TRAIN}/clearTaskInstances", json=asked)["task_instances"]
+    assert {"evaluate", "deploy.load", "delete_workspace"} <= {task["task_id"] for task in cleared}
+    assert "train" not in {task["task_id"] for task in cleared}
 
 
 def test_two_runs_of_one_model_take_turns_though_the_scheduler_dies(world: World):
