@@ -8,7 +8,7 @@ from typing import Any
 
 from ontap_mlops.compute import profiles
 from ontap_mlops.compute.following import DASHBOARD, LogFollower, Position
-from ontap_mlops.compute.workload import PlaceElsewhere, Runner, Status
+from ontap_mlops.compute.workload import PlaceElsewhere, Runner, State, Status
 
 GivenPlace = str | Mapping[str, Any]
 """A name in compute.yaml, or the values of such an entry."""
@@ -23,7 +23,7 @@ def look(place: GivenPlace, workload: str, host: str | None = None, cursor: Posi
     """
     runner = runner_of(place, workload, host)
     status = runner.status(workload)
-    overdue = is_overdue(status, profiles.place(place).pending_limit_s)
+    overdue = status.state is State.PENDING and _is_overdue(status, profiles.place(place).pending_limit_s)
     follower = LogFollower(runner, workload, cursor)
     lines = list(follower.lines(last=not status.state.active))
     pages = [page[1] for line in lines if (page := DASHBOARD.search(line))]
@@ -61,6 +61,6 @@ def runner_of(place: GivenPlace, workload: str, host: str | None) -> Runner:
     return runner
 
 
-def is_overdue(status: Status, limit_s: float | None) -> bool:
+def _is_overdue(status: Status, limit_s: float | None) -> bool:
     since = status.pending_since
-    return limit_s is not None and since is not None and status.state.active and time.time() - since > limit_s
+    return limit_s is not None and since is not None and time.time() - since > limit_s
