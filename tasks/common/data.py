@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
+
+import obstore
 
 from tasks.common.program import BadInput
 from tasks.common.result import write_whole
-from tasks.common.s3_get import ObjectReader
-
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
+from tasks.common.s3 import Absent, connect, put_streamed, s3_errors
 
 # Ours on a dataset volume, and ONTAP's: neither is data.
 IGNORED_FOLDERS = frozenset({".mlops", ".snapshot"})
-S3_ATTEMPTS = 5
-_ABSENT = {"NoSuchBucket", "NoSuchKey", "404", "NotFound"}
-_REFUSED = {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled", "Forbidden"}
+HELD = 16 << 20  # bytes of a file up to which it is read into memory to be sent
+PART, MOST_PARTS = 16 << 20, 9_000  # of a multipart upload; S3 takes 10,000
+
+
+Piece = bytes | obstore.Bytes  # the latter is memory of obstore's own, which anything that takes a buffer reads
 
 
 @dataclass(frozen=True, order=True)
@@ -115,82 +115,83 @@ class LocalStore:
 
 
 class S3Store:
-    """A bucket prefix, at AWS_ENDPOINT_URL_S3 if that is set: path-style addresses, SigV4, objects sent in one request.
+    """A bucket prefix, at AWS_ENDPOINT_URL_S3 if that is set; objects are sent in one request each.
 
     One request per object, since ONTAP's buckets over NAS volumes refuse multipart uploads in many versions.
     """
 
     def __init__(self, url: str, connections: int = 16) -> None:
-        parts = urlsplit(url)
-        if not parts.netloc:
+        # Not by a parser of URLs, to which "#" and "?" in a prefix are something else.
+        self.bucket, _, prefix = url.removeprefix("s3://").partition("/")
+        if not self.bucket:
             raise BadInput(f"{url} names no bucket; write s3://bucket/prefix.")
+        if self.bucket.startswith("arn:"):
+            raise BadInput(f"{url} names an access point by its ARN; name it by its alias, as s3://alias/prefix.")
         self.url = url
-        self.bucket = parts.netloc
-        self.prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
-        self.client = s3_client(connections)
-        self._reader = ObjectReader.for_client(self.client)
+        self.prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
+        self.connections = connections
+        self.objects = connect(self.bucket, connections)
 
     def entries(self) -> list[Entry]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
         with s3_errors("list", self.url):
-            found = [self._entry(item) for page in pages for item in page.get("Contents", [])]
-        return sorted(e for e in found if not e.key.endswith("/") and not IGNORED_FOLDERS & set(e.key.split("/")[:-1]))
+            pages = obstore.list(self.objects, prefix=self.prefix or None, chunk_size=1000)
+            found = {entry.key: entry for page in pages for item in page if (entry := self._entry(item)).key}
+        kept = [e for e in found.values() if not IGNORED_FOLDERS & set(e.key.split("/")[:-1])]
+        return sorted(e for e in kept if e.size or self._is_object(e.key))
 
-    def _entry(self, item: dict[str, Any]) -> Entry:
-        key = item["Key"][len(self.prefix) :]
-        return Entry(key, item["Size"], item["LastModified"].timestamp(), item.get("ETag", "").strip('"'))
+    def _entry(self, item: Any) -> Entry:
+        key = item["path"][len(self.prefix) :]
+        return Entry(key, item["size"], item["last_modified"].timestamp(), (item["e_tag"] or "").strip('"'))
+
+    def _is_object(self, key: str) -> bool:
+        """Whether an empty entry is a file: the marker of a folder, "good/", is listed as "good" but is not there."""
+        try:
+            with s3_errors("read", self.name_of(key)):
+                obstore.head(self.objects, self.prefix + key)
+        except Absent:
+            return False
+        return True
 
     def read(self, key: str) -> bytes:
-        if self._reader and (content := self._reader.get(self.bucket, self.prefix + key)) is not None:
-            return content
-        with s3_errors("read", f"s3://{self.bucket}/{self.prefix}{key}"):
-            answer = self.client.get_object(Bucket=self.bucket, Key=self.prefix + key)
-            return answer["Body"].read()
+        with s3_errors("read", self.name_of(key)):
+            return obstore.get(self.objects, self.prefix + key).bytes().to_bytes()
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        """Exactly these bytes. Raises S3Failed where the object ends before them."""
+        if not length:
+            return b""
+        with s3_errors("read", self.name_of(key)):
+            return obstore.get_range(self.objects, self.prefix + key, start=start, length=length).to_bytes()
+
+    def read_ranges(self, key: str, spans: Sequence[tuple[int, int]]) -> list[Piece]:
+        """Exactly these bytes, from start and length of each, by as many requests at once."""
+        starts, lengths = [start for start, _ in spans], [length for _, length in spans]
+        with s3_errors("read", self.name_of(key)):
+            pieces = obstore.get_ranges(self.objects, self.prefix + key, starts=starts, lengths=lengths, coalesce=0)
+        return list(pieces)
 
     def write(self, key: str, content: bytes) -> None:
-        with s3_errors("write", f"s3://{self.bucket}/{self.prefix}{key}"):
-            self.client.put_object(Bucket=self.bucket, Key=self.prefix + key, Body=content)
+        with s3_errors("write", self.name_of(key)):
+            obstore.put(self.objects, self.prefix + key, content, use_multipart=False)
+
+    def send(self, key: str, path: Path, md5: str, *, multipart: bool = False) -> str:
+        """Create or replace an object from a file whose MD5 is known, in hex digits. Returns its ETag.
+
+        In one request unless ``multipart``, then in parts. Little of the file is held in memory either way.
+        """
+        size = path.stat().st_size
+        with s3_errors("write", self.name_of(key)), path.open("rb") as file:
+            if size > HELD and not multipart:
+                return put_streamed(self.bucket, self.prefix + key, file, bytes.fromhex(md5))
+            part = max(PART, size // MOST_PARTS + 1)
+            told = obstore.put(
+                self.objects, self.prefix + key, file, use_multipart=multipart, chunk_size=part, max_concurrency=4
+            )
+        return (told["e_tag"] or "").strip('"')
 
     def delete(self, key: str) -> None:
-        with s3_errors("delete", f"s3://{self.bucket}/{self.prefix}{key}"):
-            self.client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+        with s3_errors("delete", self.name_of(key)), suppress(FileNotFoundError):
+            obstore.delete(self.objects, self.prefix + key)
 
-
-def s3_client(connections: int = 16) -> BaseClient:
-    """A client that retries what a retry can mend, with room for ``connections`` requests at once."""
-    import boto3
-    from botocore.config import Config
-
-    settings = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        retries={"max_attempts": S3_ATTEMPTS, "mode": "standard"},
-        max_pool_connections=connections,
-        connect_timeout=10,
-        read_timeout=60,
-        # Checksum trailers are newer than many S3 servers; the ones S3 demands are still sent.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    return boto3.session.Session().client("s3", region_name=region, config=settings)
-
-
-@contextmanager
-def s3_errors(verb: str, url: str) -> Iterator[None]:
-    """Turns what S3 answers inside the block into BadInput where no retry can mend it; lets the rest pass."""
-    from botocore.exceptions import ClientError, NoCredentialsError
-
-    try:
-        yield
-    except NoCredentialsError:
-        advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-        raise BadInput(f"Cannot {verb} {url}: no S3 keys; {advice}.") from None
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if code in _ABSENT:
-            raise BadInput(f"Cannot {verb} {url}: S3 says it does not exist ({code}).") from error
-        if code in _REFUSED:
-            advice = "check the bucket's policy and the permissions of the files behind it"
-            raise BadInput(f"Cannot {verb} {url}: S3 refuses these keys ({code}); {advice}.") from error
-        raise
+    def name_of(self, key: str) -> str:
+        return f"s3://{self.bucket}/{self.prefix}{key}"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.common.data import S3Store, Store, open_source, s3_errors
+from tasks.common.data import S3Store, Store, open_source
 from tasks.common.program import BadInput
 
 TEXT, GZIP, PARQUET = "text", "gzip", "parquet"
@@ -204,7 +204,7 @@ def _store(url: str) -> Store:
 def read_range(store: Store, key: str, start: int, length: int) -> bytes:
     """Exactly that range. Raises OSError when the file has become shorter than it was listed."""
     if isinstance(store, S3Store):
-        content = _object_range(store, key, start, length)
+        content = store.read_range(key, start, length)
     else:
         with (Path(store.url) / key).open("rb", buffering=0) as file:
             file.seek(start)
@@ -220,21 +220,6 @@ def _read_all(file: Any, length: int) -> bytes:
     while len(first) < length and (more := file.read(length - len(first))):
         first += more
     return first
-
-
-def _object_range(store: S3Store, key: str, start: int, length: int) -> bytes:
-    from botocore.exceptions import BotoCoreError
-
-    name = f"{store.url.rstrip('/')}/{key}"
-    for last in (False, False, True):
-        try:
-            with s3_errors("read", name):
-                span = f"bytes={start}-{start + length - 1}"
-                return store.client.get_object(Bucket=store.bucket, Key=store.prefix + key, Range=span)["Body"].read()
-        except (BotoCoreError, ConnectionError):
-            if last:
-                raise
-    raise AssertionError("unreachable")
 
 
 class _Ranges(io.RawIOBase):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TypeVar
 
-from tasks.common.data import S3Store, Store, s3_errors
+from tasks.common.data import S3Store, Store
 from tasks.common.program import BadInput
 
 LARGEST_PUT = 5 << 30  # bytes S3 takes in one request
@@ -44,5 +45,6 @@ def _upload(target: S3Store, key: str, source: Path) -> None:
     size = source.stat().st_size
     if size > LARGEST_PUT:
         raise BadInput(f"{key} is {size} bytes and S3 takes {LARGEST_PUT} in one request; make smaller files.")
-    with source.open("rb") as file, s3_errors("write", f"{target.url.rstrip('/')}/{key}"):
-        target.client.put_object(Bucket=target.bucket, Key=target.prefix + key, Body=file)
+    with source.open("rb") as file:
+        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    target.send(key, source, md5)

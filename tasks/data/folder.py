@@ -10,13 +10,15 @@ Ours is ``.mlops``: beside a folder called ``data``, as on a dataset volume, els
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
+import itertools
 import json
 import os
 import shutil
+import stat
 import threading
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +29,6 @@ from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
 from tasks.common.result import write_whole
 
-CHUNK = 1 << 20
 LONGEST_NAME = 255  # bytes, of one folder or file
 
 
@@ -48,7 +49,9 @@ class Folder:
         self.ours = ours_of(root)
         self._incoming = self.ours / "incoming"
         self._known: dict[str, list[Any]] = {}
-        self._safe_parents: set[Path] = set()
+        self._safe_parents: set[str] = set()
+        self._numbers = itertools.count()  # next() of it is one step, so that threads may share it
+        self._changed = False
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -65,6 +68,11 @@ class Folder:
             self._load()
             try:
                 yield
+                self._flush()
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self._flush()
+                raise
             finally:
                 shutil.rmtree(self._incoming, ignore_errors=True)
                 self._save()
@@ -78,19 +86,20 @@ class Folder:
             self._save()
 
     def files(self) -> dict[str, Local]:
-        found = {}
-        for folder, folders, names in os.walk(self.root):
-            folders[:] = [name for name in folders if name not in IGNORED_FOLDERS]
-            for name in names:
-                path = Path(folder, name)
-                with contextlib.suppress(FileNotFoundError):  # a link to nowhere, or just deleted
-                    local = self._local(path)
-                    found[local.key] = local
-        return found
+        return {local.key: local for local in self._walk(str(self.root), "")}
 
-    def _local(self, path: Path) -> Local:
-        facts = path.stat()
-        return Local(path.relative_to(self.root).as_posix(), facts.st_size, facts.st_mtime_ns)
+    def _walk(self, folder: str, before: str) -> Iterator[Local]:
+        """``before`` is what keys in ``folder`` begin with. By scandir, which pathlib would make five times as slow."""
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in IGNORED_FOLDERS:
+                        yield from self._walk(entry.path, f"{before}{entry.name}/")
+                    continue
+                with contextlib.suppress(FileNotFoundError):  # a link to nowhere, or just deleted
+                    facts = entry.stat()
+                    if not stat.S_ISDIR(facts.st_mode):
+                        yield Local(before + entry.name, facts.st_size, facts.st_mtime_ns)
 
     def etag(self, local: Local) -> str | None:
         """The ETag this very file had in the bucket, if it has not been touched since."""
@@ -105,23 +114,28 @@ class Folder:
         self._remember(local, digest, None)
         return digest
 
-    def remember(self, key: str, md5: str, etag: str) -> None:
-        self._remember(self._local(self.root / key), md5, etag)
+    def remember(self, local: Local, md5: str, etag: str) -> None:
+        self._remember(local, md5, etag)
 
-    def incoming(self) -> Path:
-        return self._incoming / uuid.uuid4().hex
+    def incoming(self) -> str:
+        """Where a file may be written until it is complete."""
+        return f"{self._incoming}/{next(self._numbers)}"
 
-    def put(self, arrived: Path, key: str, md5: str, etag: str) -> None:
-        """Give a complete file its place."""
-        target = self.root / key
-        self._make_parent(target.parent, key)
+    def discard(self, arrived: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            Path(arrived).unlink()
+
+    def put(self, arrived: str, local: Local, md5: str, etag: str) -> None:
+        """Give a complete file its place; ``local`` says what is known of it."""
+        key = local.key
+        self._make_parent(key.rpartition("/")[0], key)
         try:
-            arrived.replace(target)
+            Path(arrived).replace(self.root / key)
         except (IsADirectoryError, NotADirectoryError):
             raise BadInput(
                 f"{key!r} is a file in the source but a folder in {self.root}; remove or rename one of them."
             ) from None
-        self.remember(key, md5, etag)
+        self._remember(local, md5, etag)
 
     def delete(self, key: str) -> None:
         """Remove the file, and the folders it leaves empty."""
@@ -129,6 +143,7 @@ class Folder:
         target.unlink(missing_ok=True)
         with self._lock:
             self._known.pop(key, None)
+            self._changed = True
             for parent in target.parents:
                 if parent == self.root:
                     break
@@ -136,15 +151,16 @@ class Folder:
                     parent.rmdir()
                 except OSError:
                     break
-                self._safe_parents.discard(parent)
+                self._safe_parents.discard(parent.relative_to(self.root).as_posix())
 
     def free_bytes(self) -> int:
         facts = os.statvfs(self.root)
         return facts.f_bavail * facts.f_frsize
 
-    def _make_parent(self, parent: Path, key: str) -> None:
-        if parent in self._safe_parents:
+    def _make_parent(self, name: str, key: str) -> None:
+        if name in self._safe_parents:
             return
+        parent = self.root / name
         try:
             parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
@@ -153,7 +169,7 @@ class Folder:
             ) from None
         if not parent.resolve().is_relative_to(self.root.resolve()):
             raise BadInput(f"{key!r} would be written outside {self.root}, through a link; remove the link.")
-        self._safe_parents.add(parent)
+        self._safe_parents.add(name)
 
     def _fresh(self, local: Local) -> list[Any] | None:
         known = self._known.get(local.key)
@@ -162,6 +178,7 @@ class Folder:
     def _remember(self, local: Local, md5: str, etag: str | None) -> None:
         with self._lock:
             self._known[local.key] = [local.size, local.mtime_ns, md5, etag]
+            self._changed = True
 
     def _load(self) -> None:
         try:
@@ -171,7 +188,19 @@ class Folder:
         except (ValueError, KeyError, TypeError):
             say(f"{self.ours / 'sync.json'} is not readable; every file is compared by its content instead.")
 
+    def _flush(self) -> None:
+        """Files first, then what is said of them: after a crash of the machine, the state speaks of nothing lost."""
+        if not self._changed:
+            return
+        try:
+            flush(self.ours)
+        except OSError:
+            self._known.clear()
+            raise
+
     def _save(self) -> None:
+        if not self._changed:
+            return
         with self._lock:
             text = json.dumps({"files": self._known}, separators=(",", ":"))
         try:
@@ -199,8 +228,19 @@ def checked_key(key: str, source: str) -> str:
 
 
 def md5_of(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, _md5).hexdigest()
+
+
+def _md5() -> Any:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def flush(folder: Path) -> None:
+    """Write out the whole file system that ``folder`` is on: once, where a flush of every file costs 0.6 ms each."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(opened):
+            raise OSError(ctypes.get_errno(), "the file system cannot be flushed", str(folder))
+    finally:
+        os.close(opened)

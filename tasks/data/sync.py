@@ -24,7 +24,7 @@ from tasks.common.program import BadInput, TryAgain, run
 from tasks.common.progress import Progress, say
 from tasks.data.folder import Folder, Local, checked_key
 from tasks.data.parallel import each
-from tasks.data.transfer import Download, Upload, again
+from tasks.data.transfer import Download, Upload
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -47,7 +47,7 @@ def download(store: S3Store, root: Path, options: argparse.Namespace) -> dict[st
     root.mkdir(parents=True, exist_ok=True)
     folder = Folder(root)
     with folder.being_written():
-        entries = listed(store)
+        entries = store.entries()
         if not entries:
             raise BadInput(f"{store.url} holds no files; check bucket and prefix. Nothing was changed in {root}.")
         wanted = {checked_key(entry.key, store.url): entry for entry in entries}
@@ -66,7 +66,7 @@ def upload(root: Path, store: S3Store, options: argparse.Namespace) -> dict[str,
         present = folder.files()
         if not present:
             raise BadInput(f"{root} holds no files. Nothing was changed in {store.url}.")
-        stored = {entry.key: entry for entry in listed(store)}
+        stored = {entry.key: entry for entry in store.entries()}
         plan = compared_upload(present, stored, folder, options)
         if options.capacity_bytes is not None:
             require_room(plan, options.capacity_bytes, store.url)
@@ -75,12 +75,6 @@ def upload(root: Path, store: S3Store, options: argparse.Namespace) -> dict[str,
             return Upload(folder, store, advance, multipart=not options.no_multipart)
 
         return carry_out(plan, sender, store.delete, options, store.url)
-
-
-def listed(store: S3Store) -> list[Entry]:
-    found: list[Entry] = []
-    again(lambda: found.extend(store.entries()), store.url)
-    return found
 
 
 def compared_download(
@@ -98,7 +92,7 @@ def compared_download(
     def compare(entry: Entry) -> None:
         md5 = folder.md5(present[entry.key])
         if md5 == entry.etag:
-            folder.remember(entry.key, md5, entry.etag)
+            folder.remember(present[entry.key], md5, entry.etag)
         else:
             plan.copy.append(entry)
 
@@ -149,7 +143,7 @@ def carry_out(plan: Plan, worker: Any, delete: Any, options: argparse.Namespace,
 
         try:
             each(sorted(plan.copy, key=lambda item: item.key), copy_one, options.connections)
-            each(plan.delete, lambda key: again(lambda: delete(key), f"{where}: {key}"), options.connections)
+            each(plan.delete, delete, options.connections)
         except OSError as error:
             raise explained(error, where, f" after {so_far} of {len(plan.copy)} files, which are kept") from error
     return {

@@ -1,32 +1,31 @@
-"""One file from a bucket to a folder, or back: whole, read again after it arrived, and tried again when interrupted."""
+"""One file from a bucket to a folder, or back: whole, read again after it arrived, and tried again when spoilt."""
 
 from __future__ import annotations
 
-import base64
-import errno
 import hashlib
 import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any
 
-from tasks.common.data import Entry, S3Store, s3_errors
+from tasks.common.data import Entry, Piece, S3Store
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
-from tasks.data.folder import CHUNK, Folder, Local, md5_of
+from tasks.common.s3 import Absent, S3Failed
+from tasks.data.folder import Folder, Local
 
-SMALL = 8 << 20  # bytes up to which a file is held in memory
+SMALL = 8 << 20  # bytes up to which an object is fetched in one request
+RANGE, AT_ONCE = 1 << 20, 8  # bytes of one of the requests for a larger one, and how many of them at a time
+BLOCK = 256 << 10  # bytes read back at a time
 MULTIPART_FROM = 64 << 20  # bytes from which an upload goes in parts, where that is allowed
 LARGEST_PUT = 5 << 30  # bytes S3 takes in one request
 ATTEMPTS = 4
 PAUSE_S = 0.5  # before the second attempt; doubled each time
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_GONE = {"NoSuchKey", "404", "NotFound", "412", "PreconditionFailed"}
-_NO_PARTS = {"NotImplemented", "MethodNotAllowed", "501"}
-_FULL = {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull", "507", "EntityTooLargeForVolume"}
+_NO_PARTS = {"NotImplemented", "MethodNotAllowed", "501", "405"}
 
 Advance = Callable[[int], None]
 
@@ -43,46 +42,49 @@ class Download:
         self._etags_are_digests = True
 
     def __call__(self, entry: Entry) -> None:
-        again(lambda: self._fetch(entry), f"{self.store.url.rstrip('/')}/{entry.key}")
+        again(lambda: self._fetch(entry), self.store.name_of(entry.key))
 
     def _fetch(self, entry: Entry) -> None:
         arrived = self.folder.incoming()
         try:
-            sent = self._receive(entry, arrived)
-            stored = md5_of(arrived)
+            stored, sent, facts = self._receive(entry, arrived)
             if sent is None and stored != entry.etag:
                 sent = self._second_reading(entry)
             if sent is not None and sent != stored:
                 raise Spoilt(f"{entry.key} reads otherwise than it was sent")
             if sent is not None and _MD5.fullmatch(entry.etag):
                 self._etags_are_digests = False
-            self.folder.put(arrived, entry.key, stored, entry.etag)
-        finally:
-            arrived.unlink(missing_ok=True)
+            self.folder.put(arrived, Local(entry.key, facts.st_size, facts.st_mtime_ns), stored, entry.etag)
+        except BaseException:
+            self.folder.discard(arrived)
+            raise
 
-    def _receive(self, entry: Entry, arrived: Path) -> str | None:
-        """MD5 of what was sent; None where the ETag tells it."""
+    def _receive(self, entry: Entry, arrived: str) -> tuple[str, str | None, os.stat_result]:
+        """MD5 of what the file holds, read back from it, and MD5 of what was sent; None where the ETag tells it."""
         told = self._etags_are_digests and _MD5.fullmatch(entry.etag) is not None
-        digest, size = hashlib.md5(usedforsecurity=False), 0
+        stored, sent = hashlib.md5(usedforsecurity=False), hashlib.md5(usedforsecurity=False)
+        size = 0
+        file = os.open(arrived, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
         try:
-            with arrived.open("wb") as file:
-                for chunk in self._chunks(entry):
-                    if not told:
-                        digest.update(chunk)
-                    size += len(chunk)
-                    file.write(chunk)
-                    self.advance(len(chunk))
-                file.flush()
-                os.fsync(file.fileno())
+            for piece in self._pieces(entry):
+                if not told:
+                    sent.update(piece)
+                write_all(file, piece, size)
+                hash_back(stored, file, size, len(piece))
+                size += len(piece)
+                self.advance(len(piece))
+            facts = os.fstat(file)
         except BaseException:
             self.advance(-size)
             raise
+        finally:
+            os.close(file)
         if size != entry.size:
             raise TryAgain(
                 f"{entry.key} of {self.store.url} changed while it was copied ({entry.size} bytes became {size}); "
                 "run it again."
             )
-        return None if told else digest.hexdigest()
+        return stored.hexdigest(), None if told else sent.hexdigest(), facts
 
     def _second_reading(self, entry: Entry) -> str:
         """An ETag is the MD5 for most objects, not for encrypted ones or files seen through a NAS bucket.
@@ -91,18 +93,42 @@ class Download:
         are no MD5.
         """
         second = hashlib.md5(usedforsecurity=False)
-        for chunk in self._chunks(entry):
-            second.update(chunk)
+        for piece in self._pieces(entry):
+            second.update(piece)
         return second.hexdigest()
 
-    def _chunks(self, entry: Entry) -> Iterator[bytes]:
+    def _pieces(self, entry: Entry) -> Iterator[Piece]:
         with _still_there(self.store, entry.key):
             if entry.size <= SMALL:
                 yield self.store.read(entry.key)
                 return
-            with s3_errors("read", f"{self.store.url}/{entry.key}"):
-                body = self.store.client.get_object(Bucket=self.store.bucket, Key=self.store.prefix + entry.key)["Body"]
-                yield from body.iter_chunks(CHUNK)
+            for start in range(0, entry.size, RANGE * AT_ONCE):
+                yield from self.store.read_ranges(entry.key, spans(start, entry.size))
+
+
+def spans(start: int, size: int) -> list[tuple[int, int]]:
+    """The next AT_ONCE ranges from ``start`` on as start and length, of an object of ``size`` bytes."""
+    starts = range(start, min(size, start + RANGE * AT_ONCE), RANGE)
+    return [(at, min(RANGE, size - at)) for at in starts]
+
+
+def write_all(file: int, piece: Piece, at: int) -> None:
+    """A single write may take less than it is given: more than 2 GiB, or the last that fits a volume."""
+    rest = memoryview(piece)
+    while rest:
+        written = os.pwrite(file, rest, at)
+        at, rest = at + written, rest[written:]
+
+
+def hash_back(digest: Any, file: int, start: int, length: int) -> None:
+    """Add what the file really holds there, by blocks that stay in the processor's cache."""
+    if length <= BLOCK:
+        digest.update(os.pread(file, length, start))
+        return
+    block = memoryview(bytearray(BLOCK))
+    for at in range(start, start + length, BLOCK):
+        read = os.preadv(file, [block[: min(BLOCK, start + length - at)]], at)
+        digest.update(block[:read])
 
 
 class Upload:
@@ -112,97 +138,57 @@ class Upload:
         self.folder, self.store, self.advance, self.multipart = folder, store, advance, multipart
 
     def __call__(self, local: Local) -> None:
-        again(lambda: self._send(local), f"{self.store.url.rstrip('/')}/{local.key}")
+        again(lambda: self._send(local), self.store.name_of(local.key))
 
     def _send(self, local: Local) -> None:
         md5 = self.folder.md5(local)
-        with full_bucket(self.store.url), s3_errors("write", f"{self.store.url.rstrip('/')}/{local.key}"):
-            etag = self._put(local, md5)
+        etag = self._put(local, md5)
         if etag != md5 and self._stored_md5(local) != md5:
             raise Spoilt(f"{local.key} reads otherwise in the bucket than it was sent")
-        self.folder.remember(local.key, md5, etag)
+        self.folder.remember(local, md5, etag)
         self.advance(local.size)
 
     def _put(self, local: Local, md5: str) -> str:
-        client, bucket, key = self.store.client, self.store.bucket, self.store.prefix + local.key
         path = self.folder.root / local.key
-        if self.multipart and local.size >= MULTIPART_FROM and self._put_in_parts(path, key):
-            return client.head_object(Bucket=bucket, Key=key).get("ETag", "").strip('"')
+        if self.multipart and local.size >= MULTIPART_FROM:
+            try:
+                return self.store.send(local.key, path, md5, multipart=True)
+            except S3Failed as error:  # as by ONTAP's NAS buckets in many versions
+                if error.code not in _NO_PARTS:
+                    raise
+            say(f"{self.store.url} takes no multipart uploads; files are sent in one request each.")
+            self.multipart = False
         if local.size > LARGEST_PUT:
             raise BadInput(
                 f"{local.key} is {local.size} bytes; without multipart upload S3 takes at most {LARGEST_PUT}. "
                 "Use a bucket and a server that allow multipart, or split the file."
             )
-        with path.open("rb") as file:
-            checked = base64.b64encode(bytes.fromhex(md5)).decode()
-            answer = client.put_object(Bucket=bucket, Key=key, Body=file, ContentMD5=checked)
-        return answer.get("ETag", "").strip('"')
-
-    def _put_in_parts(self, path: Path, key: str) -> bool:
-        """False where the server knows no multipart upload, as ONTAP's NAS buckets in many versions."""
-        from boto3.s3.transfer import TransferConfig
-        from botocore.exceptions import ClientError
-
-        parts = TransferConfig(multipart_threshold=MULTIPART_FROM, use_threads=False)
-        try:
-            with path.open("rb") as file:
-                self.store.client.upload_fileobj(file, self.store.bucket, key, Config=parts)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _NO_PARTS:
-                raise
-            say(f"{self.store.url} takes no multipart uploads; files are sent in one request each.")
-            self.multipart = False
-        return self.multipart
+        return self.store.send(local.key, path, md5)
 
     def _stored_md5(self, local: Local) -> str:
         digest = hashlib.md5(usedforsecurity=False)
-        with s3_errors("read", f"{self.store.url}/{local.key}"):
-            body = self.store.client.get_object(Bucket=self.store.bucket, Key=self.store.prefix + local.key)["Body"]
-            for chunk in body.iter_chunks(CHUNK):
-                digest.update(chunk)
+        for start in range(0, local.size, RANGE * AT_ONCE):
+            for piece in self.store.read_ranges(local.key, spans(start, local.size)):
+                digest.update(piece)
         return digest.hexdigest()
 
 
 def again(work: Callable[[], None], what: str) -> None:
-    """Do it, up to ATTEMPTS times when the connection breaks or what arrives is spoilt. Raises TryAgain after that."""
-    from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
-
+    """Do it, up to ATTEMPTS times when what arrives is spoilt. Raises TryAgain after that."""
     for attempt in range(ATTEMPTS):
-        last = attempt == ATTEMPTS - 1
         try:
             work()
             return
-        except ClientError as error:
-            raise TryAgain(f"S3 failed on {what}: {error}. Run it again to go on.") from error
-        except (BotoCoreError, Spoilt, ConnectionError, TimeoutError) as error:
-            if last or isinstance(error, EndpointConnectionError):  # botocore has tried that one often enough
+        except Spoilt as error:
+            if attempt == ATTEMPTS - 1:
                 raise TryAgain(f"{what} cannot be copied: {error}. Run it again to go on.") from error
         time.sleep(PAUSE_S * 2**attempt)
 
 
 @contextmanager
-def full_bucket(url: str) -> Iterator[None]:
-    """A bucket without room, by whatever code its server says so, is the same as a full disk."""
-    from botocore.exceptions import ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if status == 507 or error.response.get("Error", {}).get("Code") in _FULL:
-            raise OSError(errno.ENOSPC, "no space left", url) from error
-        raise
-
-
-@contextmanager
 def _still_there(store: S3Store, key: str) -> Iterator[None]:
     """The object was listed; if it is gone now, the source is changing, and another try sees the new state."""
-    from botocore.exceptions import ClientError
-
     try:
         yield
-    except BadInput as error:
-        cause = error.__cause__
-        if isinstance(cause, ClientError) and cause.response.get("Error", {}).get("Code") in _GONE:
-            raise TryAgain(f"{key} of {store.url} vanished while it was copied; run it again.") from error
-        raise
+    except Absent as error:
+        raise TryAgain(f"{key} of {store.url} vanished while it was copied; run it again.") from error

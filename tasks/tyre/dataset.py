@@ -28,6 +28,7 @@ POSITIVE = "defective"  # the class whose finding precision and recall speak of,
 HELD_OUT_SHARE = 356 / 1856  # the walkthrough's
 SPLIT = Split(HELD_OUT_SHARE)
 CORRUPT_SHARE = 0.01
+CONNECTIONS = 32  # images read at once: over a network most of them are only waited for
 CACHE_BYTES = 600 * 2**20  # of decoded images, 147 KiB each; the rest is read again each epoch
 Pixels = npt.NDArray[np.uint8]
 T = TypeVar("T")
@@ -70,7 +71,7 @@ def load(
     split: Split = SPLIT,
     limit: int = 0,
     corrupt_share: float = CORRUPT_SHARE,
-    connections: int = 16,
+    connections: int = CONNECTIONS,
     cache_bytes: int = CACHE_BYTES,
     parts: Sequence[str] = ("training", "held_out"),
 ) -> Images:
@@ -161,7 +162,7 @@ def _ahead(calls: Iterable[Callable[[], T]], threads: int, depth: int) -> Iterat
 
 
 def batches(
-    store: Store, examples: Sequence[Example], size: int, connections: int = 16
+    store: Store, examples: Sequence[Example], size: int, connections: int = CONNECTIONS
 ) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
     """Normalised images [N, 3, SIDE, SIDE] with labels [N], in the given order; the last may be smaller."""
     pictures = _pixels(store, examples, connections)
@@ -170,7 +171,7 @@ def batches(
         return normalise(np.stack(pixels)), np.array([example.label for example in group])
 
     groups = (examples[start : start + size] for start in range(0, len(examples), size))
-    yield from _ahead((partial(batch, group, [next(pictures) for _ in group]) for group in groups), threads=2, depth=3)
+    yield from _ahead((partial(batch, group, [next(pictures) for _ in group]) for group in groups), threads=1, depth=2)
 
 
 def _pixels(store: Store, examples: Sequence[Example], connections: int) -> Iterator[Pixels]:

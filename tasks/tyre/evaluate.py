@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
     flags.data("folder or s3://bucket/prefix with a folder per class")
     flags.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
     flags.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
-    flags.add_argument("--connections", type=int, default=16, help="files read at once")
+    flags.add_argument("--connections", type=int, default=dataset.CONNECTIONS, help="files read at once")
     add_evaluation(flags)
     return flags.parse()
 

@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,7 +22,8 @@ from tasks.tyre.preprocessing import INPUT, OUTPUT, SIDE
 TORCHSCRIPT, WEIGHTS, ARCHIVE = "model.pt", "weights.pt", "model.tar.gz"
 LOGITS_AGREE = 1e-3
 OPSET = 17  # old enough for the ONNX Runtime of every current Triton
-_SERVING_CODE = Path(__file__).parent / "sagemaker_inference.py"
+_HERE = Path(__file__).parent
+_SERVING_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")  # the container has torch
 
 
 def export(network: nn.Module, folder: Path, description: dict[str, Any]) -> dict[str, str]:
@@ -32,9 +34,7 @@ def export(network: nn.Module, folder: Path, description: dict[str, Any]) -> dic
     check_same(network, files[ONNX])
     files[TORCHSCRIPT] = _torchscript(network, example)
     text = json.dumps(description, indent=2, sort_keys=True).encode()
-    files[ARCHIVE] = _archive(
-        {TORCHSCRIPT: files[TORCHSCRIPT], "code/inference.py": _SERVING_CODE.read_bytes(), DESCRIPTION: text}
-    )
+    files[ARCHIVE] = _archive({TORCHSCRIPT: files[TORCHSCRIPT], **_serving_code(), DESCRIPTION: text})
     inputs = Tensor(INPUT, "float32", (-1, 3, SIDE, SIDE))
     outputs = Tensor(OUTPUT, "float32", (-1, len(description["classes"])))
     return write_model(folder, description, files, inputs, outputs)
@@ -87,6 +87,16 @@ def _torchscript(network: nn.Module, example: torch.Tensor) -> bytes:
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.save(torch.jit.trace(network, example, check_trace=False), file)
     return file.getvalue()
+
+
+def _serving_code() -> dict[str, bytes]:
+    """What SageMaker runs, and installs before it does: pictures are read there as they were in training."""
+    pins = "".join(f"{name}=={version(name)}\n" for name in _SERVING_LIBRARIES)
+    return {
+        "code/inference.py": (_HERE / "sagemaker_inference.py").read_bytes(),
+        "code/preprocessing.py": (_HERE / "preprocessing.py").read_bytes(),
+        "code/requirements.txt": pins.encode(),
+    }
 
 
 def _archive(files: dict[str, bytes]) -> bytes:

@@ -1,7 +1,8 @@
 """What SageMaker's PyTorch container runs, from ``code/inference.py`` of the model archive.
 
 It takes an image file as it is (``image/png``, ``image/jpeg``), or normalised values as JSON or as an ``.npy`` array
-[N, 3, height, width], and answers with each class's probability as JSON.
+[N, 3, height, width], and answers with each class's probability as JSON. Images become values by training's own
+``preprocessing``, which lies beside it in the archive, as does a list of the libraries that it needs.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import preprocessing  # type: ignore[import-not-found]  # beside this file in the archive: training's own
 import torch
-from PIL import Image
 
 
 def model_fn(model_dir: str) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def model_fn(model_dir: str) -> dict[str, Any]:
 
 def input_fn(body: bytes, content_type: str) -> Any:
     if content_type.startswith("image/"):
-        return Image.open(io.BytesIO(body))
+        return preprocessing.normalise(preprocessing.decode(body)[None])
     if content_type == "application/json":
         return np.asarray(json.loads(body), np.float32)
     if content_type == "application/x-npy":
@@ -34,18 +35,10 @@ def input_fn(body: bytes, content_type: str) -> Any:
 
 
 def predict_fn(data: Any, model: dict[str, Any]) -> list[dict[str, float]]:
-    values = _normalised(data, model["preprocessing"]) if isinstance(data, Image.Image) else data
     with torch.no_grad():
-        logits = model["network"](torch.from_numpy(values).to(model["device"]))
+        logits = model["network"](torch.from_numpy(np.ascontiguousarray(data)).to(model["device"]))
     return [dict(zip(model["classes"], row, strict=True)) for row in logits.softmax(1).tolist()]
 
 
 def output_fn(prediction: list[dict[str, float]], accept: str) -> tuple[str, str]:
     return json.dumps(prediction), "application/json"
-
-
-def _normalised(image: Image.Image, how: dict[str, Any]) -> np.ndarray:
-    small = image.convert("RGB").resize((how["width"], how["height"]), Image.Resampling.BILINEAR)
-    values = np.asarray(small, np.float32) * how["scale"]
-    values = (values - np.array(how["mean"], np.float32)) / np.array(how["deviation"], np.float32)
-    return np.ascontiguousarray(values.transpose(2, 0, 1)[None], np.float32)

@@ -81,7 +81,7 @@ def _options() -> argparse.Namespace:
     flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
     flags.add_argument("--group", default="", help="pattern for names of photographs of one tyre, which stay together")
     flags.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
-    flags.add_argument("--connections", type=int, default=16, help="files read at once")
+    flags.add_argument("--connections", type=int, default=dataset.CONNECTIONS, help="files read at once")
     # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
     flags.add_argument("--threads", type=int, default=2, help="for arithmetic; another number gives other last bits")
     flags.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import numpy as np
 import torch
 from PIL import Image
@@ -28,7 +29,7 @@ from PIL import Image
 HOUSE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOUSE))
 
-from tasks.common.data import S3Store, open_source, open_target, s3_client  # noqa: E402
+from tasks.common.data import S3Store, open_source, open_target  # noqa: E402
 from tasks.tyre import dataset, samples  # noqa: E402
 from tasks.tyre.preprocessing import DEVIATION, MEAN, SIDE  # noqa: E402
 
@@ -89,7 +90,7 @@ def measure(delay_ms: int, rounds: int) -> list[dict[str, object]]:
 def walkthrough() -> Iterator[np.ndarray]:
     """List the keys, then one object after the other: get, decode, resize, and normalise as torchvision does."""
     mean, deviation = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(DEVIATION).view(3, 1, 1)
-    client, batch = s3_client(), []
+    client, batch = boto3.client("s3", region_name="us-east-1"), []
     pages = client.get_paginator("list_objects_v2").paginate(Bucket="bench")
     keys = [item["Key"] for page in pages for item in page["Contents"]]
     for key in keys:
@@ -106,7 +107,7 @@ def walkthrough() -> Iterator[np.ndarray]:
 
 def ours(kept: list[dataset.Images]) -> Iterator[np.ndarray]:
     """Everything a training does before and in its first epoch: list, read, hash, split, decode, normalise."""
-    store = open_source("s3://bench")
+    store = open_source("s3://bench", dataset.CONNECTIONS)
     assert isinstance(store, S3Store)
     kept[:] = [dataset.load(store)]
     yield from later_epoch(kept[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tasks.common.data import LocalStore, open_source, open_target
 from tasks.common.program import BadInput
@@ -43,6 +43,65 @@ def test_images_of_any_colour_mode_are_read(mode: str, colour: object):
     file = io.BytesIO()
     Image.new(mode, (30, 50), colour).save(file, "TIFF")
     assert decode(file.getvalue()).shape == (SIDE, SIDE, 3)
+
+
+def ramp(side: int = 256) -> np.ndarray:
+    return np.broadcast_to(np.arange(side, dtype=np.uint8), (side, side))
+
+
+def written(image: Image.Image, form: str, **how: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **how)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "mode"),
+    [
+        *(("JPEG", mode) for mode in ("L", "RGB", "CMYK")),
+        *(("PNG", mode) for mode in ("L", "LA", "RGB", "RGBA")),
+        *(("TIFF", mode) for mode in ("L", "RGB", "CMYK")),
+        ("WEBP", "RGB"),
+        ("BMP", "RGB"),
+    ],
+)
+def test_the_same_picture_is_the_same_whatever_it_is_written_as(form: str, mode: str):
+    plain = decode(written(Image.fromarray(ramp()), "PNG")).astype(int)
+    other = decode(written(Image.fromarray(ramp()).convert(mode), form)).astype(int)
+    assert np.abs(other - plain).mean() < 2
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_16_bit_is_scaled_not_clipped_to_white(form: str):
+    deep = decode(written(Image.fromarray(ramp().astype(np.uint16) * 257), form))
+    assert np.abs(deep.astype(int) - decode(written(Image.fromarray(ramp()), form))).max() <= 1
+
+
+def test_floating_point_says_no_white_and_is_refused():
+    with pytest.raises(NotAnImage, match="colour mode F says not which value is white"):
+        decode(written(Image.fromarray(ramp().astype(np.float32)), "TIFF"))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_a_picture_on_its_side_is_read_upright(form: str):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned by 90 degrees clockwise
+    lying = written(Image.fromarray(np.rot90(ramp())).convert("RGB"), form, exif=exif)
+    upright = decode(written(Image.fromarray(ramp()), "PNG")).astype(int)
+    assert np.abs(decode(lying) - upright).mean() < 3
+
+
+def test_a_large_jpeg_is_averaged_not_sampled():
+    noise = np.random.default_rng(1).integers(0, 256, (1800, 1800), dtype=np.uint8)
+    assert decode(written(Image.fromarray(noise), "JPEG", quality=95)).std() < 30
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.99])
+def test_a_torn_jpeg_is_no_image(kept: float):
+    whole = written(Image.fromarray(np.random.default_rng(1).integers(0, 256, (300, 300), dtype=np.uint8)), "JPEG")
+    decode(whole)
+    with pytest.raises(NotAnImage):
+        decode(whole[: int(len(whole) * kept)])
 
 
 def test_values_are_centred_as_for_imagenet():

@@ -86,9 +86,12 @@ def test_the_description_tells_classes_data_and_the_files_digests(model: Path, t
         assert hashlib.sha256((model / name).read_bytes()).hexdigest() == digest
 
 
-def test_the_archive_serves_an_image_file_as_sagemaker_would(model: Path, tyres: Path, tmp_path: Path):
+def test_the_archive_serves_an_image_file_as_sagemaker_would(
+    model: Path, tyres: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     with tarfile.open(model / "model.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
+    monkeypatch.syspath_prepend(tmp_path / "code")
     spec = importlib.util.spec_from_file_location("inference", tmp_path / "code" / "inference.py")
     inference = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(inference)
