@@ -81,3 +81,15 @@ def test_the_graph_shows_the_order_of_steps_not_a_web(dags, dag_id):
             if around and task.task_id not in special and not dag.get_task(downstream).is_teardown:
                 extra.append((task.task_id, downstream))
     assert extra == []
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_the_summary_waits_for_every_step_but_what_makes_room(dags, dag_id):
+    dag = dags[dag_id]
+    beside = {task.task_id for task in dag.tasks if task.is_teardown or task.task_id.startswith("old_models.")}
+    assert set(dag.task_ids) - before(dag, "summary") - {"summary"} == beside
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_old_models_go_only_after_another_one_is_deployed(dags, dag_id):
+    assert "deploy.confirm" in before(dags[dag_id], "old_models.versions")

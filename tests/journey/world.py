@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 import httpx
 
 from ontap_mlops import names
+from scripts import new_system
 from scripts.embedded import environment, ports, secrets
 from scripts.embedded.layout import ROOT
 from scripts.follow import follow
@@ -31,6 +32,7 @@ from scripts.systems.system import System
 INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_ontap"
 MODELS = names.model_volume("tyre")
 IMAGES = 120
+NEW_SYSTEM = "probe"
 FIRST_PORT = 20000 + os.getpid() % 1500 * 8  # below the range that outgoing connections take their ports from
 QUICK = {"epochs": 1, "limit": 100}
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -42,9 +44,13 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.begun = time.monotonic()
         self.kills = folder / "kills.json"
+        self.house = furnish(folder / "house")
         self.settings = {
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "tests" / "journey" / "plugins"),
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "2",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.house / "dags"),
+            "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR": str(self.house / "config"),
+            "AIRFLOW__ONTAP_MLOPS__PROGRAMS_DIR": str(self.house),
             # Away from the usual ports, so that a set of services coming up beside this one takes none of them.
             **{f"ONTAP_MLOPS_PORT_{n.upper()}": str(FIRST_PORT + i) for i, n in enumerate(ports.USUAL)},
             "AIRFLOW_JOURNEY_KILLS": str(self.kills),
@@ -231,6 +237,15 @@ def world() -> World:
     atexit.register(end, made, None if kept else folder)
     made.up()
     return made
+
+
+def furnish(house: Path) -> Path:
+    """A copy of the DAGs, programs and configuration, with the system that ``make new-system`` writes among them."""
+    if not house.exists():
+        for name in ("config", "dags", "tasks", "tests/dags"):
+            shutil.copytree(ROOT / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))
+        new_system.write(NEW_SYSTEM, house)
+    return house
 
 
 def end(made: World, folder: Path | None) -> None:

@@ -7,13 +7,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.context import run_key
+from ontap_mlops.operators.context import needed, run_key
+from ontap_mlops.operators.program import ProgramOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from ontap_mlops.compute.workload import Workload
     from ontap_mlops.hooks.mlflow import MlflowHook
     from ontap_mlops.ontap.client import Client
     from ontap_mlops.ontap.snapshots import Snapshot
@@ -135,6 +139,26 @@ class ModelVersionExpireOperator(OntapOperator):
             needed[champion.version] = "it is the champion"
         living = sorted(version.version for version, tags in here if RETIRED_TAG not in tags)
         return {**needed, **dict.fromkeys(living[-int(self.keep_newest) :], _NEWEST)}
+
+
+class ModelFoldersRemoveOperator(ProgramOperator):
+    """Remove the folders that a :class:`ModelVersionExpireOperator` has named, by ``tasks.models.retire``.
+
+    Skips, without starting a program, where there are none.
+
+    :param expired: task id of the step that named them.
+    """
+
+    def __init__(self, *, expired: str, **kwargs: Any) -> None:
+        super().__init__(program="tasks.models.retire", mlflow_conn_id=None, **kwargs)
+        self.expired = expired
+
+    def workload(self, context: Context) -> Workload:
+        folders = needed(context, self.expired)["folders"]
+        if not folders:
+            raise AirflowSkipException("No version has been retired, so no folder goes.")
+        self.flags = {"folders": ",".join(folders)}
+        return super().workload(context)
 
 
 _NEWEST = "it is among the newest"

@@ -13,6 +13,7 @@ from ontap_mlops import names, registry
 from ontap_mlops.operators.choose import RunChooseOperator
 from ontap_mlops.operators.claims import ModelClaimOperator, ModelReleaseOperator
 from ontap_mlops.operators.judging import PromotionDecideOperator, RunCompareOperator, TrainingRecordOperator
+from ontap_mlops.operators.model_versions import ModelFoldersRemoveOperator, ModelVersionExpireOperator
 from ontap_mlops.operators.models import ModelRegisterOperator
 from ontap_mlops.operators.parameters import ParameterListOperator
 from ontap_mlops.operators.program import WORKSPACE, ProgramOperator
@@ -24,6 +25,7 @@ from ontap_mlops.pipelines.system import System
 
 MODELS, RESULTS = "models", "results"
 BUCKETS = "ontap_s3"
+RETIRED, CONFIRM = "old_models", "deploy.confirm"
 EVALUATION_LIMIT = timedelta(hours=1)
 
 
@@ -166,12 +168,12 @@ class Run:
 
     def serve_online(self, prove: str, **arguments: Any) -> TaskGroup:
         """Serve the version, prove it with real data by the program ``prove``, or put the old one back."""
-        self.facts["deployment"] = "deploy.confirm"
+        self.facts["deployment"] = CONFIRM
         return serving.serve_online(self, prove=prove, **arguments)
 
     def serve_batch(self, score: Any, **arguments: Any) -> Any:
         """Make the version the one that batch scoring uses, once ``score`` has scored with it."""
-        self.facts["deployment"] = "deploy.confirm"
+        self.facts["deployment"] = CONFIRM
         return serving.serve_batch(self, score=score, **arguments)
 
     def finish(self) -> None:
@@ -191,6 +193,28 @@ class Run:
                 leaf >> summary
         self.decide >> summary
         self._clean_up(dag)
+        if CONFIRM in dag.task_ids:
+            dag.get_task(CONFIRM) >> self._retire()
+
+    def _retire(self) -> TaskGroup:
+        """Once another version is deployed, old ones that are neither champion nor kept give their room back."""
+        with TaskGroup(
+            RETIRED, tooltip="Old model versions go, unless they serve, were just replaced or are kept"
+        ) as group:
+            expire = ModelVersionExpireOperator(
+                task_id="versions",
+                model=self.system.registered_model,
+                keep_newest=self.system.keep_models,
+                svm=self.svm,
+            )
+            folders = ModelFoldersRemoveOperator(
+                task_id="folders",
+                expired=f"{RETIRED}.versions",
+                volumes={MODELS: self.system.model_volume},
+                compute="{{ params.compute }}",
+            )
+            expire >> folders
+        return group
 
     def _clean_up(self, dag: DAG) -> None:
         """Teardowns hang behind the last tasks that need what they undo, never behind a branch (decision 13)."""

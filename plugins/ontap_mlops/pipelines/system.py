@@ -13,7 +13,7 @@ class System:
 
     ``model`` is the name in the registry and on the inference server; ``name`` if not given. ``buckets`` says whether
     its programs can read a workspace through S3 too. ``places`` are those it runs at by default: the first that is
-    configured.
+    configured. ``keep_models`` is the number of newest model versions that stay, beside champion and kept ones.
     """
 
     name: str
@@ -22,6 +22,7 @@ class System:
     model: str = ""
     buckets: bool = False
     places: tuple[str, ...] = ("local",)
+    keep_models: int = 10
 
     @property
     def registered_model(self) -> str:
