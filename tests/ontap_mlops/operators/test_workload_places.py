@@ -172,10 +172,11 @@ def test_a_task_cleared_while_its_program_is_being_stopped_starts_it_anew(folder
 
 
 def test_a_task_cleared_while_its_program_runs_on_starts_it_anew(folder, context) -> None:
-    running(folder, context)
+    name = running(folder, context)
     context["ti"].max_tries += 4
     assert operator("quick").execute(context) == {}
     assert runs(folder) == ["slow", "quick"]
+    assert profiles.runner("local").status(name).state is State.MISSING
 
 
 def test_what_still_cancels_the_program_of_before_the_clear_misses_the_new_one(folder, context) -> None:
