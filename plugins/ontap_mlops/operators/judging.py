@@ -48,7 +48,7 @@ class TrainingRecordOperator(MlopsOperator):
         run, trained = run_record(context), needed(context, self.training)
         record = TrainingRecord(
             run_key=run.run_key,
-            mlflow_run_id=trained.get("mlflow_run_id") if "best" not in trained else trained["best"]["mlflow_run_id"],
+            mlflow_run_id=trained.get("best", trained)["mlflow_run_id"],
             dataset_version=run.dataset_version,
             parameters=run.parameters,
             metrics=needed(context, self.evaluation)["metrics"]["challenger"],

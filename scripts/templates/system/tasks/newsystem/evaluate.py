@@ -45,7 +45,7 @@ class HeldOut:
         return np.ones(len(self._rows), bool)
 
     def scores(self, model: Model) -> Floats:
-        network = OnnxModel(model.onnx, inputs=INPUT, outputs=OUTPUT, threads=self._threads)
+        network = OnnxModel.load(model.onnx, inputs=INPUT, outputs=OUTPUT, threads=self._threads)
         return softmax(network(self._rows.features))[:, 1]
 
 

@@ -18,6 +18,9 @@ OPSET = 17  # old enough for the ONNX Runtime of every current Triton
 class Network(nn.Module):
     """Logistic regression. Rows are brought to mean 0 and variance 1 inside, so that clients send what they measure."""
 
+    mean: torch.Tensor
+    spread: torch.Tensor
+
     def __init__(self, features: torch.Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", features.mean(dim=0))
