@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from . import errors, policy, sigv4, unix
+from emulator.s3 import errors, policy, sigv4, unix
 
 if TYPE_CHECKING:
     from emulator.world import World

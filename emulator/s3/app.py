@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from uuid import uuid4
 
-from . import errors, operations, request, sigv4, xml
-from .context import Context, Response, Server
+from emulator.s3 import errors, operations, request, sigv4, xml
+from emulator.s3.context import Context, Response, Server
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import base64
 import binascii
 from datetime import datetime
 
-from . import errors, listing, unix, xml
-from .context import Context, Response, Target
+from emulator.s3 import errors, listing, unix, xml
+from emulator.s3.context import Context, Response, Target
 
 MAX_KEYS = 1000
 _XML = {"content-type": "application/xml"}

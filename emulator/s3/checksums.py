@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
-from . import errors
+from emulator.s3 import errors
 
 PREFIX = "x-amz-checksum-"
 

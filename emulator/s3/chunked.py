@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from . import errors, sigv4
+from emulator.s3 import errors, sigv4
 
 STREAMING = "STREAMING-"
 _EMPTY_SHA256 = hashlib.sha256().hexdigest()

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import errors, facts, keys, policy, request, sigv4, space, unix
-from .accounts import Accounts
-from .target import Target
+from emulator.s3 import errors, facts, keys, policy, request, sigv4, space, unix
+from emulator.s3.accounts import Accounts
+from emulator.s3.target import Target
 
 if TYPE_CHECKING:
     from emulator.world import World

@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import checksums, chunked, errors, facts, sigv4
-from .context import Context, Target
+from emulator.s3 import checksums, chunked, errors, facts, sigv4
+from emulator.s3.context import Context, Target
 
 MAX_OBJECT = 5 << 30  # one PUT; larger objects need a multipart upload
 _THREAD_FROM = 4 << 20  # bodies from here on are hashed and written in a thread, so that others are served meanwhile

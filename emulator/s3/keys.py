@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat as stat_module
 
-from . import errors
+from emulator.s3 import errors
 
 MAX_KEY_BYTES = 1024
 MAX_NAME_BYTES = 255

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from . import keys
+from emulator.s3 import keys
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from . import errors, facts, incoming, keys, unix, writing, xml
-from .context import MULTIPART_ON_NAS, Context, Response, Target
+from emulator.s3 import errors, facts, incoming, keys, unix, writing, xml
+from emulator.s3.context import MULTIPART_ON_NAS, Context, Response, Target
 
 if TYPE_CHECKING:
     from emulator.world import World

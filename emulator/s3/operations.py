@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from . import bucket_ops, errors, multipart, reading, request, writing
-from .context import Context, Response
+from emulator.s3 import bucket_ops, errors, multipart, reading, request, writing
+from emulator.s3.context import Context, Response
 
 Handler = Callable[[Context], Awaitable[Response]]
 

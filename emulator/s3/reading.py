@@ -9,9 +9,9 @@ import re
 import stat as stat_module
 from email.utils import formatdate, parsedate_to_datetime
 
-from . import errors, keys, unix
-from .context import Context, Response, Target
-from .facts import Facts
+from emulator.s3 import errors, keys, unix
+from emulator.s3.context import Context, Response, Target
+from emulator.s3.facts import Facts
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
 _HASH_INLINE = 1 << 20  # up to here an unknown MD5 is computed at once, beyond it in a thread

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from . import errors
+from emulator.s3 import errors
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 

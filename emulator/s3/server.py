@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from . import multipart
-from .accounts import Accounts
-from .app import App
-from .context import Server
-from .facts import FactStore
-from .space import Space
+from emulator.s3 import multipart
+from emulator.s3.accounts import Accounts
+from emulator.s3.app import App
+from emulator.s3.context import Server
+from emulator.s3.facts import FactStore
+from emulator.s3.space import Space
 
 if TYPE_CHECKING:
     from emulator.world import World

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator import trees
-
-from . import errors, keys
-from .target import Target
+from emulator.s3 import errors, keys
+from emulator.s3.target import Target
 
 _MAX_AGE_S = 2.0
 _COST_FACTOR = 20  # a volume that takes 1 s to measure is measured every 20 s at most

@@ -8,8 +8,8 @@ import os
 import shutil
 from urllib.parse import unquote
 
-from . import errors, facts, incoming, keys, unix, xml
-from .context import METADATA_ON_NAS, Context, Response, Target
+from emulator.s3 import errors, facts, incoming, keys, unix, xml
+from emulator.s3.context import METADATA_ON_NAS, Context, Response, Target
 
 MAX_METADATA_BYTES = 2048
 MAX_DELETES = 1000

@@ -147,7 +147,7 @@ def _qos_of(world: World, body: dict[str, Any], old: dict[str, Any]) -> dict[str
 
 def _options_of(body: dict[str, Any]) -> dict[str, Any]:
     options = {}
-    for name in state._OPTIONS:
+    for name in state.OPTIONS:
         value: Any = body
         for part in name.split("."):
             value = value.get(part) if isinstance(value, dict) else None

@@ -21,7 +21,7 @@ MINIMUM_SIZE = 20 * 1024**2
 # Nothing larger fits into a FlexVol.
 MAXIMUM_NAME = 203
 
-_OPTIONS = (
+OPTIONS = (
     "tiering.policy",
     "tiering.min_cooling_days",
     "encryption.enabled",
@@ -93,7 +93,7 @@ _COMMON_FIELDS: Accepts = {
     "snapshot_locking_enabled": flag,
     "qos.policy.name": text,
     "qos.policy.uuid": text,
-} | dict.fromkeys(_OPTIONS, anything)
+} | dict.fromkeys(OPTIONS, anything)
 
 POST_FIELDS: Accepts = _COMMON_FIELDS | {
     "svm.name": text,
@@ -212,7 +212,7 @@ VOLUME = Shape(
     + tuple(f"clone.{name}" for name in _CLONE_NAMES)
     + tuple(f"nas.{name}" for name in _NAS_NAMES)
     + _QOS_NAMES
-    + tuple(name for name in _OPTIONS if not name.startswith(("tiering", "snapshot_directory", "access_time"))),
+    + tuple(name for name in OPTIONS if not name.startswith(("tiering", "snapshot_directory", "access_time"))),
     render=render,
 )
 
