@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from ontap_mlops import settings
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.context import CLAIM, REGISTER, result_of, run_key, run_record
 from ontap_mlops.operators.kind_programs import KindProgramOperator
@@ -37,7 +38,7 @@ class ModelClaimOperator(MlopsOperator):
     :param hold: whether to take the claim; from the run's policy if not given.
     :param wait_limit: how long another run is waited for.
     :param poll_interval_s: seconds between two looks.
-    :param deferrable: wait in the triggerer and free the worker slot.
+    :param deferrable: wait in the triggerer and free the worker slot; ``[ontap_mlops] deferrable`` if not given.
     :return: the Claim, as JSON.
     """
 
@@ -52,7 +53,7 @@ class ModelClaimOperator(MlopsOperator):
         hold: bool | None = None,
         wait_limit: timedelta = WAIT_LIMIT,
         poll_interval_s: float = 10.0,
-        deferrable: bool = True,
+        deferrable: bool | None = None,
         ontap_conn_id: str = "ontap_default",
         mlflow_conn_id: str = "mlflow_default",
         **kwargs: Any,
@@ -64,7 +65,7 @@ class ModelClaimOperator(MlopsOperator):
         self.hold = hold
         self.wait_limit = wait_limit
         self.poll_interval_s = poll_interval_s
-        self.deferrable = deferrable
+        self.deferrable = settings.deferrable() if deferrable is None else deferrable
         self.ontap_conn_id = ontap_conn_id
         self.mlflow_conn_id = mlflow_conn_id
         self._taken_by: str | None = None
