@@ -1,17 +1,15 @@
 """Puts model versions into the repository an inference server (Triton) loads from, and says which one it serves.
 
-    python -m tasks.models.repository write --repository /models/triton --name tyre --version 3 \
+    python -m tasks.models.repository place --repository /models/triton --name tyre --version 3 \
         --source /models/models/tyre/r20261121... --digest sha256:...
     python -m tasks.models.repository activate --repository /models/triton --name tyre --version 3 --keep 3
     python -m tasks.models.repository put-back --repository /models/triton --name tyre --version 3
-    python -m tasks.models.repository roll-back --repository /models/triton --name tyre
 
-``write`` adds ``<name>/<version>/`` and changes nothing that serves: its result holds ``config``, to load and prove the
+``place`` adds ``<name>/<version>/`` and changes nothing that serves: its result holds ``config``, to load and prove the
 version with, and ``active``, the configuration to return to if that fails. ``activate`` then makes ``config.pbtxt``
 name the version, so that a restarted server serves it too, and removes versions too old to return to. ``put-back``
 undoes that for a version whose deployment failed, and changes nothing where another version is active; its result holds
-``active`` too, null where nothing is left to serve. ``roll-back`` makes ``config.pbtxt`` name the version deployed
-before. Each can be run again, roll-back where ``--leave`` names what to leave.
+``active`` too, null where nothing is left to serve. Each can be run again.
 """
 
 from __future__ import annotations
@@ -41,32 +39,27 @@ _HISTORY = re.compile(r"# deployed:((?: \d+)+)\n")
 def main() -> dict[str, Any]:
     options = parse_arguments()
     served = ServedModel(options.repository, options.name)
-    if options.verb == "write":
+    if options.verb == "place":
         facts = parse_tags(options.fact)
-        return served.write(options.source, options.version, options.digest, options.max_batch, facts)
+        return served.place(options.source, options.version, options.digest, options.max_batch, facts)
     if options.verb == "activate":
         return served.activate(options.version, options.keep)
-    if options.verb == "put-back":
-        return served.put_back(options.version)
-    return served.roll_back(options.leave)
+    return served.put_back(options.version)
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    names = ("write", "activate", "put-back", "roll-back")
-    write, activate, put_back, roll_back = (verbs.add_parser(name) for name in names)
-    for verb in (write, activate, put_back, roll_back):
+    place, activate, put_back = (verbs.add_parser(name) for name in ("place", "activate", "put-back"))
+    for verb in (place, activate, put_back):
         verb.add_argument("--repository", type=Path, required=True, help="the server's model repository")
         verb.add_argument("--name", required=True, help="name the model is served under")
-    for verb in (write, activate, put_back):
         verb.add_argument("--version", type=int, required=True)
-    write.add_argument("--source", type=Path, required=True, help="folder of the published model, with model.onnx")
-    write.add_argument("--digest", default="", help="what the published files must be; unchecked if not given")
-    write.add_argument("--max-batch", type=int, default=MAX_BATCH, help="requests joined at most; 0: none")
-    write.add_argument("--fact", action="append", default=[], help="key=value the server shows with the model")
+    place.add_argument("--source", type=Path, required=True, help="folder of the published model, with model.onnx")
+    place.add_argument("--digest", default="", help="what the published files must be; unchecked if not given")
+    place.add_argument("--max-batch", type=int, default=MAX_BATCH, help="requests joined at most; 0: none")
+    place.add_argument("--fact", action="append", default=[], help="key=value the server shows with the model")
     activate.add_argument("--keep", type=int, default=KEEP, help="deployed versions to keep, the active one included")
-    roll_back.add_argument("--leave", type=int, help="version that must not serve any more (default: the active one)")
     return parser.parse_args()
 
 
@@ -77,7 +70,7 @@ class ServedModel:
         self.name = name
         self.folder = repository / name
 
-    def write(self, source: Path, version: int, digest: str, max_batch: int, facts: dict[str, str]) -> dict[str, Any]:
+    def place(self, source: Path, version: int, digest: str, max_batch: int, facts: dict[str, str]) -> dict[str, Any]:
         published = model_files(source, "*")
         if digest and (found := digest_of(published)) != digest:
             raise BadInput(f"The files in {source} are {found}, not {digest} as registered: promote the model again.")
@@ -112,17 +105,6 @@ class ServedModel:
             say(f"{self.name} had no version before {version}; a restarted server does not serve it")
         return {"name": self.name, "version": version, "active": self.active_config()}
 
-    def roll_back(self, leave: int | None) -> dict[str, Any]:
-        history = self.history()
-        if leave in (None, *history[-1:]):
-            leave, history = history[-1] if history else None, history[:-1]
-        if not history:
-            raise BadInput(f"{self.name} has no earlier version to return to in {self.folder} (active: {leave}).")
-        config = self.config(history[-1])
-        self._name_active(history, config)
-        say(f"{self.name} serves version {history[-1]} again, not {leave}")
-        return {"name": self.name, "version": history[-1], "config": config}
-
     def history(self) -> list[int]:
         """Versions deployed, oldest first, the active one last; [] before the first deployment."""
         try:
@@ -138,7 +120,7 @@ class ServedModel:
         try:
             return json.loads((self.folder / str(version) / _CONFIG).read_text())
         except FileNotFoundError:
-            raise BadInput(f"Version {version} of {self.name} is not in {self.folder}: write it first.") from None
+            raise BadInput(f"Version {version} of {self.name} is not in {self.folder}: place it first.") from None
 
     def active_config(self) -> dict[str, Any] | None:
         history = self.history()

@@ -50,6 +50,15 @@ def test_what_serves_changes_only_after_the_decision_to_promote(dags, dag_id):
 
 
 @pytest.mark.parametrize("dag_id", sorted(TRAINING))
+def test_nothing_is_confirmed_when_the_champion_stays(dags, dag_id):
+    """A task that runs whatever was skipped before it, such as scoring, must not be all that comes before."""
+    dag, confirm = dags[dag_id], dags[dag_id].get_task("deploy.confirm")
+    assert confirm.trigger_rule == "all_success"
+    always = {task.task_id for task in dag.tasks if task.trigger_rule == "none_failed_min_one_success"}
+    assert confirm.upstream_task_ids - always
+
+
+@pytest.mark.parametrize("dag_id", sorted(TRAINING))
 def test_nothing_but_cleaning_up_and_summing_up_runs_after_a_failure(dags, dag_id):
     dag = dags[dag_id]
     tolerant = {
@@ -70,9 +79,12 @@ def test_no_step_asks_for_a_template_but_of_the_form(dags, dag_id):
 
 @pytest.mark.parametrize("dag_id", sorted(TRAINING))
 def test_the_graph_shows_the_order_of_steps_not_a_web(dags, dag_id):
-    """An edge that another way leads along too is only drawn where a branch or a teardown needs it."""
+    """An edge that another way leads along too is only drawn where a branch or a teardown needs it.
+
+    What is registered only after some decisions is what a confirmation is skipped with.
+    """
     dag = dags[dag_id]
-    special = {"decide", *(task.task_id for task in dag.tasks if task.is_setup)}
+    special = {"decide", "promote.register", *(task.task_id for task in dag.tasks if task.is_setup)}
     extra = []
     for task in dag.tasks:
         for downstream in task.downstream_task_ids:

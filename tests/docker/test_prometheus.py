@@ -97,7 +97,7 @@ def predictions(tmp_path_factory):
     with triton_over(tmp_path_factory.mktemp("triton")) as server:
         write_onnx(server.repository.parent / "published" / "model.onnx", 1)
         served = ServedModel(server.repository, "ctr")
-        served.write(server.repository.parent / "published", 1, "", 16, {})
+        served.place(server.repository.parent / "published", 1, "", 16, {})
         served.activate(1, 3)
         server.start()
         done = threading.Event()

@@ -29,7 +29,7 @@ def place(triton, version: int, *, name: str = "tyre", factor: float | None = No
     source = triton.repository.parent / f"published{version}"
     write_onnx(source / "model.onnx", version if factor is None else factor)
     served = ServedModel(triton.repository, name)
-    written = served.write(source, version, "", 16, {})
+    written = served.place(source, version, "", 16, {})
     if activate:
         served.activate(version, 3)
     return written

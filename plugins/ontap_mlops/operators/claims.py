@@ -174,7 +174,6 @@ class ModelReleaseOperator(KindProgramOperator):
         volume: str | None = None,
         svm: str | None = None,
         version: str = REGISTER,
-        ontap_conn_id: str = "ontap_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -182,7 +181,6 @@ class ModelReleaseOperator(KindProgramOperator):
         self.model = model
         self.volume = volume
         self.svm = svm
-        self.ontap_conn_id = ontap_conn_id
         self._undo: tuple[ModelVersion, ServingKind] | None = None
 
     def kind_program(self, context: Context) -> Program | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ontap_mlops.hooks.mlflow import MlflowHook
 
 
-def judged_claim(context: Context, version: ModelVersion, ontap_conn_id: str, mlflow: MlflowHook) -> Claim:
+def judged_claim(context: Context, version: ModelVersion, ontap_conn_id: str | None, mlflow: MlflowHook) -> Claim:
     """The run's claim, when it is still right to deploy ``version`` in place of the champion it names.
 
     Raises AirflowFailException, with what to clear, when the champion is another than the one judged against, or when
@@ -197,10 +197,6 @@ class DeploymentActivateOperator(DeploymentPlaceOperator):
 
     :return: what the kind's program says.
     """
-
-    def __init__(self, *, ontap_conn_id: str = "ontap_default", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ontap_conn_id = ontap_conn_id
 
     def kind_program(self, context: Context) -> Program | None:
         version = ModelVersion.from_json(needed(context, self.version))

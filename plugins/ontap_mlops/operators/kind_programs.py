@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 class KindProgramOperator(WorkloadOperator):
     """Run the program that ``kind_program`` says, or none, then ``finish`` with its result.
 
+    :param ontap_conn_id: connection to the storage that has the claim on the model.
     :param mlflow_conn_id: connection to the registry.
     """
 
     template_fields: Sequence[str] = ("compute", "step", "run_key", "image", "program_resources")
 
-    def __init__(self, *, mlflow_conn_id: str = "mlflow_default", **kwargs: Any) -> None:
-        super().__init__(program="", mlflow_conn_id=mlflow_conn_id, **kwargs)
+    def __init__(
+        self, *, ontap_conn_id: str = "ontap_default", mlflow_conn_id: str = "mlflow_default", **kwargs: Any
+    ) -> None:
+        super().__init__(program="", ontap_conn_id=ontap_conn_id, mlflow_conn_id=mlflow_conn_id, **kwargs)
 
     @property
     def registry(self) -> MlflowHook:

@@ -24,12 +24,13 @@ HOW_TO_GIVE_UP = (
 class ModelClaims:
     """The claim on one model, as seen by one connection.
 
+    :param ontap_conn_id: ``ontap_default`` if not given.
     :param svm: the connection's own if not given.
     :param volume: the one that holds the lease; the model's own if not given.
     """
 
-    def __init__(self, ontap_conn_id: str, svm: str | None, volume: str | None, model: str) -> None:
-        self.hook = OntapHook(ontap_conn_id)
+    def __init__(self, ontap_conn_id: str | None, svm: str | None, volume: str | None, model: str) -> None:
+        self.hook = OntapHook(ontap_conn_id or OntapHook.default_conn_name)
         self.svm = self.hook.svm(svm or None)
         self.volume = volume or names.model_volume(model)
         self.model = model

@@ -49,7 +49,7 @@ class Kind:
 
     def place(self, version: ModelVersion) -> Program:
         source = [f"--source={{models}}/{version.folder}", f"--digest={version.digest}"]
-        program = self._repository("write", version, *source)
+        program = self._repository("place", version, *source)
         mounts = {**program.mounts, "models": _mount(version.svm, version.volume)}
         return Program(program=PROGRAM, arguments=program.arguments, mounts=mounts)
 
