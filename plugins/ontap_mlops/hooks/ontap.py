@@ -77,7 +77,7 @@ class OntapHook(BaseHook):
         )
 
     def svm(self, named: str | None = None) -> str:
-        """The SVM named, or the connection's own. Raises InvalidRequest when there is neither."""
+        """Return the SVM named, or the connection's own. Raises InvalidRequest when there is neither."""
         svm = named or self.connection.extra_dejson.get("svm")
         if not svm:
             raise InvalidRequest(
@@ -87,7 +87,7 @@ class OntapHook(BaseHook):
         return str(svm)
 
     def test_connection(self) -> tuple[bool, str]:
-        """(worked, sentence) for the "Test" button of the connection form."""
+        """Return (worked, sentence) for the "Test" button of the connection form."""
         from ontap_mlops.ontap import cluster
 
         seen = False
@@ -114,7 +114,7 @@ class OntapHook(BaseHook):
 
 
 def look_at_job(ontap_conn_id: str, uuid: str, asked: str) -> dict[str, Any]:
-    """How an ONTAP job stands, as ``triggers.polling.PollingTrigger`` asks: ``done``, ``payload``, ``facts``.
+    """Return how an ONTAP job stands, as ``triggers.polling.PollingTrigger`` asks: ``done``, ``payload``, ``facts``.
 
     The payload is ``{"known": False}`` when ONTAP has forgotten the job: then look at the object itself. Raises the
     error a failed job carries.

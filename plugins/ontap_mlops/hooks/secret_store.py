@@ -40,17 +40,17 @@ class StoredKeys:
 
 class SecretStore(Protocol):
     def read(self) -> StoredKeys | None:
-        """None when nothing is there yet."""
+        """Return what the store holds; None when nothing is there yet."""
 
     def put(self, *, access_key: str, secret_key: str, endpoint_url: str) -> None:
-        """Replaces what is there."""
+        """Replace what is there."""
 
     def set_endpoint(self, endpoint_url: str) -> None:
-        """The same keys, another address."""
+        """Keep the keys and change the address."""
 
 
 def secret_store(uri: str, suffix: str = "") -> SecretStore:
-    """Raises ValueError naming the forms a URI can have.
+    """Return the store that a URI names. Raises ValueError naming the forms a URI can have.
 
     :param suffix: appended to the name, or before the file's ending, so that one URI serves several SVMs.
     """

@@ -78,7 +78,7 @@ class Client:
         self._connection.session.close()
 
     def records(self, kind: str, *parents: str, asked: str, fields: str, **query: Any) -> list[dict[str, Any]]:
-        """All records of a collection, over as many pages as ONTAP makes of it.
+        """Return all records of a collection, over as many pages as ONTAP makes of it.
 
         :param kind: class of ``netapp_ontap.resources``, such as "Volume".
         :param parents: keys of the parent in the collection's path, such as the volume's UUID for "Snapshot".
@@ -97,7 +97,7 @@ class Client:
     def record(
         self, kind: str, key: dict[str, Any], *parents: str, asked: str, fields: str | None = None
     ) -> dict[str, Any]:
-        """One record by its key. Raises NotFound."""
+        """Return one record by its key. Raises NotFound."""
 
         def read() -> dict[str, Any]:
             with translated(asked, self.address):
@@ -107,7 +107,7 @@ class Client:
         return _patiently(read)
 
     def server_date(self, *, asked: str) -> str | None:
-        """The Date header of an answer every account may read."""
+        """Return the Date header of an answer that every account may read."""
         with translated(asked, self.address):
             response = self._connection.session.get(f"{self._connection.origin}/api/svm/svms?max_records=1")
             return response.headers.get("Date")
@@ -115,7 +115,7 @@ class Client:
     def create(
         self, kind: str, body: dict[str, Any], *parents: str, asked: str, wait: bool = True, **query: Any
     ) -> dict[str, Any]:
-        """POST, and wait until it is done. Gives the body of the answer (secrets are in no other place).
+        """POST, wait until it is done, and return the body of the answer (secrets are in no other place).
 
         :param wait: False leaves the job, if there is one, to whoever asks ``jobs.begun_by(answer)``.
         """

@@ -19,7 +19,7 @@ def ensure(
     comment: str,
     junction_path: str | None = None,
 ) -> Volume:
-    """The clone of this name, made now or by an earlier try, and mounted if a path is given.
+    """Return the clone of this name, made now or by an earlier try, and mounted if a path is given.
 
     :param comment: our mark (``marks.mark``); a volume of this name with another comment is somebody else's.
     """
@@ -81,7 +81,7 @@ def split(client: Client, *, clone: Volume, wait: bool = True) -> str | None:
 
 
 def _adopted(client: Client, clone: Volume, *, parent_volume: str, parent_snapshot: str, comment: str) -> Volume:
-    """The clone if it is ours: the same comment, or none yet and the very parent we asked for."""
+    """Return the clone if it is ours: the same comment, or none yet and the very parent we asked for."""
     same_parent = (clone.parent_volume, clone.parent_snapshot) == (parent_volume, parent_snapshot)
     if clone.is_clone and same_parent and not clone.comment:
         asked = f"mark clone {clone.name!r} of SVM {clone.svm!r} as ours"

@@ -31,7 +31,7 @@ def get(client: Client) -> Cluster:
 
 
 def release(client: Client) -> str | None:
-    """Such as "9.16.1"; None for an account that may not read it."""
+    """Return the release, such as "9.16.1"; None for an account that may not read it."""
     try:
         return get(client).release
     except NotAuthorized:
@@ -39,7 +39,7 @@ def release(client: Client) -> str | None:
 
 
 def now(client: Client) -> datetime:
-    """ONTAP's own clock, with time zone: the one clock that orders versions, whatever the worker's says.
+    """Return ONTAP's own time, with time zone: the one clock that orders versions, whatever the worker's says.
 
     An account of one SVM may not read nodes; it gets the time of the answer itself, exact to the second.
     """
@@ -64,7 +64,7 @@ def svm_uuid(client: Client, *, svm: str) -> str:
 
 
 def roomiest_aggregate(client: Client, *, svm: str) -> str:
-    """Name of the aggregate with the most free space among those the SVM may use."""
+    """Return the name of the aggregate with the most free space among those the SVM may use."""
     record = _svm(client, svm, fields="name,uuid,aggregates")
     may_use = {a["name"]: a.get("available_size") for a in record.get("aggregates") or []}
     if len(may_use) == 1:
@@ -89,7 +89,7 @@ def _svm(client: Client, svm: str, *, fields: str) -> dict[str, Any]:
 
 
 def _free_space(client: Client) -> dict[str, int]:
-    """Bytes free by aggregate; empty for an account that may not see aggregates."""
+    """Return the bytes free by aggregate; empty for an account that may not see aggregates."""
     try:
         found = client.records("Aggregate", asked="list aggregates", fields="name,space.block_storage.available")
     except (NotAuthorized, NotFound):

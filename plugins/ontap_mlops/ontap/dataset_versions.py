@@ -32,7 +32,7 @@ class Frozen(NamedTuple):
 
 
 def list_versions(client: Client, *, svm: str, volume: str, dataset: str) -> list[DatasetVersion]:
-    """Oldest first, by ONTAP's clock. Empty when the volume does not exist yet.
+    """Return the versions, oldest first by ONTAP's clock; none when the volume does not exist yet.
 
     :param volume: name.
     :param dataset: name; versions of another dataset on the same volume are left out.
@@ -44,7 +44,7 @@ def list_versions(client: Client, *, svm: str, volume: str, dataset: str) -> lis
 
 
 def current_at(versions: Iterable[DatasetVersion], at: datetime) -> DatasetVersion | None:
-    """The newest version made at or before ``at``."""
+    """Return the newest version made at or before ``at``."""
     earlier = [version for version in versions if when(version) <= at]
     return max(earlier, key=lambda v: (when(v), v.id), default=None)
 
@@ -65,7 +65,9 @@ def freeze(
     size: int,
     run_key: str,
 ) -> Frozen:
-    """The version with this content. When the newest version already has ``digest``, nothing is made.
+    """Return the version with this content, made now or by an earlier try.
+
+    When the newest version already has ``digest``, nothing is made.
 
     Raises ValueError when a snapshot of this run was changed by somebody.
 
@@ -97,13 +99,13 @@ def freeze(
 
 
 def expired(versions: list[DatasetVersion], *, newest: int, days: int, now: datetime) -> list[DatasetVersion]:
-    """Versions that neither belong to the ``newest`` ones nor are younger than ``days``."""
+    """Return the versions that neither belong to the ``newest`` ones nor are younger than ``days``."""
     old = versions[: max(len(versions) - newest, 0)]
     return [version for version in old if when(version) < now - timedelta(days=days)]
 
 
 def is_version(snapshot: Snapshot) -> bool:
-    """Whether the snapshot is a version of any dataset."""
+    """Tell whether the snapshot is a version of any dataset."""
     return "dataset" in _facts(snapshot.comment) and names.id_in(snapshot.name) is not None
 
 
@@ -133,7 +135,7 @@ def _version(volume: Volume, dataset: str, snapshot: Snapshot) -> DatasetVersion
 
 
 def _comment(facts: dict[str, Any], source: str) -> str:
-    """The facts as JSON, with as much of the source as there is room for."""
+    """Return the facts as JSON, with as much of the source as there is room for."""
     for length in range(len(source), 0, -1):
         kept = source if length == len(source) else source[:length] + _CUT
         text = _json({**facts, "source": kept})

@@ -40,14 +40,14 @@ class Job:
 
 
 def begun_by(answer: Mapping[str, Any]) -> str | None:
-    """UUID of the job that goes on after an answer of ONTAP; None when the work was done at once."""
+    """Return the UUID of the job that goes on after an answer of ONTAP; None when the work was done at once."""
     job = answer.get("job")
     uuid = job.get("uuid") if isinstance(job, Mapping) else None
     return str(uuid) if uuid else None
 
 
 def state(client: Reader, uuid: str, *, asked: str) -> Job | None:
-    """How the job stands; None when ONTAP no longer knows it: then only the object itself can tell.
+    """Return how the job stands; None when ONTAP no longer knows it: then only the object itself can tell.
 
     Raises the error a failed job carries, and UnknownState.
 

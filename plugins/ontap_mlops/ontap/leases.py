@@ -35,14 +35,14 @@ class Lease:
 
 
 def read(client: Client, *, volume_uuid: str, name: str) -> Lease | None:
-    """Who holds it, or None when nobody does. Raises NameTaken when a snapshot of this name is no lease."""
+    """Return who holds it, or None when nobody does. Raises NameTaken when a snapshot of this name is no lease."""
     snapshot = snapshots.find(client, volume_uuid=volume_uuid, name=name)
     return None if snapshot is None else _lease(snapshot)
 
 
 @repeatable
 def take(client: Client, *, volume_uuid: str, name: str, owner: str) -> Lease:
-    """The lease as it is now: ours when its ``owner`` is the one given, else another's, to wait for or to report.
+    """Take the lease if it is free, and return it as it is then: ours when its ``owner`` is the one given.
 
     Taking it again for the same owner changes nothing, so a retry finds what its first try took.
 

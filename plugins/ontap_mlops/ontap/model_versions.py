@@ -11,10 +11,10 @@ _COMMENT = re.compile(re.escape(mark("model ")) + r"\S+ of run \S+")
 
 
 def comment(model: str, run_key: str) -> str:
-    """Comment of the snapshot that freezes the model version a run made."""
+    """Return the comment of the snapshot that freezes the model version a run made."""
     return mark(f"model {model} of run {run_key}")
 
 
 def is_version(snapshot: Snapshot) -> bool:
-    """Whether the snapshot is a version of any model."""
+    """Tell whether the snapshot is a version of any model."""
     return _COMMENT.fullmatch(snapshot.comment) is not None

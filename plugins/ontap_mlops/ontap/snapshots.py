@@ -39,7 +39,7 @@ class Snapshot:
 
 
 def list_snapshots(client: Client, *, volume_uuid: str, name: str | None = None) -> list[Snapshot]:
-    """Oldest first. ``name`` may hold ``*``."""
+    """Return the snapshots, oldest first. ``name`` may hold ``*``."""
     query = {"name": name} if name else {}
     asked = f"list snapshots of volume {volume_uuid}"
     found = client.records("Snapshot", volume_uuid, asked=asked, fields=_FIELDS, **query)
@@ -59,14 +59,14 @@ def get(client: Client, *, volume_uuid: str, name: str) -> Snapshot:
 
 
 def count(client: Client, *, volume_uuid: str) -> int:
-    """How many there are, of the 1,023 a volume can hold."""
+    """Count the snapshots, of which a volume can hold 1,023."""
     asked = f"count snapshots of volume {volume_uuid}"
     return len(client.records("Snapshot", volume_uuid, asked=asked, fields="name"))
 
 
 @repeatable
 def ensure(client: Client, *, volume_uuid: str, name: str, comment: str, label: str | None = None) -> Snapshot:
-    """The snapshot of this name, made now or by an earlier try.
+    """Return the snapshot of this name, made now or by an earlier try.
 
     :param comment: at most 255 characters; a snapshot of this name with another comment is somebody else's.
     :param label: SnapMirror label, which mirror policies select by.
@@ -113,7 +113,7 @@ def restore(client: Client, *, volume_uuid: str, name: str) -> Snapshot:
 
 
 def holders(client: Client, *, snapshot: Snapshot) -> list[str]:
-    """In words, everything that keeps the snapshot from being removed; empty if nothing is known to."""
+    """Say in words what keeps the snapshot from being removed; empty if nothing is known to."""
     clones = volumes.clones_of(client, volume_uuid=snapshot.volume_uuid, snapshot=snapshot.name)
     held = [f"clone {clone.name!r} of SVM {clone.svm!r} is based on it" for clone in clones]
     # A clone shows up as an owner too, without its name.

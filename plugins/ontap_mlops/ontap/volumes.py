@@ -68,7 +68,7 @@ def by_uuid(client: Client, *, uuid: str) -> Volume:
 
 
 def at(client: Client, *, svm: str, path: str) -> Volume:
-    """The volume that holds this path of the SVM's namespace. Raises NotFound when nothing is mounted there.
+    """Return the volume that holds this path of the SVM's namespace. Raises NotFound when nothing is mounted there.
 
     Never the SVM's root volume: it holds every path there is, and nothing of ours.
     """
@@ -80,7 +80,7 @@ def at(client: Client, *, svm: str, path: str) -> Volume:
 
 
 def list_volumes(client: Client, *, svm: str | None = None, name: str | None = None, **query: Any) -> list[Volume]:
-    """Volumes that fit; ``name`` may hold ``*``. Further ONTAP queries as ``**{"clone.parent_volume.uuid": ...}``."""
+    """Return the volumes that match; ``name`` may hold ``*``. More queries as ``**{"clone.parent_volume.uuid": ...}``."""
     query |= {"svm.name": svm} if svm else {}
     query |= {"name": name} if name else {}
     return [_volume(r, svm or "") for r in client.records("Volume", asked="list volumes", fields=_FIELDS, **query)]
@@ -100,7 +100,7 @@ def ensure(
     export_policy: str | None = None,
     snapshot_policy: str = "none",
 ) -> Volume:
-    """The volume of this name, made now or by an earlier try; grown to the size, never shrunk.
+    """Return the volume of this name, made now or by an earlier try; grown to the size, never shrunk.
 
     :param comment: our mark (``marks.mark``); a volume of this name with another comment is somebody else's.
     :param unix_permissions: of the volume's root, as in ``chmod``: "777" lets S3 and NFS users write.
@@ -125,7 +125,7 @@ def ensure(
 
 @repeatable
 def grow(client: Client, *, volume: Volume, size_bytes: int) -> Volume:
-    """At least this large; a volume is never shrunk."""
+    """Grow the volume to at least this size; it is never shrunk."""
     if volume.size_bytes is not None and volume.size_bytes >= size_bytes:
         return volume
     asked = f"grow {_called(volume.name, volume.svm)} to {size_bytes} bytes"
@@ -135,7 +135,7 @@ def grow(client: Client, *, volume: Volume, size_bytes: int) -> Volume:
 
 @repeatable
 def mount(client: Client, *, volume: Volume, junction_path: str) -> Volume:
-    """Seen at this path of the SVM's namespace."""
+    """Mount the volume at this path of the SVM's namespace."""
     if volume.junction_path == junction_path:
         return volume
     asked = f"mount {_called(volume.name, volume.svm)} at {junction_path}"
@@ -145,7 +145,7 @@ def mount(client: Client, *, volume: Volume, junction_path: str) -> Volume:
 
 @repeatable
 def set_unix_permissions(client: Client, *, volume: Volume, unix_permissions: str) -> Volume:
-    """Permissions of the volume's root, octal digits as in ``chmod``."""
+    """Set the permissions of the volume's root: octal digits as in ``chmod``."""
     if volume.is_svm_root:
         raise NotOurs(
             f"The UNIX permissions of {_called(volume.name, volume.svm)} were not set to {unix_permissions}: it is the "
@@ -188,7 +188,7 @@ def delete(client: Client, *, svm: str, name: str, comment: str | None = None, n
 
 
 def clones_of(client: Client, *, volume_uuid: str, snapshot: str | None = None) -> list[Volume]:
-    """FlexClones that still share blocks with the volume, or with one snapshot of it."""
+    """Return the FlexClones that still share blocks with the volume, or with one snapshot of it."""
     query = {"clone.parent_volume.uuid": volume_uuid} | ({"clone.parent_snapshot.name": snapshot} if snapshot else {})
     asked = f"list clones of volume {volume_uuid}"
     found = client.records("Volume", asked=asked, fields=_FIELDS, **{"clone.is_flexclone": "true"}, **query)
@@ -196,7 +196,7 @@ def clones_of(client: Client, *, volume_uuid: str, snapshot: str | None = None) 
 
 
 def create_once(client: Client, body: dict[str, Any], *, svm: str, name: str) -> Volume:
-    """POST, then the volume as it is. A name that is taken may be our own earlier try, still being made."""
+    """POST, then return the volume as it is. A name that is taken may be our own earlier try, still being made."""
     taken: NameTaken | None = None
     try:
         client.create("Volume", body, asked=f"create {_called(name, svm)}")

@@ -32,7 +32,7 @@ class Kept:
 def ensure(
     client: Client, *, svm: str, run_key: str, parent_volume: str, parent_snapshot: str, with_bucket: bool
 ) -> Volume:
-    """The run's clone, mounted, made now or by an earlier try; one that was kept is taken into use again as it is.
+    """Return the run's clone, mounted, made now or by an earlier try; one that was kept is used again as it is.
 
     Raises NameTaken when the run has a clone of another snapshot.
     """
@@ -85,13 +85,13 @@ def collect(client: Client, *, svm: str, kept: Kept) -> bool:
 
 
 def list_kept(client: Client, *, svm: str) -> list[Kept]:
-    """Workspaces of failed runs on the SVM, the longest kept first."""
+    """Return the workspaces of failed runs on the SVM, the longest kept first."""
     found = [_kept(volume) for volume in volumes.list_volumes(client, svm=svm, name=names.workspace_volume("*"))]
     return sorted((kept for kept in found if kept is not None), key=lambda kept: kept.since)
 
 
 def is_over(kept: Kept, *, days: float, now: datetime) -> bool:
-    """Whether it has been kept for longer than ``days``."""
+    """Tell whether it has been kept for longer than ``days``."""
     return kept.since < now - timedelta(days=days)
 
 

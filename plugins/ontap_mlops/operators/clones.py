@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OntapCloneCreateOperator(OntapOperator):
-    """Makes a clone of one snapshot, mounted, and seen as a bucket if wanted. A retry finds the one of its first try.
+    """Clone one snapshot: mounted, and shown as a bucket if wanted. A retry finds the one of its first try.
 
     Join it with the operator that removes it as ``create.as_setup() >> work >> delete.as_teardown(setups=create)``.
 
@@ -72,7 +72,7 @@ class OntapCloneCreateOperator(OntapOperator):
 
 
 class OntapCloneDeleteOperator(OntapOperator):
-    """Removes a clone with our mark and the bucket named after it; what is not there is fine.
+    """Remove a clone that carries our mark, and the bucket named after it. What does not exist is no error.
 
     It goes by name, not by what the setup returned, so it also ends a clone whose setup died before it could return.
 

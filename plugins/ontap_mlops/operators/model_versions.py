@@ -1,4 +1,4 @@
-"""Retention of model versions: what neither serves, nor is returned to, nor is kept, gives its room back."""
+"""Retention of model versions: those that neither serve, nor can be returned to, nor are kept, go."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class ModelVersionExpireOperator(OntapOperator):
-    """Retires old model versions: removes their snapshots of the model volume, and names the folders to remove.
+    """Retire old model versions: remove their snapshots of the model volume, and name the folders to remove.
 
     The champion stays, the version it replaced, the newest ``keep_newest``, one that is being deployed, and one with
     the tag ``keep`` in MLflow. A retired version stays in MLflow, with all that is known of its origin, under the tag

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class OntapQosRaiseOperator(OntapOperator):
-    """Gives a volume another QoS policy while it is in use, for this run; no data moves and no client is disconnected.
+    """Give a volume another QoS policy for the length of this run; no data moves and no client is disconnected.
 
     Use as setup, with :class:`OntapQosLowerOperator` as its teardown. What the volume had before is kept on the volume,
     so a retry after a kill, and runs that overlap, put back the right one.
@@ -52,7 +52,7 @@ class OntapQosRaiseOperator(OntapOperator):
 
 
 class OntapQosLowerOperator(OntapOperator):
-    """Puts back the QoS policy that the volume had before this run raised it; does nothing where the run raised none.
+    """Put back the QoS policy that the volume had before this run raised it; do nothing where it raised none.
 
     The policy stays as long as another run still needs it, and one that somebody gave the volume meanwhile stays too.
 

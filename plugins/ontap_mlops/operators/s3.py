@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class OntapS3BucketEnsureOperator(OntapOperator):
-    """Has an S3 bucket over a folder of the SVM's namespace, so that its files are seen as objects without a copy.
+    """Ensure that an S3 bucket shows a folder of the SVM's namespace: its files as objects, without a copy.
 
     :param bucket: 3 to 63 of lower-case letters, digits, dots and hyphens.
     :param nas_path: path of the folder in the namespace, such as ``/tyre_images``.
@@ -42,7 +42,7 @@ class OntapS3BucketEnsureOperator(OntapOperator):
 
 
 class OntapS3BucketDeleteOperator(OntapOperator):
-    """Removes an S3 bucket; one that is not there is fine. The files a NAS bucket shows stay.
+    """Remove an S3 bucket that carries our mark. One that does not exist is no error; the files it shows stay.
 
     :param bucket: name.
     :param svm: the connection's own if not given.
@@ -67,7 +67,7 @@ class OntapS3BucketDeleteOperator(OntapOperator):
 
 
 class OntapS3ProvisionOperator(OntapOperator):
-    """Has an SVM serve S3: server with HTTP on, a user in a group with a full-access policy, and buckets over folders.
+    """Configure an SVM to serve S3: server with HTTP, a user in a group with full access, and buckets over folders.
 
     Everything that is right already is left as it is. The user's keys go to ``secret_store`` and nowhere else; when
     that holds other keys than ONTAP knows, or none, new ones are made. The volumes under ``buckets`` are given UNIX

@@ -1,4 +1,4 @@
-"""Operators on snapshots: make, remove, restore, and keep only some."""
+"""Operators on snapshots: create, delete, restore, and expire old ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REMOVED_BY = {
 
 
 class _OnSnapshot(OntapOperator):
-    """What the operators on one snapshot share: which one it is.
+    """Base of the operators on one snapshot.
 
     :param volume: name.
     :param snapshot: name. Make it from the run (``names.snapshot``), so that a retry means the same snapshot.
@@ -47,7 +47,7 @@ class _OnSnapshot(OntapOperator):
 
 
 class OntapSnapshotCreateOperator(_OnSnapshot):
-    """Freezes a volume as it is now. A retry finds the snapshot of its first try, by name and comment.
+    """Freeze a volume as it is now. A retry finds the snapshot of its first try, by name and comment.
 
     :param volume: name.
     :param snapshot: name of the snapshot; deterministic, so that a retry means the same one.
@@ -80,7 +80,7 @@ class OntapSnapshotCreateOperator(_OnSnapshot):
 
 
 class OntapSnapshotDeleteOperator(_OnSnapshot):
-    """Removes a snapshot; one that is not there is fine, and one in use fails naming what holds it.
+    """Remove a snapshot. One that does not exist is no error; one in use fails, naming what holds it.
 
     :param volume: name.
     :param snapshot: name of the snapshot.
@@ -99,7 +99,7 @@ class OntapSnapshotDeleteOperator(_OnSnapshot):
 
 
 class OntapSnapshotRestoreOperator(_OnSnapshot):
-    """Puts a volume back to a snapshot. What was written since is lost, and ONTAP drops the newer snapshots.
+    """Restore a volume to a snapshot. What was written since is lost, and ONTAP drops the newer snapshots.
 
     Fails before doing anything when newer snapshots would be lost, unless told that they may be.
 
@@ -137,7 +137,7 @@ class OntapSnapshotRestoreOperator(_OnSnapshot):
 
 
 class OntapSnapshotExpireOperator(OntapOperator):
-    """Removes old snapshots whose names begin with a prefix, and says of every other old one why it stays.
+    """Remove old snapshots whose names begin with a prefix, and report why each remaining old one was kept.
 
     A snapshot is old when it is neither among the newest ``keep_newest`` nor younger than ``keep_days`` (a rule that is
     not given keeps nothing; at least one must be). One that is in use, locked or named in ``keep`` stays. So does

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
-    """Makes a dataset version: a snapshot of the dataset's volume that carries what ``check`` found.
+    """Make a dataset version: a snapshot of the dataset's volume that carries what ``check`` found.
 
     Skips, with a sentence, when the newest version has the same digest. A retry finds the snapshot of its first try.
     Each outlet's event carries the record in ``extra["dataset_version"]``.
@@ -91,7 +91,7 @@ class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
 
 
 class DatasetVersionExpireOperator(OntapOperator):
-    """Removes the dataset versions that the dataset's ``keep`` rule no longer keeps, and says why any other stays.
+    """Remove the dataset versions that the ``keep`` rule no longer keeps, and report why any other was kept.
 
     An old version stays when a registered model was trained on it, whatever its age; when a training on it began within
     ``keep.days``, so that its record can still be repeated; and when ONTAP calls it busy: a clone (the workspace of a

@@ -1,4 +1,4 @@
-"""Operators on volumes: have one, remove one."""
+"""Operators on volumes: make sure that one exists, remove one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class OntapVolumeEnsureOperator(OntapOperator):
-    """Has a volume of this name and at least this size, mounted in the SVM's namespace.
+    """Ensure that a volume of this name and at least this size exists, mounted in the SVM's namespace.
 
     A volume that is there with the same comment is taken as it is and grown if it is smaller; one with another comment
     is somebody else's and fails the task at once.
@@ -88,7 +88,7 @@ class OntapVolumeEnsureOperator(OntapOperator):
 
 
 class OntapVolumeDeleteOperator(OntapOperator):
-    """Removes a volume that carries our mark; a volume that is not there is fine.
+    """Remove a volume that carries our mark. One that does not exist is no error.
 
     :param volume: name.
     :param svm: the connection's own if not given.

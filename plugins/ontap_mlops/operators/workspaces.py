@@ -19,7 +19,7 @@ _FAILED = ("failed", "upstream_failed")
 
 
 class WorkspaceCreateOperator(LineageMixin, OntapOperator):
-    """Clones one dataset version for this run: mounted in the SVM's namespace and, if wanted, seen as an S3 bucket.
+    """Clone one dataset version for this run: mounted in the SVM's namespace and, if wanted, shown as an S3 bucket.
 
     Use as setup, with :class:`WorkspaceDeleteOperator` as its teardown. A retry finds the clone of its first try, and a
     cleared run the clone that was kept when it failed, with all that is in it.
@@ -68,7 +68,7 @@ class WorkspaceCreateOperator(LineageMixin, OntapOperator):
 
 
 class WorkspaceDeleteOperator(OntapOperator):
-    """Removes the run's workspace, or marks it as kept when a task of the run failed, so that clearing resumes in it.
+    """Remove the run's workspace, or mark it as kept when a task of the run failed, so that clearing resumes in it.
 
     What a failed run keeps is collected after ``[ontap_mlops] keep_failed_workspaces_days`` (see
     :class:`WorkspaceCollectOperator`). It goes by the run's key, not by what the setup returned, so that a clone is
@@ -115,7 +115,7 @@ class WorkspaceDeleteOperator(OntapOperator):
 
 
 class WorkspaceCollectOperator(OntapOperator):
-    """Removes the workspaces of failed runs that have been kept for long enough, and nothing else.
+    """Remove the workspaces of failed runs that have been kept for long enough, and nothing else.
 
     Only a clone whose comment says that it is kept, and since when, is looked at; one that was taken into use again is
     not kept any more.

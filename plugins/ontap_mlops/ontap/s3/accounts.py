@@ -30,7 +30,7 @@ class Keys:
 def ensure_user(
     client: Client, *, svm: str, name: str, known_access_key: str | None = None, comment: str = MARK
 ) -> Keys | None:
-    """The user, with new keys unless ``known_access_key`` is the one it has; None when that is so.
+    """Ensure that the user exists, with new keys unless ``known_access_key`` is the one it has; None when that is so.
 
     ONTAP never shows a secret key again, so a user whose keys were lost gets new ones.
     """
@@ -59,7 +59,7 @@ def ensure_policy(
     statements: Sequence[dict[str, Any]] = FULL_ACCESS,
     comment: str = MARK,
 ) -> None:
-    """A policy that groups refer to, with exactly these statements (sid, effect, actions, resources)."""
+    """Ensure that a policy for groups exists, with exactly these statements (sid, effect, actions, resources)."""
     uuid = cluster.svm_uuid(client, svm=svm)
     record = named(client, "S3Policy", uuid, name, fields="name,statements", what=f"S3 policy {name!r}")
     wanted = [dict(statement) for statement in statements]
@@ -81,7 +81,7 @@ def ensure_group(
     policies: Sequence[str],
     comment: str = MARK,
 ) -> None:
-    """A group with at least these users and policies; others in it stay."""
+    """Ensure that a group exists with at least these users and policies; others in it stay."""
     uuid = cluster.svm_uuid(client, svm=svm)
     fields = "id,name,users.name,policies.name"
     record = named(client, "S3Group", uuid, name, fields=fields, what=f"S3 group {name!r}")

@@ -37,7 +37,7 @@ def ensure_nas_bucket(
     comment: str = MARK,
     statements: Sequence[dict[str, Any]] = (),
 ) -> Bucket:
-    """The bucket of this name over the folder ``nas_path``, made now or by an earlier try.
+    """Return the bucket of this name over the folder ``nas_path``, made now or by an earlier try.
 
     :param statements: access policy of the bucket itself. ONTAP makes bucket and policy one after the other and leaves
         the bucket behind when the policy fails, so a bucket without it is given it.

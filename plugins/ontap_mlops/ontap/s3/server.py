@@ -59,7 +59,7 @@ def ensure_service(
 
 
 def service(client: Client, *, svm: str) -> Service:
-    """Raises NotFound when the SVM serves no S3."""
+    """Return the SVM's S3 server. Raises NotFound when it has none."""
     record = _service_record(client, svm)
     if record is None:
         raise NotFound(f"SVM {svm!r} has no S3 server. Run the DAG provision_ontap, or make one.")
@@ -76,7 +76,7 @@ def service(client: Client, *, svm: str) -> Service:
 
 
 def endpoint_url(client: Client, *, svm: str) -> str:
-    """URL of the SVM's S3 server on its first data interface; HTTPS if that is on."""
+    """Return the URL of the SVM's S3 server on its first data interface; HTTPS if that is on."""
     found = service(client, svm=svm)
     scheme, port = ("https", found.secure_port) if found.https else ("http", found.port)
     asked = f"list the network interfaces of SVM {svm!r}"
