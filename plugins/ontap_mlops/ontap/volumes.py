@@ -80,7 +80,7 @@ def at(client: Client, *, svm: str, path: str) -> Volume:
 
 
 def list_volumes(client: Client, *, svm: str | None = None, name: str | None = None, **query: Any) -> list[Volume]:
-    """Return the volumes that match; ``name`` may hold ``*``. More queries as ``**{"clone.parent_volume.uuid": ...}``."""
+    """Return the volumes that match; ``name`` may hold ``*``. Queries as ``**{"clone.parent_volume.uuid": ...}``."""
     query |= {"svm.name": svm} if svm else {}
     query |= {"name": name} if name else {}
     return [_volume(r, svm or "") for r in client.records("Volume", asked="list volumes", fields=_FIELDS, **query)]
