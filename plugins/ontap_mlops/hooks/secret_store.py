@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -70,11 +71,8 @@ def secret_store(uri: str, suffix: str = "") -> SecretStore:
     )
 
 
-class FileStore:
-    """A JSON file with mode 600, replaced as a whole."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+class _JsonStore(ABC):
+    """One text of JSON with access_key, secret_key and endpoint_url."""
 
     def read(self) -> StoredKeys | None:
         facts = self._facts()
@@ -85,6 +83,20 @@ class FileStore:
 
     def set_endpoint(self, endpoint_url: str) -> None:
         self._write({**self._facts(), "endpoint_url": endpoint_url})
+
+    @abstractmethod
+    def _facts(self) -> dict[str, str]:
+        """Return what is there; {} when nothing is."""
+
+    @abstractmethod
+    def _write(self, facts: dict[str, str]) -> None: ...
+
+
+class FileStore(_JsonStore):
+    """A JSON file with mode 600, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def _facts(self) -> dict[str, str]:
         try:
@@ -104,27 +116,21 @@ class FileStore:
         half.replace(self.path)
 
 
-class SecretsManagerStore:
-    """One secret of AWS Secrets Manager, JSON with access_key, secret_key and endpoint_url."""
+class SecretsManagerStore(_JsonStore):
+    """One secret of AWS Secrets Manager."""
 
     def __init__(self, name: str, *, aws_conn_id: str) -> None:
         self.name = name
         self.aws_conn_id = aws_conn_id
 
-    def read(self) -> StoredKeys | None:
-        facts = self._facts()
-        return _stored(facts) if facts else None
-
-    def put(self, *, access_key: str, secret_key: str, endpoint_url: str) -> None:
-        self._write({"access_key": access_key, "secret_key": secret_key, "endpoint_url": endpoint_url})
-
-    def set_endpoint(self, endpoint_url: str) -> None:
-        self._write({**self._facts(), "endpoint_url": endpoint_url})
-
     def _facts(self) -> dict[str, str]:
-        return self._call(
-            "read", lambda manager: json.loads(manager.get_secret_value(SecretId=self.name)["SecretString"])
-        )
+        secret = self._call("read", lambda manager: manager.get_secret_value(SecretId=self.name))
+        try:
+            return json.loads(secret["SecretString"]) if secret else {}
+        except (KeyError, ValueError):
+            raise ServiceRefused(
+                f"Secret {self.name!r} of AWS Secrets Manager is not JSON; remove it and new keys will be made."
+            ) from None
 
     def _write(self, facts: dict[str, str]) -> None:
         text = json.dumps(facts)
@@ -134,9 +140,14 @@ class SecretsManagerStore:
             self._call("write", lambda manager: manager.create_secret(Name=self.name, SecretString=text))
 
     def _call(self, verb: str, action: Any) -> Any:
-        from airflow.providers.amazon.aws.hooks.secrets_manager import SecretsManagerHook
-        from botocore.exceptions import BotoCoreError, ClientError
-
+        try:
+            from airflow.providers.amazon.aws.hooks.secrets_manager import SecretsManagerHook
+            from botocore.exceptions import BotoCoreError, ClientError
+        except ImportError:
+            raise ServiceRefused(
+                f"Secret {self.name!r} needs Airflow's Amazon provider, which is not installed; install "
+                "apache-airflow-providers-amazon, or name another place for the keys."
+            ) from None
         try:
             return action(SecretsManagerHook(aws_conn_id=self.aws_conn_id).get_conn())
         except ClientError as error:

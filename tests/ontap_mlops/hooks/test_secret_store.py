@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -188,3 +189,25 @@ def test_a_denial_of_aws_is_permanent(secrets_manager) -> None:
     secrets_manager.denied = True
     with pytest.raises(ServiceRefused, match="AccessDeniedException"):
         secret_store("aws-secretsmanager://mlops/s3").read()
+
+
+def test_a_secret_that_is_not_ours_to_read_is_a_sentence_without_the_secret(secrets_manager) -> None:
+    secrets_manager.secrets["mlops/s3"] = SECRET
+    with pytest.raises(ServiceRefused, match="'mlops/s3' of AWS Secrets Manager is not JSON") as caught:
+        secret_store("aws-secretsmanager://mlops/s3").read()
+    assert SECRET not in str(caught.value)
+
+
+def test_without_the_amazon_provider_a_sentence_says_what_to_install(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.providers.amazon.aws.hooks.secrets_manager", None)
+    with pytest.raises(ServiceRefused, match="install apache-airflow-providers-amazon, or name another place"):
+        secret_store("aws-secretsmanager://mlops/s3").read()
+
+
+def test_one_uri_serves_several_svms_by_a_suffix(tmp_path, airflow, secrets_manager) -> None:
+    secret_store(f"file://{tmp_path}/keys.json", "_svm2").put(**KEYS)
+    assert [path.name for path in tmp_path.iterdir()] == ["keys_svm2.json"]
+    secret_store("aws-secretsmanager://mlops/s3", "_svm2").put(**KEYS)
+    assert list(secrets_manager.secrets) == ["mlops/s3_svm2"]
+    secret_store("airflow-connection://ontap_s3", "_svm2").put(**KEYS)
+    assert list(airflow.connections) == ["ontap_s3_svm2"]
