@@ -9,7 +9,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from ontap_mlops.compute import profiles
+from ontap_mlops.compute import places
 
 
 def main() -> None:
@@ -29,12 +29,12 @@ def pools() -> dict[str, dict[str, object]]:
     A deferred task keeps its slot, since its program goes on at the place.
     """
     return {
-        profiles.pool(name): {
+        places.pool(name): {
             "slots": place.slots,
             "description": f"Programs at the place {name} of config/compute.yaml",
             "include_deferred": True,
         }
-        for name, place in profiles.places().items()
+        for name, place in places.places().items()
     }
 
 

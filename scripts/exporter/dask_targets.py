@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from ontap_mlops.compute.following import DASHBOARD
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.kinds.local import LocalRunner
 from scripts.exporter.workloads import NEWEST, homes, labels_of
 
 ANSWER_TIMEOUT_S = 2.0

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.compute.workload import State
 
 NEWEST = 200  # workloads shown, so that a month's do not become thousands of series

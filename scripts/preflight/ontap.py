@@ -16,8 +16,8 @@ from uuid import uuid4
 
 import scripts.preflight as preflight
 from ontap_mlops import names, registry, settings
-from ontap_mlops.compute import profiles
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute import places
+from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.hooks.ontap import OntapHook
 from ontap_mlops.ontap import clones, cluster, marks, s3, snapshots, volumes
 from ontap_mlops.ontap.client import Client
@@ -187,7 +187,7 @@ def _bucket(probe: Probe) -> str:
 
 def _mounted(probe: Probe, place: str) -> str:
     """A file is written where the place sees a volume; where none was made, a folder has to be there."""
-    runner = profiles.runner(place)
+    runner = places.runner(place)
     if not isinstance(runner, LocalRunner):
         return "not on this machine; not looked at"
     roots = runner.namespace_roots
@@ -236,5 +236,5 @@ def _datasets() -> list[registry.Dataset]:
 
 def _places() -> list[str]:
     with contextlib.suppress(ValueError):
-        return sorted(profiles.places())
+        return sorted(places.places())
     return []

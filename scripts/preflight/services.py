@@ -7,21 +7,21 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from ontap_mlops import registry, settings
-from ontap_mlops.compute import profiles, programs
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute import places, programs
+from ontap_mlops.compute.kinds.local import LocalRunner
 from scripts.preflight import Check, Failed
 
 
 def configuration() -> list[Check]:
     datasets = Check("datasets.yaml", lambda: f"names {_listed(registry.datasets())}", "ingest_*, every training DAG")
-    places = Check("compute.yaml", lambda: f"names {_listed(profiles.places())}", "every task that runs a program")
-    return [Check("[ontap_mlops] config_dir", lambda: str(settings.config_dir()), "every DAG"), datasets, places]
+    compute = Check("compute.yaml", lambda: f"names {_listed(places.places())}", "every task that runs a program")
+    return [Check("[ontap_mlops] config_dir", lambda: str(settings.config_dir()), "every DAG"), datasets, compute]
 
 
 def checks(mlflow_conn_id: str, inference_conn_id: str) -> list[Check]:
     found = [
         Check(f"programs at place {name}", partial(_programs, name), "every task that runs a program")
-        for name in _known(profiles.places)
+        for name in _known(places.places)
     ]
     found += [
         Check(f"source of dataset {name}", partial(_source, name), f"ingest_{name}.sync")
@@ -45,7 +45,7 @@ def _known(read: Callable[[], Mapping[str, object]]) -> list[str]:
 
 
 def _programs(place: str) -> str:
-    runner = profiles.runner(place)
+    runner = places.runner(place)
     if not isinstance(runner, LocalRunner):
         return "not on this machine; not looked at"
     programs.check("tasks.data.check", python=runner.python, working_directory=runner.working_directory)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 import yaml
 
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.compute.workload import Workload
 from tasks.models.repository import ServedModel
 from tests.inference_server.models import ones, write_onnx

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ontap_mlops import registry, settings
-from ontap_mlops.compute import profiles
+from ontap_mlops.compute import places
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_airflows_configuration_file_counts_and_the_environment_goes_before_it(t
     assert done.stdout.split() == ["/from/file", "6"]
 
 
-@pytest.mark.parametrize("ask", [settings.config_dir, registry.datasets, profiles.places])
+@pytest.mark.parametrize("ask", [settings.config_dir, registry.datasets, places.places])
 def test_without_a_config_dir_a_sentence_names_the_option(ask) -> None:
     with pytest.raises(ValueError, match=r"\[ontap_mlops\] config_dir is not set; set it, or AIRFLOW__ONTAP_MLOPS__"):
         ask()

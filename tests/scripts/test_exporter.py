@@ -14,7 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.compute.workload import Workload
 from scripts.exporter import dask_targets, workloads
 from scripts.exporter.__main__ import server

@@ -48,7 +48,7 @@ def test_a_dag_file_uses_airflow_and_the_rooms_for_dags_only(file: Path):
     [
         "import torch",
         "from tasks.tyre import model",
-        "from ontap_mlops.compute import profiles",
+        "from ontap_mlops.compute import places",
         "from ontap_mlops.hooks.mlflow import MlflowHook",
         "from airflow.sdk.execution_time.context import get_previous_dagrun_success",
         "def task():\n    import pandas",

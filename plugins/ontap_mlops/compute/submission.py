@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ontap_mlops.compute import profiles, watching
+from ontap_mlops.compute import places, watching
 from ontap_mlops.compute.watching import GivenPlace
 from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, Runner, Workload
 
@@ -31,24 +31,24 @@ class Submission:
         self.store, self.key, self.generation = store, key, generation
         self.job: Job | None = None
 
-    def start(self, workload: Workload, places: Sequence[GivenPlace]) -> Job:
+    def start(self, workload: Workload, order: Sequence[GivenPlace]) -> Job:
         """Run it at the first of these places that takes it. Raises PlaceUnavailable when none does."""
-        runners, before = profiles.runners(places), self._before()
+        runners, before = places.runners(order), self._before()
         again = self._is_mine(before)
         if not again:
             self._begin(workload, runners, before)
         return self._offer(workload, runners, again, [])
 
-    def move_on(self, workload: Workload, places: Sequence[GivenPlace], job: Job) -> Job:
+    def move_on(self, workload: Workload, order: Sequence[GivenPlace], job: Job) -> Job:
         """Withdraw what has found no room, and offer it to the places after its own."""
         place = job["place"]
-        log.warning("Place %s has had no room for %s; it is withdrawn", profiles.title(place), job["workload"])
+        log.warning("Place %s has had no room for %s; it is withdrawn", places.title(place), job["workload"])
         runner = runner_of(job)
         runner.cancel(job["workload"])
         runner.remove(job["workload"])
-        rest = list(places)[list(places).index(place) + 1 :] if place in places else []
-        refusals = [f"{profiles.title(place)}: no room within {profiles.place(place).pending_limit_s or 0:g} s"]
-        return self._offer(workload, profiles.runners(rest) if rest else [], True, refusals)
+        rest = list(order)[list(order).index(place) + 1 :] if place in order else []
+        refusals = [f"{places.title(place)}: no room within {places.place(place).pending_limit_s or 0:g} s"]
+        return self._offer(workload, places.runners(rest) if rest else [], True, refusals)
 
     def _offer(
         self, workload: Workload, runners: list[tuple[GivenPlace, Runner]], again: bool, refusals: list[str]
@@ -57,8 +57,8 @@ class Submission:
             try:
                 return self._submit_at(place, runner, workload, again)
             except PlaceUnavailable as error:
-                log.warning("Place %s does not take %s: %s", profiles.title(place), workload.name, error)
-                refusals.append(f"{profiles.title(place)}: {error}")
+                log.warning("Place %s does not take %s: %s", places.title(place), workload.name, error)
+                refusals.append(f"{places.title(place)}: {error}")
         raise PlaceUnavailable(f"No place takes workload {workload.name}. " + "; ".join(refusals))
 
     def _submit_at(self, place: GivenPlace, runner: Runner, workload: Workload, again: bool) -> Job:
@@ -78,7 +78,7 @@ class Submission:
             self.store.set(self.key, job)
         self.job = job
         runner.submit(workload, fresh=again)
-        log.info("Workload %s runs %s at %s", workload.name, workload.program, profiles.title(place))
+        log.info("Workload %s runs %s at %s", workload.name, workload.program, places.title(place))
         return job
 
     def _before(self) -> Job:
@@ -101,7 +101,7 @@ class Submission:
             try:
                 _clear_away(name, place, runner, running=self.store is not None)
             except PlaceUnavailable as error:
-                log.warning("What may still run at place %s is not stopped: %s", profiles.title(place), error)
+                log.warning("What may still run at place %s is not stopped: %s", places.title(place), error)
 
     def _clear_former(self, job: Job) -> None:
         """Where the former job's place cannot be reached, the user's clear decides."""
@@ -137,6 +137,6 @@ def _clear_away(name: str, place: GivenPlace, runner: Runner, *, running: bool) 
     if status.state.active and not (running or status.stopping):
         return
     if status.state.active:
-        log.info("Stopping workload %s at %s, which was started before", name, profiles.title(place))
+        log.info("Stopping workload %s at %s, which was started before", name, places.title(place))
         runner.cancel(name)
     runner.remove(name)

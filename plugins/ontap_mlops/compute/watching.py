@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ontap_mlops.compute import profiles
+from ontap_mlops.compute import places
 from ontap_mlops.compute.following import DASHBOARD, LogFollower, Position
 from ontap_mlops.compute.workload import PlaceElsewhere, Runner, State, Status
 
@@ -23,7 +23,7 @@ def look(place: GivenPlace, workload: str, host: str | None = None, cursor: Posi
     """
     runner = runner_of(place, workload, host)
     status = runner.status(workload)
-    overdue = status.state is State.PENDING and _is_overdue(status, profiles.place(place).pending_limit_s)
+    overdue = status.state is State.PENDING and _is_overdue(status, places.place(place).pending_limit_s)
     follower = LogFollower(runner, workload, cursor)
     lines = list(follower.lines(last=not status.state.active))
     pages = [page[1] for line in lines if (page := DASHBOARD.search(line))]
@@ -51,10 +51,10 @@ def cancel(place: GivenPlace, workload: str, host: str | None = None) -> None:
 
 def runner_of(place: GivenPlace, workload: str, host: str | None) -> Runner:
     """Return the runner under which it was submitted. Raises PlaceElsewhere where this host is not the one."""
-    runner = profiles.runner(place)
+    runner = places.runner(place)
     if host is not None and runner.host not in (None, host):
         raise PlaceElsewhere(
-            f"workload {workload} runs at place {profiles.title(place)!r} of host {host}, which host {runner.host} "
+            f"workload {workload} runs at place {places.title(place)!r} of host {host}, which host {runner.host} "
             f"cannot reach: retry the task on {host}, clear it when nothing of it runs there, or name a place that "
             "every host reaches"
         )

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from ontap_mlops import settings
-from ontap_mlops.compute import profiles, rendering
+from ontap_mlops.compute import places, rendering
 
 
 def places_param(default: str | list[str] | None = None, **schema: Any) -> Param:
@@ -32,7 +32,7 @@ def places_param(default: str | list[str] | None = None, **schema: Any) -> Param
 
 def known_places() -> list[str]:
     """Return the names of config/compute.yaml, in its order."""
-    return profiles.names()
+    return places.names()
 
 
 def pool_of(compute: Any) -> str | None:
@@ -47,4 +47,4 @@ def pool_of(compute: Any) -> str | None:
     known = known_places()
     plain = isinstance(compute, str | list | tuple) and "{{" not in str(compute) and "{%" not in str(compute)
     first = rendering.places(compute)[:1] if plain else known[:1]
-    return next((profiles.pool(name) for name in first if name in known), None)
+    return next((places.pool(name) for name in first if name in known), None)

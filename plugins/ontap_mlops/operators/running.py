@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import ResumableJobMixin
 
 from ontap_mlops import settings
-from ontap_mlops.compute import profiles, rendering, submission, watching
+from ontap_mlops.compute import places, rendering, submission, watching
 from ontap_mlops.compute.workload import BAD_INPUT, PlaceElsewhere, PlaceRefused, State, Workload
 from ontap_mlops.config_file import ConfigError
 from ontap_mlops.operators.base import MlopsOperator
@@ -151,7 +151,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         from ontap_mlops.triggers.polling import PollingTrigger
 
         limit = rendering.seconds(self.time_limit)
-        pending = profiles.place(job["place"]).pending_limit_s or 0
+        pending = places.place(job["place"]).pending_limit_s or 0
         self.defer(
             trigger=PollingTrigger(
                 probe="ontap_mlops.compute.watching.look",

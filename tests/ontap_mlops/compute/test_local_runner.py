@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ontap_mlops.compute import _local_supervisor
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.kinds import _local_supervisor
+from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
 
 PROGRAM = """
@@ -183,7 +183,7 @@ def test_it_outlives_the_process_that_submitted_it(runner: LocalRunner, tmp_path
     submitter = f"""
         import os, signal
         from pathlib import Path
-        from ontap_mlops.compute.local import LocalRunner
+        from ontap_mlops.compute.kinds.local import LocalRunner
         from ontap_mlops.compute.workload import Workload
         runner = LocalRunner(
             folder=Path({str(runner.folder)!r}), working_directory=Path({str(runner.working_directory)!r})

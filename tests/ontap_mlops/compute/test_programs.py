@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.compute.workload import Mount, PlaceRefused, Workload
 from tests.conftest import REPOSITORY
 

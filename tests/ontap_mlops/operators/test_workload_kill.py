@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
-from ontap_mlops.compute import local
+from ontap_mlops.compute.kinds import local
 from ontap_mlops.operators.workload import WorkloadOperator
 
 PROGRAM = """

@@ -20,7 +20,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from ontap_mlops.compute import profiles
+from ontap_mlops.compute import places
 from ontap_mlops.compute.following import LogFollower
 from ontap_mlops.compute.workload import Mount, Resources, State
 from ontap_mlops.operators.workload import WorkloadFailed, WorkloadOperator
@@ -49,12 +49,12 @@ def test_a_killed_task_cancels_its_program(folder, context) -> None:
     threading.Timer(0.5, made.on_kill).start()
     with pytest.raises(WorkloadFailed, match="program cancelled .* it was cancelled"):
         made.execute(context)
-    assert profiles.runner("local").status(name_of(made, context)).state is State.CANCELLED
+    assert places.runner("local").status(name_of(made, context)).state is State.CANCELLED
 
 
 def test_a_kill_in_the_midst_of_a_look_at_the_program_still_cancels_it(folder, context, monkeypatch) -> None:
     made = operator("0", "30", "late")
-    runner_class: Any = type(profiles.runner("local"))
+    runner_class: Any = type(places.runner("local"))
     look, killed = runner_class._status, []
 
     def killed_while_looking(self: Any, home: Path) -> Any:
@@ -235,22 +235,22 @@ def test_a_program_that_does_not_stop_at_its_time_limit_is_cancelled_and_said_so
     left.trigger.deadline = time.time() - 1
     with pytest.raises(WorkloadFailed, match="program did not stop at its time limit"):
         resumed(made, context, left)
-    assert profiles.runner("local").status(name_of(made, context)).state is State.CANCELLED
+    assert places.runner("local").status(name_of(made, context)).state is State.CANCELLED
 
 
 def test_a_users_kill_cancels_from_the_trigger_and_a_restart_of_the_triggerer_does_not(folder, context) -> None:
     made = operator("0", "30", "x", deferrable=True)
     trigger = deferred(made, context).trigger
     asyncio.run(trigger.cleanup())
-    assert profiles.runner("local").status(name_of(made, context)).state is State.RUNNING
+    assert places.runner("local").status(name_of(made, context)).state is State.RUNNING
     asyncio.run(trigger.on_kill())
-    assert profiles.runner("local").status(name_of(made, context)).state is State.CANCELLED
+    assert places.runner("local").status(name_of(made, context)).state is State.CANCELLED
 
 
 def test_no_look_at_a_program_is_made_on_the_triggerers_loop(folder, context, monkeypatch: pytest.MonkeyPatch) -> None:
     made = operator("0", "0.3", "x", deferrable=True)
     left, threads = deferred(made, context), set()
-    runner_class: Any = type(profiles.runner("local"))
+    runner_class: Any = type(places.runner("local"))
     for method in ("status", "logs"):
         original = getattr(runner_class, method)
 

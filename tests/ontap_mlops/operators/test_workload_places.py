@@ -16,7 +16,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
-from ontap_mlops.compute import profiles
+from ontap_mlops.compute import places
 from ontap_mlops.compute.workload import PlaceUnavailable, State, Status, Workload
 from ontap_mlops.operators.places import places_param, pool_of
 from ontap_mlops.operators.workload import WorkloadOperator
@@ -81,8 +81,8 @@ def queue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
         "  second: {kind: local, pending_limit_s: 1}\n"
         f"  local: {{kind: local, working_directory: {folder}, grace_s: 1, namespace_roots: {{svm1: ns}}}}\n"
     )
-    queue, real = Queue(), profiles.runner
-    monkeypatch.setattr(profiles, "runner", lambda name: real(name) if name == "local" else queue)
+    queue, real = Queue(), places.runner
+    monkeypatch.setattr(places, "runner", lambda name: real(name) if name == "local" else queue)
     return queue
 
 
@@ -176,7 +176,7 @@ def test_a_task_cleared_while_its_program_runs_on_starts_it_anew(folder, context
     context["ti"].max_tries += 4
     assert operator("quick").execute(context) == {}
     assert runs(folder) == ["slow", "quick"]
-    assert profiles.runner("local").status(name).state is State.MISSING
+    assert places.runner("local").status(name).state is State.MISSING
 
 
 def test_what_still_cancels_the_program_of_before_the_clear_misses_the_new_one(folder, context) -> None:
@@ -198,7 +198,7 @@ def test_a_cleared_task_that_goes_elsewhere_stops_what_ran_at_the_place_before(f
     context["ti"].max_tries += 4
     operator("quick", compute="other").execute(context)
     assert runs(folder) == ["slow", "quick"]
-    assert not profiles.runner("local").status(name).state.active
+    assert not places.runner("local").status(name).state.active
 
 
 def test_a_program_of_a_name_that_no_store_knows_is_joined_where_there_is_no_store(folder, context) -> None:
@@ -252,7 +252,7 @@ def test_a_clear_on_another_host_starts_anew_with_a_warning(folder, context, mon
         assert operator("0", "0", "anew").execute(context)["said"] == "anew"
     assert context["task_state_store"]["workload"]["host"] == "other-host"
     assert shown(capsys, caplog, "cleared")
-    profiles.runner("local").cancel(name)
+    places.runner("local").cancel(name)
 
 
 def dag(**params: Any) -> DAG:
@@ -306,7 +306,7 @@ def test_a_form_refuses_a_place_that_is_not_there_and_none_at_all(folder, chosen
 def running(folder: Path, context: Any) -> str:
     (folder / "program.py").write_text(SLOW_TO_STOP)
     name = started_with(context, "slow")
-    runner = profiles.runner("local")
+    runner = places.runner("local")
     while "ready" not in runner.logs(name)[0]:
         time.sleep(0.02)
     return name
@@ -314,7 +314,7 @@ def running(folder: Path, context: Any) -> str:
 
 def being_stopped(folder: Path, context: Any) -> str:
     name = running(folder, context)
-    runner = profiles.runner("local")
+    runner = places.runner("local")
     threading.Thread(target=runner.cancel, args=[name]).start()
     while not runner.status(name).stopping:
         time.sleep(0.02)

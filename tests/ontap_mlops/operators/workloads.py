@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 
-from ontap_mlops.compute import profiles
+from ontap_mlops.compute import places
 from ontap_mlops.operators.workload import WorkloadOperator
 from ontap_mlops.triggers.polling import PollingTrigger
 
@@ -57,7 +57,7 @@ def fired(trigger: Any) -> dict[str, Any]:
 
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    monkeypatch.setattr(type(profiles.runner("local")), "host", host)
+    monkeypatch.setattr(type(places.runner("local")), "host", host)
 
 
 def shown(capsys: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture, *among: str) -> list[str]:

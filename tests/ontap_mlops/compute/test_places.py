@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ontap_mlops.compute import profiles
-from ontap_mlops.compute.local import LocalRunner
+from ontap_mlops.compute import places
+from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.compute.workload import PlaceRefused
 from ontap_mlops.config_file import ConfigError
 
@@ -23,7 +23,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_local_place_runs_in_the_programs_folder_with_this_python(write, tmp_path: Path) -> None:
     write("places:\n  here:\n    kind: local\n    namespace_roots: {svm1: data/svm1}\n    resources: {cpus: 2}\n")
-    runner = profiles.runner("here")
+    runner = places.runner("here")
     assert isinstance(runner, LocalRunner)
     assert (runner.working_directory / "tasks" / "README.md").exists()
     assert runner.namespace_roots == {"svm1": tmp_path / "data" / "svm1"}
@@ -32,22 +32,22 @@ def test_a_local_place_runs_in_the_programs_folder_with_this_python(write, tmp_p
 
 def test_places_come_in_the_order_in_which_they_are_named(write) -> None:
     write("places:\n  a: {kind: local}\n  b: {kind: local, grace_s: 1}\n")
-    assert [name for name, _ in profiles.runners(["b", "a"])] == ["b", "a"]
-    assert [name for name, _ in profiles.runners(["a"])] == ["a"]
+    assert [name for name, _ in places.runners(["b", "a"])] == ["b", "a"]
+    assert [name for name, _ in places.runners(["a"])] == ["a"]
 
 
 def test_an_unknown_place_lists_the_known_ones(write) -> None:
     write("places:\n  a: {kind: local}\n  b: {kind: local}\n")
     with pytest.raises(PlaceRefused, match=r"no place named 'c' .*: a, b"):
-        profiles.runner("c")
+        places.runner("c")
     with pytest.raises(PlaceRefused, match="name at least one"):
-        profiles.runners([])
+        places.runners([])
 
 
 def test_an_unknown_kind_lists_the_allowed_ones(write) -> None:
     write("places:\n  a:\n    kind: lokal\n")
     with pytest.raises(ConfigError, match=r"compute\.yaml:3: 'lokal' is not one of dask, local"):
-        profiles.places()
+        places.places()
 
 
 def test_a_typo_gives_file_line_and_allowed_keys(write) -> None:
@@ -55,33 +55,33 @@ def test_a_typo_gives_file_line_and_allowed_keys(write) -> None:
     with pytest.raises(
         ConfigError, match=r"compute\.yaml:4: unknown key .*'namespace_roots'\?; allowed keys are environment, grace_s"
     ):
-        profiles.places()
+        places.places()
 
 
 def test_the_file_we_ship_is_valid() -> None:
-    assert "local" in profiles.places()
+    assert "local" in places.places()
 
 
 def test_a_dask_place_tells_the_program_where_the_cluster_is(write) -> None:
     write("places:\n  far: {kind: dask, scheduler: 'tcp://scheduler:8786'}\n")
-    assert profiles.runner("far").environment == {"DASK_SCHEDULER_ADDRESS": "tcp://scheduler:8786"}
+    assert places.runner("far").environment == {"DASK_SCHEDULER_ADDRESS": "tcp://scheduler:8786"}
 
 
 def test_a_dask_place_without_a_cluster_says_how_large_the_programs_own_may_be(write) -> None:
     write("places:\n  here: {kind: dask, scheduler: '${NOT_SET_ANYWHERE:-}', workers: 3, memory_gib: 1.5}\n")
-    assert profiles.runner("here").environment == {"DASK_LOCAL_WORKERS": "3", "DASK_LOCAL_MEMORY": "1.5GiB"}
+    assert places.runner("here").environment == {"DASK_LOCAL_WORKERS": "3", "DASK_LOCAL_MEMORY": "1.5GiB"}
 
 
 def test_a_scheduler_without_a_port_is_explained(write) -> None:
     write("places:\n  far:\n    kind: dask\n    scheduler: scheduler.example.com\n")
     with pytest.raises(ConfigError, match=r"compute\.yaml:4: .*like tcp://dask-scheduler:8786"):
-        profiles.places()
+        places.places()
 
 
 def test_what_a_place_sets_reaches_its_programs_beside_the_cluster(write) -> None:
     write("places:\n  here: {kind: dask, environment: {HF_HOME: /models}, workers: 3}\n")
-    assert profiles.runner("here").environment["HF_HOME"] == "/models"
-    assert profiles.runner("here").environment["DASK_LOCAL_WORKERS"] == "3"
+    assert places.runner("here").environment["HF_HOME"] == "/models"
+    assert places.runner("here").environment["DASK_LOCAL_WORKERS"] == "3"
 
 
 def test_a_scheduler_that_asks_for_certificates_gets_them_or_is_refused(write, tmp_path: Path) -> None:
@@ -89,13 +89,13 @@ def test_a_scheduler_that_asks_for_certificates_gets_them_or_is_refused(write, t
     with pytest.raises(
         ConfigError, match=r"compute\.yaml:2: .*tls://scheduler:8786 asks for certificates; add tls: {ca_f"
     ):
-        profiles.places()
+        places.places()
     write(
         "places:\n  far: {kind: dask, scheduler: 'tls://scheduler:8786',\n"
         "    tls: {ca_file: ca.pem, cert_file: /pki/cert.pem, key_file: key.pem}}\n"
     )
     distributed = "DASK_DISTRIBUTED__COMM__TLS"
-    assert profiles.runner("far").environment == {
+    assert places.runner("far").environment == {
         "DASK_SCHEDULER_ADDRESS": "tls://scheduler:8786",
         f"{distributed}__CA_FILE": str(tmp_path / "ca.pem"),
         f"{distributed}__CLIENT__CERT": "/pki/cert.pem",
@@ -111,6 +111,6 @@ def test_dask_itself_reads_the_certificates_from_those_variables(write) -> None:
     program = (
         "from distributed import Security; s = Security(); print(s.tls_ca_file, s.tls_client_cert, s.tls_client_key)"
     )
-    variables = {**os.environ, **profiles.runner("far").environment}
+    variables = {**os.environ, **places.runner("far").environment}
     done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["/pki/ca.pem", "/pki/cert.pem", "/pki/key.pem"]

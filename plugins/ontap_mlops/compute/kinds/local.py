@@ -32,10 +32,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Any, Literal
 
-from ontap_mlops.compute import _local_supervisor, programs
+from pydantic import Field
+
+from ontap_mlops import settings
+from ontap_mlops.compute import programs
+from ontap_mlops.compute.kinds import _local_supervisor
+from ontap_mlops.compute.kinds.base import BasePlace, base_folder
 from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
+from ontap_mlops.config_file import Section
 
 # What a program needs to know of the machine. Everything else in the worker's environment is the worker's: settings,
 # passwords, the keys of some cloud account.
@@ -46,6 +52,44 @@ _MACHINE = re.compile(
     r"|(CUDA|NVIDIA|NCCL|RMM|OMP|GOMP|KMP|MKL|OPENBLAS|BLIS|VECLIB|NUMEXPR|NUMBA|PYTORCH|DASK)_\w+"
 )
 _LOG_CHUNK = 1 << 20
+
+
+class Share(Section):
+    """What of the machine one program may use. None leaves it to the program."""
+
+    cpus: Annotated[float, Field(ge=0.1)] | None = None
+    memory_gib: Annotated[float, Field(ge=0.1)] | None = None
+    gpus: int = 0
+
+
+class LocalPlace(BasePlace):
+    """This machine. Relative folders start at the folder of ``compute.yaml``."""
+
+    kind: Literal["local"]
+    namespace_roots: dict[str, str] = {}
+    python: str = ""
+    working_directory: str = ""
+    resources: Share = Share()
+    grace_s: Annotated[float, Field(ge=0)] = 30.0
+    keep_days: Annotated[float, Field(ge=0)] = 30.0
+
+    def runner(self) -> LocalRunner:
+        base, workloads = base_folder(), settings.workloads_dir().resolve()
+        programs_dir = (settings.programs_dir() or workloads).resolve()
+        return LocalRunner(
+            folder=workloads,
+            namespace_roots={svm: (base / root).resolve() for svm, root in self.namespace_roots.items()},
+            python=self.python or sys.executable,
+            working_directory=(base / (self.working_directory or programs_dir)).resolve(),
+            cpus=self.resources.cpus,
+            environment={**self.environment, **self.variables()},
+            grace_s=self.grace_s,
+            keep_days=self.keep_days,
+        )
+
+    def variables(self) -> dict[str, str]:
+        """Return what programs are told of the place by their environment."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
