@@ -46,9 +46,15 @@ class TrainingRecordOperator(MlopsOperator):
         from ontap_mlops.hooks.mlflow import MlflowHook
 
         run, trained = run_record(context), needed(context, self.training)
+        mlflow_run_id = trained.get("best", trained).get("mlflow_run_id")
+        if not mlflow_run_id:
+            raise AirflowFailException(
+                f"Task {self.training} returned no mlflow_run_id, so its training cannot be recorded: let its program "
+                "report to the tracking server (tasks.common.tracking) and clear it."
+            )
         record = TrainingRecord(
             run_key=run.run_key,
-            mlflow_run_id=trained.get("best", trained)["mlflow_run_id"],
+            mlflow_run_id=mlflow_run_id,
             dataset_version=run.dataset_version,
             parameters=run.parameters,
             metrics=needed(context, self.evaluation)["metrics"]["challenger"],

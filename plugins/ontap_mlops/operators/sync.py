@@ -51,7 +51,7 @@ class DataSyncOperator(WorkloadOperator):
         ontap_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(program="tasks.data.sync", ontap_conn_id=ontap_conn_id, **kwargs)
+        super().__init__(program="tasks.data.sync", ontap_conn_id=ontap_conn_id or "ontap_default", **kwargs)
         self.source = source
         self.destination = destination
         self.source_conn_id = source_conn_id
@@ -60,6 +60,7 @@ class DataSyncOperator(WorkloadOperator):
         self.multipart = multipart
         self.connections = connections
         self.capacity_bytes = capacity_bytes
+        self.asks_for_room = ontap_conn_id is not None
 
     def workload(self, context: Context) -> Workload:
         self.mounts = self.run_mounts(context)
@@ -81,7 +82,7 @@ class DataSyncOperator(WorkloadOperator):
         mount = next(
             (m for key, m in (self.mounts or {}).items() if self.destination.startswith("{" + key + "}")), None
         )
-        if self.ontap_conn_id is None or mount is None:
+        if not self.asks_for_room or mount is None:
             return None
         from ontap_mlops.hooks.ontap import OntapHook
         from ontap_mlops.ontap import volumes

@@ -41,7 +41,7 @@ class WorkloadOperator(_WorkloadTask):
     :param mounts: ONTAP volumes by key, each ``"svm1:/junction"``, a mapping with ``svm`` and ``junction_path`` (a
         Workspace record does), optionally ``read_only``.
     :param environment: further variables; nothing secret, since they are shown as rendered.
-    :param ontap_conn_id: connection whose SVM is meant by a mount that names none; ``ontap_default`` if not given.
+    :param ontap_conn_id: connection whose SVM is meant by a mount that names none.
     :param aws_conn_id: connection whose keys and endpoint the program gets as ``AWS_...``.
     :param mlflow_conn_id: connection the program gets as ``MLFLOW_TRACKING_...``.
     :param compute: name of a place in config/compute.yaml, or several (a list, or joined by commas) tried in order. A
@@ -80,7 +80,7 @@ class WorkloadOperator(_WorkloadTask):
         arguments: Any = (),
         mounts: Any = None,
         environment: Any = None,
-        ontap_conn_id: str | None = None,
+        ontap_conn_id: str = "ontap_default",
         aws_conn_id: str | None = None,
         mlflow_conn_id: str | None = None,
         step: str | None = None,
@@ -142,7 +142,7 @@ class WorkloadOperator(_WorkloadTask):
             return mount
         from ontap_mlops.hooks.ontap import OntapHook
 
-        return {**mount, "svm": OntapHook(self.ontap_conn_id or OntapHook.default_conn_name).svm()}
+        return {**mount, "svm": OntapHook(self.ontap_conn_id).svm()}
 
     def _step(self, context: Context) -> str:
         map_index = getattr(context["ti"], "map_index", -1)

@@ -106,3 +106,9 @@ def test_the_record_of_a_training_is_that_of_the_best_model(trained, monkeypatch
     assert TrainingRecord.from_json(returned) == kept[0]
     assert kept[0].mlflow_run_id == "m9"
     assert (kept[0].dag_id, kept[0].model, kept[0].metrics) == ("tyre_quality", "tyre", {"accuracy": 0.9})
+
+
+def test_a_training_that_reported_to_no_server_is_named():
+    results = {"choose": record().to_json(), "train": {"metrics": {}}}
+    with pytest.raises(AirflowFailException, match="Task train returned no mlflow_run_id.*clear it"):
+        TrainingRecordOperator(task_id="record", training="train", evaluation="evaluate").execute(context(results))
