@@ -1,4 +1,4 @@
-"""ONTAP jobs waited for in the triggerer, by uuid alone: to their end, to their failure, or until ONTAP forgets them."""
+"""ONTAP jobs waited for in the triggerer, by uuid alone: to their end, their failure, or until ONTAP forgets them."""
 
 from __future__ import annotations
 
