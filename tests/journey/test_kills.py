@@ -42,7 +42,7 @@ def test_killed_at_the_end_of_every_step_a_version_is_made_and_a_model_deployed_
     before = world.inventory()
     world.kill({INGEST: {"*": "end"}})
     tasks = world.tasks(INGEST, world.run(INGEST))
-    assert tasks.keys() == {"ensure_volume", "sync", "check", "freeze", "retention"}
+    assert {"ensure_volume", "sync", "check", "freeze", "retention"} <= tasks.keys()
     assert {name: task["try_number"] for name, task in tasks.items()} == dict.fromkeys(tasks, 2)
     check_growth(world, before, {"versions": 1})
 
