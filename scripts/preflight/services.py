@@ -7,7 +7,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from ontap_mlops import registry, settings
-from ontap_mlops.compute import places, programs
+from ontap_mlops.compute import places
 from ontap_mlops.compute.kinds.local import LocalRunner
 from scripts.preflight import Check, Failed
 
@@ -48,7 +48,7 @@ def _programs(place: str) -> str:
     runner = places.runner(place)
     if not isinstance(runner, LocalRunner):
         return "not on this machine; not looked at"
-    programs.check("tasks.data.check", python=runner.python, working_directory=runner.working_directory)
+    runner.check_program("tasks.data.check")
     return f"run by {runner.python} in {runner.working_directory}"
 
 

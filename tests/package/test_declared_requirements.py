@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-OURS = {"ontap_mlops", "tasks"}
+OURS = {"ontap_mlops", "tasks", "preprocessing"}  # the last one lies beside the model in its archive for SageMaker
 # Installed on machines with a GPU only, from requirements-gpu.txt; SageMaker gives its own.
 ELSEWHERE = {"cudf", "cuml", "dask_cudf", "dask_cuda", "cupy", "rmm"}
 # What another requirement is made of and always brings.

@@ -28,6 +28,12 @@ def test_a_place_without_the_programs_names_their_package(tmp_path: Path) -> Non
     assert not (tmp_path / "workloads" / "a" / "spec.json").exists()
 
 
+def test_only_what_the_program_will_find_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))  # the worker's, which no program gets
+    with pytest.raises(PlaceRefused, match="is not installed"):
+        runner(tmp_path, tmp_path).check_program("tasks.data.check")
+
+
 def test_a_folder_with_the_programs_does(tmp_path: Path) -> None:
     made = runner(tmp_path, REPOSITORY)
     assert made.submit(Workload(name="a", program="tasks.data.check", arguments=("--help",))) == "a"

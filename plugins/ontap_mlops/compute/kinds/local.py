@@ -117,7 +117,7 @@ class LocalRunner:
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
-        programs.check(workload.program, python=self.python, working_directory=self.working_directory)
+        self.check_program(workload.program)
         folders = {key: str(self._folder_of(key, mount, workload)) for key, mount in workload.mounts.items()}
         with self._guarded(workload.name):
             home = self._home(workload.name)
@@ -128,6 +128,15 @@ class LocalRunner:
                     self._start(workload, folders, home, alive)
         self._forget_old()
         return workload.name
+
+    def check_program(self, program: str) -> None:
+        """Raises PlaceRefused when it is one of ours and is not installed here."""
+        programs.check(
+            program,
+            python=self.python,
+            working_directory=self.working_directory,
+            environment={**_of_the_machine(), **self.environment},
+        )
 
     def status(self, name: str) -> Status:
         with self._guarded(name):
@@ -248,7 +257,7 @@ class LocalRunner:
             raise PlaceUnavailable(f"workload {workload.name} could not be started: {error}") from error
 
     def _environment(self, workload: Workload, home: Path) -> dict[str, str]:
-        environment = {name: value for name, value in os.environ.items() if _MACHINE.fullmatch(name)}
+        environment = _of_the_machine()
         cpus = workload.resources.cpus or self.cpus
         if cpus:
             environment["OMP_NUM_THREADS"] = str(max(1, int(cpus)))
@@ -324,6 +333,10 @@ class LocalRunner:
                 yield None
                 return
             yield file
+
+
+def _of_the_machine() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if _MACHINE.fullmatch(name)}
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:
