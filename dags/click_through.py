@@ -112,7 +112,7 @@ def click_through(run: Run) -> None:
     score = run.program(
         "score",
         volumes=SCORES,
-        champion=True,
+        model=True,
         time_limit=timedelta(hours=6),
         trigger_rule="none_failed_min_one_success",
     )

@@ -25,6 +25,7 @@ def test_rows_are_scored_by_the_new_model_or_the_deployed_one_before_anything_is
     dag = dags["click_through"]
     assert {"decide", "promote.register"} <= dag.get_task("score").upstream_task_ids
     assert "score" in dag.get_task("deploy.confirm").get_flat_relative_ids(upstream=True)
+    assert dag.get_task("score").model, "it is told which model to use"
 
 
 def test_old_results_go_only_after_the_new_ones_are_frozen(dags):
