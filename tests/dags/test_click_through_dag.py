@@ -23,7 +23,9 @@ def test_clone_and_service_level_are_undone_in_any_case(dags):
 
 def test_rows_are_scored_by_the_new_model_or_the_deployed_one_before_anything_is_deployed(dags):
     dag = dags["click_through"]
-    assert {"decide", "promote.register"} <= dag.get_task("score").upstream_task_ids
+    score = dag.get_task("score")
+    assert {"decide", "promote.register"} <= score.upstream_task_ids
+    assert score.model, "the version that the run registered, not the champion of before it"
     assert "score" in dag.get_task("deploy.confirm").get_flat_relative_ids(upstream=True)
     assert dag.get_task("score").model, "it is told which model to use"
 
