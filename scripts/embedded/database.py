@@ -6,18 +6,24 @@ Runs in Airflow's own environment. One process for both, since starting Airflow'
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
 from ontap_mlops.compute import places
+from ontap_mlops.config_file import ConfigError
 
 
 def main() -> None:
     from airflow.cli.cli_parser import get_parser
 
+    try:
+        made = pools()
+    except ConfigError as error:
+        sys.exit(f"Airflow's pools could not be made: {error}")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pools.json"
-        file.write_text(json.dumps(pools()))
+        file.write_text(json.dumps(made))
         for command in (["db", "migrate"], ["pools", "import", str(file)]):
             arguments = get_parser().parse_args(command)
             arguments.func(arguments)

@@ -69,7 +69,8 @@ def migrate(layout: Layout, env: dict[str, str]) -> None:
     places = Path(env["AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"]) / "compute.yaml"
     with (layout.airflow / "migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        current = f"{version('apache-airflow-core')} {hashlib.sha256(places.read_bytes()).hexdigest()}"
+        digest = hashlib.sha256(places.read_bytes()).hexdigest() if places.exists() else "none"
+        current = f"{version('apache-airflow-core')} {digest}"
         if (layout.airflow / "airflow.db").exists() and done.exists() and done.read_text() == current:
             return
         if subprocess.run([sys.executable, "-m", "scripts.embedded.database"], env=env, cwd=ROOT).returncode:
