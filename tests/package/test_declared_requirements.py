@@ -70,3 +70,10 @@ def test_every_import_is_declared(folder: Path, pyproject: Path, brings: dict[st
         if not any(one in known or one.startswith("apache-airflow") for one in wanted):
             missing[module] = wanted
     assert not missing, f"add to {pyproject.relative_to(REPOSITORY)}"
+
+
+def test_provider_and_programs_are_released_together() -> None:
+    from ontap_mlops import __version__
+
+    programs = tomllib.loads((REPOSITORY / "tasks" / "pyproject.toml").read_text())["project"]
+    assert programs["version"] == __version__
