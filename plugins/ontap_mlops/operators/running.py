@@ -193,14 +193,15 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         from airflow.sdk.exceptions import AirflowFailException
 
         if end["overdue"]:
-            submissions = self._submissions(context, job)
-            moved = submissions.move_on(self.workload(context), rendering.places(self.compute), job)
+            self._submission = self._submissions(context, job)
+            moved = self._submission.move_on(self.workload(context), rendering.places(self.compute), job)
             return self.poll_until_complete(moved, context)
         if end["state"] == State.SUCCEEDED:
             return submission.runner_of(job).result(job["workload"])
         if end["state"] == State.FAILED and end["exit_code"] == BAD_INPUT:
             raise AirflowFailException(f"{self.program} cannot work with its input: {end['message']}")
-        reason = end["message"] or "no reason given"
+        gone = end["state"] == State.MISSING
+        reason = end["message"] or ("the place knows nothing of it any more" if gone else "no reason given")
         raise WorkloadFailed(f"{self.program} {end['state']} (workload {job['workload']}): {reason}")
 
     def on_kill(self) -> None:

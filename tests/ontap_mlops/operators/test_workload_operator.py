@@ -238,6 +238,16 @@ def test_a_program_that_does_not_stop_at_its_time_limit_is_cancelled_and_said_so
     assert places.runner("local").status(name_of(made, context)).state is State.CANCELLED
 
 
+def test_a_program_that_somebody_removed_meanwhile_is_one_sentence(folder, context) -> None:
+    made = operator("0", "30", "x", deferrable=True)
+    left = deferred(made, context)
+    runner = places.runner("local")
+    runner.cancel(name_of(made, context))
+    runner.remove(name_of(made, context))
+    with pytest.raises(WorkloadFailed, match="program missing .*: the place knows nothing of it any more"):
+        resumed(made, context, left)
+
+
 def test_a_users_kill_cancels_from_the_trigger_and_a_restart_of_the_triggerer_does_not(folder, context) -> None:
     made = operator("0", "30", "x", deferrable=True)
     trigger = deferred(made, context).trigger
