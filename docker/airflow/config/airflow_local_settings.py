@@ -1,4 +1,4 @@
-"""Read by every Airflow process at its start: SQLite writers take turns, and tasks find the ONTAP client imported.
+"""Read by every Airflow process at its start: SQLite writers take turns, tasks find the ONTAP client imported.
 
 A nested transaction (SAVEPOINT) that first reads and then writes cannot wait for its turn: when another process has
 written in between, SQLite answers "database is locked" at once, whatever the timeout. `airflow backfill create` meets
@@ -6,11 +6,15 @@ this whenever the scheduler is busy. Taking the write lock before the first read
 are not touched.
 
 The LocalExecutor forks its tasks from the scheduler, so that no task imports again what the scheduler has imported.
+
+The first retry of any task comes after ``[core] default_task_retry_delay``, whatever the task says: somebody watches.
 """
 
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
@@ -23,6 +27,12 @@ def take_the_write_lock_first(connection: Connection, name: str) -> None:
     database = connection.connection.dbapi_connection
     if getattr(database, "in_transaction", True) is False:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def task_policy(task: Any) -> None:
+    from airflow.configuration import conf
+
+    task.retry_delay = timedelta(seconds=conf.getint("core", "default_task_retry_delay"))
 
 
 if "scheduler" in sys.argv:

@@ -1,4 +1,4 @@
-"""Airflow's local settings: a nested transaction on SQLite waits for its turn instead of failing."""
+"""Airflow's local settings: a nested transaction on SQLite waits for its turn, and retries come soon."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import runpy
 import sqlite3
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.sdk import DAG
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+
+from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 
 SETTINGS = Path(__file__).resolve().parents[2] / "docker" / "airflow" / "config" / "airflow_local_settings.py"
 
@@ -63,3 +67,18 @@ def test_with_them_it_waits_its_turn(busy_database):
             read_then_write(busy_database)
     finally:
         event.remove(Engine, "savepoint", listener)
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_the_first_retry_of_any_task_comes_when_these_services_say(mapped, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY", "3")
+    settings = {"task_id": "volume", "size_bytes": 1, "junction_path": "/v", "comment": "c"}
+    with DAG("d"):
+        one = OntapVolumeEnsureOperator(**settings | {"task_id": "one"}, volume="v")
+        many = OntapVolumeEnsureOperator.partial(**settings).expand(volume=["v", "w"])
+    task = many if mapped else one
+    assert task.retry_delay == timedelta(seconds=10), "its own"
+    local = runpy.run_path(str(SETTINGS))
+    event.remove(Engine, "savepoint", local["take_the_write_lock_first"])
+    local["task_policy"](task)
+    assert task.retry_delay == timedelta(seconds=3)
