@@ -87,8 +87,10 @@ def operators_page() -> str:
         module = importlib.import_module(f"ontap_mlops.operators.{info.name}")
         classes = [
             kind
-            for _, kind in inspect.getmembers(module, inspect.isclass)
-            if kind.__module__ == module.__name__ and issubclass(kind, BaseOperator | BaseSensorOperator)
+            for name, kind in inspect.getmembers(module, inspect.isclass)
+            if kind.__module__ == module.__name__
+            and issubclass(kind, BaseOperator | BaseSensorOperator)
+            and not name.startswith("_")
         ]
         if not classes:
             continue
