@@ -10,7 +10,7 @@ import pytest
 
 from ontap_mlops.ontap import s3
 from scripts import preflight
-from scripts.preflight import Check, Failed, ontap, services
+from scripts.preflight import Check, Failed, __main__, ontap, services
 
 VOLUMES = "/api/storage/volumes"
 COMMON = [
@@ -129,6 +129,18 @@ def test_services_that_do_not_answer_are_lines_too(config, monkeypatch: pytest.M
         r"^FAILED +source of",
     ):
         assert re.search(line, told, re.MULTILINE), told
+
+
+def test_the_exit_code_is_the_number_of_failed_checks(config, account, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    account()
+    closed = json.dumps({"conn_type": "http", "host": "127.0.0.1", "port": 1})
+    (config / "datasets.yaml").write_text("datasets: {}\n")
+    for name in ("MLFLOW_DEFAULT", "INFERENCE_DEFAULT"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", closed)
+    assert __main__.main(["--read-only"]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "2 checks failed."
+    assert {line.split()[0] for line in lines[:-1]} == {"ok", "FAILED"}, "nothing but the checks on stdout"
 
 
 def test_what_stands_on_a_failed_check_is_skipped() -> None:
