@@ -3,7 +3,7 @@
     python tests/bench/bench_loader.py
 
 The walkthrough's lists the keys, then gets, decodes and normalises one object at a time with boto3. Both end with the
-same normalised batches of 64. Every request is answered 0 or 5 ms late. Target: at least 8 at 5 ms.
+same normalised batches of 64. Every request is answered 0 or 5 ms late. Target: at least 12 at 5 ms and 4 at 0 ms.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ from tasks.common.data import S3Store, open_source, open_target  # noqa: E402
 from tasks.tyre import dataset, samples  # noqa: E402
 from tasks.tyre.preprocessing import DEVIATION, MEAN, SIDE  # noqa: E402
 
-TARGET, TARGET_DELAY_MS = 8, 5
-DELAYS_MS = (0, 5)
+TARGETS = {0: 4, 5: 12}  # times the walkthrough's rate, by milliseconds of delay
 BATCH = 64
 
 
@@ -49,18 +48,24 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         plan = list(samples.plan(options.images, seed=1, revision=1))
         samples.bring(open_target(folder), plan, os.cpu_count() or 1)
-        for delay_ms in DELAYS_MS:
+        for delay_ms in TARGETS:
             with s3_server(folder, delay_ms):
                 rows += measure(delay_ms, options.rounds)
     for row in rows:
         print(f"{row['delay_ms']} ms  {row['what']:<24} {row['images_per_s']:>8.1f} images/s {row['ratio']:>7.2f} x")
-    reached = next(r["ratio"] for r in rows if r["delay_ms"] == TARGET_DELAY_MS and r["what"] == "ours")
-    verdict = "met" if reached >= TARGET else "missed"
-    print(f"{reached:.2f} x at {TARGET_DELAY_MS} ms; target at least {TARGET} x: {verdict}")
-    report = {"unit": "images/s, median", "images": options.images, "rounds": options.rounds, "cpus": os.cpu_count()}
+    verdicts = [verdict(rows, delay_ms, target) for delay_ms, target in TARGETS.items()]
+    print("\n".join(verdicts))
+    machine = {"cpus": os.cpu_count(), "load": [round(value, 1) for value in os.getloadavg()]}
+    report = {"unit": "images/s, median", "images": options.images, "rounds": options.rounds, "machine": machine}
     options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps({**report, "target_ratio": TARGET, "rows": rows}, indent=2) + "\n")
+    options.output.write_text(json.dumps({**report, "verdicts": verdicts, "rows": rows}, indent=2) + "\n")
     return 0
+
+
+def verdict(rows: list[dict[str, object]], delay_ms: int, target: float) -> str:
+    reached = float(str(next(r["ratio"] for r in rows if r["delay_ms"] == delay_ms and r["what"] == "ours")))
+    said = f"{reached:.2f} x at {delay_ms} ms; target at least {target} x"
+    return f"{said}: {'met' if reached >= target else 'missed'}"
 
 
 def measure(delay_ms: int, rounds: int) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.server
 import os
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from emulator import tls
 from tasks.common import s3
 from tasks.common.data import S3Store, open_source, open_target, read_url
 from tasks.common.program import BadInput, TryAgain
@@ -214,6 +216,26 @@ def test_token_and_region_of_the_environment_are_used(odd: type[Odd], monkeypatc
     headers = {name.lower(): value for name, value in odd.asked[0][1].items()}
     assert headers["x-amz-security-token"] == "token"
     assert "/eu-north-1/s3/aws4_request" in headers["authorization"]
+
+
+def test_a_server_of_ones_own_authority_is_trusted_when_named(
+    odd: type[Odd], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(s3, "RETRIES", 0)
+    ca, certificate, key = tls.ensure(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"https://127.0.0.1:{server.server_port}")
+    odd.listed = ("a",)
+    with pytest.raises(TryAgain, match="no connection to the endpoint"):
+        open_source("s3://odd").entries()
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(ca))
+    assert [entry.key for entry in open_source("s3://odd").entries()] == ["a"]
+    server.shutdown()
+    server.server_close()
 
 
 def test_authorities_that_cannot_be_read_are_one_sentence(lake: Lake, monkeypatch: pytest.MonkeyPatch):
