@@ -177,8 +177,8 @@ class World:
         return httpx.post(url, json=body, trust_env=False, timeout=60).raise_for_status().json()
 
     def training_runs(self) -> list[dict[str, str]]:
-        """Tags of every MLflow run that became the training of a DAG run."""
-        return [tags for tags in self.tracked_runs() if "run_key" in tags]
+        """Tags of every MLflow run of the tyre system, which makes one for each training."""
+        return [tags for tags in self.tracked_runs() if tags.get("airflow_run", "").startswith(f"{TRAIN}/")]
 
     def tracked_runs(self) -> list[dict[str, str]]:
         """Tags of every MLflow run of a program that worked on a dataset version."""
