@@ -31,3 +31,7 @@ def test_two_runs_that_promote_at_once_take_turns(world: World):
     assert world.served()["versions"] == [str(versions[second])]
     assert [name for name in world.snapshots("tyre_models") if "lease" in name] == []
     assert world.workspaces() == set()
+
+    world.step("A roll-back puts the first one's model into service again")
+    world.run("roll_back", {"model": "tyre"})
+    assert world.served()["versions"] == [str(versions[first])]
