@@ -84,14 +84,12 @@ with DAG(
     version = DeploymentPreviousOperator(task_id=VERSION, leave="{{ params.leave or '' }}", to="{{ params.to or '' }}")
     with TaskGroup("deploy", tooltip="Serve the version and prove it, or put back what served") as deploy:
         serving = {"version": VERSION, "kind": "{{ params.kind }}"}
-        (
-            DeploymentPlaceOperator(task_id="place", **serving)
-            >> DeploymentLoadOperator(task_id="load", **serving)
-            >> DeploymentActivateOperator(task_id="activate", **serving)
-            >> DeploymentConfirmOperator(task_id="confirm", **serving)
-        )
+        place = DeploymentPlaceOperator(task_id="place", **serving)
+        load = DeploymentLoadOperator(task_id="load", **serving).as_setup()
+        activate = DeploymentActivateOperator(task_id="activate", **serving)
+        place >> load >> activate >> DeploymentConfirmOperator(task_id="confirm", **serving)
     release = ModelReleaseOperator(task_id="release", model=MODEL, version=VERSION).as_teardown(
-        setups=claim, on_failure_fail_dagrun=True
+        setups=[claim, load], on_failure_fail_dagrun=True
     )
     # A run that ends with nothing but teardowns counts as a success, whatever failed before (decision 13).
     done = EmptyOperator(task_id="done")

@@ -49,6 +49,16 @@ def test_what_serves_changes_only_after_the_decision_to_promote(dags, dag_id):
         assert {"decide", "promote.publish", "promote.register"} <= before(dag, name)
 
 
+@pytest.mark.parametrize("task_id", ["deploy.prove", "deploy.activate", "deploy.confirm"])
+def test_clearing_a_failed_step_of_a_deployment_loads_the_version_again(dags, task_id):
+    """By Airflow's own rule: a task is cleared with the setups that a teardown after it undoes."""
+    cleared = {
+        task.task_id for task in dags["tyre_quality"].get_task(task_id).get_upstreams_only_setups_and_teardowns()
+    }
+    assert {"claim", "deploy.load", "release"} <= cleared
+    assert not cleared & {"train", "evaluate", "decide", "promote.publish", "promote.register", "deploy.place"}
+
+
 @pytest.mark.parametrize("dag_id", sorted(TRAINING))
 def test_nothing_is_confirmed_when_the_champion_stays(dags, dag_id):
     """A task that runs whatever was skipped before it, such as scoring, must not be all that comes before."""

@@ -43,6 +43,7 @@ class Run:
         self.programs: list[Any] = []
         self.decide: PromotionDecideOperator | None = None
         self.claim: Any = None
+        self.loaded: list[Any] = []
         self.choose = RunChooseOperator(
             task_id="choose", dataset=dataset.name, model=system.registered_model, parameters=list(tracked)
         )
@@ -224,7 +225,7 @@ class Run:
         _last(self.programs) >> delete
         release = ModelReleaseOperator(
             task_id="release", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
-        ).as_teardown(setups=self.claim, on_failure_fail_dagrun=True)
+        ).as_teardown(setups=[self.claim, *self.loaded], on_failure_fail_dagrun=True)
         changing = [task for task in dag.tasks if task.task_id.startswith(("promote.", "deploy"))]
         _last(changing) >> release
 

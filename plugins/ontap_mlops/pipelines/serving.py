@@ -27,7 +27,9 @@ def serve_online(run: Run, *, prove: str, **serving: Any) -> TaskGroup:
     """
     with TaskGroup("deploy", tooltip="Serve the version, prove it with real data, or put the old one back") as group:
         place = DeploymentPlaceOperator(task_id="place", **serving)
-        load = DeploymentLoadOperator(task_id="load", **serving)
+        # The release of the claim undoes it, so clearing a later step loads the version again.
+        load = DeploymentLoadOperator(task_id="load", **serving).as_setup()
+        run.loaded.append(load)
         proof = run.program("prove", program=prove, endpoint=LOAD)
         activate = DeploymentActivateOperator(task_id="activate", **serving)
         confirm = _confirm(run, proof="deploy.prove", **serving)
