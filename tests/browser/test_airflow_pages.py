@@ -90,9 +90,18 @@ def test_every_pipeline_has_a_page_to_read_at_night(page, dag_id, title):
         expect(docs.locator("strong", has_text=part).first).to_be_attached()
 
 
-def test_every_form_can_be_sent_as_it_opens(page, world):
-    for dag in world.api.call("GET", "dags")["dags"]:
-        trigger_form(page, dag["dag_id"])
+def test_every_form_that_asks_for_nothing_can_be_sent_as_it_opens(page, world):
+    dag_ids = [dag["dag_id"] for dag in world.api.call("GET", "dags")["dags"]]
+    ready = [dag_id for dag_id in dag_ids if not asked(world, dag_id)]
+    assert {INGEST, TRAIN, PROVISION} <= set(ready)
+    for dag_id in ready:
+        trigger_form(page, dag_id)
+
+
+def asked(world, dag_id: str) -> list[str]:
+    """Names of the Params that have no value and need one, such as the model to roll back."""
+    params = world.api.call("GET", f"dags/{dag_id}/details")["params"] or {}
+    return [name for name, param in params.items() if param["value"] is None and "null" not in param["schema"]["type"]]
 
 
 def test_the_form_asks_in_words_and_in_sections(page):

@@ -8,7 +8,8 @@ import pytest
 from tests.journey import world as worlds
 from tests.journey.world import World
 
-LAST = (
+# By the machine's own clock, which would make versions newer than those of the other journeys.
+LAST = ("test_kills", "test_two_runs")
     "test_kills",
     "test_two_runs",
 )  # by the machine's own clock, which would make versions newer than those of the other journeys
