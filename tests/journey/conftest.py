@@ -10,9 +10,6 @@ from tests.journey.world import World
 
 # By the machine's own clock, which would make versions newer than those of the other journeys.
 LAST = ("test_kills", "test_two_runs")
-    "test_kills",
-    "test_two_runs",
-)  # by the machine's own clock, which would make versions newer than those of the other journeys
 
 
 @pytest.hookimpl(trylast=True)
