@@ -89,7 +89,7 @@ def softmax(logits: Floats) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Rows sorted by score, once, for figures of any weights: ``order`` [N], and where each distinct score begins."""
+    """Rows sorted by score: their ``order`` [N], where in it each distinct score begins, and which are positive."""
 
     order: npt.NDArray[np.int64]
     starts: npt.NDArray[np.int64]
@@ -102,25 +102,30 @@ class Ranking:
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         return cls(order, starts, positives[order])
 
-    def roc_auc(self, weights: npt.NDArray[Any] | None = None) -> float:
+    def roc_auc(self) -> float:
         """Return the share of pairs of a positive and a negative row in which the positive one has the higher score.
 
-        Equals count half; ``weights`` [N] says how often each row counts.
+        Equals count half.
         """
-        hits, misses = self._by_score(weights)
-        return auc_of_counts(hits, misses)
+        return auc_of_counts(*self._by_score())
 
     def curve(self) -> tuple[Floats, Floats]:
         """Return false and true positive rates, from (0, 0) to (1, 1), one point per distinct score."""
-        hits, misses = self._by_score(None)
+        hits, misses = self._by_score()
         found, wrong = np.cumsum(hits[::-1]), np.cumsum(misses[::-1])
         return np.append(0, wrong / wrong[-1]), np.append(0, found / found[-1])
 
-    def _by_score(self, weights: npt.NDArray[Any] | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-        """Weight of positive and of negative rows at each distinct score, from the lowest."""
-        weight = np.ones(len(self.order)) if weights is None else weights[self.order]
-        hits = np.add.reduceat(np.where(self.positives, weight, 0), self.starts)
-        return hits, np.add.reduceat(weight, self.starts) - hits
+    def places(self, most: int) -> Integers:
+        """Return each row's place [N] among the distinct scores, from the lowest; neighbours share one of ``most``."""
+        distinct = np.repeat(np.arange(len(self.starts)), np.diff(np.append(self.starts, len(self.order))))
+        places = np.empty(len(self.order), np.int64)
+        places[self.order] = distinct if len(self.starts) <= most else np.arange(len(distinct)) * most // len(distinct)
+        return places
+
+    def _by_score(self) -> tuple[Integers, Integers]:
+        """Return how many positive and negative rows have each distinct score, from the lowest."""
+        hits = np.add.reduceat(self.positives.astype(np.int64), self.starts)
+        return hits, np.diff(np.append(self.starts, len(self.order))) - hits
 
 
 def auc_of_counts(hits: npt.NDArray[Any], misses: npt.NDArray[Any]) -> float:

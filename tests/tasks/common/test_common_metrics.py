@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tasks.common import comparison
 from tasks.common.comparison import compare
 from tasks.common.metrics import Ranking, judge, softmax
 from tasks.common.program import BadInput
@@ -39,15 +40,6 @@ def test_figures_equal_scikit_learns():
     assert judgement.confusion == metrics.confusion_matrix(positives, predicted).tolist()
     expected = metrics.roc_curve(positives, scores, drop_intermediate=False)[:2]
     np.testing.assert_allclose(Ranking.of(scores, positives).curve(), expected)
-
-
-def test_weights_count_as_rows_given_so_often():
-    from sklearn import metrics
-
-    scores, positives = predictions(300, 0.2)
-    weights = np.random.default_rng(1).integers(0, 4, 300)
-    wanted = metrics.roc_auc_score(np.repeat(positives, weights), np.repeat(scores, weights))
-    assert Ranking.of(scores, positives).roc_auc(weights) == pytest.approx(wanted)
 
 
 def test_what_is_undefined_has_a_value():
@@ -97,6 +89,30 @@ def test_the_interval_is_as_wide_as_theory_says():
     error = np.std(right[0].astype(float) - right[1]) / np.sqrt(1000)
     told = compare(one, other, positives, NAMES)["accuracy"]
     assert told["high"] - told["low"] == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+def test_the_interval_is_that_of_scikit_learns_figures_of_the_same_draws():
+    from sklearn import metrics
+
+    (one, positives), (other, _) = predictions(300, 0.3, 1), predictions(300, 0.2, 2)
+    random, gains = np.random.default_rng(1), []
+    for _ in range(1000):
+        rows = random.integers(0, 300, 300)
+        aucs = [metrics.roc_auc_score(positives[rows], scores[rows]) for scores in (one, other)]
+        gains.append(aucs[0] - aucs[1])
+    told = compare(one, other, positives, NAMES)["roc_auc"]
+    assert [told["low"], told["high"]] == pytest.approx(np.quantile(gains, [0.025, 0.975]).tolist())
+
+
+def test_more_scores_than_bins_give_nearly_the_same_interval(monkeypatch):
+    rng = np.random.default_rng(4)
+    positives = rng.random(3000) < 0.3
+    one, other = (positives * skill + rng.random(3000) for skill in (0.3, 0.2))
+    exact = compare(one / 2, other / 2, positives, NAMES)["roc_auc"]
+    monkeypatch.setattr(comparison, "_BINS", 500)
+    binned = compare(one / 2, other / 2, positives, NAMES)["roc_auc"]
+    assert binned["gain"] == exact["gain"]
+    assert [binned["low"], binned["high"]] == pytest.approx([exact["low"], exact["high"]], abs=2e-4)
 
 
 def test_the_same_rows_always_decide_the_same():
