@@ -80,7 +80,10 @@ class HeldOutImages:
                 f"Model {model.name} tells {' from '.join(classes)}; the data has {', '.join(self._images.classes)}"
             )
         if model.description.get("preprocessing") != preprocessing.description():
-            raise Incomparable(f"Model {model.name} was trained on images prepared in another way; train it again")
+            raise Incomparable(
+                f"Model {model.name} was trained on images prepared in another way; "
+                "train it again, or promote without a comparison"
+            )
         split = _split(model)
         return np.array([split.held_out(example.key, example.digest) for example in self._images.held_out])
 
