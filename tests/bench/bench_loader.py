@@ -39,7 +39,7 @@ BATCH = 64
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=300)
+    parser.add_argument("--images", type=int, default=900, help="half of what the walkthrough has")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=HOUSE / "bench" / "loader.json")
     options = parser.parse_args()

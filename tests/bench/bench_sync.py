@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import distribution
 from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ SETS = {"small": (5000, 22_000), "large": (4, 250 << 20)}  # files, bytes of eac
 FOLDERS = 10  # that the files lie in
 OURS, OTHERS = "sync", ("rclone", "s5cmd")
 TARGET_RATIO, TARGET_UNCHANGED_S = 1.0, 0.5
-CONNECTIONS = 16  # of sync and rclone; s5cmd has 256 workers
+CONNECTIONS = 16  # at once, of each of them
 MEMORY = Path("/dev/shm")
 
 
@@ -125,8 +126,9 @@ def command(what: str, name: str, source: Path, target: Path) -> list[str]:
         speed = [f"--transfers={CONNECTIONS}", f"--checkers={CONNECTIONS}", "--fast-list", "--use-server-modtime"]
         return [str(programs / "rclone"), "--config=", *remote, *speed, "sync", f":s3:bench/{name}", str(target)]
     if what == "s5cmd":
-        s5cmd = [str(programs / "s5cmd"), "--log=error", f"--endpoint-url={endpoint}"]
-        return [*s5cmd, "sync", "--delete", f"s3://bench/{name}/*", f"{target}/"]
+        program = next(Path(str(f.locate())) for f in distribution("s5cmd").files or () if f.match("bin/s5cmd"))
+        flags = ["--log=error", f"--endpoint-url={endpoint}", f"--numworkers={CONNECTIONS}"]
+        return [str(program), *flags, "sync", "--delete", f"s3://bench/{name}/*", f"{target}/"]
     return ["cp", "-r", str(source), str(target)]
 
 
