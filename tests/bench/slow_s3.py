@@ -14,6 +14,7 @@ import bisect
 import hashlib
 import os
 import re
+import select
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,13 +153,14 @@ class Connection(asyncio.Protocol):
         socket = os.dup(self.transport.get_extra_info("socket").fileno())
         self.transport.pause_reading()
         loop = asyncio.get_running_loop()
-        done = loop.run_in_executor(None, pour, path, start, length, socket)
-        done.add_done_callback(lambda _: self.transport.is_closing() or self.transport.resume_reading())
+        loop.run_in_executor(None, pour, path, start, length, socket).add_done_callback(self._go_on)
+
+    def _go_on(self, _: object) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
 
 def pour(path: Path, start: int, length: int, socket: int) -> None:
-    import select
-
     try:
         with path.open("rb") as file:
             while length:
