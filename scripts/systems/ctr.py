@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -76,7 +77,7 @@ class ClickThrough(System):
             *([f"  {BEYOND:<92}{limit['accuracy']:>12.4f}{limit['auc']:>12.4f}"] if limit else []),
         ]
         outcome = [
-            f"Best: {facts['best']['engine']}. {text.decision(facts)}",
+            *textwrap.wrap(f"Best: {facts['best']['engine']}. {text.decision(facts)}", text.WIDTH),
             f"Scored {scores['rows']:,} rows; frozen as snapshot {facts['frozen']['name']}",
             *text.links(facts),
         ]

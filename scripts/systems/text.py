@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+WIDTH = 120
 DECISIONS = {"promote": "Promoted", "keep": "Not promoted", "compare": "Only compared"}
 _LINKS = {
     "airflow_run": "Airflow run",
@@ -43,7 +45,7 @@ def judged(facts: dict[str, Any], what: str, metrics: Sequence[str]) -> list[str
         f"Judged on {on}" + (f" ({held_out:,} of them, seen by neither in training)" if held_out else ""),
         f"  {'':<12}" + "".join(f"{name:>11}" for name in names),
         *(_row(model, facts["metrics"][model], names) for model in models),
-        f"  {decision(facts)}",
+        *textwrap.wrap(decision(facts), WIDTH, initial_indent="  ", subsequent_indent="  "),
     ]
 
 

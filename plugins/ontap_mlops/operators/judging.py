@@ -152,7 +152,8 @@ def _by_gain(judged: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[str,
     if counts > minimum:
         return "promote", f"the challenger is better: {said}"
     sure = "" if params["judge_by"] == "figure" else "surely "
-    return "keep", f"the challenger is not {sure}better by more than {minimum:g}: {said}"
+    by = f" by more than {minimum:g}" if minimum else ""
+    return "keep", f"the challenger is not {sure}better{by}: {said}"
 
 
 class RunCompareOperator(MlopsOperator):

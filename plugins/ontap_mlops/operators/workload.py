@@ -45,7 +45,7 @@ class WorkloadOperator(_WorkloadTask):
     :param aws_conn_id: connection whose keys and endpoint the program gets as ``AWS_...``.
     :param mlflow_conn_id: connection the program gets as ``MLFLOW_TRACKING_...``.
     :param compute: name of a place in config/compute.yaml, or several (a list, or joined by commas) tried in order. A
-        place by value is a mapping with the keys of such an entry: ``{"kind": "local", "python": "/opt/ml/python"}``.
+        place by value is a mapping with the keys of such an entry: ``{"kind": "local", "python": "python3.11"}``.
     :param step: what this program is in the run; the task id if not given.
     :param run_key: the run's key; from the context if not given.
     :param image: container image, for places that need one.
