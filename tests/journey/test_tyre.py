@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +11,7 @@ import httpx
 import pytest
 
 from scripts import rerun
+from scripts.embedded import environment
 from scripts.follow import RunFailed, follow
 from scripts.systems.tyre import SYSTEM
 from tests.journey.world import INGEST, MODELS, QUICK, TODAY, TRAIN, World, noon, wait_for
@@ -32,6 +35,7 @@ def test_from_images_to_a_deployed_model_and_back_in_time(world: World):
     assert world.workspaces() == set(), "the workspace is removed"
     assert leases(world) == [], "nobody holds the model"
     check_lineage(world, first)
+    check_mlflow(world, first)
 
     world.step("A backfill trains each date on the data of that date and leaves the deployed model alone")
     past = backfill(world, versions)
@@ -89,6 +93,21 @@ def check_lineage(world: World, summary: dict[str, Any]) -> None:
     url = f"{world.stack.urls['mlflow']}/api/2.0/mlflow/registered-models/alias"
     answer = httpx.get(url, params={"name": "tyre", "alias": "champion"}, trust_env=False).json()
     assert model["dataset_version"]["snapshot_uuid"] in answer["model_version"]["description"]
+
+
+def check_mlflow(world: World, summary: dict[str, Any]) -> None:
+    """MLflow's own client loads the champion by its alias, and knows which snapshot its training has read."""
+    load = (
+        "import mlflow, numpy; model = mlflow.pyfunc.load_model('models:/tyre@champion');"
+        "print(model.predict(numpy.zeros((2, 3, 224, 224), 'float32'))['logits'].shape)"
+    )
+    env = environment.clean() | {"MLFLOW_TRACKING_URI": world.stack.urls["mlflow"]}
+    done = subprocess.run([sys.executable, "-c", load], env=env, capture_output=True, text=True)
+    assert done.stdout.strip().endswith("(2, 2)"), done.stderr[-2000:]
+    url = f"{world.stack.urls['mlflow']}/api/2.0/mlflow/runs/get"
+    run = httpx.get(url, params={"run_id": summary["mlflow_run_id"]}, trust_env=False, timeout=30).json()["run"]
+    read = {given["dataset"]["name"]: given["dataset"] for given in run["inputs"]["dataset_inputs"]}
+    assert summary["dataset_version"]["snapshot"] in read["tyre_images"]["source"]
 
 
 def backfill(world: World, versions: list[dict[str, Any]]) -> str:

@@ -56,7 +56,7 @@ def _data(system: System) -> dict[str, Param]:
 def _training(system: System) -> dict[str, Param]:
     return {
         "seed": Param(1, type="integer", title="Seed", section="Training"),
-        "compute": places_param(_first(system.places), section="Training"),
+        "compute": places_param(_first(system.places), title="Compute", section="Training"),
     }
 
 
