@@ -50,7 +50,7 @@ class Result:
     files: dict[str, float]
 
 
-QUICK = Suite("quick tests", "not (journey or browser or triton or package)", 480, ("-n", "2", "--dist", "loadfile"))
+QUICK = Suite("quick tests", "not (journey or browser or triton or package)", 480, ("-n", "3", "--dist", "loadfile"))
 SERVICES = Suite("tests with real services", "triton and not journey", 360)
 PACKAGE = Suite("the wheel in an empty environment", "package", 120)
 JOURNEY = Suite("journeys", "journey", 720)

@@ -91,8 +91,8 @@ def list_kept(client: Client, *, svm: str) -> list[Kept]:
 
 
 def is_over(kept: Kept, *, days: float, now: datetime) -> bool:
-    """Tell whether it has been kept for longer than ``days``."""
-    return kept.since < now - timedelta(days=days)
+    """Tell whether it has been kept for ``days`` or longer; with 0, every one is over."""
+    return kept.since <= now - timedelta(days=days)
 
 
 def _require_workspace(volume: Volume, run_key: str) -> None:
