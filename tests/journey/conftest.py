@@ -10,13 +10,16 @@ from tests.journey.world import World
 
 # By the machine's own clock, which would make versions newer than those of the other journeys.
 LAST = ("test_kills", "test_two_runs")
+BROWSER = Path(__file__).parents[1] / "browser"  # its tests need a version, and take whichever there is
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = [item for item in items if Path(__file__).parent in item.path.parents]
     late = [item for item in here if item.path.stem in LAST]
-    items[:] = [*(i for i in items if i not in here), *(i for i in here if i not in late), *late]
+    late += [item for item in items if BROWSER in item.path.parents]
+    rest = [item for item in items if item not in here and item not in late]
+    items[:] = [*rest, *(item for item in here if item not in late), *late]
 
 
 @pytest.fixture
