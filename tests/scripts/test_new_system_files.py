@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 def checkout(tmp_path_factory) -> Path:
     """A copy of what the new system joins, with the system `probe` in it."""
     folder = tmp_path_factory.mktemp("house")
-    for name in ("config", "dags", "tasks", "tests/dags", "scripts/systems", "plugins"):
+    for name in ("config", "dags", "tasks", "tests/dags", "tests/journey", "scripts", "plugins"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     new_system.write("probe", folder)
@@ -48,6 +48,12 @@ def test_its_own_tests_pass(checkout):
     assert "passed" in done.stdout
 
 
+def test_its_journey_is_found_with_the_others(checkout):
+    """It is run, for a system written just then, by tests/journey/test_new_system.py."""
+    done = run(checkout, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", "tests/journey")
+    assert "tests/journey/test_probe.py::test_from_measurements_to_a_deployed_model" in done.stdout, done.stdout[-3000:]
+
+
 def test_a_page_of_a_new_system_is_short(checkout):
     assert len((checkout / "dags/probe.py").read_text().splitlines()) <= 120
 
@@ -60,7 +66,13 @@ def test_nothing_of_the_template_is_left_in_the_names(checkout):
 
 
 def test_its_files_are_formatted_and_clean(checkout):
-    files = ["dags/probe.py", "tasks/probe", "scripts/systems/probe.py", "tests/tasks/probe"]
+    files = [
+        "dags/probe.py",
+        "tasks/probe",
+        "scripts/systems/probe.py",
+        "tests/tasks/probe",
+        "tests/journey/test_probe.py",
+    ]
     for command in (["check"], ["format", "--check"]):
         done = run(checkout, "-m", "ruff", *command, *files)
         assert done.returncode == 0, done.stdout
