@@ -70,11 +70,6 @@ def model_volume(model: str) -> str:
     return f"{model}_models"
 
 
-def model_folder(model: str, run_key: str) -> str:
-    """Folder of one model version, relative to the root of the model volume."""
-    return f"models/{model}/{run_key}"
-
-
 def lease(model: str) -> str:
     """Snapshot of the model volume that says who may change what serves the model (see ``ontap.leases``)."""
     return f"mlops_lease_{model}"

@@ -15,7 +15,7 @@ def test_one_id_is_found_in_every_rendering():
         names.junction_path(names.workspace_volume(RUN)),
         names.bucket(names.workspace_volume(RUN)),
         names.workload(RUN, "train"),
-        names.model_folder("tyre", RUN),
+        names.snapshot(RUN),
     ]
     assert {names.id_in(text) for text in rendered} == {RUN}
     assert names.id_in(names.snapshot(VERSION)) == VERSION

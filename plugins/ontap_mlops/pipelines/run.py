@@ -39,6 +39,8 @@ class Run:
     def __init__(self, system: System, dataset: registry.Dataset, tracked: Sequence[str]) -> None:
         self.system = system
         self.dataset = dataset
+        # The connection with the S3 keys of the dataset's SVM, as provision_ontap makes it; reads datasets.yaml.
+        self.bucket_conn_id = BUCKETS + registry.keys_suffix(dataset.ontap_conn_id, dataset.svm)
         self.facts: dict[str, str] = {}
         self.programs: list[Any] = []
         self.decide: PromotionDecideOperator | None = None
@@ -57,11 +59,6 @@ class Run:
     def svm(self) -> str | None:
         """None means the connection's own."""
         return self.dataset.svm or None
-
-    @property
-    def bucket_conn_id(self) -> str:
-        """Connection with the S3 keys of the dataset's SVM, as ``provision_ontap`` made it."""
-        return BUCKETS + registry.keys_suffix(self.dataset.ontap_conn_id, self.dataset.svm)
 
     def program(
         self,
