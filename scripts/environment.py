@@ -1,7 +1,8 @@
 """Make ``.venv`` and ``.venv-triton`` from the requirement files, or find in a blink that they are current.
 
     python3 scripts/environment.py            what `make` calls before anything else
-    python3 scripts/environment.py --fresh    removes both first
+    python3 scripts/environment.py --clients  and ``.venv-clients``, which only tests/clients needs
+    python3 scripts/environment.py --fresh    removes them first
 
 Needs Python 3.11 with venv, git and a network that reaches a Python package index; nothing else has to be installed.
 Run again after an interruption, it goes on or starts over by itself.
@@ -79,6 +80,17 @@ def environments(root: Path = ROOT) -> tuple[Environment, Environment]:
         packages=("--no-deps", f"-r{triton_requirements}"),
     )
     return main, triton
+
+
+def clients_environment(root: Path = ROOT) -> Environment:
+    """Return the environment of the clients that tests/clients runs: NetApp's own, and other people's for S3."""
+    requirements = root / "tests" / "clients" / "requirements.txt"
+    return Environment(
+        folder=root / ".venv-clients",
+        inputs=(requirements,),
+        # Complete and pinned by `make lock`, so there is nothing left to find out.
+        packages=("--no-deps", f"-r{requirements}"),
+    )
 
 
 def check_needs() -> None:
@@ -176,13 +188,14 @@ def install(wanted: list[Environment], installer: Path) -> None:
         sys.exit("\n".join(failed))
 
 
-def ensure(fresh: bool = False) -> None:
+def ensure(fresh: bool = False, clients: bool = False) -> None:
     main, triton = environments()
-    if not fresh and main.current() and triton.current():
+    asked = [main, triton, *([clients_environment()] if clients else [])]
+    if not fresh and all(environment.current() for environment in asked):
         return
     check_needs()
     with alone():
-        wanted = [e for e in (main, triton) if fresh or not e.current()]
+        wanted = [e for e in asked if fresh or not e.current()]
         if not wanted:
             return
         print(f"installing {' and '.join(e.folder.name for e in wanted)} ...", flush=True)
@@ -196,4 +209,6 @@ def ensure(fresh: bool = False) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fresh", action="store_true", help="throw away what is installed and start from nothing")
-    ensure(fresh=parser.parse_args().fresh)
+    parser.add_argument("--clients", action="store_true", help="install the clients that tests/clients runs as well")
+    options = parser.parse_args()
+    ensure(fresh=options.fresh, clients=options.clients)

@@ -3,6 +3,7 @@
 python -m scripts.tests                  everything that needs no GPU, no cluster and no cloud
 python -m scripts.tests quick            without Airflow, browser and Triton
 python -m scripts.tests services         those that start Triton, MLflow or Prometheus, without a scheduler
+python -m scripts.tests clients          those that run NetApp's own clients and other people's against the emulator
 python -m scripts.tests package          those that install the wheel into an empty environment and run examples/
 python -m scripts.tests journey          only those in which the real scheduler runs the DAGs; `browser` likewise
 python -m scripts.tests journey tyre     only tests/journey/test_tyre.py
@@ -30,15 +31,15 @@ NO_TESTS_COLLECTED = 5
 
 @dataclass(frozen=True)
 class Suite:
-    """Tests that run in one pytest process (or several side by side) and share what they start.
-
-    ``budget_s``: seconds that they may take on two idle cores; more is said, but is no failure.
-    """
+    """Tests that run in one pytest process (or several side by side) and share what they start."""
 
     title: str
     marks: str
     budget_s: int
+    """Seconds that they may take on two idle cores; more is said, but is no failure."""
     arguments: tuple[str, ...] = ()
+    installs: tuple[str, ...] = ()
+    """What scripts/environment.py is told to install first, beyond what `make` does."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,21 @@ class Result:
     files: dict[str, float]
 
 
-QUICK = Suite("quick tests", "not (journey or browser or triton or package)", 480, ("-n", "3", "--dist", "loadfile"))
+QUICK = Suite(
+    "quick tests", "not (journey or browser or triton or package or clients)", 480, ("-n", "3", "--dist", "loadfile")
+)
 SERVICES = Suite("tests with real services", "triton and not journey", 360)
+CLIENTS = Suite("real clients", "clients", 240, installs=("--clients",))
 PACKAGE = Suite("the wheel in an empty environment", "package", 120)
 JOURNEY = Suite("journeys", "journey", 720)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
 STACK = Suite("journeys and browser tests", "journey or browser", JOURNEY.budget_s + BROWSER.budget_s)
 SUITES = {
-    "all": [QUICK, SERVICES, PACKAGE, STACK],
+    "all": [QUICK, SERVICES, CLIENTS, PACKAGE, STACK],
     "quick": [QUICK],
     "services": [SERVICES],
+    "clients": [CLIENTS],
     "package": [PACKAGE],
     "journey": [JOURNEY],
     "browser": [BROWSER],
@@ -71,6 +76,11 @@ def run(suite: Suite, paths: list[str]) -> Result:
     """Run one suite with pytest, whose own words are shown as they come."""
     print(f"== {suite.title}", flush=True)
     started = time.monotonic()
+    if (
+        suite.installs
+        and subprocess.run([sys.executable, "scripts/environment.py", *suite.installs], cwd=ROOT).returncode
+    ):
+        return Result(suite, False, time.monotonic() - started, "its clients could not be installed", {})
     # Tests must not see, or write into, a user's own Airflow, cluster or cloud.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "MLFLOW_"))}
     with tempfile.TemporaryDirectory(prefix="ontap-mlops-tests-") as home:

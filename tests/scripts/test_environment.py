@@ -1,9 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from scripts import environment
-from scripts.environment import Environment, environments
+from scripts.environment import Environment, clients_environment, environments
 
 
 @pytest.fixture
@@ -58,5 +59,26 @@ def test_a_wrong_python_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch)
         environment.check_needs()
 
 
-def test_both_environments_name_files_that_exist():
-    assert [path for env in environments() for path in env.inputs if not path.exists()] == []
+def test_every_environment_names_files_that_exist():
+    every = [*environments(), clients_environment()]
+    assert [path for env in every for path in env.inputs if not path.exists()] == []
+
+
+def test_the_clients_environment_is_made_only_when_asked_for(monkeypatch: pytest.MonkeyPatch):
+    installed: list[str] = []
+    monkeypatch.setattr(Environment, "current", lambda env: env.folder.name != ".venv-clients")
+    monkeypatch.setattr(environment, "check_needs", lambda: None)
+    monkeypatch.setattr(environment, "prepare", lambda env, fresh: installed.append(env.folder.name))
+    monkeypatch.setattr(environment, "install", lambda wanted, installer: None)
+    monkeypatch.setattr(environment, "install_installer", lambda main: main.python)
+    environment.ensure()
+    assert installed == []
+    environment.ensure(clients=True)
+    assert installed == [".venv-clients"]
+
+
+def test_the_requirements_of_the_clients_are_complete_and_name_no_registry():
+    """They are installed without looking for further requirements, so each line pins a version."""
+    lines = clients_environment().inputs[0].read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert pins and [line for line in pins if not re.fullmatch(r"[a-z0-9.-]+==[a-z0-9.]+", line)] == []
