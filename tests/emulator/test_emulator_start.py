@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 
 import httpx
 import pytest
@@ -33,3 +35,23 @@ def test_the_address_file_says_where_everything_is(emulator):
 def test_no_secret_is_in_the_log(emulator, api):
     api.get("/api/cluster")
     assert emulator.password not in emulator.log
+
+
+def test_small_answers_do_not_wait_for_acknowledgements_on_any_accepted_connection():
+    from emulator.__main__ import _listen
+
+    async def option_of_an_accepted_connection() -> int:
+        accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            option = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            writer.close()
+            accepted.set_result(option)
+
+        async with await asyncio.start_server(note, sock=_listen(0)) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            option = await accepted
+            writer.close()
+            return option
+
+    assert asyncio.run(option_of_an_accepted_connection()) != 0
