@@ -32,7 +32,8 @@ def main() -> int:
     options = parser.parse_args()
     rows = [row("http", options.calls, "--http"), row("https", options.calls)]
     for each in rows:
-        print(f"{each['what']:<6} kept {each['kept_ms']:>6.2f} ms  new {each['new_ms']:>6.2f} ms {each['ratio']:>6.2f} x")
+        figures = f"kept {each['kept_ms']:>6.2f} ms  new {each['new_ms']:>6.2f} ms {each['ratio']:>6.2f} x"
+        print(f"{each['what']:<6} {figures}")
     worst = max(each["ratio"] for each in rows)
     print(f"worst {worst:.2f} x; target at most {TARGET} x: {'met' if worst <= TARGET else 'missed'}")
     options.output.parent.mkdir(exist_ok=True)
