@@ -1,7 +1,7 @@
 """Workspaces: a FlexClone of one snapshot for one run, perhaps seen as a bucket; found again by the run's key alone.
 
-The clone's comment says whose it is and, once its run has failed, since when it is kept:
-``ontap-mlops run <key> kept <ISO time>``. What does not say so exactly is never collected.
+The clone's comment says whose it is, ``ontap-mlops run <key> of <dag id>/<run id>``, and once its run has failed, since
+when it is kept: ``ontap-mlops run <key> kept <ISO time>``. What does not say so exactly is never collected.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ontap_mlops.ontap.marks import mark
 from ontap_mlops.ontap.volumes import Volume
 
 _KEPT = re.compile(re.escape(mark("run ")) + r"(\S+) kept (\S+)")
+_USED = re.compile(re.escape(mark("run ")) + r"(\S+)(?: of ([^/\s]+)/(\S+))?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +30,33 @@ class Kept:
     since: datetime
 
 
+@dataclass(frozen=True, kw_only=True)
+class Used:
+    """A workspace that its run uses, or left behind without a word. ``dag_id`` and ``run_id`` are Airflow's."""
+
+    run_key: str
+    volume: Volume
+    dag_id: str
+    run_id: str
+
+
 def ensure(
-    client: Client, *, svm: str, run_key: str, parent_volume: str, parent_snapshot: str, with_bucket: bool
+    client: Client,
+    *,
+    svm: str,
+    run_key: str,
+    airflow_run: str,
+    parent_volume: str,
+    parent_snapshot: str,
+    with_bucket: bool,
 ) -> Volume:
     """Return the run's clone, mounted, made now or by an earlier try; one that was kept is used again as it is.
 
     Raises NameTaken when the run has a clone of another snapshot.
+
+    :param airflow_run: ``<dag id>/<run id>``, by which a collection finds out whether the run is over.
     """
-    name, comment = names.workspace_volume(run_key), mark(f"run {run_key}")
+    name, comment = names.workspace_volume(run_key), mark(f"run {run_key} of {airflow_run}")
     path, there = names.junction_path(name), volumes.find(client, svm=svm, name=name)
     kept = there is not None and _kept(there) is not None
     clone = clones.ensure(
@@ -51,7 +71,7 @@ def ensure(
     if kept:
         clone = volumes.set_comment(client, volume=clone, comment=comment)
     if with_bucket:
-        s3.ensure_nas_bucket(client, svm=svm, name=names.bucket(name), nas_path=path, comment=comment)
+        s3.ensure_nas_bucket(client, svm=svm, name=names.bucket(name), nas_path=path, comment=mark(f"run {run_key}"))
     return clone
 
 
@@ -61,7 +81,8 @@ def keep(client: Client, *, svm: str, run_key: str) -> Volume | None:
     volume = volumes.find(client, svm=svm, name=names.workspace_volume(run_key))
     if volume is None or _kept(volume) is not None:
         return volume
-    volumes.require_ours(volume, comment=mark(f"run {run_key}"))
+    if not _is_used_by(volume, run_key):
+        volumes.require_ours(volume, comment=mark(f"run {run_key}"))
     since = cluster.now(client).isoformat(timespec="seconds")
     return volumes.set_comment(client, volume=volume, comment=mark(f"run {run_key} kept {since}"))
 
@@ -90,18 +111,36 @@ def list_kept(client: Client, *, svm: str) -> list[Kept]:
     return sorted((kept for kept in found if kept is not None), key=lambda kept: kept.since)
 
 
+def list_used(client: Client, *, svm: str) -> list[Used]:
+    """Return the workspaces on the SVM that name the run of Airflow which they were made for and are not kept."""
+    found = volumes.list_volumes(client, svm=svm, name=names.workspace_volume("*"))
+    return [used for volume in found if (used := _used(volume)) is not None]
+
+
 def is_over(kept: Kept, *, days: float, now: datetime) -> bool:
     """Tell whether it has been kept for ``days`` or longer; with 0, every one is over."""
     return kept.since <= now - timedelta(days=days)
 
 
 def _require_workspace(volume: Volume, run_key: str) -> None:
-    ours = _kept(volume) is not None or volume.comment == mark(f"run {run_key}")
+    ours = _kept(volume) is not None or _is_used_by(volume, run_key)
     if not ours or not volume.is_clone:
         raise NotOurs(
             f"Volume {volume.name!r} of SVM {volume.svm!r} was not removed: its comment is {volume.comment!r}, so it "
             f"is not the workspace of run {run_key}. Remove it by hand if it is yours to remove."
         )
+
+
+def _is_used_by(volume: Volume, run_key: str) -> bool:
+    match = _USED.fullmatch(volume.comment)
+    return match is not None and match[1] == run_key
+
+
+def _used(volume: Volume) -> Used | None:
+    match = _USED.fullmatch(volume.comment)
+    if match is None or not match[2] or not volume.is_clone or volume.name != names.workspace_volume(match[1]):
+        return None
+    return Used(run_key=match[1], volume=volume, dag_id=match[2], run_id=match[3])
 
 
 def _kept(volume: Volume) -> Kept | None:

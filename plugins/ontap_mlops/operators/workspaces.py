@@ -15,6 +15,9 @@ from ontap_mlops.records import DatasetVersion, Workspace
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from ontap_mlops.ontap.client import Client
+
+_OVER = ["success", "failed"]
 _FAILED = ("failed", "upstream_failed")
 
 
@@ -48,6 +51,7 @@ class WorkspaceCreateOperator(LineageMixin, OntapOperator):
                 client,
                 svm=version.svm,
                 run_key=key,
+                airflow_run=f"{context['dag_run'].dag_id}/{context['dag_run'].run_id}",
                 parent_volume=version.volume,
                 parent_snapshot=version.snapshot,
                 with_bucket=with_bucket,
@@ -117,12 +121,14 @@ class WorkspaceDeleteOperator(OntapOperator):
 class WorkspaceCollectOperator(OntapOperator):
     """Remove the workspaces of failed runs that have been kept for long enough, and nothing else.
 
-    Only a clone whose comment says that it is kept, and since when, is looked at; one that was taken into use again is
-    not kept any more.
+    Only a clone whose comment says that it is kept, and since when, is removed; one that was taken into use again is
+    not kept any more. What no teardown reached (the setup failed half-way, the workers were lost) is marked as kept from
+    now on once Airflow knows that its run is over. A workspace whose run Airflow does not know may be another Airflow's:
+    it is named in the log and stays.
 
     :param svm: SVM to look at; the connection's own if empty.
     :param days: for how long they are kept; ``[ontap_mlops] keep_failed_workspaces_days`` if not given.
-    :return: ``removed`` (run keys) and ``kept`` (run key to the time since when).
+    :return: ``removed`` (run keys), ``kept`` (run key to the time since when) and ``unknown`` (names of volumes).
     """
 
     template_fields: Sequence[str] = ("svm", "days")
@@ -139,9 +145,27 @@ class WorkspaceCollectOperator(OntapOperator):
         svm = self.hook.svm(self.svm)
         days = settings.keep_failed_workspaces_days() if self.days is None else float(self.days)
         with self.hook.client() as client:
+            unknown = self._keep_what_was_left(client, svm, context)
             found, now = workspaces.list_kept(client, svm=svm), cluster.now(client)
             over = [kept for kept in found if workspaces.is_over(kept, days=days, now=now)]
             removed = [kept.run_key for kept in over if workspaces.collect(client, svm=svm, kept=kept)]
         self.log.info("%s of %s kept workspaces of SVM %s removed", len(removed), len(found), svm)
         stay = {kept.run_key: kept.since.isoformat() for kept in found if kept.run_key not in removed}
-        return {"removed": removed, "kept": stay}
+        return {"removed": removed, "kept": stay, "unknown": unknown}
+
+    def _keep_what_was_left(self, client: Client, svm: str, context: Context) -> list[str]:
+        """Mark the workspaces of runs that are over as kept; return the volumes whose run Airflow does not know."""
+        from ontap_mlops.ontap import workspaces
+
+        ti: Any = context["ti"]
+        unknown = []
+        for used in workspaces.list_used(client, svm=svm):
+            asked: dict[str, Any] = {"dag_id": used.dag_id, "run_ids": [used.run_id]}
+            where = f"Workspace {used.volume.name} of run {used.run_id} of {used.dag_id}"
+            if not ti.get_dr_count(**asked):
+                unknown.append(used.volume.name)
+                self.log.warning("%s: Airflow knows no such run. Remove the volume by hand if nobody uses it.", where)
+            elif ti.get_dr_count(**asked, states=_OVER):
+                workspaces.keep(client, svm=svm, run_key=used.run_key)
+                self.log.info("%s: the run is over and has left it behind; it is kept from now on.", where)
+        return unknown

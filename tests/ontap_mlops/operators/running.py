@@ -24,11 +24,17 @@ class Run:
         self.key = names.run_key(dag_id, run_id, run_after)
         self.pushed: dict[str, Any] = {}
         self.states: dict[str, str] = {}
+        self.runs: dict[tuple[str, str], str] = {}
+        """State of each DAG run that Airflow knows, by DAG id and run id."""
         self.outlet_events: Any = defaultdict(lambda: SimpleNamespace(extra={}))
 
     def task_states(self, *, dag_id: str, run_ids: list[str], **_: Any) -> dict[str, Any]:
         assert (dag_id, run_ids) == (self.dag_id, [self.run_id])
         return {self.run_id: dict(self.states)}
+
+    def count_runs(self, *, dag_id: str, run_ids: list[str], states: list[str] | None = None) -> int:
+        found = [self.runs.get((dag_id, run_id)) for run_id in run_ids]
+        return sum(state is not None and (states is None or state in states) for state in found)
 
     def context(self, task_id: str) -> dict[str, Any]:
         ti = SimpleNamespace(
@@ -37,6 +43,7 @@ class Run:
             run_id=self.run_id,
             xcom_push=lambda key, value: self.pushed.update({key: value}),
             get_task_states=self.task_states,
+            get_dr_count=self.count_runs,
         )
         return {"ti": ti, "dag_run": self, "outlet_events": self.outlet_events}
 

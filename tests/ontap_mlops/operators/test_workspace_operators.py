@@ -53,8 +53,11 @@ def delete(run: Run, **states: str) -> dict[str, bool]:
     return run.execute(WorkspaceDeleteOperator, task_id="delete_workspace", svm=SVM)
 
 
-def collect(**other: Any) -> dict[str, Any]:
-    return Run("scheduled__1", "ingest_tyre_images").execute(WorkspaceCollectOperator, **other)
+def collect(runs: dict[str, str] | None = None, **other: Any) -> dict[str, Any]:
+    """``runs``: states of the runs of ``tyre_quality`` that Airflow knows."""
+    ingest = Run("scheduled__1", "ingest_tyre_images")
+    ingest.runs = {("tyre_quality", run_id): state for run_id, state in (runs or {}).items()}
+    return ingest.execute(WorkspaceCollectOperator, **other)
 
 
 def clone_of(client, run: Run) -> volumes.Volume | None:
@@ -85,7 +88,7 @@ def test_a_failed_runs_workspace_is_kept_and_taken_into_use_again(client, ontap,
     assert clone_of(client, run).comment == kept.comment, "the time since when it is kept does not move"
 
     assert create(run, version, with_bucket=True) == made
-    assert clone_of(client, run).comment == f"ontap-mlops run {run.key}"
+    assert clone_of(client, run).comment == f"ontap-mlops run {run.key} of tyre_quality/manual__1"
     assert (ontap.emulator.namespace / made["volume"] / "checkpoint").read_bytes() == b"epoch 3"
     assert delete(run)["removed"] is True
     assert clone_of(client, run) is None
@@ -217,8 +220,32 @@ def test_a_workspace_in_use_is_never_collected(client, ontap, version, s3_server
     create(used, version)
     keep(client, ontap, again, version, days_ago=30)
     create(again, version)
-    assert collect(days=0) == {"removed": [], "kept": {}}
+    runs = {"used": "running", "again": "queued"}
+    assert collect(runs, days=0) == {"removed": [], "kept": {}, "unknown": []}
     assert None not in (clone_of(client, used), clone_of(client, again))
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_what_no_teardown_reached_is_kept_from_the_day_it_is_found_and_then_collected(
+    client, ontap, version, s3_server, state: str
+) -> None:
+    run = Run("left")
+    ontap.control("PUT", "/clock", {"offset_s": -30 * DAY_S})
+    create(run, version, with_bucket=True)
+    ontap.control("PUT", "/clock", {"offset_s": 0})
+    found = collect({"left": state})
+    assert (found["removed"], list(found["kept"])) == ([], [run.key]), "its days begin when it is found"
+    assert collect({"left": state}, days=0)["removed"] == [run.key]
+    assert clone_of(client, run) is None
+
+
+def test_a_workspace_of_a_run_that_airflow_does_not_know_stays_and_is_named(client, version, capsys) -> None:
+    run = Run("elsewhere")
+    made = create(run, version)
+    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": [made["volume"]]}
+    told = f"Workspace {made['volume']} of run elsewhere of tyre_quality: Airflow knows no such run."
+    assert told in capsys.readouterr().out
+    assert clone_of(client, run) is not None
 
 
 def test_a_workspace_taken_into_use_while_it_is_collected_stays(client, ontap, version, s3_server, monkeypatch) -> None:
@@ -260,7 +287,7 @@ def test_a_comment_that_leaves_a_doubt_keeps_the_workspace(client, ontap, versio
     made = create(run, version)
     body = {"comment": comment.format(key=run.key)}
     ontap.http.patch(f"/api/storage/volumes/{made['volume_uuid']}?return_timeout=20", json=body)
-    assert collect(days=0) == {"removed": [], "kept": {}}
+    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": []}
     assert clone_of(client, run) is not None
 
 
@@ -268,7 +295,7 @@ def test_a_volume_that_is_no_clone_is_not_collected_whatever_its_comment_says(cl
     run = Run()
     name, comment = names.workspace_volume(run.key), f"ontap-mlops run {run.key} kept {LONG_AGO}"
     volumes.ensure(client, svm=SVM, name=name, size_bytes=10**9, comment=comment)
-    assert collect(days=0) == {"removed": [], "kept": {}}
+    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": []}
     with pytest.raises(errors.NotOurs):
         delete(run)
 
