@@ -122,9 +122,9 @@ class WorkspaceCollectOperator(OntapOperator):
     """Remove the workspaces of failed runs that have been kept for long enough, and nothing else.
 
     Only a clone whose comment says that it is kept, and since when, is removed; one that was taken into use again is
-    not kept any more. What no teardown reached (the setup failed half-way, the workers were lost) is marked as kept from
-    now on once Airflow knows that its run is over. A workspace whose run Airflow does not know may be another Airflow's:
-    it is named in the log and stays.
+    not kept any more. What no teardown reached (the setup failed half-way, the workers were lost) is marked as kept
+    once Airflow knows that its run is over. A workspace whose run Airflow does not know may be another Airflow's: it is
+    named in the log and stays.
 
     :param svm: SVM to look at; the connection's own if empty.
     :param days: for how long they are kept; ``[ontap_mlops] keep_failed_workspaces_days`` if not given.
