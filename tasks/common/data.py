@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Any, Protocol
 
 import obstore
 
+from tasks.common.listing import IGNORED_FOLDERS, is_data, readable, shown, walk
 from tasks.common.program import BadInput
 from tasks.common.result import write_whole
 from tasks.common.s3 import Absent, connect, put_streamed, s3_errors
 
-# Ours on a dataset volume, and ONTAP's: neither is data.
-IGNORED_FOLDERS = frozenset({".mlops", ".snapshot"})
 HELD = 16 << 20  # bytes of a file up to which it is read into memory to be sent
 PART, MOST_PARTS = 16 << 20, 9_000  # of a multipart upload; S3 takes 10,000
 
@@ -91,21 +89,17 @@ class LocalStore:
         self._root = Path(url)
 
     def entries(self) -> list[Entry]:
-        return sorted(self._walk())
-
-    def _walk(self) -> Iterator[Entry]:
-        for folder, folders, files in os.walk(self._root):
-            folders[:] = [name for name in folders if name not in IGNORED_FOLDERS]
-            for name in files:
-                path = Path(folder) / name
-                facts = path.stat()
-                yield Entry(path.relative_to(self._root).as_posix(), facts.st_size, facts.st_mtime)
+        """Links are followed. Raises BadInput for a name that is no file to read, unless it is hidden."""
+        found = (readable(local) if is_data(local.key) else local for local in walk(self._root, follow=True))
+        return sorted(Entry(local.key, max(0, local.size), local.mtime_ns / 1e9) for local in found)
 
     def read(self, key: str) -> bytes:
         try:
             return (self._root / key).read_bytes()
         except FileNotFoundError:
             raise BadInput(f"{self._root / key} does not exist.") from None
+        except PermissionError as error:
+            raise BadInput(f"{shown(str(self._root / key))} cannot be read: {error.strerror}.") from None
 
     def write(self, key: str, content: bytes) -> None:
         write_whole(self._root / key, content)
@@ -135,7 +129,9 @@ class S3Store:
     def entries(self) -> list[Entry]:
         with s3_errors("list", self.url):
             pages = obstore.list(self.objects, prefix=self.prefix or None, chunk_size=1000)
-            found = {entry.key: entry for page in pages for item in page if (entry := self._entry(item)).key}
+            listed = [entry for page in pages for item in page if (entry := self._entry(item)).key]
+        # A folder's marker, "good/", is listed as "good" too: an object of that name goes before it.
+        found = {entry.key: entry for entry in sorted(listed, key=lambda entry: entry.size)}
         kept = [e for e in found.values() if not IGNORED_FOLDERS & set(e.key.split("/")[:-1])]
         return sorted(e for e in kept if e.size or self._is_object(e.key))
 

@@ -4,8 +4,8 @@
 
 Reads ``<volume>/data``. Writes ``<volume>/.mlops/manifest.json`` (every file with size and SHA-256, the source, and all
 that was found; ``tasks.common.manifest`` reads it), and the result: the digest of the whole, which depends on names and
-contents only, counts and findings. A file whose size, time and inode did not change is not read again
-(``.mlops/check.json``).
+contents only, counts and findings. A file whose size, times and inode did not change is not read again
+(``.mlops/check.json``). Hidden files, which no training reads, are counted and passed over.
 Exit code 2, with a sentence, for too few files, too many broken ones, or personal data that is not allowed.
 """
 
@@ -15,7 +15,6 @@ import argparse
 import hashlib
 import json
 import os
-import stat
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 
 from tasks.common import manifest
 from tasks.common.cli import Flags
-from tasks.common.data import IGNORED_FOLDERS
+from tasks.common.listing import Local, is_data, readable, say_passed_over, shown, walk
 from tasks.common.program import BadInput, TryAgain, run
 from tasks.common.progress import Progress, say
 from tasks.common.result import write_whole
@@ -42,17 +41,17 @@ def check(options: argparse.Namespace) -> dict[str, Any]:
     root, ours = options.volume / manifest.DATA, options.volume / manifest.FOLDER
     if not root.is_dir():
         raise BadInput(f"{options.volume} holds no folder data; sync the dataset first.")
-    files = inspected(root, ours, options.threads)
-    found = summary(files)
+    present, hidden = listed(root)
+    files = inspected(root, present, ours, options.threads)
+    found = {**summary(files), "hidden": hidden}
     write_manifest(ours / manifest.NAME, files, {**found, "source": options.source})
     report(found)
     judge(found, files, options)
     return {**result_of(found), "source": options.source}
 
 
-def inspected(root: Path, ours: Path, threads: int) -> dict[str, dict[str, Any]]:
+def inspected(root: Path, present: Mapping[str, list[int]], ours: Path, threads: int) -> dict[str, dict[str, Any]]:
     """Facts of every file by its path relative to ``root``, sorted; those of unchanged files from the last time."""
-    present = walk(root)
     known = remembered(ours / "check.json")
     facts: dict[str, dict[str, Any]] = {
         key: known[key] for key, mark in present.items() if key in known and known[key]["mark"] == mark
@@ -61,8 +60,14 @@ def inspected(root: Path, ours: Path, threads: int) -> dict[str, dict[str, Any]]
     with Progress(len(fresh), "files", "Checking") as progress:
 
         def look(key: str) -> None:
-            looked = inspect(root / key)
-            if mark_of(root / key) != present[key]:
+            try:
+                looked = inspect(root / key)
+                mark = mark_of(Local.of(key, (root / key).lstat()))
+            except PermissionError as error:
+                raise BadInput(f"{root / key} cannot be read: {error.strerror}.") from None
+            except FileNotFoundError:
+                mark = []
+            if mark != present[key]:
                 raise TryAgain(f"{root / key} changed while it was checked; run it again when nobody writes.")
             facts[key] = {"mark": present[key], **looked}
             progress.advance()
@@ -75,25 +80,27 @@ def inspected(root: Path, ours: Path, threads: int) -> dict[str, dict[str, Any]]
     return {key: facts[key] for key in sorted(facts)}
 
 
-def walk(root: Path) -> dict[str, list[int]]:
-    found = {}
-    for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name not in IGNORED_FOLDERS]
-        for name in names:
-            path = Path(folder, name)
-            key = path.relative_to(root).as_posix()
-            if path.is_symlink() or not stat.S_ISREG(path.stat().st_mode):
-                raise BadInput(f"{path} is a link or no plain file; a version holds plain files only. Remove it.")
-            if "\n" in key or key != key.encode(errors="replace").decode():
-                raise BadInput(f"The file name {key!r} has a line break or is no UTF-8; rename it.")
-            found[key] = mark_of(path)
-    return found
+def listed(root: Path) -> tuple[dict[str, list[int]], int]:
+    """Marks of the files of the version by key, and how many hidden ones were passed over."""
+    found = list(walk(root, follow=False))
+    hidden = [local.key for local in found if not is_data(local.key)]
+    say_passed_over(hidden, str(root))
+    return {local.key: mark_of(_plain(local, root)) for local in found if is_data(local.key)}, len(hidden)
 
 
-def mark_of(path: Path) -> list[int]:
-    """Size, modification time and inode: all the same means the content is."""
-    facts = path.stat()
-    return [facts.st_size, facts.st_mtime_ns, facts.st_ino]
+def _plain(local: Local, root: Path) -> Local:
+    """The same. Raises BadInput for what no version may hold."""
+    if "\n" in local.key:
+        raise BadInput(f"The file name {local.key!r} has a line break; rename it.")
+    readable(local)
+    if local.is_link:
+        raise BadInput(f"{shown(str(root / local.key))} is a link; a version holds plain files only. Remove it.")
+    return local
+
+
+def mark_of(local: Local) -> list[int]:
+    """Size, times of modification and of change, and inode: all the same means the content is."""
+    return [local.size, local.mtime_ns, local.inode, local.ctime_ns]
 
 
 def remembered(path: Path) -> dict[str, dict[str, Any]]:
@@ -192,7 +199,7 @@ def judge(found: Mapping[str, Any], files: Mapping[str, Facts], options: argpars
 
 def result_of(found: Mapping[str, Any]) -> dict[str, Any]:
     """Small enough for the runner: counts instead of names, and only the most frequent of what can be many."""
-    result = {key: found[key] for key in ("digest", "files", "bytes", "duplicates")}
+    result = {key: found[key] for key in ("digest", "files", "bytes", "duplicates", "hidden")}
     if found["images"]:
         result["images"] = {**found["images"], "formats": _top(found["images"]["formats"])}
     return result | {

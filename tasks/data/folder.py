@@ -2,8 +2,9 @@
 
 Ours is ``.mlops``: beside a folder called ``data``, as on a dataset volume, else inside the folder. It holds
 
-- ``sync.json``: per file its size, modification time, MD5 and the ETag it was last seen with in the bucket, so that an
-  unchanged file need not be read again. Losing it costs time only.
+- ``sync.json``: per file its size, times of modification and of change, MD5 and the ETag it was last seen with in the
+  bucket, so that an unchanged file need not be read again. Losing it costs time only, and so does a clone whose files
+  are new ones.
 - ``incoming/``: files on their way, which a rename puts in their place whole.
 """
 
@@ -17,28 +18,17 @@ import itertools
 import json
 import os
 import shutil
-import stat
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.common.data import IGNORED_FOLDERS
+from tasks.common.listing import Local, readable, shown, walk
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
 from tasks.common.result import write_whole
 
 LONGEST_NAME = 255  # bytes, of one folder or file
-
-
-@dataclass(frozen=True)
-class Local:
-    """A file of the folder: ``key`` relative to it, size in bytes, modification time in nanoseconds."""
-
-    key: str
-    size: int
-    mtime_ns: int
 
 
 class Folder:
@@ -85,34 +75,41 @@ class Folder:
         if self.ours.is_dir() and os.access(self.ours, os.W_OK):
             self._save()
 
-    def files(self) -> dict[str, Local]:
-        return {local.key: local for local in self._walk(str(self.root), "")}
+    def to_send(self) -> dict[str, Local]:
+        """All files, links followed. Raises BadInput for any name that is no file to read.
 
-    def _walk(self, folder: str, before: str) -> Iterator[Local]:
-        """``before`` is what keys in ``folder`` begin with. By scandir, which pathlib would make five times as slow."""
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in IGNORED_FOLDERS:
-                        yield from self._walk(entry.path, f"{before}{entry.name}/")
-                    continue
-                with contextlib.suppress(FileNotFoundError):  # a link to nowhere, or just deleted
-                    facts = entry.stat()
-                    if not stat.S_ISDIR(facts.st_mode):
-                        yield Local(before + entry.name, facts.st_size, facts.st_mtime_ns)
+        Else what the folder still names would be missing in this list, and be deleted at the destination.
+        """
+        return {local.key: readable(local) for local in walk(self.root, follow=True)}
+
+    def present(self) -> dict[str, Local]:
+        """All names, to be replaced or removed; what is a link or no plain file has the size -1."""
+        found = walk(self.root, follow=False)
+        return {local.key: local._replace(size=-1) if local.is_link else local for local in found}
 
     def etag(self, local: Local) -> str | None:
         """The ETag this very file had in the bucket, if it has not been touched since."""
         known = self._fresh(local)
-        return known[3] if known else None
+        return known[4] if known else None
 
     def md5(self, local: Local) -> str:
         known = self._fresh(local)
-        if known and known[2]:
-            return known[2]
-        digest = md5_of(self.root / local.key)
+        if known and known[3]:
+            return known[3]
+        with self.reading(local.key):
+            digest = md5_of(self.root / local.key)
         self._remember(local, digest, None)
         return digest
+
+    @contextlib.contextmanager
+    def reading(self, key: str) -> Iterator[None]:
+        """Raises BadInput, naming the file, where it must not be read, and TryAgain where it is gone."""
+        try:
+            yield
+        except PermissionError as error:
+            raise BadInput(f"{shown(str(self.root / key))} cannot be read: {error.strerror}.") from None
+        except FileNotFoundError:
+            raise TryAgain(f"{shown(str(self.root / key))} vanished while it was sent; run it again.") from None
 
     def remember(self, local: Local, md5: str, etag: str) -> None:
         self._remember(local, md5, etag)
@@ -125,9 +122,9 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):
             Path(arrived).unlink()
 
-    def put(self, arrived: str, local: Local, md5: str, etag: str) -> None:
-        """Give a complete file its place; ``local`` says what is known of it."""
-        key = local.key
+    def put(self, arrived: str, key: str, md5: str, etag: str) -> None:
+        """Give a complete file its place."""
+        before = Path(arrived).stat()
         self._make_parent(key.rpartition("/")[0], key)
         try:
             Path(arrived).replace(self.root / key)
@@ -135,7 +132,9 @@ class Folder:
             raise BadInput(
                 f"{key!r} is a file in the source but a folder in {self.root}; remove or rename one of them."
             ) from None
-        self._remember(local, md5, etag)
+        facts = (self.root / key).lstat()  # again, since the move changes the time of change
+        if (facts.st_ino, facts.st_size, facts.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns):
+            self._remember(Local.of(key, facts), md5, etag)
 
     def delete(self, key: str) -> None:
         """Remove the file, and the folders it leaves empty."""
@@ -167,17 +166,19 @@ class Folder:
             raise BadInput(
                 f"{key!r} needs a folder where {self.root} has a file; remove or rename one of them."
             ) from None
-        if not parent.resolve().is_relative_to(self.root.resolve()):
-            raise BadInput(f"{key!r} would be written outside {self.root}, through a link; remove the link.")
+        if parent.resolve() != self.root.resolve() / name:
+            raise BadInput(
+                f"{key!r} would be written outside its place in {self.root}, through a link; remove the link."
+            )
         self._safe_parents.add(name)
 
     def _fresh(self, local: Local) -> list[Any] | None:
         known = self._known.get(local.key)
-        return known if known and known[:2] == [local.size, local.mtime_ns] else None
+        return known if known and known[:3] == [local.size, local.mtime_ns, local.ctime_ns] else None
 
     def _remember(self, local: Local, md5: str, etag: str | None) -> None:
         with self._lock:
-            self._known[local.key] = [local.size, local.mtime_ns, md5, etag]
+            self._known[local.key] = [local.size, local.mtime_ns, local.ctime_ns, md5, etag]
             self._changed = True
 
     def _load(self) -> None:
@@ -225,6 +226,22 @@ def checked_key(key: str, source: str) -> str:
     if any(len(part.encode(errors="surrogateescape")) > LONGEST_NAME for part in parts):
         raise BadInput(f"Object {key!r} of {source} has a name longer than {LONGEST_NAME} bytes; rename it.")
     return key
+
+
+def checked_keys(keys: Iterable[str], source: str) -> None:
+    """Raises BadInput for a key that cannot be a path inside a folder, or that is a folder of another one."""
+    every = {checked_key(key, source) for key in keys}
+    apart: set[str] = set()  # folders that are no files
+    for key in every:
+        parent = key.rpartition("/")[0]
+        while parent and parent not in apart:
+            if parent in every:
+                raise BadInput(
+                    f"{source} holds both {parent!r} and {key!r}, and a folder cannot hold a file and a folder of one "
+                    "name; rename or remove one of them. Nothing was changed."
+                )
+            apart.add(parent)
+            parent = parent.rpartition("/")[0]
 
 
 def md5_of(path: Path) -> str:

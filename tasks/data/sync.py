@@ -20,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.common.data import Entry, S3Store, is_s3
+from tasks.common.listing import Local
 from tasks.common.program import BadInput, TryAgain, run
 from tasks.common.progress import Progress, say
-from tasks.data.folder import Folder, Local, checked_key
+from tasks.data.folder import Folder, checked_keys
 from tasks.data.parallel import each
 from tasks.data.transfer import Download, Upload
 
@@ -50,8 +51,9 @@ def download(store: S3Store, root: Path, options: argparse.Namespace) -> dict[st
         entries = store.entries()
         if not entries:
             raise BadInput(f"{store.url} holds no files; check bucket and prefix. Nothing was changed in {root}.")
-        wanted = {checked_key(entry.key, store.url): entry for entry in entries}
-        present = folder.files()
+        checked_keys([entry.key for entry in entries], store.url)
+        wanted = {entry.key: entry for entry in entries}
+        present = folder.present()
         plan = compared_download(wanted, present, folder, options)
         free = folder.free_bytes()
         require_room(plan, free if options.capacity_bytes is None else min(free, options.capacity_bytes), str(root))
@@ -63,7 +65,7 @@ def upload(root: Path, store: S3Store, options: argparse.Namespace) -> dict[str,
         raise BadInput(f"The folder {root} does not exist; nothing was sent to {store.url}.")
     folder = Folder(root)
     with folder.being_read():
-        present = folder.files()
+        present = folder.to_send()
         if not present:
             raise BadInput(f"{root} holds no files. Nothing was changed in {store.url}.")
         stored = {entry.key: entry for entry in store.entries()}

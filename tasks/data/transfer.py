@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from tasks.common.data import Entry, Piece, S3Store
+from tasks.common.listing import Local
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
 from tasks.common.s3 import Absent, S3Failed
-from tasks.data.folder import Folder, Local
+from tasks.data.folder import Folder
 
 SMALL = 8 << 20  # bytes up to which an object is fetched in one request
 RANGE, AT_ONCE = 1 << 20, 8  # bytes of one of the requests for a larger one, and how many of them at a time
@@ -47,19 +48,19 @@ class Download:
     def _fetch(self, entry: Entry) -> None:
         arrived = self.folder.incoming()
         try:
-            stored, sent, facts = self._receive(entry, arrived)
+            stored, sent = self._receive(entry, arrived)
             if sent is None and stored != entry.etag:
                 sent = self._second_reading(entry)
             if sent is not None and sent != stored:
                 raise Spoilt(f"{entry.key} reads otherwise than it was sent")
             if sent is not None and _MD5.fullmatch(entry.etag):
                 self._etags_are_digests = False
-            self.folder.put(arrived, Local(entry.key, facts.st_size, facts.st_mtime_ns), stored, entry.etag)
+            self.folder.put(arrived, entry.key, stored, entry.etag)
         except BaseException:
             self.folder.discard(arrived)
             raise
 
-    def _receive(self, entry: Entry, arrived: str) -> tuple[str, str | None, os.stat_result]:
+    def _receive(self, entry: Entry, arrived: str) -> tuple[str, str | None]:
         """MD5 of what the file holds, read back from it, and MD5 of what was sent; None where the ETag tells it."""
         told = self._etags_are_digests and _MD5.fullmatch(entry.etag) is not None
         stored, sent = hashlib.md5(usedforsecurity=False), hashlib.md5(usedforsecurity=False)
@@ -73,7 +74,6 @@ class Download:
                 hash_back(stored, file, size, len(piece))
                 size += len(piece)
                 self.advance(len(piece))
-            facts = os.fstat(file)
         except BaseException:
             self.advance(-size)
             raise
@@ -84,7 +84,7 @@ class Download:
                 f"{entry.key} of {self.store.url} changed while it was copied ({entry.size} bytes became {size}); "
                 "run it again."
             )
-        return stored.hexdigest(), None if told else sent.hexdigest(), facts
+        return stored.hexdigest(), None if told else sent.hexdigest()
 
     def _second_reading(self, entry: Entry) -> str:
         """An ETag is the MD5 for most objects, not for encrypted ones or files seen through a NAS bucket.
@@ -142,7 +142,8 @@ class Upload:
 
     def _send(self, local: Local) -> None:
         md5 = self.folder.md5(local)
-        etag = self._put(local, md5)
+        with self.folder.reading(local.key):
+            etag = self._put(local, md5)
         if etag != md5 and self._stored_md5(local) != md5:
             raise Spoilt(f"{local.key} reads otherwise in the bucket than it was sent")
         self.folder.remember(local, md5, etag)

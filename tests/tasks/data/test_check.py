@@ -201,12 +201,58 @@ def test_a_large_text_is_read_in_pieces_that_cut_no_address(volume: Path, monkey
 
 def test_links_and_names_that_cannot_be_listed_are_refused(volume: Path) -> None:
     (volume / "data/link").symlink_to("/etc/hostname")
-    with pytest.raises(BadInput, match="link is a link or no plain file"):
+    with pytest.raises(BadInput, match="link is a link; a version holds plain files only"):
         checked(volume)
     (volume / "data/link").unlink()
     (volume / "data/line\nbreak").write_text("x")
     with pytest.raises(BadInput, match="line break"):
         checked(volume)
+
+
+@pytest.mark.parametrize("target", ["/nowhere", "/etc", "..", "good"])
+def test_a_link_to_a_folder_or_to_nothing_is_refused_too(volume: Path, target: str) -> None:
+    (volume / "data/good/link").symlink_to(target)
+    with pytest.raises(BadInput, match="good/link is a link"):
+        checked(volume)
+
+
+def test_a_pipe_is_refused_and_nobody_waits_for_it(volume: Path) -> None:
+    os.mkfifo(volume / "data/good/pipe.png")
+    with pytest.raises(BadInput, match=r"good/pipe\.png is a named pipe"):
+        checked(volume)
+
+
+@pytest.mark.parametrize("name", [b"good/caf\xe9.png", b"d\xfcnn/1.png"])
+def test_a_name_that_is_no_utf8_is_one_sentence(volume: Path, name: bytes) -> None:
+    path = Path(os.fsdecode(os.fsencode(volume) + b"/data/" + name))
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"x")
+    with pytest.raises(BadInput, match=r"The name of .*\\x.* is no UTF-8"):
+        checked(volume)
+
+
+def test_hidden_files_are_counted_and_are_no_part_of_the_version(
+    volume: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = checked(volume)
+    (volume / "data/.ipynb_checkpoints").mkdir()
+    (volume / "data/.ipynb_checkpoints/a-checkpoint.csv").write_text("a@b.example.org")
+    (volume / "data/good/.#0.png").symlink_to("user@host.1234")
+    (volume / "data/__MACOSX").mkdir()
+    (volume / "data/__MACOSX/._0.png").write_bytes(b"\0")
+    assert checked(volume) == {**before, "hidden": 3}
+    assert "3 hidden files under" in capsys.readouterr().err
+    assert manifest(volume)["hidden"] == 3
+
+
+def test_an_edit_in_place_is_seen_although_the_old_time_is_put_back(volume: Path) -> None:
+    first, path = checked(volume)["digest"], volume / "data/good/note.txt"
+    path.write_text("old")
+    second, facts = checked(volume)["digest"], path.stat()
+    with path.open("r+") as file:
+        file.write("new")
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert len({first, second, checked(volume)["digest"]}) == 3
 
 
 def test_ours_and_ontaps_folders_are_not_data(volume: Path) -> None:
