@@ -35,8 +35,9 @@ ONTAP's conventions: HAL links, jobs with 202 and `return_timeout`, `return_reco
   way `space.used` of a clone counts all of its files.
 - Deleting is at once: there is no recovery queue.
 - No volume is mounted inside another one. Files at the top of a namespace are not in the root volume.
-- QoS policies are kept and checked, but neither limit nor promise any throughput. Snapshot policies, tiering, autosize
-  and efficiency are accepted and read back, and do nothing.
+- QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules and snapshot policies are
+  kept and checked, but nothing happens at their times and no snapshot is taken. Tiering, autosize and efficiency are
+  accepted and read back, and do nothing.
 - Who runs as root can write into a snapshot's directory; anybody else cannot.
 - One node, two aggregates, one SVM with one interface to begin with (`--svm NAME`, given again, makes others).
 """

@@ -8,6 +8,8 @@ from emulator.auth import Accounts
 from emulator.cluster import state as cluster_state
 from emulator.interfaces import state as interface_state
 from emulator.qos import state as qos_state
+from emulator.schedules import state as schedule_state
+from emulator.snapshot_policies import state as snapshot_policy_state
 from emulator.svms import state as svm_state
 from emulator.volumes import root
 from emulator.world import World
@@ -52,6 +54,8 @@ def add_svm(world: World, name: str) -> None:
 def recover(world: World) -> None:
     """Finish open jobs, then make directories and links agree with the records."""
     qos_state.add_presets(world)
+    schedule_state.add_presets(world)
+    snapshot_policy_state.add_presets(world)
     world.jobs.recover()
     for svm in world.store.find("svm"):
         root.add(world, svm)
