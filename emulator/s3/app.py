@@ -20,6 +20,17 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _READ_INLINE = 1 << 20  # files up to here are read at once, which is cheaper than a thread; larger ones block by block
 
+# What the file system says no to, in S3's words.
+_REFUSED_BY_FILES = {
+    errno.ENAMETOOLONG: errors.S3Error("KeyTooLongError", "The key is longer than a path may be."),
+    errno.ELOOP: errors.S3Error("InvalidRequest", "The key leads through links that go round in a circle."),
+    errno.ENOTDIR: errors.S3Error("InvalidRequest", "A part of the key's path is an object already."),
+    errno.EISDIR: errors.S3Error("InvalidRequest", "The key is a folder in this bucket."),
+    errno.EACCES: errors.S3Error("AccessDenied", "The file system does not permit this."),
+    errno.EPERM: errors.S3Error("AccessDenied", "The file system does not permit this."),
+    errno.EROFS: errors.S3Error("AccessDenied", "The file system is read-only."),
+}
+
 
 class App:
     def __init__(self, server: Server) -> None:
@@ -51,9 +62,7 @@ class App:
         except errors.S3Error as e:
             refused = e
         except OSError as e:
-            refused = self._failure(e, method, req.resource, request_id)
-            if e.errno == errno.ENAMETOOLONG:
-                refused = errors.S3Error("KeyTooLongError", "The key is longer than a path may be.")
+            refused = _REFUSED_BY_FILES.get(e.errno or 0) or self._failure(e, method, req.resource, request_id)
         except request.ClientGone:
             raise
         except Exception as e:

@@ -7,7 +7,7 @@ import base64
 import binascii
 from datetime import datetime
 
-from emulator.s3 import errors, listing, unix, xml
+from emulator.s3 import errors, listing, numeric, unix, xml
 from emulator.s3.context import Context, Response, Target
 
 MAX_KEYS = 1000
@@ -132,9 +132,7 @@ def _shown(ctx: Context, text: str) -> str:
 
 
 def _max_keys(text: str) -> int:
-    if not text.isdigit():
-        raise errors.S3Error("InvalidArgument", f"max-keys must be a number from 0 on, not {text!r}.")
-    return min(int(text), MAX_KEYS)
+    return min(numeric.decimal(text, "max-keys", most=2**31 - 1), MAX_KEYS)
 
 
 def _to_token(key: str) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from emulator.s3 import errors, sigv4
+from emulator.s3 import errors, numeric, sigv4
 
 STREAMING = "STREAMING-"
 _EMPTY_SHA256 = hashlib.sha256().hexdigest()
 _MAX_LINE = 8192
+_MAX_TRAILERS = 32
 
 
 class Decoder:
@@ -73,10 +74,7 @@ class Decoder:
         if line is None:
             return False
         size, _, extension = line.partition(";")
-        try:
-            self._left = int(size, 16)
-        except ValueError as e:
-            raise errors.S3Error("InvalidRequest", "The aws-chunked body has a chunk without a size.") from e
+        self._left = numeric.hexadecimal(size, "The size of a chunk of the aws-chunked body")
         self._claimed = extension.partition("chunk-signature=")[2]
         self._hash = hashlib.sha256()
         if self._left == 0:
@@ -110,6 +108,8 @@ class Decoder:
             return False
         if line:
             self._trailer_lines.append(line)
+            if len(self._trailer_lines) > _MAX_TRAILERS:
+                raise errors.S3Error("MalformedTrailerError", "The aws-chunked body has too many trailer lines.")
             return True
         self._close_trailer()
         self.done = True
@@ -118,6 +118,8 @@ class Decoder:
     def _close_trailer(self) -> None:
         fields = dict(line.partition(":")[::2] for line in self._trailer_lines)
         fields = {name.strip().lower(): value.strip() for name, value in fields.items()}
+        if fields and not self._has_trailer:
+            raise errors.S3Error("MalformedTrailerError", "x-amz-content-sha256 says that the body has no trailer.")
         claimed = fields.pop("x-amz-trailer-signature", "")
         if self._signs and self._has_trailer:
             canonical = "".join(f"{name}:{value}\n" for name, value in sorted(fields.items()))

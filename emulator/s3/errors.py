@@ -22,6 +22,7 @@ STATUS = {
     "InvalidRange": 416,
     "InvalidRequest": 400,
     "KeyTooLongError": 400,
+    "MalformedTrailerError": 400,
     "MalformedXML": 400,
     "MetadataTooLarge": 400,
     "MethodNotAllowed": 405,
@@ -36,6 +37,7 @@ STATUS = {
     # "no room" and, unlike 503, is not a status that SDKs repeat blindly, since a repeat cannot help.
     "QuotaExceeded": 507,
     "RequestTimeTooSkewed": 403,
+    "RequestTimeout": 400,
     "ServiceUnavailable": 503,
     "SignatureDoesNotMatch": 403,
     "XAmzContentSHA256Mismatch": 400,

@@ -55,10 +55,7 @@ class FactStore:
             text = self._memory.get((stat.st_dev, stat.st_ino))
         if not text:
             return None
-        size, mtime_ns, etag, content_type, metadata = json.loads(text)
-        if (size, mtime_ns) != (stat.st_size, stat.st_mtime_ns):
-            return None
-        return Facts(etag, content_type, metadata)
+        return _read(text, stat)
 
     def of(self, path: str, stat: os.stat_result) -> Facts:
         """Facts of a file; its MD5 is computed when it is not known yet, which reads the whole file."""
@@ -67,6 +64,17 @@ class FactStore:
             facts = Facts(md5_of(path))
             self.remember(path, stat, facts)
         return facts
+
+
+def _read(text: bytes | str, stat: os.stat_result) -> Facts | None:
+    try:
+        size, mtime_ns, etag, content_type, metadata = json.loads(text)
+        found = Facts(str(etag), str(content_type), {str(name): str(value) for name, value in metadata.items()})
+    except (ValueError, TypeError, AttributeError):
+        return None  # not by us: who may write the file may write its attributes
+    if (size, mtime_ns) != (stat.st_size, stat.st_mtime_ns):
+        return None
+    return found
 
 
 def md5_of(path: str) -> str:

@@ -13,11 +13,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from emulator.s3 import checksums, chunked, errors, facts, sigv4
+from emulator.s3 import checksums, chunked, errors, facts, numeric, sigv4
 from emulator.s3.context import Context, Target
 
 MAX_OBJECT = 5 << 30  # one PUT; larger objects need a multipart upload
 _THREAD_FROM = 4 << 20  # bodies from here on are hashed and written in a thread, so that others are served meanwhile
+_THREAD_FROM_SLOW = 64 << 10  # the same where Python itself computes the checksum
 _BATCH = 1 << 20
 
 
@@ -39,8 +40,10 @@ class Incoming:
         self._sha256 = hashlib.sha256()
         self._decoder = _decoder(ctx)
         self._wanted = checksums.sent(headers)
-        trailer = checksums.sent({name.strip().lower(): "" for name in headers.get("x-amz-trailer", "").split(",")})
+        self._announced = {name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",")} - {""}
+        trailer = checksums.sent(dict.fromkeys(self._announced, ""))
         self._sums = {name: checksums.new(name) for name in self._wanted | trailer}
+        self._thread_from = _THREAD_FROM_SLOW if any(map(checksums.is_slow, self._sums)) else _THREAD_FROM
         self._descriptor = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
 
     def __enter__(self) -> Incoming:
@@ -73,7 +76,7 @@ class Incoming:
         self._descriptor = -1
 
     async def _take(self, data: bytes) -> None:
-        if self._declared >= _THREAD_FROM:
+        if self._declared >= self._thread_from:
             await asyncio.to_thread(self._add, data)
         else:
             self._add(data)
@@ -96,6 +99,10 @@ class Incoming:
     def _verify(self) -> None:
         if self._decoder:
             self._decoder.finish()
+            if unannounced := self._decoder.trailers.keys() - self._announced:
+                raise errors.S3Error(
+                    "MalformedTrailerError", f"The trailers {sorted(unannounced)} were not announced in x-amz-trailer."
+                )
             self._wanted |= checksums.sent(self._decoder.trailers)
         if self.size != self._declared:
             raise errors.S3Error("IncompleteBody", f"{self.size} bytes arrived of the {self._declared} declared.")
@@ -180,12 +187,13 @@ def room_errors() -> Iterator[None]:
 def declared_size(ctx: Context) -> int:
     """Bytes of the content, without its coding."""
     headers = ctx.req.headers
-    text = headers.get("x-amz-decoded-content-length") if _is_streaming(ctx) else headers.get("content-length")
-    if text is None or not text.isdigit():
-        raise errors.S3Error("MissingContentLength", "The length of the content must be declared.")
-    if int(text) > MAX_OBJECT:
+    name = "x-amz-decoded-content-length" if _is_streaming(ctx) else "content-length"
+    if name not in headers:
+        raise errors.S3Error("MissingContentLength", f"The length of the content must be declared in {name}.")
+    size = numeric.decimal(headers[name], name)
+    if size > MAX_OBJECT:
         raise errors.S3Error("EntityTooLarge", "One PUT takes at most 5 GiB; use a multipart upload.")
-    return int(text)
+    return size
 
 
 def _is_streaming(ctx: Context) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from emulator.s3 import errors, facts, incoming, keys, unix, writing, xml
+from emulator.s3 import errors, facts, incoming, keys, numeric, unix, writing, xml
 from emulator.s3.context import MULTIPART_ON_NAS, Context, Response, Target
 
 if TYPE_CHECKING:
@@ -193,9 +193,7 @@ def _parts(folder: Path) -> list[Part]:
 
 
 def _part_number(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MAX_PARTS:
-        raise errors.S3Error("InvalidArgument", f"partNumber must be between 1 and {MAX_PARTS}, not {text!r}.")
-    return int(text)
+    return numeric.decimal(text, "partNumber", least=1, most=MAX_PARTS)
 
 
 def _wanted_parts(body: bytes) -> list[tuple[int, str]]:

@@ -9,11 +9,12 @@ import re
 import stat as stat_module
 from email.utils import formatdate, parsedate_to_datetime
 
-from emulator.s3 import errors, keys, unix
+from emulator.s3 import errors, keys, numeric, unix
 from emulator.s3.context import Context, Response, Target
 from emulator.s3.facts import Facts
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HASH_INLINE = 1 << 20  # up to here an unknown MD5 is computed at once, beyond it in a thread
 _OVERRIDES = {
     "response-content-type": "content-type",
@@ -58,7 +59,7 @@ async def _opened(ctx: Context, path: str, descriptor: int) -> Response:
         status = 206
         headers["content-range"] = f"bytes {offset}-{offset + length - 1}/{stat.st_size}"
     headers["content-length"] = str(length)
-    headers |= {_OVERRIDES[name]: value for name, value in ctx.req.query.items() if name in _OVERRIDES}
+    headers |= _overrides(ctx)
     if ctx.req.method == "HEAD":
         os.close(descriptor)
         return Response(status, headers)
@@ -119,8 +120,24 @@ def _etag_in(header: str, etag: str) -> bool:
 def _changed_since(header: str, stat: os.stat_result) -> bool:
     try:
         return int(stat.st_mtime) > parsedate_to_datetime(header).timestamp()
-    except ValueError as e:
-        raise errors.S3Error("InvalidArgument", f"{header!r} is not an HTTP date.") from e
+    except (ValueError, OverflowError) as e:
+        raise errors.S3Error("InvalidArgument", f"{numeric.shortened(header)!r} is not an HTTP date.") from e
+
+
+def _position(digits: str) -> int:
+    """A position of more digits than any file has bytes is beyond the end, like any other that is too large."""
+    return int(digits) if len(digits) < 20 else 2**63
+
+
+def _overrides(ctx: Context) -> dict[str, str]:
+    """Answer headers that the query asks for."""
+    found = {_OVERRIDES[name]: value for name, value in ctx.req.query.items() if name in _OVERRIDES}
+    if found and ctx.signed is None:
+        raise errors.S3Error("InvalidRequest", "Only a signed request may choose the headers of its answer.")
+    for name, value in found.items():
+        if _CONTROL.search(value):
+            raise errors.S3Error("InvalidArgument", f"response-{name} has a control character in it.")
+    return found
 
 
 def _range(header: str, size: int) -> tuple[int, int]:
@@ -129,10 +146,10 @@ def _range(header: str, size: int) -> tuple[int, int]:
     if not match or match[1] == match[2] == "":
         return 0, size
     if match[1]:
-        start = int(match[1])
-        end = min(int(match[2]), size - 1) if match[2] else size - 1
+        start = _position(match[1])
+        end = min(_position(match[2]), size - 1) if match[2] else size - 1
     else:
-        start, end = max(size - int(match[2]), 0), size - 1
+        start, end = max(size - _position(match[2]), 0), size - 1
     if start >= size or end < start:
         raise errors.S3Error(
             "InvalidRange",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
-from emulator.s3 import errors
+from emulator.s3 import errors, numeric
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+BODY_TIMEOUT_S = 60.0  # between two pieces of a body; Amazon waits 20 s, a busy laptop may need longer
 
 _SWALLOWED = 1 << 20
 
@@ -32,7 +34,7 @@ class Request:
         self._receive = receive
         self._body_ended = self.headers.get("content-length", "0") == "0" and "transfer-encoding" not in self.headers
         bucket, _, key = self.raw_path.lstrip("/").partition("/")
-        self.bucket = unquote(bucket)
+        self.bucket = decoded(bucket)
         self.key = decoded(key)
 
     @cached_property
@@ -55,7 +57,13 @@ class Request:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, still in its transfer coding."""
         while True:
-            message = await self._receive()
+            try:
+                async with asyncio.timeout(BODY_TIMEOUT_S):
+                    message = await self._receive()
+            except TimeoutError as e:
+                raise errors.S3Error(
+                    "RequestTimeout", f"Nothing more of the request's body came for {BODY_TIMEOUT_S} s."
+                ) from e
             if message["type"] == "http.disconnect":
                 raise ClientGone
             if message.get("body"):
@@ -72,10 +80,14 @@ class Request:
         """
         if self._body_ended:
             return True
-        if "expect" in self.headers or int(self.headers.get("content-length", _SWALLOWED + 1)) > _SWALLOWED:
+        if "expect" in self.headers or "content-length" not in self.headers:
             return False
-        async for _ in self.chunks():
-            pass
+        try:
+            numeric.decimal(self.headers["content-length"], "content-length", most=_SWALLOWED)
+            async for _ in self.chunks():
+                pass
+        except errors.S3Error:  # too much, or nothing more comes
+            return False
         return True
 
 
@@ -88,9 +100,10 @@ def _headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def decoded(text: str) -> str:
-    if "%" not in text:
+    """Percent-encoded text as it came (its bytes as Latin-1), which must be UTF-8."""
+    if "%" not in text and text.isascii():
         return text
     try:
-        return unquote(text, errors="strict")
+        return unquote_to_bytes(text.encode("latin-1")).decode()
     except UnicodeDecodeError as e:
         raise errors.S3Error("InvalidArgument", "The request's path or query is not valid UTF-8.") from e

@@ -15,6 +15,7 @@ from emulator.s3.accounts import Accounts
 from emulator.s3.app import App
 from emulator.s3.context import Server
 from emulator.s3.facts import FactStore
+from emulator.s3.protocol import Protocol
 from emulator.s3.space import Space
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def serve(
         App(Server(world, Accounts(world), FactStore(), Space())),
         ssl_certfile=ssl_certfile,
         ssl_keyfile=ssl_keyfile,
+        http=Protocol,
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -15,17 +15,17 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from urllib.parse import quote
 
-from emulator.s3 import errors, request
+from emulator.s3 import errors, numeric, request
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 MAX_SKEW = timedelta(minutes=15)
-MAX_PRESIGNED = timedelta(days=7)
+MAX_PRESIGNED_S = 7 * 24 * 3600
 UNSIGNED = "UNSIGNED-PAYLOAD"
 
 _UNRESERVED = "-_.~"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~-]*\Z")
-_CREDENTIAL = re.compile(r"(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request\Z")
-_TIMESTAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\Z")
+_CREDENTIAL = re.compile(r"(?P<key>[^/]+)/(?P<date>[0-9]{8})/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request\Z")
+_TIMESTAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\Z", re.ASCII)
 _SPACES = re.compile(r" {2,}")
 
 
@@ -179,16 +179,17 @@ def _check_skew(timestamp: str, now: datetime) -> None:
 
 
 def _check_presigned_window(req: request.Request, timestamp: str, now: datetime) -> None:
-    try:
-        lifetime = timedelta(seconds=int(req.query.get("X-Amz-Expires", "")))
-    except ValueError as e:
-        raise errors.S3Error("AuthorizationQueryParametersError", "X-Amz-Expires must be a number of seconds.") from e
-    if not timedelta(0) < lifetime <= MAX_PRESIGNED:
-        raise errors.S3Error("AuthorizationQueryParametersError", "X-Amz-Expires must be between 1 s and 7 days.")
-    start = _moment(timestamp)
-    if start - MAX_SKEW > now:
+    lifetime = numeric.decimal(
+        req.query.get("X-Amz-Expires", ""),
+        "X-Amz-Expires (seconds, up to 7 days)",
+        least=1,
+        most=MAX_PRESIGNED_S,
+        code="AuthorizationQueryParametersError",
+    )
+    age = now - _moment(timestamp)
+    if age < -MAX_SKEW:
         raise errors.S3Error("AccessDenied", f"The presigned URL is not valid before {timestamp}.")
-    if now > start + lifetime:
+    if age > timedelta(seconds=lifetime):
         raise errors.S3Error("AccessDenied", "The presigned URL has expired; ask for a new one.")
 
 
@@ -212,10 +213,10 @@ def _check_signed_headers(req: request.Request, claim: _Claim) -> None:
 
 def _signature(req: request.Request, claim: _Claim, content: str, key: bytes) -> str:
     headers = "".join(f"{name}:{_trimmed(req.headers.get(name, ''))}\n" for name in claim.signed_headers)
-    canonical = "\n".join(
-        (req.method, _canonical_path(req), _canonical_query(req), headers, ";".join(claim.signed_headers), content)
-    )
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    before = f"{req.method}\n{_canonical_path(req)}\n{_canonical_query(req)}\n"
+    after = f"\n{';'.join(claim.signed_headers)}\n{content}"
+    # Header values are signed as the bytes they are sent as, whatever those mean.
+    digest = hashlib.sha256(before.encode() + headers.encode("latin-1", "replace") + after.encode()).hexdigest()
     return sign(key, f"{ALGORITHM}\n{claim.timestamp}\n{claim.scope}\n{digest}")
 
 

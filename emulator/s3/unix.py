@@ -5,6 +5,7 @@ The bits checked are those of the volume's top directory, so that a chmod throug
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -47,9 +48,16 @@ def mapped(
 def _replacement(s3_user: str, mappings: Iterable[Mapping[str, Any]]) -> str | None:
     ordered = sorted((m for m in mappings if m.get("direction") == "s3_unix"), key=lambda m: m.get("index", 0))
     for mapping in ordered:
-        match = re.fullmatch(mapping["pattern"], s3_user)
+        match = _match(mapping["pattern"], s3_user)
         if match:
-            return match.expand(mapping["replacement"])
+            with contextlib.suppress(re.error, IndexError):  # a replacement by a group that the pattern has not
+                return match.expand(mapping["replacement"])
+    return None
+
+
+def _match(pattern: str, s3_user: str) -> re.Match[str] | None:
+    with contextlib.suppress(re.error):  # a pattern that is no expression maps nobody
+        return re.fullmatch(pattern, s3_user)
     return None
 
 

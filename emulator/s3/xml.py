@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,10 @@ from emulator.s3 import errors
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 MAX_DOCUMENT_BYTES = 2 << 20
+MAX_DEPTH = 20
 
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)")
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 Content = list[tuple[str, Any]]
 
@@ -29,17 +33,39 @@ def error(code: str, message: str, resource: str, request_id: str) -> bytes:
 
 def parsed(body: bytes, root: str) -> ElementTree.Element:
     """The document's root with namespaces taken off. Entity declarations are refused before they can expand."""
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise errors.S3Error("MalformedXML", "The XML must not declare a document type.")
+    declared = _ENCODING.match(body)
+    if declared and declared[1].lower() not in (b"utf-8", b"us-ascii"):
+        raise errors.S3Error("MalformedXML", "The XML must be in UTF-8.")
+    parser = ElementTree.XMLParser(target=_Builder(), encoding="utf-8")  # noqa: S314 - _Builder refuses entities
     try:
-        tree = ElementTree.fromstring(body)  # noqa: S314 - no entities, as checked above
-    except ElementTree.ParseError as e:
-        raise errors.S3Error("MalformedXML", f"The body is not well-formed XML: {e}.") from e
+        parser.feed(body)
+        tree = parser.close()
+    except (ElementTree.ParseError, LookupError, ValueError) as e:
+        raise errors.S3Error("MalformedXML", f"The body is not well-formed XML in UTF-8: {e}.") from e
     for element in tree.iter():
         element.tag = element.tag.rpartition("}")[2]
     if tree.tag != root:
         raise errors.S3Error("MalformedXML", f"The body must be a <{root}> document, not <{tree.tag}>.")
     return tree
+
+
+class _Builder(ElementTree.TreeBuilder):
+    """Builds the few levels S3's documents have, and stops at the first sign of anything that could grow."""
+
+    _depth = 0
+
+    def doctype(self, *_: object) -> None:
+        raise errors.S3Error("MalformedXML", "The XML must not declare a document type.")
+
+    def start(self, tag: Any, attrs: Any, /) -> ElementTree.Element:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise errors.S3Error("MalformedXML", f"The XML may have {MAX_DEPTH} levels of elements.")
+        return super().start(tag, attrs)
+
+    def end(self, tag: Any, /) -> ElementTree.Element:
+        self._depth -= 1
+        return super().end(tag)
 
 
 def moment(seconds: float) -> str:
@@ -61,4 +87,4 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     # XML 1.0 has no way to write control characters; clients that expect them ask for encoding-type=url.
-    return "".join(c if c >= " " or c in "\t\n\r" else "\ufffd" for c in escape(str(value)))
+    return _NOT_XML.sub("\ufffd", escape(str(value)))
