@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from emulator import ontap_names
 from emulator.errors import BadValue, OntapError
 from emulator.store import Record
 
@@ -43,8 +45,23 @@ class Shape:
     def names(self) -> tuple[str, ...]:
         return self.keys + self.common + self.costly
 
+    @functools.cached_property
+    def ontap(self) -> ontap_names.Names:
+        return ontap_names.of(self.href)
+
+    @functools.cached_property
+    def _below(self) -> dict[str, frozenset[str]]:
+        """The leaves at and below every name. Names that only ONTAP has stand for themselves, and nothing is shown."""
+        found: dict[str, set[str]] = {}
+        for leaf in (*self.names, *self.ontap.read):
+            parts = leaf.split(".")
+            for end in range(1, len(parts) + 1):
+                found.setdefault(".".join(parts[:end]), set()).add(leaf)
+        return {name: frozenset(leaves) for name, leaves in found.items()}
+
     def knows(self, name: str) -> bool:
-        return any(leaf == name or leaf.startswith(name + ".") for leaf in self.names)
+        """Whether ONTAP's resource has the field, though the emulator may never have anything to show for it."""
+        return name in self._below
 
     def wanted(self, fields: str | None, *, instance: bool) -> Wanted:
         """Leaves named by a ``fields=`` value. 262197 for a name that the resource does not have."""
@@ -60,12 +77,11 @@ class Shape:
             return set(self.keys + self.common)
         if name == "**":
             return set(self.names)
-        leaves = {leaf for leaf in self.names if leaf == name or leaf.startswith(name + ".")}
-        if not leaves and not name.startswith("_links"):
+        if not self.knows(name) and name != "_links" and not name.startswith("_links."):
             raise OntapError(
                 f'The value "{name}" is invalid for field "fields" (<field,...>)', "fields", code=BadValue.code
             )
-        return leaves
+        return set(self._below.get(name, ()))
 
     def show(self, world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         full = self.render(world, record, wanted)
@@ -96,7 +112,7 @@ def cut(full: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
             if part := cut(value, inner):
                 result[key] = part
         elif inner and isinstance(value, list):
-            result[key] = [cut(item, inner) for item in value]
+            result[key] = [cut(item, inner) for item in value if isinstance(item, dict)]
     return result
 
 

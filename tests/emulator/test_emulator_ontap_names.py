@@ -1,0 +1,106 @@
+"""Every name that ONTAP's resources have may be asked for; what the emulator does not model is absent, not refused."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import netapp_ontap.resources
+import pytest
+from netapp_ontap.resource import Resource
+
+from emulator import ontap_names
+from emulator.server import URLS
+
+COLLECTIONS = sorted({ontap_names.collection_of(route.shape.href) for route in URLS if route.shape})
+MODELS = {
+    re.sub(r"\{[^}]+\}", "{}", kind._path.removeprefix("/api")): kind
+    for _, kind in inspect.getmembers(netapp_ontap.resources, inspect.isclass)
+    if issubclass(kind, Resource) and hasattr(kind, "_path")
+}
+
+
+def error(answer):
+    return answer.json()["error"]
+
+
+@pytest.fixture
+def paths(api, make):
+    """Each emulated collection with an address of its own, as the client's models name them."""
+    svm = api.get("/api/svm/svms?name=svm1").json()["records"][0]["uuid"]
+    policy = api.get("/api/protocols/nfs/export-policies?name=default&svm.name=svm1").json()["records"][0]["id"]
+    parents = {
+        "/storage/volumes/{}/": make()["uuid"],
+        "/protocols/s3/services/{}/": svm,
+        "/protocols/nfs/export-policies/{}/": str(policy),
+    }
+
+    def address(collection: str) -> str:
+        for parent, key in parents.items():
+            if collection.startswith(parent):
+                return "/api" + collection.replace("{}", key)
+        return "/api" + collection
+
+    return address
+
+
+def client_names(collection: str) -> list[str]:
+    return [name for name in MODELS[collection]._schema().gettable_fields if "links" not in name.split(".")]
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS)
+def test_every_field_that_the_official_client_reads_may_be_asked_for(api, paths, collection):
+    if collection not in MODELS:
+        pytest.skip("the official client has no such resource")
+    if "{}" in paths(collection):
+        pytest.skip("a resource below another whose address this test does not know")
+    for name in client_names(collection):
+        answer = api.get(paths(collection), params={"fields": name})
+        assert answer.status_code == 200, (name, answer.text)
+    assert api.get(paths(collection), params={"fields": ",".join(client_names(collection))}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["tiering.object_tags", "snaplock", "snaplock.type", "statistics.cifs_ops_raw.open"])
+def test_a_field_that_only_ontap_has_is_absent_from_the_answer(api, make, name):
+    uuid = make()["uuid"]
+    shown = api.get(f"/api/storage/volumes/{uuid}?fields={name}").json()
+    assert set(shown) == {"uuid", "name", "_links"}
+
+
+def test_a_query_on_a_field_that_is_not_modelled_matches_as_one_that_is_not_set(api, make):
+    uuid = make()["uuid"]
+
+    def found(query: str) -> int:
+        return api.get(f"/api/storage/volumes?uuid={uuid}&{query}").json()["num_records"]
+
+    for matching in ("quota.state=null", "snapmirror.is_protected=null", "movement=null"):
+        assert found(matching) == 1, matching
+    for other in ("quota.state=on", "quota.state=!on", "quota.state=*", "quota.state=!null", "movement=!null"):
+        assert found(other) == 0, other
+
+
+def test_a_list_may_be_ordered_by_a_field_that_is_not_modelled(api, make):
+    names = sorted(make()["name"] for _ in range(3))
+    found = api.get(f"/api/storage/volumes?name={'|'.join(names)}&order_by=quota.state,name").json()
+    assert [record["name"] for record in found["records"]] == names
+
+
+@pytest.mark.parametrize("name", ["colour", "tiering.colour", "svm.colour", "uuid.name", "snaplock.type.x"])
+def test_a_name_that_ontap_does_not_have_is_refused(api, name):
+    for argument in ("fields", "order_by"):
+        refused = api.get(f"/api/storage/volumes?{argument}={name}")
+        assert (refused.status_code, error(refused)["code"]) == (400, "262197")
+    asked = api.get(f"/api/storage/volumes?{name}=x")
+    assert (asked.status_code, error(asked)["code"], error(asked)["target"]) == (400, "262179", name)
+
+
+def test_the_names_are_those_of_the_installed_client():
+    from scripts.generate_ontap_names import names, schemas
+
+    known = ontap_names._all()
+    for path, schema in schemas().items():
+        if path in COLLECTIONS:
+            made = names(schema)
+            assert known[path] == ontap_names.Names(frozenset(made["read"]), frozenset(made["lists"])), (
+                f"{path}: run python -m scripts.generate_ontap_names"
+            )
