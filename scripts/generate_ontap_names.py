@@ -33,7 +33,7 @@ def main() -> int:
     return 0
 
 
-def schemas() -> dict[str, marshmallow.Schema]:
+def schemas() -> dict[str, Any]:
     """The schema of each resource by the path of its collection, with ``{}`` for the parts that vary."""
     import netapp_ontap.resources
     from netapp_ontap.resource import Resource
@@ -46,7 +46,7 @@ def path_of(kind: Any) -> str:
     return anonymous(re.sub(r"\[(\w+)\]", r".\1", kind._path.removeprefix("/api")))
 
 
-def names(schema: marshmallow.Schema) -> dict[str, list[str]]:
+def names(schema: Any) -> dict[str, list[str]]:
     read: set[str] = set()
     lists: set[str] = set()
     for name in schema.gettable_fields:
@@ -58,7 +58,7 @@ def names(schema: marshmallow.Schema) -> dict[str, list[str]]:
     return {"read": sorted(read), "lists": sorted(lists)}
 
 
-def leaves(schema: marshmallow.Schema, parts: list[str], above: tuple[str, ...], lists: set[str]) -> set[str]:
+def leaves(schema: Any, parts: list[str], above: tuple[str, ...], lists: set[str]) -> set[str]:
     """Dotted names, as ONTAP writes them, below one name of the client; what holds several values goes to ``lists``."""
     attribute, *rest = parts
     field = schema.fields.get(attribute)
@@ -77,7 +77,7 @@ def leaves(schema: marshmallow.Schema, parts: list[str], above: tuple[str, ...],
     return set().union(*(leaves(inner, each, path, lists) for each in below))
 
 
-def inside(schema: marshmallow.Schema, *, whole: bool) -> list[list[str]]:
+def inside(schema: Any, *, whole: bool) -> list[list[str]]:
     """What ONTAP shows of an object named without its parts: of another resource, deep inside, its keys only."""
     if not type(schema).__module__.startswith("netapp_ontap.resources."):
         return [[name] for name in schema.fields]
