@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from urllib.parse import urlsplit
 
 from ontap_mlops import registry, settings
 from ontap_mlops.compute import places
@@ -71,9 +70,9 @@ def _source(name: str) -> str:
         verify=known.get("AWS_CA_BUNDLE"),
         config=Config(connect_timeout=10, read_timeout=20, retries={"max_attempts": 1}),
     )
-    place = urlsplit(dataset.source)
+    bucket, _, prefix = dataset.source.removeprefix("s3://").partition("/")
     try:
-        answer = client.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/"), MaxKeys=1)
+        answer = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
     except (BotoCoreError, ClientError) as error:
         raise Failed(f"{dataset.source} (connection {dataset.source_conn_id}) cannot be listed: {error}") from error
     if not answer.get("KeyCount"):

@@ -13,7 +13,8 @@ import obstore
 from tasks.common.listing import IGNORED_FOLDERS, is_data, readable, shown, walk
 from tasks.common.program import BadInput
 from tasks.common.result import write_whole
-from tasks.common.s3 import Absent, connect, put_streamed, s3_errors
+from tasks.common.s3 import Absent, connect, listed, put_streamed, s3_errors
+from tasks.common.s3_url import is_s3, place_of
 
 HELD = 16 << 20  # bytes of a file up to which it is read into memory to be sent
 PART, MOST_PARTS = 16 << 20, 9_000  # of a multipart upload; S3 takes 10,000
@@ -72,15 +73,11 @@ def read_url(url: str) -> bytes:
     """One file or one object. Raises BadInput when it is not there."""
     if is_s3(url):
         parent, _, name = url.rpartition("/")
+        if not name:
+            raise BadInput(f"{url} names a folder, not an object.")
         return S3Store(parent, connections=1).read(name)
     path = Path(url)
     return LocalStore(str(path.parent)).read(path.name)
-
-
-def is_s3(url: str) -> bool:
-    if "://" in url and not url.startswith("s3://"):
-        raise BadInput(f"{url} is neither a path nor an s3://bucket/prefix URL.")
-    return url.startswith("s3://")
 
 
 class LocalStore:
@@ -115,32 +112,26 @@ class S3Store:
     """
 
     def __init__(self, url: str, connections: int = 16) -> None:
-        # Not by a parser of URLs, to which "#" and "?" in a prefix are something else.
-        self.bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        if not self.bucket:
-            raise BadInput(f"{url} names no bucket; write s3://bucket/prefix.")
-        if self.bucket.startswith("arn:"):
-            raise BadInput(f"{url} names an access point by its ARN; name it by its alias, as s3://alias/prefix.")
+        self.bucket, self.prefix = place_of(url)
         self.url = url
-        self.prefix = prefix.strip("/") + "/" if prefix.strip("/") else ""
         self.connections = connections
         self.objects = connect(self.bucket, connections)
 
     def entries(self) -> list[Entry]:
         with s3_errors("list", self.url):
-            pages = obstore.list(self.objects, prefix=self.prefix or None, chunk_size=1000)
-            listed = [entry for page in pages for item in page if (entry := self._entry(item)).key]
+            items = listed(self.objects, self.bucket, self.prefix)
+            every = [entry for item in items if (entry := self._entry(item)).key]
         # A folder's marker, "good/", is listed as "good" too: an object of that name goes before it.
-        found = {entry.key: entry for entry in sorted(listed, key=lambda entry: entry.size)}
+        found = {entry.key: entry for entry in sorted(every, key=lambda entry: entry.size)}
         kept = [e for e in found.values() if not IGNORED_FOLDERS & set(e.key.split("/")[:-1])]
-        return sorted(e for e in kept if e.size or self._is_object(e.key))
+        return sorted(e for e in kept if e.size or self.holds(e.key))
 
     def _entry(self, item: Any) -> Entry:
         key = item["path"][len(self.prefix) :]
         return Entry(key, item["size"], item["last_modified"].timestamp(), (item["e_tag"] or "").strip('"'))
 
-    def _is_object(self, key: str) -> bool:
-        """Whether an empty entry is a file: the marker of a folder, "good/", is listed as "good" but is not there."""
+    def holds(self, key: str) -> bool:
+        """Whether there is such an object: the marker of a folder, "good/", is listed as "good" but is not there."""
         try:
             with s3_errors("read", self.name_of(key)):
                 obstore.head(self.objects, self.prefix + key)

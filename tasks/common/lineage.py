@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from tasks.common.model_folder import Tensor
 from tasks.common.run_file import RunFile
+from tasks.common.s3_url import is_s3
 
 LONGEST_DIGEST = 36  # characters that MLflow keeps of one
 TRAINING, EVALUATION = "training", "evaluation"
-_SCHEMES = {"": "local", "file": "local"}
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,8 @@ def dataset(
     """Return the dataset version of a run; by hand the folder or bucket at ``url`` and its content's ``digest``."""
     version = run.dataset_version if run else {}
     if not version.get("digest"):
-        scheme = urlsplit(url).scheme
-        name = PurePosixPath(urlsplit(url).path).name or url
-        return Dataset(name, digest, _SCHEMES.get(scheme, scheme), {"uri": url}, profile, schema)
+        kind = "s3" if is_s3(url) else "local"
+        return Dataset(PurePosixPath(url).name or url, digest, kind, {"uri": url}, profile, schema)
     place = f"ontap://{version.get('svm')}/{version.get('volume')}?snapshot={version.get('snapshot')}"
     source = {"uri": place, **{key: version.get(key) for key in ("snapshot_uuid", "id", "created_at", "source")}}
     measured = {key: version[key] for key in ("files", "bytes") if key in version}

@@ -6,13 +6,14 @@ import base64
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tasks.common.program import BadInput, TryAgain
+from tasks.common.s3_url import why_no_path
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig
@@ -29,12 +30,18 @@ _REFUSED = {
     "403",
 }
 _FULL = {"QuotaExceeded", "InsufficientStorage", "StorageFull", "XMinioStorageFull", "507", "EntityTooLargeForVolume"}
+ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+_WRITTEN_IN_TWO_WAYS = re.compile(r"[ *~]")
 # Where obstore finds keys by itself; for a profile, a machine's role and the like botocore is asked.
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
 
 
 class Absent(BadInput):
     """The bucket or object is not there."""
+
+
+class NameRefused(BadInput):
+    """This server cannot have an object of that name."""
 
 
 class S3Failed(TryAgain):
@@ -98,15 +105,47 @@ def _keys_of_botocore(bucket: str) -> Any:
     return Boto3CredentialProvider(session)
 
 
+def listed(objects: Any, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
+    """What obstore tells of every object whose key begins with ``prefix``.
+
+    In an address, a space can be written in two ways, and these letters with a percent sign or without: of the way that
+    obstore chooses, some servers compute another signature. For such a prefix boto3 asks, whose way is S3's own.
+    """
+    import obstore
+
+    if _WRITTEN_IN_TWO_WAYS.search(prefix):
+        yield from _listed_by_boto3(bucket, prefix)
+        return
+    for page in obstore.list(objects, prefix=prefix or None, chunk_size=1000):
+        yield from page
+
+
+def _listed_by_boto3(bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
+    from obstore.exceptions import InvalidPathError
+
+    with _boto3_errors():
+        for page in _boto3_client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", ()):
+                key = item["Key"].removesuffix("/")
+                if why_no_path(key):
+                    raise InvalidPathError(f'"{key}" has {why_no_path(key)}')
+                yield {"path": key, "size": item["Size"], "last_modified": item["LastModified"], "e_tag": item["ETag"]}
+
+
 def put_streamed(bucket: str, key: str, file: IO[bytes], md5: bytes) -> str:
     """One object in one request, read from ``file`` as it is sent, checked by S3 against ``md5``. Returns its ETag.
 
     By boto3, since obstore holds in memory whatever it sends in one request. Raises what ``s3_errors`` understands.
     """
+    checked = base64.b64encode(md5).decode()
+    with _boto3_errors():
+        answer = _boto3_client().put_object(Bucket=bucket, Key=key, Body=file, ContentMD5=checked)
+    return answer.get("ETag", "").strip('"')
+
+
+def _boto3_client() -> Any:
     import boto3
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-    from obstore.exceptions import GenericError
 
     settings = Config(
         signature_version="s3v4",
@@ -118,16 +157,22 @@ def put_streamed(bucket: str, key: str, file: IO[bytes], md5: bytes) -> str:
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    client = boto3.session.Session().client("s3", region_name=_region(), config=settings)
-    checked = base64.b64encode(md5).decode()
+    return boto3.session.Session().client("s3", region_name=_region(), config=settings)
+
+
+@contextmanager
+def _boto3_errors() -> Iterator[None]:
+    """Turns boto3's errors into what ``s3_errors`` understands."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from obstore.exceptions import GenericError
+
     try:
-        answer = client.put_object(Bucket=bucket, Key=key, Body=file, ContentMD5=checked)
+        yield
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
         raise GenericError(f"status code: {status}: <Code>{error.response['Error'].get('Code')}</Code>") from error
     except BotoCoreError as error:
         raise GenericError(str(error)) from error
-    return answer.get("ETag", "").strip('"')
 
 
 @contextmanager
@@ -145,6 +190,10 @@ def s3_errors(verb: str, url: str) -> Iterator[None]:
         raise BadInput(
             f"Cannot {verb} {url}: a key there would not stay inside a folder as a file ({said}); rename or remove it."
         ) from None
+    except ValueError as error:  # obstore's, of a key
+        if not str(error).startswith("Could not parse path"):
+            raise
+        raise BadInput(f"Cannot {verb} {url!r}: it has {why_no_path(url.partition('://')[2])}; rename it.") from None
     except (BaseError, FileNotFoundError) as error:
         raise _explained(verb, url, str(error)) from None
 
@@ -155,6 +204,11 @@ def _explained(verb: str, url: str, told: str) -> Exception:
         return OSError(errno.ENOSPC, "no space left", url)
     if code in _ABSENT:
         return Absent(f"Cannot {verb} {url}: S3 says it does not exist ({code}).")
+    if code == "SignatureDoesNotMatch" and (escaped := ESCAPED.search(url)):
+        return NameRefused(
+            f"Cannot {verb} {url}: this S3 server takes no name with {escaped[0]!r}, which it reads as another letter; "
+            "rename the file or object."
+        )
     if code in _REFUSED:
         advice = "check the bucket's policy and the permissions of the files behind it"
         return BadInput(f"Cannot {verb} {url}: S3 refuses these keys ({code}); {advice}.")

@@ -27,6 +27,7 @@ from tasks.common.listing import Local, readable, shown, walk
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
 from tasks.common.result import write_whole
+from tasks.common.s3_url import why_no_path
 
 LONGEST_NAME = 255  # bytes, of one folder or file
 
@@ -220,10 +221,9 @@ def ours_of(root: Path) -> Path:
 
 def checked_key(key: str, source: str) -> str:
     """``key`` if it can be a path inside a folder. Raises BadInput naming it."""
-    parts = key.split("/")
-    if not key or any(part in ("", ".", "..") for part in parts) or "\0" in key:
+    if why_no_path(key):
         raise BadInput(f"Object {key!r} of {source} would not stay inside the folder as a file; rename or remove it.")
-    if any(len(part.encode(errors="surrogateescape")) > LONGEST_NAME for part in parts):
+    if len(key) > LONGEST_NAME and any(len(os.fsencode(part)) > LONGEST_NAME for part in key.split("/")):
         raise BadInput(f"Object {key!r} of {source} has a name longer than {LONGEST_NAME} bytes; rename it.")
     return key
 

@@ -14,15 +14,17 @@ import argparse
 import errno
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks.common.data import Entry, S3Store, is_s3
+from tasks.common.data import Entry, S3Store
 from tasks.common.listing import Local
 from tasks.common.program import BadInput, TryAgain, run
 from tasks.common.progress import Progress, say
+from tasks.common.s3 import ESCAPED, NameRefused, S3Failed
+from tasks.common.s3_url import is_s3, why_no_path
 from tasks.data.folder import Folder, checked_keys
 from tasks.data.parallel import each
 from tasks.data.transfer import Download, Upload
@@ -72,6 +74,7 @@ def upload(root: Path, store: S3Store, options: argparse.Namespace) -> dict[str,
         plan = compared_upload(present, stored, folder, options)
         if options.capacity_bytes is not None:
             require_room(plan, options.capacity_bytes, store.url)
+        require_names([local.key for local in plan.copy], store)
 
         def sender(advance: Any) -> Upload:
             return Upload(folder, store, advance, multipart=not options.no_multipart)
@@ -126,6 +129,21 @@ def require_room(plan: Plan, room: int, where: str) -> None:
             f"{where} has room for {room} bytes, but {len(plan.copy)} files of {plan.bytes} bytes are to be copied; "
             f"make it at least {plan.bytes - room} bytes larger. Nothing was changed."
         )
+
+
+def require_names(keys: Sequence[str], store: S3Store) -> None:
+    """Raises BadInput, before anything is sent, for a file name that cannot be a key on this server."""
+    for key in keys:
+        if wrong := why_no_path(key):
+            raise BadInput(f"The file name {key!r} has {wrong}, which cannot be sent to {store.url}; rename the file.")
+    escaped = next((key for key in keys if ESCAPED.search(key)), None)
+    if escaped is not None:
+        try:
+            store.read_range(escaped, 0, 1)
+        except NameRefused:
+            raise
+        except (BadInput, S3Failed):  # mostly because there is no such object yet
+            return
 
 
 def carry_out(plan: Plan, worker: Any, delete: Any, options: argparse.Namespace, where: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ontap_mlops.assets import SCHEME
 from ontap_mlops.records import DatasetVersion, Deployment, ModelVersion, Record, Workspace
@@ -79,8 +78,8 @@ def _model(version: ModelVersion) -> Part:
 
 def _source(url: str) -> list[Part]:
     """As OpenLineage names objects: the bucket is the namespace."""
-    place = urlsplit(url)
-    return [(f"{place.scheme}://{place.netloc}", place.path.strip("/") or "/", {})] if place.netloc else []
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")  # "#" and "?" are letters of a prefix
+    return [(f"s3://{bucket}", prefix.strip("/") or "/", {})] if url.startswith("s3://") else []
 
 
 def _dataset(part: Part, *, output: bool) -> Any:

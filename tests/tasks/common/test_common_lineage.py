@@ -15,7 +15,12 @@ DIGEST = "a" * 64
 
 @pytest.mark.parametrize(
     ("url", "kind", "name"),
-    [("s3://lake/tyre", "s3", "tyre"), ("/data/clicks/", "local", "clicks"), ("x", "local", "x")],
+    [
+        ("s3://lake/tyre", "s3", "tyre"),
+        ("/data/clicks/", "local", "clicks"),
+        ("x", "local", "x"),
+        ("s3://lake/a#b?c", "s3", "a#b?c"),
+    ],
 )
 def test_by_hand_it_is_the_folder_and_the_digest_of_its_content(url: str, kind: str, name: str):
     found = dataset(None, url, DIGEST, profile={"rows": 5}, schema=column_schema({"label": "integer"}))
