@@ -20,8 +20,10 @@ import uvicorn
 
 from emulator import seed, tls
 from emulator.auth import initial_password
+from emulator.errors import OntapError
 from emulator.s3 import server as s3
 from emulator.server import App
+from emulator.svms.state import check_name
 from emulator.world import Config, World
 
 HOST = "127.0.0.1"
@@ -38,7 +40,11 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--http", action="store_true", help="REST over plain HTTP instead of HTTPS")
     parser.add_argument(
-        "--svm", action="append", metavar="NAME", help="an SVM to begin with; may be given again (default: svm1)"
+        "--svm",
+        action="append",
+        metavar="NAME",
+        type=_svm,
+        help="an SVM to begin with; may be given again (default: svm1)",
     )
     parser.add_argument("--ontap-version", type=_version, default="9.16.1", help="the release to behave like")
     return parser.parse_args(argv)
@@ -47,6 +53,14 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def _version(text: str) -> str:
     if not re.fullmatch(r"\d+\.\d+\.\d+", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no release such as 9.16.1")
+    return text
+
+
+def _svm(text: str) -> str:
+    try:
+        check_name(text)
+    except OntapError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
     return text
 
 

@@ -34,7 +34,9 @@ ONTAP's conventions: HAL links, jobs with 202 and `return_timeout`, `return_reco
 - Snapshots and clones share blocks only where the file system can (XFS, Btrfs); elsewhere they are full copies. Either
   way `space.used` of a clone counts all of its files.
 - Deleting is at once: there is no recovery queue.
-- No volume is mounted inside another one. Files at the top of a namespace are not in the root volume.
+- A junction is a link: a volume mounted inside another one is seen there by who follows links (`find -L`), and what
+  counts or copies the outer volume finds an empty folder in its place. Files at the top of a namespace are not in the
+  root volume.
 - QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules and snapshot policies are
   kept and checked, but nothing happens at their times and no snapshot is taken. Tiering, autosize and efficiency are
   accepted and read back, and do nothing.

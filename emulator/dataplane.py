@@ -3,7 +3,7 @@
     DIR/volumes/<uuid>/data               the live files; its .snapshot is a link to ../snapshots
     DIR/volumes/<uuid>/snapshots/<name>   frozen copies, without write bits
     DIR/volumes/<uuid>/modes/<uuid>.json  the permission bits that freezing a snapshot took away
-    DIR/namespace/<svm>/<junction path>   link to a volume's live files: the SVM as an NFS client sees it
+    DIR/namespace/<svm>/<junction path>   link to a volume's live files: the SVM as an NFS client sees it (`namespace`)
     DIR/staging                           whatever is not complete yet, or no longer wanted; emptied at start
 
 A tree is built in staging and renamed into place before its record is written, and a record goes before its tree does.
@@ -12,7 +12,7 @@ So a directory without a record is left over from a kill, and never the other wa
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import stat
 import threading
@@ -22,34 +22,37 @@ from pathlib import Path
 from uuid import uuid4
 
 from emulator import trees
+from emulator.namespace import Blocked, Namespace
 
 SNAPSHOT_LINK = ".snapshot"
 _SKIP = frozenset({SNAPSHOT_LINK})
 # A measurement of used space is reused for this many times what it took, so that measuring costs at most a tenth.
 _USED_COST_FACTOR = 10
 
+log = logging.getLogger(__name__)
+
 
 class DataPlane:
     def __init__(self, root: Path) -> None:
         self.volumes = root / "volumes"
-        self.namespace = root / "namespace"
         self.staging = root / "staging"
-        for folder in (self.volumes, self.namespace, self.staging):
+        self.namespace = Namespace(root / "namespace", self.volumes, self.staging)
+        for folder in (self.volumes, self.namespace.top, self.staging):
             folder.mkdir(parents=True, exist_ok=True)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
-        self._used: dict[str, tuple[int, float]] = {}
+        self._used: dict[str, tuple[tuple[int, int], float]] = {}
 
     # Paths
 
     def data_dir(self, volume: str) -> Path:
         """Live files of a volume (uuid)."""
-        return self.volumes / volume / "data"
+        return trees.child(self.volumes, volume) / "data"
 
     def snapshot_dir(self, volume: str, name: str) -> Path:
-        return self.volumes / volume / "snapshots" / name
+        return trees.child(trees.child(self.volumes, volume) / "snapshots", name)
 
     def modes_file(self, volume: str, snapshot: str) -> Path:
-        return self.volumes / volume / "modes" / f"{snapshot}.json"
+        return trees.child(trees.child(self.volumes, volume) / "modes", f"{snapshot}.json")
 
     def stage(self) -> Path:
         """A new path in staging, on the same file system as the volumes; the caller makes what it needs there."""
@@ -133,10 +136,28 @@ class DataPlane:
         (stage / SNAPSHOT_LINK).symlink_to("../snapshots")
         return stage, stage.stat().st_ino
 
-    def restore(self, volume: str, prepared: Path) -> None:
+    def restore(self, volume: str, prepared: Path, mounted: dict[str, str]) -> None:
+        """Put the copy in place, with the volumes that are mounted inside (path below the volume to uuid).
+
+        Blocked, with nothing changed, when the copy has something else where one of them is mounted.
+        """
+        try:
+            for path, uuid in mounted.items():
+                self._put_junction(prepared, path, uuid, self.data_dir(volume))
+        except OSError as error:
+            trees.remove_tree(prepared)
+            raise Blocked(f"there is something else at {path!r} in the snapshot") from error
         trees.exchange(prepared, self.data_dir(volume))
         self._used.pop(volume, None)
         trees.remove_tree(prepared)
+
+    def _put_junction(self, prepared: Path, path: str, volume: str, home: Path) -> None:
+        """A link where ``home`` will have it; an empty folder, which stands for a junction in a snapshot, gives way."""
+        link = prepared / path
+        if link.is_dir() and not link.is_symlink():
+            link.rmdir()
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(self.data_dir(volume), (home / path).parent))
 
     def live_inode(self, volume: str) -> int:
         return self.data_dir(volume).stat().st_ino
@@ -145,52 +166,25 @@ class DataPlane:
 
     def used(self, volume: str) -> int:
         """Bytes of the live files; up to a few moments old for large volumes."""
+        return self._measured(volume)[0]
+
+    def files(self, volume: str) -> int:
+        """Files and folders, the top of the volume among them; as old as ``used`` may be."""
+        return self._measured(volume)[1] + 1
+
+    def _measured(self, volume: str) -> tuple[int, int]:
         known = self._used.get(volume)
         if known and time.monotonic() < known[1]:
             return known[0]
         start = time.monotonic()
-        total = trees.used_bytes(self.data_dir(volume), _SKIP)
+        found = trees.measured(self.data_dir(volume), _SKIP)
         took = time.monotonic() - start
-        self._used[volume] = (total, time.monotonic() + took * _USED_COST_FACTOR)
-        return total
+        self._used[volume] = (found, time.monotonic() + took * _USED_COST_FACTOR)
+        return found
 
     def forget_used(self, volume: str) -> None:
         """Measure again at the next question: somebody wrote through us."""
         self._used.pop(volume, None)
-
-    # Namespace
-
-    def mount(self, svm: str, junction: str, volume: str) -> None:
-        link = self.namespace / svm / junction.strip("/")
-        link.parent.mkdir(parents=True, exist_ok=True)
-        if link.is_symlink() and link.readlink().parts[-2:] == (volume, "data"):
-            return
-        stage = self.stage()
-        stage.symlink_to(os.path.relpath(self.data_dir(volume), link.parent))
-        stage.rename(link)
-
-    def unmount(self, svm: str, junction: str) -> None:
-        link = self.namespace / svm / junction.strip("/")
-        if link.is_symlink():
-            link.unlink()
-        for folder in link.parents:
-            if folder == self.namespace / svm:
-                break
-            with contextlib.suppress(OSError):
-                folder.rmdir()
-
-    def set_namespace(self, svm: str, mounts: dict[str, str]) -> None:
-        """Exactly these junctions (path to volume uuid), whatever was there before."""
-        top = self.namespace / svm
-        top.mkdir(exist_ok=True)
-        for relative, entry in list(trees.walk(top)):
-            if entry.is_symlink() and "/" + relative not in mounts:
-                self.unmount(svm, relative)
-        for junction, volume in mounts.items():
-            self.mount(svm, junction, volume)
-
-    def forget_namespace(self, svm: str) -> None:
-        trees.remove_tree(self.namespace / svm)
 
     # After a kill
 
@@ -201,25 +195,35 @@ class DataPlane:
         for folder in list(self.volumes.iterdir()):
             if folder.name not in volumes:
                 self._discard(folder)
-                continue
-            snapshots = volumes[folder.name]
+        for volume, snapshots in volumes.items():
+            folder = trees.child(self.volumes, volume)
+            self._complete(folder)
             for path in list((folder / "snapshots").iterdir()):
                 if path.name not in snapshots:
                     self._discard(path)
             for path in list((folder / "modes").iterdir()):
                 if path.stem not in snapshots.values():
-                    path.unlink()
+                    self._remove(path)
+
+    def _complete(self, folder: Path) -> None:
+        """Somebody may have removed a directory by hand; the volume is then there, without what was in it."""
+        for name in ("data", "snapshots", "modes"):
+            if not (folder / name).is_dir():
+                log.error("%s is gone; volume %s goes on without what was in it", folder / name, folder.name)
+                (folder / name).mkdir(parents=True)
+        if not (folder / "data" / SNAPSHOT_LINK).is_symlink() and not (folder / "data" / SNAPSHOT_LINK).exists():
+            (folder / "data" / SNAPSHOT_LINK).symlink_to("../snapshots")
 
     def _discard(self, path: Path) -> None:
         """Out of sight in one step, then removed."""
-        if not path.exists():
+        if not os.path.lexists(path):
             return
         stage = self.stage()
-        if os.geteuid() != 0:
+        if os.geteuid() != 0 and not path.is_symlink():
             # Renaming a directory to another parent writes its "..", which needs its own write bit.
             path.chmod(0o700)
         path.rename(stage)
-        trees.remove_tree(stage)
+        self._remove(stage)
 
     def _remove(self, path: Path) -> None:
         if path.is_dir() and not path.is_symlink():

@@ -11,7 +11,7 @@ from emulator.qos import state as qos_state
 from emulator.schedules import state as schedule_state
 from emulator.snapshot_policies import state as snapshot_policy_state
 from emulator.svms import state as svm_state
-from emulator.volumes import root
+from emulator.volumes import junctions, root
 from emulator.world import World
 
 SVM = "svm1"
@@ -42,9 +42,10 @@ def _seed(world: World) -> None:
 
 
 def add_svm(world: World, name: str) -> None:
-    """An SVM with an interface, unless there is one of this name."""
+    """An SVM with an interface, unless there is one of this name. Refuses a name that no SVM can have."""
     if world.store.find(svm_state.KIND, name=name):
         return
+    svm_state.check_new(world, name)
     with world.store.transaction():
         svm = svm_state.new(world, name)
         svm_state.add(world, svm)
@@ -64,10 +65,7 @@ def recover(world: World) -> None:
         snapshots[snapshot["volume"]][snapshot["name"]] = snapshot["uuid"]
     world.dataplane.clean(snapshots)
     for svm in world.store.find("svm"):
-        mounted = [v for v in world.store.find("volume", svm__uuid=svm["uuid"]) if v["state"] == "online"]
-        below = [volume for volume in mounted if volume["junction"] and not root.is_root(volume)]
-        mounts = {volume["junction"]: volume["uuid"] for volume in below}
-        world.dataplane.set_namespace(svm["name"], mounts)
+        junctions.restore_all(world, svm)
 
 
 def reset(world: World) -> None:
@@ -75,7 +73,7 @@ def reset(world: World) -> None:
     world.jobs.drop_all()
     accounts = [(kind, record) for kind in (auth.KIND, auth.ROLE) for record in world.store.find(kind)]
     for svm in world.store.find("svm"):
-        world.dataplane.forget_namespace(svm["name"])
+        world.dataplane.namespace.forget(svm["name"])
     with world.store.transaction():
         _seed(world)
         for kind, record in accounts:

@@ -2,7 +2,7 @@
 
 A dataset has thousands of files, so what is done once per file uses plain strings and descriptors, not paths.
 """
-# ruff: noqa: PTH101, PTH115, PTH211
+# ruff: noqa: PTH101, PTH102, PTH115, PTH211
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -26,8 +27,38 @@ _COPY_THREADS = 1
 _US = (os.geteuid(), os.getegid())
 _CANNOT = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS)
 
+# How a junction is told from any other link: by where it leads, which no kill can part from it.
+_JUNCTION = re.compile(r"(?:\.\./)+(?:volumes/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/data")
+MAX_NAME_BYTES = 255
+
 Modes = dict[str, int]
 """Permission bits by path relative to a tree; only where a frozen tree differs from the original."""
+
+
+def child(folder: Path, name: str) -> Path:
+    """The entry of a folder that has this name. ValueError when it is not one plain part of a path.
+
+    Whatever lies in a record or comes from a client goes through here before it becomes a path, so that none leads out
+    of the folder.
+    """
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise ValueError(f"{name[:100]!r} cannot be the name of a folder")
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name[:100]!r} cannot be written in UTF-8") from error
+    if length > MAX_NAME_BYTES:
+        raise ValueError(f'"{name[:20]}..." has {length} bytes, more than the {MAX_NAME_BYTES} that a name can have')
+    return folder / name
+
+
+def junction(path: str | Path) -> str | None:
+    """The volume (uuid) that is mounted here, if this is a junction."""
+    try:
+        match = _JUNCTION.fullmatch(os.readlink(path))
+    except (OSError, ValueError):
+        return None
+    return match.group(1) if match else None
 
 
 def walk(top: Path, skip: frozenset[str] = frozenset()) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -93,6 +124,10 @@ def _would_freeze(info: os.stat_result) -> bool:
 def _copy_entry(source: str, target: str, relative: str, mode: int | None) -> tuple[str, os.stat_result] | None:
     try:
         info = os.lstat(source)
+        if stat.S_ISLNK(info.st_mode) and junction(source):
+            # What is mounted inside a volume is no part of it: a copy has an empty folder there.
+            os.mkdir(target)
+            return relative, os.lstat(target)
         if stat.S_ISLNK(info.st_mode):
             os.symlink(os.readlink(source), target)
             _keep(source, target, info, mode)
@@ -179,14 +214,22 @@ def load_modes(path: Path) -> Modes:
 
 def used_bytes(top: Path, skip: frozenset[str] = frozenset()) -> int:
     """Bytes of all files below ``top`` as their lengths say."""
-    total = 0
+    return measured(top, skip)[0]
+
+
+def measured(top: Path, skip: frozenset[str] = frozenset()) -> tuple[int, int]:
+    """(bytes of all files below ``top``, number of files and folders); what is mounted there does not count."""
+    total = count = 0
     for _, entry in walk(top, skip):
         try:
+            if entry.is_symlink() and junction(entry.path):
+                continue
+            count += 1
             if not entry.is_dir(follow_symlinks=False):
                 total += entry.stat(follow_symlinks=False).st_size
         except FileNotFoundError:
             continue
-    return total
+    return total, count
 
 
 def remove_tree(top: Path) -> None:

@@ -143,6 +143,8 @@ def take(world: World, volume: Record, facts: dict[str, Any]) -> None:
 def facts_of(body: dict[str, Any], volume: Record) -> dict[str, Any]:
     """The fields of a request as they lie in the record. A lock is ignored, silently, where locking is off."""
     facts: dict[str, Any] = {key: body[key] for key in ("name", "comment", "expiry_time") if key in body}
+    if facts.get("name", "") is None:
+        del facts["name"]
     if "snapmirror_label" in body:
         facts["label"] = body["snapmirror_label"]
     lock = body.get("snaplock_expiry_time") or (body.get("snaplock") or {}).get("expiry_time")

@@ -24,6 +24,29 @@ class SvmMismatch(OntapError):
         )
 
 
+class SvmNameLength(OntapError):
+    code = "13434880"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The SVM name has {len(name)} characters; the maximum supported length is 47.", "name")
+
+
+class SvmNameInvalid(OntapError):
+    code = "13434908"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"Invalid SVM name {name!a}. It must begin with a letter or an underscore; valid characters are A-Z, "
+            'a-z, 0-9, "_", "-" and ".".',
+            "name",
+        )
+
+
+class SvmNotShown(OntapError):
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f'SVM "{name}" cannot have a namespace, because {reason}.', "name")
+
+
 class SvmExists(Exists):
     def __init__(self, name: str) -> None:
         super().__init__(f'duplicate entry: SVM "{name}"', "name")

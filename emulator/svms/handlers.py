@@ -1,10 +1,9 @@
 from uuid import uuid4
 
-from emulator.errors import NotFound
+from emulator.errors import MissingField, NotFound
 from emulator.rest import Call, Reply, accepted, many, one
 from emulator.store import Record
 from emulator.svms import state
-from emulator.svms.errors import NoSuchSvm
 
 
 def _visible(call: Call) -> list[Record]:
@@ -29,7 +28,7 @@ def get_svm(call: Call) -> Reply:
 def create(call: Call) -> Reply:
     name = call.body.get("name")
     if not name:
-        raise NoSuchSvm("")
+        raise MissingField("name")
     state.check_new(call.world, name)
     uuid = str(uuid4())
     return accepted(call, "svm.create", {"uuid": uuid} | call.body, location=f"/api/svm/svms/{uuid}")

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from emulator.body import Accepts, text
+from emulator.errors import BadValue
 from emulator.fields import Shape, Wanted
 from emulator.jobs import operation
+from emulator.namespace import Blocked
 from emulator.rest import Call
 from emulator.store import Record
 from emulator.svms import parts
-from emulator.svms.errors import NoSuchSvm, SvmExists, SvmMismatch, SvmMissing, SvmNotEmpty
+from emulator.svms.errors import (
+    NoSuchSvm,
+    SvmExists,
+    SvmMismatch,
+    SvmMissing,
+    SvmNameInvalid,
+    SvmNameLength,
+    SvmNotEmpty,
+    SvmNotShown,
+)
 
 if TYPE_CHECKING:
     from emulator.world import World
 
 KIND = "svm"
+MAXIMUM_NAME = 47
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
@@ -92,8 +107,19 @@ def new(world: World, name: str, *, uuid: str | None = None, comment: str = "") 
 
 
 def check_new(world: World, name: str) -> None:
+    check_name(name)
     if world.store.find(KIND, name=name):
         raise SvmExists(name)
+
+
+def check_name(name: str) -> None:
+    """What every SVM's name must keep to; it names a directory too."""
+    if not isinstance(name, str):
+        raise BadValue(name, "name", "string")
+    if len(name) > MAXIMUM_NAME:
+        raise SvmNameLength(name)
+    if not _NAME.fullmatch(name):
+        raise SvmNameInvalid(name)
 
 
 def check_empty(world: World, record: Record) -> None:
@@ -104,11 +130,15 @@ def check_empty(world: World, record: Record) -> None:
 
 def add(world: World, record: Record) -> None:
     """Store a new SVM with what every SVM has to begin with."""
+    # The directory first: after a kill, one that belongs to no SVM is empty and does no harm.
+    try:
+        world.dataplane.namespace.make(record["name"])
+    except Blocked as reason:
+        raise SvmNotShown(record["name"], str(reason)) from reason
     with world.store.transaction():
         world.store.insert(KIND, record)
         for part in parts.FIRST:
             part(world, record)
-    world.dataplane.set_namespace(record["name"], {})
 
 
 @operation("svm.create")
@@ -136,4 +166,4 @@ def delete(world: World, args: dict[str, Any]) -> None:
             for owned in world.store.find(kind, svm__uuid=record["uuid"]):
                 world.store.delete(kind, owned["uuid"])
         world.store.delete(KIND, record["uuid"])
-    world.dataplane.forget_namespace(record["name"])
+    world.dataplane.namespace.forget(record["name"])

@@ -102,6 +102,20 @@ class PathTaken(Exists):
         super().__init__(f'Junction path "{path}" is already in use by volume "{volume}".', "nas.path")
 
 
+class HasMounted(InUse):
+    def __init__(self, volume: str, inside: str, path: str) -> None:
+        super().__init__(
+            f'Volume "{inside}" is mounted inside volume "{volume}", at "{path}". Unmount it before "{volume}" is '
+            "unmounted, moved, taken offline or deleted.",
+            "nas.path",
+        )
+
+
+class RestoreOverJunction(InUse):
+    def __init__(self, volume: str, reason: str) -> None:
+        super().__init__(f'Volume "{volume}" cannot be restored: a volume is mounted inside it, and {reason}.')
+
+
 class ParentMissing(OntapError):
     code = "918246"
 

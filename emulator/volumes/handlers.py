@@ -10,7 +10,7 @@ from emulator.snapshots import state as snapshots
 from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
 from emulator.svms.state import ref, resolve, visible
-from emulator.volumes import errors, root, state
+from emulator.volumes import errors, junctions, root, state
 from emulator.volumes.operations import changes_of, owner_of
 
 DEFAULT_MODE = 0o755
@@ -44,7 +44,7 @@ def create(call: Call) -> Reply:
     state.check_name(world, body["name"], svm)
     record = _new_record(call, body, svm)
     if record["junction"]:
-        state.check_path(world, record["junction"], svm, record["uuid"])
+        junctions.check(world, record, record["junction"])
     if (body.get("clone") or {}).get("is_flexclone"):
         return _clone(call, record)
     if body.get("type", "rw") != "rw" or body.get("style", "flexvol") != "flexvol":
@@ -169,8 +169,7 @@ def modify(call: Call) -> Reply:
         state.check_size(body["size"])
     changes = changes_of(world, body, record)
     root.check_change(record, changes)
-    if (path := changes.get("junction")) and path != record["junction"]:
-        state.check_path(world, path, record["svm"], record["uuid"])
+    junctions.check_move(world, record, changes)
     return accepted(call, "volume.modify", {"uuid": record["uuid"], "body": body}, svm=record["svm"])
 
 
@@ -206,6 +205,7 @@ def _split(call: Call, record: Record, body: dict[str, Any]) -> Reply:
 def delete(call: Call) -> Reply:
     record = volume(call)
     root.check_delete(record)
+    junctions.check_free(call.world, record)
     for snapshot in call.world.store.find(snapshots.KIND, volume=record["uuid"]):
         if snapshots.is_locked(call.world, snapshot):
             raise errors.HasLockedSnapshots(record["name"], snapshot["name"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import NotFound
 from emulator.jobs import operation
+from emulator.namespace import Blocked
 from emulator.qos import state as qos
 from emulator.snapshots import state as snapshots
 from emulator.store import Record
-from emulator.volumes import errors, root, state
+from emulator.volumes import errors, junctions, state
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -45,23 +47,20 @@ def _check_delegated(world: World, args: dict[str, Any]) -> None:
 
 
 def _add(world: World, record: Record) -> None:
-    """The last step of making a volume: the record, unless another job was faster with the name or the path."""
+    """The last step of making a volume: junction and record, or neither when another job was faster or it cannot be.
+
+    The junction comes first: after a kill, one without a record is taken away.
+    """
     try:
-        with world.store.transaction():
+        with world.dataplane.namespace.lock, world.store.transaction():
             state.check_name(world, record["name"], record["svm"])
             if record["junction"]:
-                state.check_path(world, record["junction"], record["svm"], record["uuid"])
+                junctions.check(world, record, record["junction"])
+                junctions.show(world, record)
             world.store.insert(KIND, record)
     except errors.OntapError:
         world.dataplane.delete_volume(record["uuid"])
         raise
-    show_in_namespace(world, record)
-
-
-def show_in_namespace(world: World, record: Record) -> None:
-    """A volume is seen at its junction path while it is online; the root volume is the namespace's directory itself."""
-    if record["junction"] and record["state"] == "online" and not root.is_root(record):
-        world.dataplane.mount(record["svm"]["name"], record["junction"], record["uuid"])
 
 
 @operation("volume.clone")
@@ -91,17 +90,26 @@ def modify(world: World, args: dict[str, Any]) -> None:
     with world.dataplane.lock(args["uuid"]):
         old = _volume(world, args["uuid"])
         changes = _changes(world, old, body)
-        with world.store.transaction():
-            if changes.get("name", old["name"]) != old["name"]:
-                state.check_name(world, changes["name"], old["svm"])
-            if (path := changes.get("junction")) and path != old["junction"]:
-                state.check_path(world, path, old["svm"], old["uuid"])
-            record = world.store.update(KIND, old["uuid"], **changes)
-        if owner := owner_of(body):
-            world.dataplane.set_owner(old["uuid"], **owner)
-        if old["junction"] and (record["junction"] != old["junction"] or record["state"] == "offline"):
-            world.dataplane.unmount(old["svm"]["name"], old["junction"])
-        show_in_namespace(world, record)
+        if changes.get("name", old["name"]) != old["name"]:
+            state.check_name(world, changes["name"], old["svm"])
+        with world.dataplane.namespace.lock:
+            junctions.check_move(world, old, changes)
+            if owner := owner_of(body):
+                world.dataplane.set_owner(old["uuid"], **owner)
+            _move(world, old, old | changes)
+            world.store.update(KIND, old["uuid"], **changes)
+
+
+def _move(world: World, old: Record, new: Record) -> None:
+    """Junctions before records: done again after a kill, it finds the old one gone and makes the new one."""
+    if junctions.seen_at(old) == junctions.seen_at(new):
+        return
+    junctions.hide(world, old)
+    try:
+        junctions.show(world, new)
+    except errors.OntapError:
+        junctions.show(world, old)
+        raise
 
 
 def _changes(world: World, old: Record, body: dict[str, Any]) -> dict[str, Any]:
@@ -189,23 +197,33 @@ def restore(world: World, args: dict[str, Any]) -> None:
         if args.get("prepared_inode") != world.dataplane.live_inode(volume["uuid"]):
             prepared, inode = world.dataplane.prepare_restore(volume["uuid"], snapshot["uuid"], snapshot["name"])
             world.jobs.remember(args, prepared_inode=inode)
-            world.dataplane.restore(volume["uuid"], prepared)
+            _exchange(world, volume, prepared)
         for later in newer:
             snapshots.remove(world, volume, later)
 
 
+def _exchange(world: World, volume: Record, prepared: Path) -> None:
+    """What is mounted inside the volume stays mounted there."""
+    with world.dataplane.namespace.lock:
+        try:
+            world.dataplane.restore(volume["uuid"], prepared, junctions.links_inside(world, volume))
+        except Blocked as reason:
+            raise errors.RestoreOverJunction(volume["name"], str(reason)) from reason
+
+
 @operation("volume.delete")
 def delete(world: World, args: dict[str, Any]) -> None:
-    with world.dataplane.lock(args["uuid"]):
+    with world.dataplane.lock(args["uuid"]), world.dataplane.namespace.lock:
         record = world.store.get(KIND, args["uuid"])
         if record is None:
             return
+        junctions.check_free(world, record)
         with world.store.transaction():
             if clones := state.clones_of(world, record["uuid"]):
                 raise errors.HasClones(record["name"], clones)
             for snapshot in world.store.find(snapshots.KIND, volume=record["uuid"]):
                 world.store.delete(snapshots.KIND, snapshot["uuid"])
+            # Within the transaction: when a clone is in the way, the volume stays where it is.
+            junctions.hide(world, record)
             world.store.delete(KIND, record["uuid"])
-        if record["junction"]:
-            world.dataplane.unmount(record["svm"]["name"], record["junction"])
         world.dataplane.delete_volume(record["uuid"])

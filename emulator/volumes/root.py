@@ -14,11 +14,11 @@ from emulator.export_policies import state as export_policies
 from emulator.store import Record
 from emulator.svms import parts
 from emulator.volumes import state
+from emulator.volumes.junctions import ROOT as JUNCTION
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-JUNCTION = "/"
 SIZE = 1024**3
 MODE = 0o755
 

@@ -10,7 +10,7 @@ from emulator.body import Accepts, anything, flag, number, size, text, texts
 from emulator.fields import Shape, Wanted
 from emulator.qos import state as qos
 from emulator.store import Record
-from emulator.volumes import errors
+from emulator.volumes import errors, junctions
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -51,7 +51,8 @@ _CLONE_NAMES = (
     *("parent_volume.name", "parent_volume.uuid", "parent_snapshot.name", "parent_snapshot.uuid"),
     *("parent_svm.name", "parent_svm.uuid", "split_initiated", "split_complete_percent", "split_estimate"),
 )
-_NAS_NAMES = ("path", "security_style", "unix_permissions", "uid", "gid", "export_policy.id", "junction_parent.name")
+_NAS_NAMES = ("path", "security_style", "unix_permissions", "uid", "gid", "export_policy.id")
+_PARENT_NAMES = ("nas.junction_parent.name", "nas.junction_parent.uuid")
 
 
 def permissions(value: Any) -> int:
@@ -163,6 +164,8 @@ def _nas(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown: dict[str, Any] = {"path": record["junction"], "security_style": record["security_style"]}
     if wanted.has("nas.export_policy") and (policy := world.store.get("export_policy", record["export_policy"])):
         shown["export_policy"] = {"name": policy["name"], "id": policy["id"]}
+    if wanted.has("nas.junction_parent") and (parent := junctions.holder(world, record)):
+        shown["junction_parent"] = {"name": parent["name"], "uuid": parent["uuid"]}
     if any(wanted.has(f"nas.{name}") for name in ("unix_permissions", "uid", "gid")):
         mode, uid, gid = world.dataplane.owner(record["uuid"])
         shown |= {"unix_permissions": int(f"{mode:o}"), "uid": uid, "gid": gid}
@@ -211,6 +214,7 @@ VOLUME = Shape(
     costly=("guarantee.type", "guarantee.honored", "is_svm_root", "space.percent_used")
     + tuple(f"clone.{name}" for name in _CLONE_NAMES)
     + tuple(f"nas.{name}" for name in _NAS_NAMES)
+    + _PARENT_NAMES
     + _QOS_NAMES
     + tuple(name for name in OPTIONS if not name.startswith(("tiering", "snapshot_directory", "access_time"))),
     render=render,
@@ -236,20 +240,6 @@ def check_name(world: World, name: str, svm: dict[str, str]) -> None:
         raise errors.NameBadCharacter(name)
     if world.store.find(KIND, svm__uuid=svm["uuid"], name=name):
         raise errors.NameTaken(name, svm["name"])
-
-
-def check_path(world: World, path: str, svm: dict[str, str], volume: str) -> None:
-    """A junction path is ``/name`` or deeper, free, and neither above nor below another volume's."""
-    if not re.fullmatch(r"(/[^/\0]+)+", path) or any(part in (".", "..", ".snapshot") for part in path.split("/")):
-        raise errors.BadPath(path, "it must begin with / and name a folder")
-    for other in world.store.find(KIND, svm__uuid=svm["uuid"]):
-        mounted = other["junction"]
-        if other["uuid"] == volume or not mounted:
-            continue
-        if mounted == path:
-            raise errors.PathTaken(path, other["name"])
-        if path.startswith(mounted + "/") or mounted.startswith(path + "/"):
-            raise errors.BadPath(path, f'the emulator mounts no volume inside another, here "{other["name"]}"')
 
 
 def check_size(wanted: int) -> None:

@@ -145,7 +145,7 @@ def check_whole(world: World) -> None:
     volumes = {volume["uuid"]: volume for volume in world.store.find("volume")}
     assert {path.name for path in plane.volumes.iterdir()} == set(volumes)
     assert list(plane.staging.iterdir()) == []
-    links = {path: entry for path, entry in trees.walk(plane.namespace / "svm1") if entry.is_symlink()}
+    links = {path: entry for path, entry in trees.walk(plane.namespace.folder("svm1")) if entry.is_symlink()}
     assert {"/" + path for path in links} == {v["junction"] for v in volumes.values()} - {"/"}
     for uuid in volumes:
         snapshots = world.store.find("snapshot", volume=uuid)

@@ -49,11 +49,6 @@ def test_names_and_paths_are_unique_in_an_svm(api, make):
     assert refused(api.post("/api/storage/volumes", json=BODY | path)) == ("1", "nas.path")
 
 
-def test_nothing_is_mounted_inside_another_volume(api, make):
-    inside = {"nas": {"path": f"/{make()['name']}/inside"}}
-    assert refused(api.post("/api/storage/volumes", json=BODY | inside))[0] == "918252"
-
-
 def test_a_deep_path_makes_folders_that_go_with_it(api, make, emulator):
     top = uuid4().hex[:8]
     volume = make(nas={"path": f"/{top}/a/b"})
