@@ -84,6 +84,7 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
                 f"--source={dataset.source}",
                 f"--folders={folders}" if folders else "",
                 f"--minimum-files={dataset.check.minimum_files}",
+                f"--corrupt-share={dataset.check.broken_share}",
                 "--allow-personal-data" if dataset.check.allow_personal_data else "",
             ],
             mounts=mounts,

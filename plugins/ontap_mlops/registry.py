@@ -24,10 +24,14 @@ Size = Annotated[str, shaped(r"\d+ ?(MB|GB|TB)", "give it like 500MB, 20GB or 4T
 
 
 class Check(Section):
-    """What data must satisfy before it may become a version. ``minimum_files`` counts in each of ``folders``."""
+    """What data must satisfy before it may become a version.
+
+    ``minimum_files`` counts in each of ``folders``; ``broken_share`` of all files may be broken, from 0 to 1.
+    """
 
     folders: Texts = ()
     minimum_files: Annotated[int, Field(ge=0)] = 1
+    broken_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     allow_personal_data: bool = False
 
 

@@ -14,12 +14,18 @@ from typing import Any, Self
 
 LINE_EVERY_S = 5.0
 BAR_EVERY_S = 0.1
+WARNING = "WARNING: "
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def say(text: str) -> None:
     """One line on stderr, at once."""
     print(text, file=sys.stderr, flush=True)
+
+
+def warn(text: str) -> None:
+    """As ``say``; a task that follows the program logs the line as a warning."""
+    say(f"{WARNING}{text}")
 
 
 class Progress:

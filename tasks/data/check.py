@@ -24,13 +24,14 @@ from tasks.common import manifest
 from tasks.common.cli import Flags
 from tasks.common.listing import Local, is_data, readable, say_passed_over, shown, walk
 from tasks.common.program import BadInput, TryAgain, run
-from tasks.common.progress import Progress, say
+from tasks.common.progress import Progress, say, warn
 from tasks.common.result import write_whole
 from tasks.data.inspection import inspect
 from tasks.data.parallel import each
 
-RULES = 1  # what inspect() looks at; another number makes every file be read again
+RULES = 2  # what inspect() looks at; another number makes every file be read again
 EXAMPLES = 3  # file names in a sentence
+NAMED = 50  # broken files named in the log; the manifest names all of them
 LISTED = 20  # folders, types and schemas in the result, which must stay small
 CORRUPT_SHARE = 0.01
 
@@ -175,7 +176,8 @@ def report(found: Mapping[str, Any]) -> None:
     for folder, count in sorted(found["folders"].items())[:LISTED]:
         say(f"  {folder or '.'}: {count}")
     if found["corrupt"]:
-        say(f"{len(found['corrupt'])} broken: {_some(found['corrupt'])}")
+        names = ", ".join(list(found["corrupt"])[:NAMED]) + (", ..." if len(found["corrupt"]) > NAMED else "")
+        warn(f"{len(found['corrupt'])} of {found['files']} files are broken: {names}")
     for kind, names in found["personal_data"].items():
         say(f"Personal data: {kind} in {len(names)} files, such as {_some(names)}")
 
@@ -190,7 +192,8 @@ def judge(found: Mapping[str, Any], files: Mapping[str, Facts], options: argpars
     if len(found["corrupt"]) > options.corrupt_share * found["files"]:
         raise BadInput(
             f"{len(found['corrupt'])} of {found['files']} files are broken ({_some(found['corrupt'])}), more than the "
-            f"{options.corrupt_share:.0%} that is tolerated; replace or remove them."
+            f"{100 * options.corrupt_share:g}% that is tolerated; replace or remove them, or tolerate more "
+            "(check: broken_share in datasets.yaml, or --corrupt-share)."
         )
     if found["personal_data"] and not options.allow_personal_data:
         kinds = "; ".join(f"{kind} in {len(n)} files ({_some(n)})" for kind, n in found["personal_data"].items())

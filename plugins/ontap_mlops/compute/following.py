@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ontap_mlops.compute.workload import Runner
 
 DASHBOARD = re.compile(r"\bdashboard:? (https?://\S+)", re.IGNORECASE)
 """How a program's log names a page that the program serves about itself."""
 
+_WARNING = "WARNING: "
+
 Position = Sequence[str | None]
 """The runner's cursor, and the line begun there: plain values, so that another process can go on reading."""
+
+
+def show(log: Any, line: str) -> None:
+    """Put a program's line into a task's log, as a warning where the program calls it one."""
+    if line.startswith(_WARNING):
+        log.warning("%s", line.removeprefix(_WARNING))
+    else:
+        log.info("%s", line)
 
 
 class LogFollower:

@@ -11,6 +11,7 @@ from airflow.sdk import ResumableJobMixin
 
 from ontap_mlops import settings
 from ontap_mlops.compute import places, rendering, submission, watching
+from ontap_mlops.compute.following import show
 from ontap_mlops.compute.workload import BAD_INPUT, PlaceElsewhere, PlaceRefused, State, Workload
 from ontap_mlops.config_file import ConfigError
 from ontap_mlops.operators.base import MlopsOperator
@@ -181,7 +182,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
 
     def _show(self, answer: dict[str, Any], context: Context) -> None:
         for line in answer["lines"]:
-            self.log.info("%s", line)
+            show(self.log, line)
         self.dashboard_url = answer["facts"].get("dashboard", self.dashboard_url)
         if answer["done"]:
             self.dashboard_url = ""

@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk.module_loading import import_string
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from ontap_mlops.compute.following import show
 from ontap_mlops.compute.workload import PlaceUnavailable
 from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.ontap.errors import OntapTemporaryError
@@ -109,7 +110,7 @@ class PollingTrigger(BaseTrigger):
         answer = await asyncio.to_thread(import_string(self.probe), **arguments)
         self.cursor = answer.get("cursor", self.cursor)
         for line in answer.get("lines", ()):
-            self.log.info("%s", line)
+            show(self.log, line)
         await self._tell(answer.get("facts") or {})
         return answer
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tasks.common.program import BadInput
 from tasks.common.result import LIMIT_BYTES
-from tasks.data import check, inspection
+from tasks.data import check, inspection, persons
 
 
 @pytest.fixture
@@ -138,13 +138,12 @@ def exif_image(path: Path, tag: int, value: Any, ifd: int | None = None) -> None
 @pytest.mark.parametrize(
     ("name", "make", "kind"),
     [
-        ("gps.jpg", lambda path: exif_image(path, 1, "N", 0x8825), inspection.POSITION),
-        ("artist.jpg", lambda path: exif_image(path, 0x013B, "Ada L."), inspection.OWNER),
-        ("owner.jpg", lambda path: exif_image(path, 0xA430, "Ada L.", 0x8769), inspection.OWNER),
-        ("mail.txt", lambda path: path.write_text("ask ada.l@example.org for it"), inspection.EMAIL),
-        ("phone.csv", lambda path: path.write_text("a,b\n1,+49 30 1234567\n"), inspection.PHONE),
-        ("phone.txt", lambda path: path.write_text("call (0123) 456-7890"), inspection.PHONE),
-        ("phone2.txt", lambda path: path.write_text("call 555-123-4567 now"), inspection.PHONE),
+        ("artist.jpg", lambda path: exif_image(path, 0x013B, "Ada L."), persons.OWNER),
+        ("owner.jpg", lambda path: exif_image(path, 0xA430, "Ada L.", 0x8769), persons.OWNER),
+        ("mail.txt", lambda path: path.write_text("ask ada.l@example.org for it"), persons.EMAIL),
+        ("phone.csv", lambda path: path.write_text("a,b\n1,+49 30 1234567\n"), persons.PHONE),
+        ("phone.txt", lambda path: path.write_text("call (0123) 456-7890"), persons.PHONE),
+        ("phone2.txt", lambda path: path.write_text("call 555-123-4567 now"), persons.PHONE),
     ],
 )
 def test_personal_data_is_refused_by_kind_and_file_name_and_allowed_when_told(
@@ -194,9 +193,21 @@ def test_a_large_text_is_read_in_pieces_that_cut_no_address(volume: Path, monkey
     monkeypatch.setattr(inspection, "CHUNK", 16)
     text = volume / "data/large.log"
     text.write_text("0123456789 ada@example.org\nmore\n")
-    assert checked(volume, "--allow-personal-data")["personal_data"] == {inspection.EMAIL: 1}
+    assert checked(volume, "--allow-personal-data")["personal_data"] == {persons.EMAIL: 1}
     entry = next(e for e in manifest(volume)["files"] if e["path"] == "large.log")
     assert entry["sha256"] == hashlib.sha256(text.read_bytes()).hexdigest()
+
+
+def test_broken_files_within_the_tolerance_are_a_warning_with_their_names(
+    volume: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(4):
+        (volume / f"data/good/broken{number}.png").write_bytes(b"no image")
+    assert checked(volume, "--corrupt-share=0.5")["corrupt"] == 4
+    names = ", ".join(f"good/broken{number}.png" for number in range(4))
+    assert f"WARNING: 4 of 10 files are broken: {names}\n" in capsys.readouterr().err
+    with pytest.raises(BadInput, match=r"more than the 12\.5% that is tolerated; .*broken_share in datasets\.yaml"):
+        checked(volume, "--corrupt-share=0.125")
 
 
 def test_links_and_names_that_cannot_be_listed_are_refused(volume: Path) -> None:
