@@ -75,6 +75,7 @@ class App:
         signed = sigv4.verify(req, credential_of=accounts.credential)
         svm = accounts.svm_of(signed, req.bucket)
         accounts.service(svm, req.scheme)
+        req.take_headers_from_query()
         operation = operations.of(req)
         self._meet_trouble(scope)
         return await operation.handler(Context(self._server, req, signed, svm))

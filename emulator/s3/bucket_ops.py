@@ -8,9 +8,12 @@ import binascii
 from datetime import datetime
 
 from emulator.s3 import errors, listing, numeric, unix, xml
-from emulator.s3.context import Context, Response, Target
+from emulator.s3.context import Context, Response
+from emulator.s3.target import Target
 
 MAX_KEYS = 1000
+MAX_BUCKETS = 10_000
+REGION = "us-east-1"
 _XML = {"content-type": "application/xml"}
 
 
@@ -22,14 +25,25 @@ async def list_buckets(ctx: Context) -> Response:
         mine = [b for b in _buckets(ctx) if ctx.may("ListBucket", b)]
     else:
         mine = _buckets(ctx)
-    shown = [("Bucket", [("Name", b["name"]), ("CreationDate", _created(b["created"]))]) for b in mine]
-    owner = [("ID", ctx.user), ("DisplayName", ctx.user)]
-    return Response(200, _XML, xml.document("ListAllMyBucketsResult", [("Owner", owner), ("Buckets", shown)]))
+    query = ctx.req.query
+    token, prefix, region = (query.get(name, "") for name in ("continuation-token", "prefix", "bucket-region"))
+    after = _from_token(token) if token else ""
+    most = numeric.decimal(query.get("max-buckets", str(MAX_BUCKETS)), "max-buckets", least=1, most=MAX_BUCKETS)
+    if region not in ("", REGION):
+        mine = []
+    left = [b for b in mine if b["name"].startswith(prefix) and b["name"] > after]
+    shown = [("Bucket", [("Name", b["name"]), ("CreationDate", _created(b["created"]))]) for b in left[:most]]
+    content: xml.Content = [("Owner", _owner(ctx)), ("Buckets", shown)]
+    if len(left) > most:
+        content.append(("ContinuationToken", _to_token(left[most - 1]["name"])))
+    if prefix:
+        content.append(("Prefix", prefix))
+    return Response(200, _XML, xml.document("ListAllMyBucketsResult", content))
 
 
 async def head_bucket(ctx: Context) -> Response:
     ctx.target("ListBucket", unix.READ | unix.SEARCH, key="")
-    return Response(200, {"x-amz-bucket-region": "us-east-1"})
+    return Response(200, {"x-amz-bucket-region": REGION})
 
 
 async def get_location(ctx: Context) -> Response:
@@ -47,16 +61,19 @@ async def get_versioning(ctx: Context) -> Response:
 
 async def list_objects_v2(ctx: Context) -> Response:
     query = ctx.req.query
+    if query["list-type"] != "2":
+        raise errors.S3Error("InvalidArgument", "list-type must be 2, or not be there.")
     token = query.get("continuation-token", "")
     after = _from_token(token) if token else query.get("start-after", "")
     page, target = await _page(ctx, after)
     content: xml.Content = _echoed(ctx, "start-after", "StartAfter")
     content += [("KeyCount", len(page.entries) + len(page.prefixes)), ("IsTruncated", page.truncated)]
-    if token:
+    if "continuation-token" in query:
         content.append(("ContinuationToken", token))
     if page.truncated:
         content.append(("NextContinuationToken", _to_token(page.last)))
-    body = await asyncio.to_thread(_result, ctx, target, page, content)
+    with_owner = query.get("fetch-owner", "") == "true"
+    body = await asyncio.to_thread(_result, ctx, target, page, content, with_owner=with_owner)
     return Response(200, _XML, body)
 
 
@@ -66,12 +83,14 @@ async def list_objects_v1(ctx: Context) -> Response:
     # Amazon gives NextMarker only with a delimiter; giving it always spares clients the last key.
     if page.truncated:
         content.append(("NextMarker", _shown(ctx, page.last)))
-    body = await asyncio.to_thread(_result, ctx, target, page, content)
+    body = await asyncio.to_thread(_result, ctx, target, page, content, with_owner=True)
     return Response(200, _XML, body)
 
 
 async def _page(ctx: Context, after: str) -> tuple[listing.Page, Target]:
     query = ctx.req.query
+    if query.get("encoding-type", "url") != "url":
+        raise errors.S3Error("InvalidArgument", "encoding-type must be url, or not be there.")
     target = ctx.target("ListBucket", unix.READ | unix.SEARCH, key="")
     page = await asyncio.to_thread(
         listing.page,
@@ -85,17 +104,18 @@ async def _page(ctx: Context, after: str) -> tuple[listing.Page, Target]:
     return page, target
 
 
-def _result(ctx: Context, target: Target, page: listing.Page, content: xml.Content) -> bytes:
+def _result(ctx: Context, target: Target, page: listing.Page, content: xml.Content, *, with_owner: bool) -> bytes:
     """Runs in a thread: files that came over NFS are hashed here for their ETag."""
     query = ctx.req.query
     head: xml.Content = [
         ("Name", target.bucket["name"]),
         ("Prefix", _shown(ctx, query.get("prefix", ""))),
         ("MaxKeys", _max_keys(query.get("max-keys", str(MAX_KEYS)))),
-        *_echoed(ctx, "delimiter", "Delimiter"),
+        *(_echoed(ctx, "delimiter", "Delimiter") if query.get("delimiter") else []),
         *([("EncodingType", "url")] if query.get("encoding-type") == "url" else []),
     ]
-    entries = [("Contents", shown) for entry in page.entries if (shown := _entry(ctx, entry))]
+    owner = [("Owner", _owner(ctx))] if with_owner else []
+    entries = [("Contents", [*shown, *owner]) for entry in page.entries if (shown := _entry(ctx, entry))]
     prefixes = [("CommonPrefixes", [("Prefix", _shown(ctx, prefix))]) for prefix in page.prefixes]
     return xml.document("ListBucketResult", [*head, *content, *entries, *prefixes])
 
@@ -112,6 +132,11 @@ def _entry(ctx: Context, entry: listing.Entry) -> xml.Content | None:
         ("Size", entry.facts.st_size),
         ("StorageClass", "STANDARD"),
     ]
+
+
+def _owner(ctx: Context) -> xml.Content:
+    """ONTAP has no accounts; who asks is named, as the owner of all that he sees."""
+    return [("ID", ctx.user or "anonymous"), ("DisplayName", ctx.user or "anonymous")]
 
 
 def _buckets(ctx: Context) -> list[dict]:

@@ -7,6 +7,7 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Protocol
 
 from emulator.s3 import errors
@@ -88,8 +89,36 @@ def sent(headers: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in found.items() if name not in ("algorithm", "type", "mode")}
 
 
+def headers(found: dict[str, str], kind: str) -> dict[str, str]:
+    """Known checksums as answer headers."""
+    if not found:
+        return {}
+    return {PREFIX + name: value for name, value in found.items()} | {f"{PREFIX}type": kind}
+
+
+def of_file(name: str, path: str) -> str:
+    """The base64 of a whole file's checksum, which reads it: call it in a thread."""
+    checksum = new(name)
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 20):
+            checksum.update(block)
+    return encoded(checksum)
+
+
+def composite(name: str, parts: list[str]) -> str:
+    """The checksum of the parts' checksums (in base64), in the order of the parts."""
+    checksum = new(name)
+    for part in parts:
+        checksum.update(base64.b64decode(part))
+    return f"{encoded(checksum)}-{len(parts)}"
+
+
+def encoded(checksum: Checksum) -> str:
+    return base64.b64encode(checksum.digest()).decode()
+
+
 def check(name: str, checksum: Checksum, expected: str) -> None:
-    computed = base64.b64encode(checksum.digest()).decode()
+    computed = encoded(checksum)
     if computed != expected:
         raise errors.S3Error(
             "BadDigest", f"The {name.upper()} sent ({expected}) does not match the content received ({computed})."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from emulator.s3 import errors, facts, keys, policy, request, sigv4, space, unix
 from emulator.s3.accounts import Accounts
@@ -33,6 +35,14 @@ class Server:
     def __post_init__(self) -> None:
         self.volumes = os.path.realpath(self.world.dataplane.volumes)
         self.buckets = os.path.realpath(self.world.root / "s3" / "buckets")
+        self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def changing(self, path: str) -> asyncio.Lock:
+        """Held by who replaces or removes what is at a path."""
+        lock = self._changing.get(path)
+        if lock is None:
+            lock = self._changing[path] = asyncio.Lock()
+        return lock
 
 
 @dataclass

@@ -18,9 +18,12 @@ STATUS = {
     "InvalidBucketName": 400,
     "InvalidDigest": 400,
     "InvalidPart": 400,
+    "InvalidPartNumber": 416,
     "InvalidPartOrder": 400,
     "InvalidRange": 416,
     "InvalidRequest": 400,
+    "InvalidStorageClass": 400,
+    "InvalidToken": 400,
     "KeyTooLongError": 400,
     "MalformedTrailerError": 400,
     "MalformedXML": 400,
@@ -31,7 +34,8 @@ STATUS = {
     "NoSuchBucketPolicy": 404,
     "NoSuchKey": 404,
     "NoSuchUpload": 404,
-    "NotImplemented": 501,
+    # Amazon's 501 says the same, but some clients repeat whatever begins with a 5, ten times over.
+    "NotImplemented": 400,
     "PreconditionFailed": 412,
     # A full volume. Amazon has no such case and ONTAP publishes no code for it; 507 is HTTP's own word for
     # "no room" and, unlike 503, is not a status that SDKs repeat blindly, since a repeat cannot help.

@@ -1,4 +1,4 @@
-"""What S3 knows of an object beyond its file: ETag, content type, user metadata. Kept in an attribute of the file.
+"""What S3 knows of an object beyond its file: ETag, headers, metadata, checksums. Kept in an attribute of the file.
 
 There it follows the file through renames, snapshots and clones, so that a clone of a large volume need not be hashed
 again. It holds only while size and modification time are those it was written for: a file changed over NFS loses its
@@ -11,8 +11,11 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 ATTRIBUTE = "user.s3"
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
@@ -22,13 +25,54 @@ _BLOCK = 1 << 20
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOSPC, errno.E2BIG, errno.EPERM, errno.EACCES, errno.EROFS)
 
 
+# Headers that are kept as they were sent with the object and given back with it.
+KEPT_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
+
+
 @dataclass(frozen=True)
 class Facts:
-    """`etag` comes without its quotes; `metadata` has the x-amz-meta- names without that prefix."""
+    """`etag` comes without its quotes; `metadata` has the x-amz-meta- names without that prefix.
+
+    `headers` has those of KEPT_HEADERS that were sent. `checksums` are in base64, by what follows x-amz-checksum-;
+    `checksum_type` says whether they are of the whole (FULL_OBJECT) or of the parts' checksums (COMPOSITE). `parts`
+    are the sizes of the parts it was uploaded in, as (size, how many in a row); empty for a single PUT.
+    """
 
     etag: str
     content_type: str = DEFAULT_CONTENT_TYPE
     metadata: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
+    checksum_type: str = "FULL_OBJECT"
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def part_count(self) -> int:
+        return sum(count for _, count in self.parts)
+
+    def part(self, number: int) -> tuple[int, int] | None:
+        """Offset and size of a part, counted from 1; None where there is no such part."""
+        offset, before = 0, 0
+        for size, count in self.parts:
+            if before < number <= before + count:
+                return offset + (number - before - 1) * size, size
+            offset, before = offset + size * count, before + count
+        return None
+
+    def text(self, stat: os.stat_result, *, with_parts: bool = True) -> str:
+        more: dict[str, Any] = {"headers": self.headers, "checksums": self.checksums}
+        if self.checksums:
+            more["checksum_type"] = self.checksum_type
+        if with_parts:
+            more["parts"] = self.parts
+        known = [stat.st_size, stat.st_mtime_ns, self.etag, self.content_type, self.metadata]
+        kept = {name: value for name, value in more.items() if value}
+        return json.dumps([*known, kept] if kept else known, ensure_ascii=False)
+
+
+def in_a_row(sizes: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """Sizes of parts as Facts keeps them: ten thousand parts of one size take no more room than one."""
+    return tuple((size, len(list(same))) for size, same in groupby(sizes))
 
 
 class FactStore:
@@ -39,13 +83,15 @@ class FactStore:
         self._memory: dict[tuple[int, int], str] = {}
 
     def remember(self, path: str, stat: os.stat_result, facts: Facts) -> None:
-        text = json.dumps([stat.st_size, stat.st_mtime_ns, facts.etag, facts.content_type, facts.metadata])
-        try:
-            os.setxattr(path, ATTRIBUTE, text.encode())
-        except OSError as e:
-            if e.errno not in _CANNOT:
-                raise
-            self._memory[stat.st_dev, stat.st_ino] = text
+        # An attribute has a few kilobytes; thousands of parts of different sizes are what can best be spared.
+        for text in dict.fromkeys((facts.text(stat), facts.text(stat, with_parts=False))):
+            try:
+                os.setxattr(path, ATTRIBUTE, text.encode())
+                return
+            except OSError as e:
+                if e.errno not in _CANNOT:
+                    raise
+        self._memory[stat.st_dev, stat.st_ino] = facts.text(stat)
 
     def known(self, path: str, stat: os.stat_result) -> Facts | None:
         """Facts of exactly this content, or None where the file is new to us or has changed."""
@@ -68,13 +114,26 @@ class FactStore:
 
 def _read(text: bytes | str, stat: os.stat_result) -> Facts | None:
     try:
-        size, mtime_ns, etag, content_type, metadata = json.loads(text)
-        found = Facts(str(etag), str(content_type), {str(name): str(value) for name, value in metadata.items()})
+        size, mtime_ns, etag, content_type, metadata, *more = json.loads(text)
+        rest = more[0] if more else {}
+        found = Facts(
+            str(etag),
+            str(content_type),
+            _texts(metadata),
+            headers=_texts(rest.get("headers", {})),
+            checksums=_texts(rest.get("checksums", {})),
+            checksum_type=str(rest.get("checksum_type", "FULL_OBJECT")),
+            parts=tuple((int(size), int(count)) for size, count in rest.get("parts", ())),
+        )
     except (ValueError, TypeError, AttributeError):
         return None  # not by us: who may write the file may write its attributes
     if (size, mtime_ns) != (stat.st_size, stat.st_mtime_ns):
         return None
     return found
+
+
+def _texts(found: dict[Any, Any]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in found.items()}
 
 
 def md5_of(path: str) -> str:

@@ -13,8 +13,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from emulator.s3 import checksums, chunked, errors, facts, numeric, sigv4
-from emulator.s3.context import Context, Target
+from emulator.s3 import checksums, chunked, conditions, errors, facts, keys, numeric, sigv4
+from emulator.s3.context import Context
+from emulator.s3.target import Target
 
 MAX_OBJECT = 5 << 30  # one PUT; larger objects need a multipart upload
 _THREAD_FROM = 4 << 20  # bodies from here on are hashed and written in a thread, so that others are served meanwhile
@@ -29,7 +30,7 @@ class Incoming:
     in staging, which the emulator empties when it starts.
     """
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, *, has_checksums: bool = True) -> None:
         headers = ctx.req.headers
         self.path = str(ctx.server.world.dataplane.stage())
         self.size = 0
@@ -39,7 +40,7 @@ class Incoming:
         self._sha256_wanted = _hex_digest(ctx.signed)
         self._sha256 = hashlib.sha256()
         self._decoder = _decoder(ctx)
-        self._wanted = checksums.sent(headers)
+        self._wanted = checksums.sent(headers) if has_checksums else {}
         self._announced = {name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",")} - {""}
         trailer = checksums.sent(dict.fromkeys(self._announced, ""))
         self._sums = {name: checksums.new(name) for name in self._wanted | trailer}
@@ -56,9 +57,14 @@ class Incoming:
             os.unlink(self.path)  # noqa: PTH108
 
     @property
+    def checksums(self) -> dict[str, str]:
+        """The checksums that were verified, in base64 by name."""
+        return dict(self._wanted)
+
+    @property
     def echoed(self) -> dict[str, str]:
         """The checksums that were verified, as answer headers."""
-        return {checksums.PREFIX + name: value for name, value in self._wanted.items()}
+        return checksums.headers(self.checksums, "FULL_OBJECT")
 
     async def receive(self, ctx: Context) -> None:
         """Take the whole body and verify all that was said about it."""
@@ -118,20 +124,40 @@ class Incoming:
             checksums.check(name, checksum, self._wanted[name])
 
 
-async def small_body(ctx: Context, limit: int) -> bytes:
-    """A whole XML body in memory, verified like an object."""
+async def small_body(ctx: Context, limit: int, *, has_checksums: bool = True) -> bytes:
+    """A whole XML body in memory, verified like an object; without `has_checksums` those sent are not the body's."""
     if declared_size(ctx) > limit:
         raise errors.S3Error("EntityTooLarge", f"The request body may have {limit} bytes.")
-    with Incoming(ctx) as incoming:
+    with Incoming(ctx, has_checksums=has_checksums) as incoming:
         await incoming.receive(ctx)
         return Path(incoming.path).read_bytes()
 
 
-async def publish(ctx: Context, target: Target, staged: str, path: str, found: facts.Facts) -> os.stat_result:
-    """Put a staged file at its place in one step, with its facts already on it.
+async def publish(
+    ctx: Context, target: Target, staged: str, key: str, found: facts.Facts, wanted: conditions.Conditions
+) -> os.stat_result:
+    """Put a staged file at the place of its key in one step, with its facts already on it, if what is wanted holds.
 
-    Room is taken before the first moment that others can run, so that writers together never overfill a volume.
+    Other writers of the key wait meanwhile, so that of two that want it to be new, one is refused.
     """
+    path = target.writable_path_of(key)
+    async with ctx.server.changing(path):
+        if wanted:
+            now = await facts_now(ctx, path)
+            if now is None and "if-match" in wanted.wanted:
+                raise errors.S3Error("NoSuchKey", f"There is no object {key!r} that If-Match could hold for.")
+            wanted.require(now)
+        return await _publish(ctx, target, staged, path, found)
+
+
+async def facts_now(ctx: Context, path: str) -> facts.Facts | None:
+    """Facts of what is at a path now; None where no object is."""
+    stat = keys.regular(path)
+    return await asyncio.to_thread(ctx.server.facts.of, path, stat) if stat else None
+
+
+async def _publish(ctx: Context, target: Target, staged: str, path: str, found: facts.Facts) -> os.stat_result:
+    """Room is taken before the first moment that others can run, so that writers together never overfill a volume."""
     stat = os.stat(staged)  # noqa: PTH116
     replaced = size_now(path)
     grows_by = stat.st_size - (replaced or 0)

@@ -1,46 +1,34 @@
-"""Multipart uploads: parts are kept apart until they are put together into one object.
-
-On disk: DIR/s3/uploads/<upload id>/upload.json and one file <part number>-<md5> per part. They survive a restart.
-"""
+"""Multipart uploads: parts are kept apart until they are put together into one object."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import json
 import os
-import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-from emulator.s3 import errors, facts, incoming, keys, numeric, unix, writing, xml
-from emulator.s3.context import MULTIPART_ON_NAS, Context, Response, Target
-
-if TYPE_CHECKING:
-    from emulator.world import World
+from emulator.s3 import (
+    conditions,
+    copying,
+    errors,
+    facts,
+    incoming,
+    joining,
+    numeric,
+    unix,
+    uploads,
+    writing,
+    xml,
+)
+from emulator.s3.context import MULTIPART_ON_NAS, Context, Response
+from emulator.s3.target import Target
 
 MAX_PARTS = 10_000
-MIN_PART = 5 << 20  # all parts but the last
-NAS_UNIT = 1 << 20  # on a NAS bucket parts are whole megabytes, all but the last
 
-_ID = re.compile(r"[0-9a-f]{32}\Z")
 _XML = {"content-type": "application/xml"}
-
-
-@dataclass(frozen=True)
-class Part:
-    number: int
-    md5: str
-    path: Path
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size
 
 
 async def create(ctx: Context) -> Response:
@@ -51,199 +39,208 @@ async def create(ctx: Context) -> Response:
             f"CreateMultipartUpload is not supported on a NAS bucket before ONTAP 9.16.1 (this is "
             f"{ctx.server.world.config.ontap_version}); send the object in one PUT.",
         )
-    writing.refuse_headers(ctx, target)
-    keys.writable_path_of(target.root, target.volume_root, ctx.req.key)
+    target.writable_path_of(ctx.req.key)
+    if target.is_folder(ctx.req.key):
+        raise errors.S3Error("InvalidRequest", "A key that ends with a slash is a folder and has no content.")
+    described = writing.description(ctx, target)
+    algorithm, kind = joining.checksum_wanted(ctx.req.headers)
     upload_id = uuid4().hex
     about = {
         "bucket": target.bucket["uuid"],
         "key": ctx.req.key,
-        "content_type": writing.content_type(ctx),
-        "metadata": writing.user_metadata(ctx, target),
+        "content_type": described.content_type,
+        "metadata": described.metadata,
+        "headers": described.headers,
+        "algorithm": algorithm,
+        "checksum_type": kind,
         "initiated": ctx.server.world.clock.now().timestamp(),
     }
-    folder = uploads_dir(ctx.server.world) / upload_id
-    folder.mkdir(parents=True)
-    _write_whole(ctx.server.world, folder / "upload.json", json.dumps(about))
+    uploads.begin(ctx.server.world, upload_id, about)
+    headers = {"x-amz-checksum-algorithm": algorithm.upper(), "x-amz-checksum-type": kind} if algorithm else {}
     content: xml.Content = [("Bucket", ctx.req.bucket), ("Key", ctx.req.key), ("UploadId", upload_id)]
-    return Response(200, _XML, xml.document("InitiateMultipartUploadResult", content))
+    return Response(200, _XML | headers, xml.document("InitiateMultipartUploadResult", content))
 
 
 async def upload_part(ctx: Context) -> Response:
     target, folder, _ = _upload(ctx, "PutObject", writing.WRITE)
-    if "x-amz-copy-source" in ctx.req.headers:
-        raise errors.S3Error("NotImplemented", "UploadPartCopy is not implemented; upload the part's bytes.")
-    number = _part_number(ctx.req.query.get("partNumber", ""))
+    number = numeric.decimal(ctx.req.query.get("partNumber", ""), "partNumber", least=1, most=MAX_PARTS)
     ctx.server.space.require(target, incoming.declared_size(ctx))
     with incoming.Incoming(ctx) as arriving:
         await arriving.receive(ctx)
         etag = arriving.md5.hexdigest()
-        old = [part.path for part in _parts(folder) if part.number == number]
-        try:
-            os.replace(arriving.path, folder / f"{number:05d}-{etag}")  # noqa: PTH105
-        except FileNotFoundError as e:
-            raise _no_upload(ctx) from e
-        for path in old:
-            if path.name != f"{number:05d}-{etag}":
-                path.unlink(missing_ok=True)
+        _add_part(ctx, folder, number, arriving.path, facts.Facts(etag, checksums=arriving.checksums))
         return Response(200, {"etag": f'"{etag}"'} | arriving.echoed)
 
 
-async def complete(ctx: Context) -> Response:
-    target, folder, about = _upload(ctx, "PutObject", writing.WRITE)
-    wanted = _wanted_parts(await incoming.small_body(ctx, xml.MAX_DOCUMENT_BYTES))
-    parts = _chosen(wanted, {part.number: part for part in _parts(folder)})
-    _check_sizes(parts, target)
-    path = keys.writable_path_of(target.root, target.volume_root, ctx.req.key)
+async def upload_part_copy(ctx: Context) -> Response:
+    target, folder, _ = _upload(ctx, "PutObject", writing.WRITE)
+    copying.refuse_on_nas(target, "UploadPartCopy")
+    number = numeric.decimal(ctx.req.query.get("partNumber", ""), "partNumber", least=1, most=MAX_PARTS)
+    source = await copying.source_of(ctx)
+    offset, length = copying.source_range(ctx, source.stat.st_size)
+    if length > incoming.MAX_OBJECT:
+        raise errors.S3Error("InvalidRequest", "One part takes at most 5 GiB of its source.")
+    ctx.server.space.require(target, length)
     staged = str(ctx.server.world.dataplane.stage())
     try:
-        await asyncio.to_thread(_join, parts, staged)
-        etag = f"{_etag(parts)}-{len(parts)}"
-        found = facts.Facts(etag, about["content_type"], about["metadata"])
-        await incoming.publish(ctx, target, staged, path, found)
+        etag = await asyncio.to_thread(joining.copy_range, source.path, staged, offset, length)
+        _add_part(ctx, folder, number, staged, facts.Facts(etag))
+        content: xml.Content = [("LastModified", xml.moment(source.stat.st_mtime)), ("ETag", f'"{etag}"')]
+        return Response(200, _XML, xml.document("CopyPartResult", content))
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(staged)  # noqa: PTH108
-    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def complete(ctx: Context) -> Response:
+    """Once only, also when a client that lost the answer asks again."""
+    upload_id = ctx.req.query.get("uploadId", "")
+    body = await incoming.small_body(ctx, xml.MAX_DOCUMENT_BYTES, has_checksums=False)
+    async with ctx.server.changing(f"upload {upload_id}"):
+        wanted = joining.wanted_parts(body, MAX_PARTS)
+        done = uploads.completed(ctx.server.world, upload_id)
+        if done is None:
+            done = await _complete(ctx, wanted)
+        else:
+            target = ctx.target("PutObject", writing.WRITE)
+            numbers = [[part.number, part.etag] for part in wanted]
+            if (done["bucket"], done["key"], done["wanted"]) != (target.bucket["uuid"], ctx.req.key, numbers):
+                raise _no_upload(ctx)
     content: xml.Content = [
         ("Location", ctx.req.resource),
         ("Bucket", ctx.req.bucket),
         ("Key", ctx.req.key),
-        ("ETag", f'"{etag}"'),
+        ("ETag", f'"{done["etag"]}"'),
+        *((f"Checksum{name.upper()}", value) for name, value in done["checksums"].items()),
+        *([("ChecksumType", done["checksum_type"])] if done["checksums"] else []),
     ]
     return Response(200, _XML, xml.document("CompleteMultipartUploadResult", content))
 
 
+async def _complete(ctx: Context, wanted: list[joining.Wanted]) -> dict[str, Any]:
+    world = ctx.server.world
+    target, folder, about = _upload(ctx, "PutObject", writing.WRITE)
+    required = conditions.of_write(ctx.req.headers, is_nas=target.is_nas)
+    with _while_open(ctx):
+        parts = joining.chosen(wanted, uploads.parts_of(folder), ctx.server.facts)
+        joining.check_sizes(parts, target, ctx.req.headers)
+    staged = str(world.dataplane.stage())
+    try:
+        with _while_open(ctx):
+            sums = await asyncio.to_thread(joining.join, parts, staged, about.get("algorithm", ""), about)
+        joining.check_whole(ctx.req.headers, sums)
+        described = writing.Description(about["content_type"], about["metadata"], about.get("headers", {}))
+        found = described.facts(
+            joining.etag(parts),
+            sums,
+            checksum_type=about.get("checksum_type") or "FULL_OBJECT",
+            parts=facts.in_a_row(part.size for part in parts),
+        )
+        await incoming.publish(ctx, target, staged, ctx.req.key, found, required)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(staged)  # noqa: PTH108
+    outcome = {
+        "bucket": about["bucket"],
+        "key": about["key"],
+        "wanted": [[part.number, part.etag] for part in wanted],
+        "etag": found.etag,
+        "checksums": found.checksums,
+        "checksum_type": found.checksum_type,
+    }
+    uploads.note_completed(world, folder.name, outcome)
+    uploads.end(world, folder.name)
+    return outcome
+
+
 async def abort(ctx: Context) -> Response:
     _, folder, _ = _upload(ctx, "AbortMultipartUpload", writing.WRITE)
-    shutil.rmtree(folder, ignore_errors=True)
+    uploads.end(ctx.server.world, folder.name)
     return Response(204)
 
 
 async def list_parts(ctx: Context) -> Response:
-    _, folder, _ = _upload(ctx, "ListMultipartUploadParts", unix.READ | unix.SEARCH)
-    content: xml.Content = [("Bucket", ctx.req.bucket), ("Key", ctx.req.key), ("UploadId", folder.name)]
-    content += [("IsTruncated", False), ("MaxParts", MAX_PARTS)]
-    for part in sorted(_parts(folder), key=lambda part: part.number):
-        stat = part.path.stat()
-        shown = [("PartNumber", part.number), ("LastModified", xml.moment(stat.st_mtime))]
-        content.append(("Part", [*shown, ("ETag", f'"{part.md5}"'), ("Size", stat.st_size)]))
-    return Response(200, _XML, xml.document("ListPartsResult", content))
+    _, folder, about = _upload(ctx, "ListMultipartUploadParts", unix.READ | unix.SEARCH)
+    query = ctx.req.query
+    most = min(numeric.decimal(query.get("max-parts", "1000"), "max-parts", most=2**31 - 1), 1000)
+    after = numeric.decimal(query.get("part-number-marker", "0"), "part-number-marker", most=2**31 - 1)
+    with _while_open(ctx):
+        left = [part for part in uploads.parts_of(folder) if part.number > after]
+        shown = [("Part", _shown(ctx, part)) for part in left[:most]]
+    key = xml.key(ctx.req.key, query.get("encoding-type", ""))
+    content: xml.Content = [("Bucket", ctx.req.bucket), ("Key", key), ("UploadId", folder.name)]
+    content += [("PartNumberMarker", after), ("MaxParts", most), ("IsTruncated", len(left) > most)]
+    content.append(("NextPartNumberMarker", left[:most][-1].number if left[:most] else after))
+    if about.get("algorithm"):
+        content += [("ChecksumAlgorithm", about["algorithm"].upper()), ("ChecksumType", about["checksum_type"])]
+    return Response(200, _XML, xml.document("ListPartsResult", [*content, ("StorageClass", "STANDARD"), *shown]))
 
 
 async def list_uploads(ctx: Context) -> Response:
     target = ctx.target("ListBucketMultipartUploads", unix.READ | unix.SEARCH, key="")
-    prefix = ctx.req.query.get("prefix", "")
-    found = [
+    query = ctx.req.query
+    prefix, encoding = query.get("prefix", ""), query.get("encoding-type", "")
+    most = min(numeric.decimal(query.get("max-uploads", "1000"), "max-uploads", most=2**31 - 1), 1000)
+    mark = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
+    found = sorted(
         (about["key"], upload_id, about["initiated"])
-        for upload_id, about in _open_uploads(ctx.server.world)
+        for upload_id, about in uploads.open_uploads(ctx.server.world)
         if about["bucket"] == target.bucket["uuid"] and about["key"].startswith(prefix)
-    ]
-    content: xml.Content = [("Bucket", ctx.req.bucket), ("Prefix", prefix), ("IsTruncated", False)]
-    for key, upload_id, initiated in sorted(found):
-        shown = [("Key", key), ("UploadId", upload_id), ("Initiated", xml.moment(initiated))]
+    )
+    # Without an id, the marker stands behind all uploads of its key.
+    left = [one for one in found if (one[:2] > mark if mark[1] else one[0] > mark[0])]
+    content: xml.Content = [("Bucket", ctx.req.bucket), ("Prefix", xml.key(prefix, encoding))]
+    content += [("KeyMarker", xml.key(mark[0], encoding)), ("UploadIdMarker", mark[1]), ("MaxUploads", most)]
+    content.append(("IsTruncated", len(left) > most))
+    if len(left) > most and most:
+        key, upload_id, _ = left[most - 1]
+        content += [("NextKeyMarker", xml.key(key, encoding)), ("NextUploadIdMarker", upload_id)]
+    for key, upload_id, initiated in left[:most]:
+        shown = [("Key", xml.key(key, encoding)), ("UploadId", upload_id), ("Initiated", xml.moment(initiated))]
         content.append(("Upload", [*shown, ("StorageClass", "STANDARD")]))
     return Response(200, _XML, xml.document("ListMultipartUploadsResult", content))
-
-
-def forget_bucket(world: World, bucket_uuid: str) -> None:
-    """Drop all unfinished uploads of a bucket that is being deleted."""
-    for upload_id, about in _open_uploads(world):
-        if about["bucket"] == bucket_uuid:
-            shutil.rmtree(uploads_dir(world) / upload_id, ignore_errors=True)
-
-
-def forget_others(world: World, buckets: set[str]) -> None:
-    """Drop all uploads whose bucket is none of these, and those killed before they were written down."""
-    if uploads_dir(world).exists():
-        open_uploads = dict(_open_uploads(world))
-        for folder in uploads_dir(world).iterdir():
-            if open_uploads.get(folder.name, {}).get("bucket") not in buckets:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def uploads_dir(world: World) -> Path:
-    return world.root / "s3" / "uploads"
-
-
-def _open_uploads(world: World) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in uploads_dir(world).glob("*/upload.json"):
-        with contextlib.suppress(OSError):
-            yield path.parent.name, json.loads(path.read_text())
 
 
 def _upload(ctx: Context, action: str, wanted: int) -> tuple[Target, Path, dict[str, Any]]:
     target = ctx.target(action, wanted)
     upload_id = ctx.req.query.get("uploadId", "")
-    folder = uploads_dir(ctx.server.world) / upload_id
-    if not _ID.match(upload_id) or not (folder / "upload.json").exists():
+    about = uploads.about(ctx.server.world, upload_id)
+    if about is None or (about["bucket"], about["key"]) != (target.bucket["uuid"], ctx.req.key):
         raise _no_upload(ctx)
-    about = json.loads((folder / "upload.json").read_text())
-    if (about["bucket"], about["key"]) != (target.bucket["uuid"], ctx.req.key):
-        raise _no_upload(ctx)
-    return target, folder, about
+    return target, uploads.folder_of(ctx.server.world, upload_id), about
 
 
 def _no_upload(ctx: Context) -> errors.S3Error:
     return errors.S3Error("NoSuchUpload", f"There is no open upload of {ctx.req.key!r} with this id.")
 
 
-def _parts(folder: Path) -> list[Part]:
-    found = (path.name.partition("-") + (path,) for path in folder.iterdir() if path.name != "upload.json")
-    return [Part(int(number), md5, path) for number, _, md5, path in found]
+@contextlib.contextmanager
+def _while_open(ctx: Context) -> Iterator[None]:
+    """Parts vanish under who reads them when another client ends the upload."""
+    try:
+        yield
+    except FileNotFoundError as e:
+        raise _no_upload(ctx) from e
 
 
-def _part_number(text: str) -> int:
-    return numeric.decimal(text, "partNumber", least=1, most=MAX_PARTS)
+def _add_part(ctx: Context, folder: Path, number: int, staged: str, found: facts.Facts) -> None:
+    ctx.server.facts.remember(staged, os.stat(staged), found)  # noqa: PTH116
+    name = f"{number:05d}-{found.etag}"
+    with _while_open(ctx):
+        old = [part.path for part in uploads.parts_of(folder) if part.number == number]
+        os.replace(staged, folder / name)  # noqa: PTH105
+    for path in old:
+        if path.name != name:
+            path.unlink(missing_ok=True)
 
 
-def _wanted_parts(body: bytes) -> list[tuple[int, str]]:
-    tree = xml.parsed(body, "CompleteMultipartUpload")
-    wanted = [
-        (_part_number(part.findtext("PartNumber") or ""), (part.findtext("ETag") or "").strip('"'))
-        for part in tree.findall("Part")
+def _shown(ctx: Context, part: uploads.Part) -> xml.Content:
+    stat = part.path.stat()
+    known = ctx.server.facts.known(str(part.path), stat)
+    return [
+        ("PartNumber", part.number),
+        ("LastModified", xml.moment(stat.st_mtime)),
+        ("ETag", f'"{part.md5}"'),
+        ("Size", stat.st_size),
+        *((f"Checksum{name.upper()}", value) for name, value in (known.checksums if known else {}).items()),
     ]
-    if not wanted:
-        raise errors.S3Error("MalformedXML", "The upload must be completed with at least one part.")
-    numbers = [number for number, _ in wanted]
-    if numbers != sorted(set(numbers)):
-        raise errors.S3Error("InvalidPartOrder", "The parts must be listed once each, in ascending order.")
-    return wanted
-
-
-def _chosen(wanted: list[tuple[int, str]], there: dict[int, Part]) -> list[Part]:
-    for number, etag in wanted:
-        if number not in there or there[number].md5 != etag:
-            raise errors.S3Error("InvalidPart", f"Part {number} with the ETag {etag!r} was not uploaded.")
-    return [there[number] for number, _ in wanted]
-
-
-def _check_sizes(parts: list[Part], target: Target) -> None:
-    any_size = (target.volume.get("options") or {}).get("is_s3_arbitrary_part_size_enabled")
-    needs_units = target.is_nas and not any_size
-    for part in parts[:-1]:
-        if part.size < MIN_PART:
-            raise errors.S3Error(
-                "EntityTooSmall", f"Part {part.number} has {part.size} bytes; all but the last need 5 MiB."
-            )
-        if needs_units and part.size % NAS_UNIT:
-            raise errors.S3Error(
-                "InvalidRequest",
-                f"Part {part.number} has {part.size} bytes; on a NAS bucket parts are whole megabytes.",
-            )
-
-
-def _join(parts: list[Part], staged: str) -> None:
-    with incoming.room_errors(), Path(staged).open("xb") as whole:
-        for part in parts:
-            with part.path.open("rb") as piece:
-                shutil.copyfileobj(piece, whole, 1 << 20)
-
-
-def _etag(parts: list[Part]) -> str:
-    return hashlib.md5(b"".join(bytes.fromhex(part.md5) for part in parts), usedforsecurity=False).hexdigest()
-
-
-def _write_whole(world: World, path: Path, text: str) -> None:
-    staged = world.dataplane.stage()
-    staged.write_text(text)
-    staged.rename(path)

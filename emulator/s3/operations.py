@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from emulator.s3 import bucket_ops, errors, multipart, reading, request, writing
+from emulator.s3 import bucket_ops, copying, errors, guard, multipart, reading, request, writing
 from emulator.s3.context import Context, Response
 
 Handler = Callable[[Context], Awaitable[Response]]
@@ -13,77 +13,100 @@ Handler = Callable[[Context], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Operation:
+    """`query` and `headers` are the parameters it knows, `conditions` the If-* headers; any other is refused."""
+
     name: str
     handler: Handler
+    query: str = ""
+    headers: str = ""
+    conditions: str = ""
 
 
-_SERVICE = {"GET": Operation("ListBuckets", bucket_ops.list_buckets)}
+_READ_CONDITIONS = "if-match if-none-match if-modified-since if-unmodified-since if-range"
+_WRITE_CONDITIONS = "if-match if-none-match"
+_COPY_SOURCE = (
+    "x-amz-copy-source x-amz-copy-source-if-match x-amz-copy-source-if-none-match"
+    " x-amz-copy-source-if-modified-since x-amz-copy-source-if-unmodified-since"
+)
+_LIST = "prefix delimiter max-keys encoding-type"
+_NEW = "x-amz-meta-* x-amz-tagging"
+
+_SERVICE = {
+    "GET": Operation("ListBuckets", bucket_ops.list_buckets, "max-buckets continuation-token prefix bucket-region")
+}
 
 _BUCKET = {
     ("HEAD", ""): Operation("HeadBucket", bucket_ops.head_bucket),
-    ("GET", ""): Operation("ListObjects", bucket_ops.list_objects_v1),
-    ("GET", "list-type"): Operation("ListObjectsV2", bucket_ops.list_objects_v2),
-    ("GET", "location"): Operation("GetBucketLocation", bucket_ops.get_location),
-    ("GET", "versioning"): Operation("GetBucketVersioning", bucket_ops.get_versioning),
-    ("GET", "uploads"): Operation("ListMultipartUploads", multipart.list_uploads),
-    ("POST", "delete"): Operation("DeleteObjects", writing.delete_objects),
+    ("GET", ""): Operation("ListObjects", bucket_ops.list_objects_v1, f"{_LIST} marker"),
+    ("GET", "list-type"): Operation(
+        "ListObjectsV2",
+        bucket_ops.list_objects_v2,
+        f"{_LIST} list-type continuation-token start-after fetch-owner",
+        "x-amz-optional-object-attributes",
+    ),
+    ("GET", "location"): Operation("GetBucketLocation", bucket_ops.get_location, "location"),
+    ("GET", "versioning"): Operation("GetBucketVersioning", bucket_ops.get_versioning, "versioning"),
+    ("GET", "uploads"): Operation(
+        "ListMultipartUploads",
+        multipart.list_uploads,
+        "uploads prefix key-marker upload-id-marker max-uploads encoding-type",
+    ),
+    ("POST", "delete"): Operation("DeleteObjects", writing.delete_objects, "delete"),
 }
 
 _OBJECT = {
-    ("GET", ""): Operation("GetObject", reading.get_object),
-    ("HEAD", ""): Operation("HeadObject", reading.get_object),
-    ("PUT", ""): Operation("PutObject", writing.put_object),
-    ("PUT", "x-amz-copy-source"): Operation("CopyObject", writing.copy_object),
-    ("DELETE", ""): Operation("DeleteObject", writing.delete_object),
-    ("POST", "uploads"): Operation("CreateMultipartUpload", multipart.create),
-    ("PUT", "uploadId"): Operation("UploadPart", multipart.upload_part),
-    ("GET", "uploadId"): Operation("ListParts", multipart.list_parts),
-    ("POST", "uploadId"): Operation("CompleteMultipartUpload", multipart.complete),
-    ("DELETE", "uploadId"): Operation("AbortMultipartUpload", multipart.abort),
+    ("GET", ""): Operation(
+        "GetObject", reading.get_object, "response-* partNumber versionId", conditions=_READ_CONDITIONS
+    ),
+    ("HEAD", ""): Operation(
+        "HeadObject", reading.get_object, "response-* partNumber versionId", conditions=_READ_CONDITIONS
+    ),
+    ("GET", "attributes"): Operation(
+        "GetObjectAttributes", reading.get_attributes, "attributes versionId", "x-amz-object-attributes"
+    ),
+    ("PUT", ""): Operation("PutObject", writing.put_object, headers=_NEW, conditions=_WRITE_CONDITIONS),
+    ("PUT", "x-amz-copy-source"): Operation(
+        "CopyObject",
+        copying.copy_object,
+        headers=f"{_NEW} {_COPY_SOURCE} x-amz-metadata-directive x-amz-tagging-directive x-amz-checksum-algorithm",
+        conditions=_WRITE_CONDITIONS,
+    ),
+    ("DELETE", ""): Operation("DeleteObject", writing.delete_object, "versionId", conditions=_WRITE_CONDITIONS),
+    ("POST", "uploads"): Operation(
+        "CreateMultipartUpload", multipart.create, "uploads", f"{_NEW} x-amz-checksum-algorithm x-amz-checksum-type"
+    ),
+    ("PUT", "uploadId"): Operation("UploadPart", multipart.upload_part, "uploadId partNumber"),
+    ("PUT", "uploadId x-amz-copy-source"): Operation(
+        "UploadPartCopy",
+        multipart.upload_part_copy,
+        "uploadId partNumber",
+        f"{_COPY_SOURCE} x-amz-copy-source-range",
+    ),
+    ("GET", "uploadId"): Operation(
+        "ListParts", multipart.list_parts, "uploadId max-parts part-number-marker encoding-type"
+    ),
+    ("POST", "uploadId"): Operation(
+        "CompleteMultipartUpload",
+        multipart.complete,
+        "uploadId",
+        "x-amz-checksum-type x-amz-mp-object-size",
+        conditions=_WRITE_CONDITIONS,
+    ),
+    ("DELETE", "uploadId"): Operation("AbortMultipartUpload", multipart.abort, "uploadId"),
 }
 
 # Words in the query that make a request another operation. Those not in the tables above are not implemented: on a
 # NAS bucket ONTAP has no versions, object lock or lifecycle either.
-_SUB_RESOURCES = frozenset(
-    {
-        "accelerate",
-        "acl",
-        "analytics",
-        "attributes",
-        "cors",
-        "delete",
-        "encryption",
-        "intelligent-tiering",
-        "inventory",
-        "legal-hold",
-        "lifecycle",
-        "list-type",
-        "location",
-        "logging",
-        "metrics",
-        "notification",
-        "object-lock",
-        "ownershipControls",
-        "policy",
-        "policyStatus",
-        "publicAccessBlock",
-        "replication",
-        "requestPayment",
-        "restore",
-        "retention",
-        "select",
-        "tagging",
-        "torrent",
-        "uploadId",
-        "uploads",
-        "versioning",
-        "versions",
-        "website",
-    }
+_SUB_RESOURCES = (
+    "accelerate acl analytics append attributes cors delete encryption intelligent-tiering inventory legal-hold"
+    " lifecycle list-type location logging metadataTable metrics notification object-lock ownershipControls policy"
+    " policyStatus publicAccessBlock renameObject replication requestPayment restore retention select session tagging"
+    " torrent uploadId uploads versioning versions website"
 )
 
 
 def of(req: request.Request) -> Operation:
+    """The operation, all of whose parameters are known to it; S3Error where it is none, or one of them is not."""
     if not req.bucket:
         operation = _SERVICE.get(req.method)
         sub = ""
@@ -91,12 +114,10 @@ def of(req: request.Request) -> Operation:
         sub = _sub_resource(req)
         operation = (_OBJECT if req.key else _BUCKET).get((req.method, sub))
     if operation is None:
-        if sub:
-            raise errors.S3Error("NotImplemented", f"{req.method} with ?{sub} is not implemented on this server.")
-        raise errors.S3Error("NotImplemented", f"{req.method} {req.resource} is not an operation of this server.")
-    # "null" is the version of an object in a bucket without versions.
-    if req.query.get("versionId", "null") != "null":
-        raise errors.S3Error("NotImplemented", "Object versions are not supported on this bucket.")
+        what = f"{req.method} with ?{sub}" if sub else f"{req.method} {req.resource}"
+        # 405 rather than 501: some clients repeat whatever begins with a 5.
+        raise errors.S3Error("NotImplemented", f"{what} is not an operation of this server.", status=405)
+    guard.check(req, operation.query, operation.headers, operation.conditions)
     return operation
 
 
@@ -107,8 +128,7 @@ def names() -> list[str]:
 
 
 def _sub_resource(req: request.Request) -> str:
-    if req.query_string:
-        named = sorted(_SUB_RESOURCES & req.query.keys())
-        if named:
-            return named[0]
-    return "x-amz-copy-source" if req.method == "PUT" and "x-amz-copy-source" in req.headers else ""
+    named = sorted(req.query.keys() & set(_SUB_RESOURCES.split()))[:1] if req.query_string else []
+    if req.method == "PUT" and "x-amz-copy-source" in req.headers:
+        named.append("x-amz-copy-source")
+    return " ".join(named)

@@ -1,4 +1,4 @@
-"""GetObject and HeadObject: a file, or a part of it, if the client's conditions hold."""
+"""GetObject, HeadObject and GetObjectAttributes: a file, or a part of it, if the client's conditions hold."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import contextlib
 import os
 import re
 import stat as stat_module
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 
-from emulator.s3 import errors, keys, numeric, unix
-from emulator.s3.context import Context, Response, Target
+from emulator.s3 import checksums, conditions, errors, numeric, unix, xml
+from emulator.s3.context import Context, Response
 from emulator.s3.facts import Facts
+from emulator.s3.target import Target
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)\Z")
+_ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HASH_INLINE = 1 << 20  # up to here an unknown MD5 is computed at once, beyond it in a thread
 _OVERRIDES = {
@@ -28,9 +30,9 @@ _OVERRIDES = {
 
 async def get_object(ctx: Context) -> Response:
     target = ctx.target("GetObject", unix.READ | unix.SEARCH)
-    if keys.is_folder_key(ctx.req.key):
+    if target.is_folder(ctx.req.key):
         return _folder(ctx, target)
-    path = keys.path_of(target.root, target.volume_root, ctx.req.key)
+    path = target.path_of(ctx.req.key)
     descriptor = _open(path)
     if path is None or descriptor is None:
         raise _missing(ctx)
@@ -43,27 +45,63 @@ async def get_object(ctx: Context) -> Response:
 
 async def _opened(ctx: Context, path: str, descriptor: int) -> Response:
     stat = os.fstat(descriptor)
+    facts = await facts_of(ctx, path, stat)
+    headers = object_headers(stat, facts)
+    if conditions.of_read(ctx.req.headers).not_modified(facts, stat):
+        os.close(descriptor)
+        return Response(304, headers)
+    status, offset, length = _asked(ctx, facts, stat)
+    if status == 206:
+        headers["content-range"] = f"bytes {offset}-{offset + length - 1}/{stat.st_size}"
+    headers["content-length"] = str(length)
+    if "partNumber" in ctx.req.query and facts.parts:
+        headers["x-amz-mp-parts-count"] = str(facts.part_count)
+    if status == 200 and ctx.req.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+        headers |= checksums.headers(facts.checksums, facts.checksum_type)
+    headers |= _overrides(ctx)
+    if ctx.req.method == "HEAD":
+        os.close(descriptor)
+        return Response(status, headers)
+    return Response(status, headers, file=descriptor, offset=offset, length=length)
+
+
+async def facts_of(ctx: Context, path: str, stat: os.stat_result) -> Facts:
     facts = ctx.server.facts.known(path, stat)
     if facts is None:
         if stat.st_size <= _HASH_INLINE:
             facts = ctx.server.facts.of(path, stat)
         else:
             facts = await asyncio.to_thread(ctx.server.facts.of, path, stat)
-    headers = object_headers(stat, facts)
-    if _not_modified(ctx.req.headers, facts, stat):
+    return facts
+
+
+async def get_attributes(ctx: Context) -> Response:
+    target = ctx.target("GetObject", unix.READ | unix.SEARCH)
+    wanted = {name.strip() for name in ctx.req.headers.get("x-amz-object-attributes", "").split(",")}
+    if not wanted <= _ATTRIBUTES:
+        raise errors.S3Error(
+            "InvalidArgument", f"x-amz-object-attributes must name some of {', '.join(sorted(_ATTRIBUTES))}."
+        )
+    path = target.path_of(ctx.req.key)
+    descriptor = None if target.is_folder(ctx.req.key) else _open(path)
+    if path is None or descriptor is None:
+        raise _missing(ctx)
+    try:
+        stat = os.fstat(descriptor)
+        facts = await facts_of(ctx, path, stat)
+    finally:
         os.close(descriptor)
-        return Response(304, headers)
-    offset, length = _range(ctx.req.headers.get("range", ""), stat.st_size)
-    status = 200
-    if length != stat.st_size or ("range" in ctx.req.headers and _RANGE.match(ctx.req.headers["range"])):
-        status = 206
-        headers["content-range"] = f"bytes {offset}-{offset + length - 1}/{stat.st_size}"
-    headers["content-length"] = str(length)
-    headers |= _overrides(ctx)
-    if ctx.req.method == "HEAD":
-        os.close(descriptor)
-        return Response(status, headers)
-    return Response(status, headers, file=descriptor, offset=offset, length=length)
+    sums: xml.Content = [(f"Checksum{name.upper()}", value) for name, value in facts.checksums.items()]
+    shown: xml.Content = [
+        ("ETag", facts.etag),
+        ("Checksum", [*sums, ("ChecksumType", facts.checksum_type)] if sums else None),
+        ("ObjectParts", [("PartsCount", facts.part_count)] if facts.parts else None),
+        ("StorageClass", "STANDARD"),
+        ("ObjectSize", stat.st_size),
+    ]
+    content = [(name, value) for name, value in shown if name in wanted and value is not None]
+    headers = {"content-type": "application/xml", "last-modified": formatdate(stat.st_mtime, usegmt=True)}
+    return Response(200, headers, xml.document("GetObjectAttributesResponse", content))
 
 
 def object_headers(stat: os.stat_result, facts: Facts) -> dict[str, str]:
@@ -72,12 +110,13 @@ def object_headers(stat: os.stat_result, facts: Facts) -> dict[str, str]:
         "last-modified": formatdate(stat.st_mtime, usegmt=True),
         "content-type": facts.content_type,
         "accept-ranges": "bytes",
+        **facts.headers,
     } | {f"x-amz-meta-{name}": value for name, value in facts.metadata.items()}
 
 
 def _folder(ctx: Context, target: Target) -> Response:
     """A key with a slash at its end is the directory itself: an empty object."""
-    path = keys.path_of(target.root, target.volume_root, ctx.req.key)
+    path = target.path_of(ctx.req.key)
     if path is None or not os.path.isdir(path):  # noqa: PTH112
         raise _missing(ctx)
     empty = Facts("d41d8cd98f00b204e9800998ecf8427e", "application/x-directory")
@@ -101,27 +140,27 @@ def _missing(ctx: Context) -> errors.S3Error:
     return errors.S3Error("NoSuchKey", f"There is no object {ctx.req.key!r} in bucket {ctx.req.bucket!r}.")
 
 
-def _not_modified(headers: dict[str, str], facts: Facts, stat: os.stat_result) -> bool:
-    """HTTP's order: If-Match before If-Unmodified-Since, If-None-Match before If-Modified-Since."""
-    if "if-match" in headers:
-        if not _etag_in(headers["if-match"], facts.etag):
-            raise errors.S3Error("PreconditionFailed", f"The object's ETag is {facts.etag}, not the one in If-Match.")
-    elif "if-unmodified-since" in headers and _changed_since(headers["if-unmodified-since"], stat):
-        raise errors.S3Error("PreconditionFailed", "The object was modified after If-Unmodified-Since.")
-    if "if-none-match" in headers:
-        return _etag_in(headers["if-none-match"], facts.etag)
-    return "if-modified-since" in headers and not _changed_since(headers["if-modified-since"], stat)
+def _asked(ctx: Context, facts: Facts, stat: os.stat_result) -> tuple[int, int, int]:
+    """Status, offset and length of the answer: the whole, a range, or one of the parts it was uploaded in."""
+    asked = ctx.req.headers.get("range", "")
+    if "partNumber" in ctx.req.query:
+        if asked:
+            raise errors.S3Error("InvalidRequest", "A range and a partNumber cannot both be asked for.")
+        return _part(numeric.decimal(ctx.req.query["partNumber"], "partNumber", least=1, most=10_000), facts, stat)
+    if not _RANGE.match(asked) or not conditions.holds_range(ctx.req.headers, facts, stat):
+        return 200, 0, stat.st_size
+    offset, length = _range(asked, stat.st_size)
+    return (206 if asked != "bytes=-" else 200), offset, length
 
 
-def _etag_in(header: str, etag: str) -> bool:
-    return any(part.strip().removeprefix("W/").strip('"') in (etag, "*") for part in header.split(","))
-
-
-def _changed_since(header: str, stat: os.stat_result) -> bool:
-    try:
-        return int(stat.st_mtime) > parsedate_to_datetime(header).timestamp()
-    except (ValueError, OverflowError) as e:
-        raise errors.S3Error("InvalidArgument", f"{numeric.shortened(header)!r} is not an HTTP date.") from e
+def _part(number: int, facts: Facts, stat: os.stat_result) -> tuple[int, int, int]:
+    found = facts.part(number) if facts.parts else ((0, stat.st_size) if number == 1 else None)
+    if found is None:
+        raise errors.S3Error(
+            "InvalidPartNumber", f"The object has no part {number}: it was uploaded in {facts.part_count or 1}."
+        )
+    # An empty part is no range that Content-Range could name.
+    return 206 if facts.parts and found[1] else 200, *found
 
 
 def _position(digits: str) -> int:

@@ -50,6 +50,15 @@ class Request:
         # A plus sign stays a plus sign: SigV4 encodes spaces as %20.
         return [(decoded(name), decoded(value)) for name, _, value in pairs]
 
+    def take_headers_from_query(self) -> None:
+        """A presigned URL may carry x-amz-* headers as parameters; from here on they are headers like others."""
+        for name, value in self.query_pairs:
+            if not name.startswith("x-amz-"):
+                continue
+            if not value.isprintable():
+                raise errors.S3Error("InvalidArgument", f"{name} has a control character in it.")
+            self.headers.setdefault(name, value.encode().decode("latin-1"))
+
     @property
     def resource(self) -> str:
         return f"/{self.bucket}/{self.key}" if self.key else f"/{self.bucket}"

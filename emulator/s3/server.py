@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from emulator.s3 import multipart
+from emulator.s3 import uploads
 from emulator.s3.accounts import Accounts
 from emulator.s3.app import App
 from emulator.s3.context import Server
@@ -81,7 +81,7 @@ def _forget_orphans(world: World) -> None:
     for folder in buckets.iterdir() if buckets.exists() else ():
         if folder.name not in known:
             shutil.rmtree(folder, ignore_errors=True)
-    multipart.forget_others(world, known)
+    uploads.forget_others(world, known)
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

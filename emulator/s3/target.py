@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.s3 import keys
+
 Record = dict[str, Any]
 
 
@@ -21,3 +23,15 @@ class Target:
     @property
     def is_nas(self) -> bool:
         return self.bucket["type"] == "nas"
+
+    def path_of(self, key: str) -> str | None:
+        """The file that a key names, or None where there cannot be one."""
+        return keys.path_of(self.root, self.volume_root, key)
+
+    def writable_path_of(self, key: str) -> str:
+        """As path_of, for a key about to be written or removed; raises S3Error saying what is wrong with it."""
+        return keys.writable_path_of(self.root, self.volume_root, key)
+
+    def is_folder(self, key: str) -> bool:
+        """Whether a key names a directory rather than an object."""
+        return keys.is_folder_key(key)

@@ -1,78 +1,43 @@
-"""PutObject, CopyObject, DeleteObject and DeleteObjects."""
+"""PutObject, DeleteObject and DeleteObjects."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import shutil
-from urllib.parse import unquote
+from typing import TYPE_CHECKING
 
-from emulator.s3 import errors, facts, incoming, keys, unix, xml
-from emulator.s3.context import METADATA_ON_NAS, Context, Response, Target
+from emulator.s3 import conditions, errors, facts, incoming, unix, xml
+from emulator.s3.context import METADATA_ON_NAS, Context, Response
+from emulator.s3.target import Target
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MAX_METADATA_BYTES = 2048
 MAX_DELETES = 1000
 WRITE = unix.WRITE | unix.SEARCH
 
 _META = "x-amz-meta-"
-# What these ask for is not done here; leaving them out silently would leave the client believing otherwise.
-_REFUSED_HEADERS = (
-    "x-amz-server-side-encryption",
-    "x-amz-object-lock",
-    "x-amz-website-redirect",
-    "x-amz-grant",
-    "if-match",
-    "if-none-match",
-)
+_EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 
 
 async def put_object(ctx: Context) -> Response:
     target = ctx.target("PutObject", WRITE)
-    refuse_headers(ctx, target)
-    path = keys.writable_path_of(target.root, target.volume_root, ctx.req.key)
-    metadata = user_metadata(ctx, target)
-    if keys.is_folder_key(ctx.req.key):
+    wanted = conditions.of_write(ctx.req.headers, is_nas=target.is_nas)
+    path = target.writable_path_of(ctx.req.key)
+    described = description(ctx, target)
+    if target.is_folder(ctx.req.key):
         return await _put_folder(ctx, path)
     ctx.server.space.require(target, incoming.declared_size(ctx) - (incoming.size_now(path) or 0))
     with incoming.Incoming(ctx) as arriving:
         await arriving.receive(ctx)
-        found = facts.Facts(arriving.md5.hexdigest(), content_type(ctx), metadata)
-        await incoming.publish(ctx, target, arriving.path, path, found)
+        found = described.facts(arriving.md5.hexdigest(), arriving.checksums)
+        await incoming.publish(ctx, target, arriving.path, ctx.req.key, found, wanted)
         return Response(200, {"etag": f'"{found.etag}"'} | arriving.echoed)
-
-
-async def copy_object(ctx: Context) -> Response:
-    if ctx.bucket()["type"] == "nas":
-        raise errors.S3Error(
-            "NotImplemented", "CopyObject is not supported on a NAS bucket; read and write the object."
-        )
-    source_bucket, source_key = _copy_source(ctx)
-    source = ctx.target("GetObject", unix.READ | unix.SEARCH, key=source_key, bucket=source_bucket)
-    target = ctx.target("PutObject", WRITE)
-    refuse_headers(ctx, target)
-    path = keys.writable_path_of(target.root, target.volume_root, ctx.req.key)
-    origin = keys.path_of(source.root, source.volume_root, source_key)
-    stat = keys.regular(origin) if origin else None
-    if origin is None or stat is None:
-        raise errors.S3Error("NoSuchKey", f"There is no object {source_key!r} in bucket {source_bucket!r} to copy.")
-    found = await asyncio.to_thread(ctx.server.facts.of, origin, stat)
-    if ctx.req.headers.get("x-amz-metadata-directive") == "REPLACE":
-        found = facts.Facts(found.etag, content_type(ctx), user_metadata(ctx, target))
-    staged = str(ctx.server.world.dataplane.stage())
-    try:
-        await asyncio.to_thread(shutil.copyfile, origin, staged)
-        made = await incoming.publish(ctx, target, staged, path, found)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(staged)  # noqa: PTH108
-    body = xml.document("CopyObjectResult", [("LastModified", xml.moment(made.st_mtime)), ("ETag", f'"{found.etag}"')])
-    return Response(200, {"content-type": "application/xml"}, body)
 
 
 async def delete_object(ctx: Context) -> Response:
     target = ctx.target("DeleteObject", WRITE)
-    _remove(ctx, target, ctx.req.key)
+    await _remove(ctx, target, ctx.req.key, conditions.of_write(ctx.req.headers, is_nas=target.is_nas))
     return Response(204)
 
 
@@ -80,14 +45,16 @@ async def delete_objects(ctx: Context) -> Response:
     """Each key on its own: what may not be removed is listed with its reason, the rest goes."""
     body = await incoming.small_body(ctx, xml.MAX_DOCUMENT_BYTES)
     tree = xml.parsed(body, "Delete")
-    names = [element.findtext("Key") or "" for element in tree.findall("Object")]
-    if not names or len(names) > MAX_DELETES:
+    asked = tree.findall("Object")
+    if not asked or len(asked) > MAX_DELETES:
         raise errors.S3Error("MalformedXML", f"Between 1 and {MAX_DELETES} keys can be deleted at once.")
     quiet = (tree.findtext("Quiet") or "").strip() == "true"
     content: xml.Content = []
-    for name in names:
+    for element in asked:
+        name = element.findtext("Key") or ""
         try:
-            _remove(ctx, ctx.target("DeleteObject", WRITE, key=name), name)
+            target = ctx.target("DeleteObject", WRITE, key=name)
+            await _remove(ctx, target, name, _conditions_of(element, target))
             if not quiet:
                 content.append(("Deleted", [("Key", name)]))
         except errors.S3Error as e:
@@ -95,69 +62,89 @@ async def delete_objects(ctx: Context) -> Response:
     return Response(200, {"content-type": "application/xml"}, xml.document("DeleteResult", content))
 
 
-def refuse_headers(ctx: Context, target: Target) -> None:
-    for name in ctx.req.headers:
-        if name.startswith(_REFUSED_HEADERS):
-            raise errors.S3Error(
-                "NotImplemented", f"The header {name} asks for something that is not implemented here."
-            )
-    if ctx.req.headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
-        raise errors.S3Error("NotImplemented", "Object ACLs are not implemented; use a bucket policy.")
-    # Before 9.16.1 a NAS bucket ignores tags sent along with an object.
-    ignored = target.is_nas and ctx.version < METADATA_ON_NAS
-    if "x-amz-tagging" in ctx.req.headers and not ignored:
+def description(ctx: Context, target: Target) -> Description:
+    """What the headers of a new object say of it."""
+    ignores = target.is_nas and ctx.version < METADATA_ON_NAS
+    # Before 9.16.1 a NAS bucket ignores metadata and tags sent along with an object, as documented.
+    if "x-amz-tagging" in ctx.req.headers and not ignores:
         raise errors.S3Error("NotImplemented", "Object tags are not implemented here.")
-
-
-def user_metadata(ctx: Context, target: Target) -> dict[str, str]:
-    """x-amz-meta-* of the request; before ONTAP 9.16.1 a NAS bucket ignores them, as documented."""
-    if target.is_nas and ctx.version < METADATA_ON_NAS:
-        return {}
-    found = {name[len(_META) :]: value for name, value in ctx.req.headers.items() if name.startswith(_META)}
-    if sum(len(name) + len(value) for name, value in found.items()) > MAX_METADATA_BYTES:
+    headers = ctx.req.headers
+    metadata = {name[len(_META) :]: value for name, value in headers.items() if name.startswith(_META)}
+    if sum(len(name) + len(value) for name, value in metadata.items()) > MAX_METADATA_BYTES:
         raise errors.S3Error("MetadataTooLarge", f"User metadata may have {MAX_METADATA_BYTES} bytes in all.")
-    return found
+    kept = {name: headers[name] for name in facts.KEPT_HEADERS if headers.get(name)}
+    codings = [coding.strip() for coding in kept.pop("content-encoding", "").split(",")]
+    # aws-chunked is how the body travels and not how it is kept.
+    if encoding := ", ".join(coding for coding in codings if coding and coding.lower() != "aws-chunked"):
+        kept["content-encoding"] = encoding
+    if sum(map(len, kept.values())) > MAX_METADATA_BYTES:
+        raise errors.S3Error("MetadataTooLarge", f"An object's headers may have {MAX_METADATA_BYTES} bytes in all.")
+    content_type = headers.get("content-type") or facts.DEFAULT_CONTENT_TYPE
+    return Description(content_type, {} if ignores else metadata, kept)
 
 
-def content_type(ctx: Context) -> str:
-    return ctx.req.headers.get("content-type") or facts.DEFAULT_CONTENT_TYPE
+class Description:
+    """What is known of an object before its content: kept with an upload until that is complete."""
+
+    def __init__(self, content_type: str, metadata: dict[str, str], headers: dict[str, str]) -> None:
+        self.content_type = content_type
+        self.metadata = metadata
+        self.headers = headers
+
+    def facts(
+        self,
+        etag: str,
+        checksums: dict[str, str],
+        *,
+        checksum_type: str = "FULL_OBJECT",
+        parts: tuple[tuple[int, int], ...] = (),
+    ) -> facts.Facts:
+        return facts.Facts(
+            etag, self.content_type, self.metadata, self.headers, checksums, checksum_type=checksum_type, parts=parts
+        )
+
+
+def _conditions_of(element: Element, target: Target) -> conditions.Conditions:
+    """What one entry of a DeleteObjects asks for beyond its key; anything not known there is refused, not ignored."""
+    found = {child.tag: (child.text or "").strip() for child in element}
+    if found.pop("VersionId", "null") not in ("", "null"):
+        raise errors.S3Error("NotImplemented", "Object versions are not supported on this bucket.")
+    unknown = found.keys() - {"Key", "ETag"}
+    if unknown:
+        raise errors.S3Error("NotImplemented", f"{', '.join(sorted(unknown))} of an object to delete is not supported.")
+    if "ETag" in found:
+        return conditions.of_write({"if-match": found["ETag"]}, is_nas=target.is_nas)
+    return conditions.Conditions({})
 
 
 async def _put_folder(ctx: Context, path: str) -> Response:
     """A key with a slash at its end makes a directory; content cannot be put into it."""
-    if await incoming.small_body(ctx, 0):
+    if incoming.declared_size(ctx):
         raise errors.S3Error("InvalidRequest", "A key that ends with a slash is a folder and has no content.")
+    await incoming.small_body(ctx, 0)
     try:
         os.makedirs(path, exist_ok=True)  # noqa: PTH103
     except (FileExistsError, NotADirectoryError) as e:
         raise errors.S3Error("InvalidRequest", "A part of the key's path is an object already.") from e
-    return Response(200, {"etag": '"d41d8cd98f00b204e9800998ecf8427e"'})
+    return Response(200, {"etag": f'"{_EMPTY_MD5}"'})
 
 
-def _remove(ctx: Context, target: Target, key: str) -> None:
+async def _remove(ctx: Context, target: Target, key: str, wanted: conditions.Conditions) -> None:
     """Gone afterwards, whether it was there or not. Directories stay: they may be somebody's mount."""
-    path = keys.writable_path_of(target.root, target.volume_root, key)
-    size = incoming.size_now(path) or 0
-    try:
-        if keys.is_folder_key(key):
-            os.rmdir(path)  # noqa: PTH106
+    path = target.writable_path_of(key)
+    async with ctx.server.changing(path):
+        if wanted:
+            wanted.require(await incoming.facts_now(ctx, path))
+        size = incoming.size_now(path) or 0
+        try:
+            if target.is_folder(key):
+                os.rmdir(path)  # noqa: PTH106
+                return
+            os.unlink(path)  # noqa: PTH108
+        except (FileNotFoundError, NotADirectoryError):
             return
-        os.unlink(path)  # noqa: PTH108
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as e:
-        raise errors.S3Error("InvalidRequest", f"The key {key!r} is a folder that is not empty.") from e
-    ctx.server.space.note(target.volume_root, -size)
+        except OSError as e:
+            raise errors.S3Error("InvalidRequest", f"The key {key!r} is a folder that is not empty.") from e
+        ctx.server.space.note(target.volume_root, -size)
     if target.volume:
         ctx.server.world.dataplane.forget_used(target.volume["uuid"])
-
-
-def _copy_source(ctx: Context) -> tuple[str, str]:
-    source = unquote(ctx.req.headers["x-amz-copy-source"]).lstrip("/")
-    source, _, version = source.partition("?versionId=")
-    if version not in ("", "null"):
-        raise errors.S3Error("NotImplemented", "Object versions are not implemented here.")
-    bucket, _, key = source.partition("/")
-    if not bucket or not key:
-        raise errors.S3Error("InvalidArgument", "x-amz-copy-source must read <bucket>/<key>.")
-    return bucket, key

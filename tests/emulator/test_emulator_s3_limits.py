@@ -11,7 +11,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from s3_support import S3World
 
-from emulator.s3 import multipart, server
+from emulator.s3 import server, uploads
 
 MB = 1024**2
 
@@ -147,7 +147,7 @@ def test_an_open_upload_survives_a_restart_and_goes_with_its_bucket(s3):
     s3.handle = server.serve(s3.world, port=s3.handle.port)
     complete(s3.client(), "native", upload, [one])
     start(c, "native")
-    multipart.forget_bucket(s3.world, s3.world.store.find("s3_bucket", name="native")[0]["uuid"])
+    uploads.forget_bucket(s3.world, s3.world.store.find("s3_bucket", name="native")[0]["uuid"])
     assert "Uploads" not in s3.client().list_multipart_uploads(Bucket="native")
 
 

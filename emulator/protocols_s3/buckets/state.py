@@ -26,7 +26,7 @@ from emulator.protocols_s3.errors import (
     NotForBucketType,
     PartNotCreated,
 )
-from emulator.s3 import accounts, context, multipart
+from emulator.s3 import accounts, context, uploads
 from emulator.store import Record
 from emulator.svms import parts
 
@@ -234,7 +234,7 @@ def delete(world: World, args: dict[str, Any]) -> None:
     if record is None:
         return
     check_deletable(world, record)
-    multipart.forget_bucket(world, record["uuid"])
+    uploads.forget_bucket(world, record["uuid"])
     world.store.delete(KIND, record["uuid"])
     shutil.rmtree(directory(world, record), ignore_errors=True)
 
