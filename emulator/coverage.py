@@ -56,13 +56,14 @@ checksums. Where it differs from ONTAP, or where ONTAP's documentation is silent
 - A full volume answers 507 `QuotaExceeded`. An unmounted one answers 404 `NoSuchBucket`.
 - ETags of files written by path are their MD5, computed at the first request that needs one.
 - Buckets have no minimum size.
-- Versions, object lock, lifecycle, tags, ACLs, server-side encryption, CORS, website, bucket policies over S3, POST forms,
-  and session tokens are refused with `NotImplemented`; so is every header or query parameter that would change what a
-  request means and is not known. The status is 400, or 405 for a whole operation, as some clients repeat each 501.
+- Versions, object lock, lifecycle, tags, ACLs, server-side encryption, CORS, website, bucket policies over S3, POST
+  forms, and session tokens are refused with `NotImplemented`; so is every header or query parameter that would change
+  what a request means and is not known. The status is 400, or 405 for a whole operation, as some clients repeat 501.
 - `If-Match` and `If-None-Match` of PutObject, CopyObject, CompleteMultipartUpload and DeleteObject, and ETags in
-  DeleteObjects, hold on buckets of type s3, and are refused on NAS buckets. Reading takes all conditions, and `partNumber`.
-- Headers (`Cache-Control`, `Content-*`, `Expires`) and checksums are kept where they were sent; none are computed by the
-  server's own choice. CRC32C and CRC64NVME are slow. Checksums of single parts are not shown by GetObjectAttributes.
+  DeleteObjects, hold on buckets of type s3, and are refused on NAS buckets. Reading takes all conditions and
+  `partNumber`.
+- Headers (`Cache-Control`, `Content-*`, `Expires`) and checksums are kept where they were sent; the server computes
+  none of its own accord. CRC32C and CRC64NVME are slow. GetObjectAttributes shows no checksums of single parts.
 - CompleteMultipartUpload sent again within a day is answered again.
 - A request whose head or body stops coming for 60 s is given up.
 - NAS buckets refuse multipart uploads and ignore user metadata before 9.16.1, and refuse CopyObject and UploadPartCopy
