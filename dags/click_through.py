@@ -124,6 +124,7 @@ def click_through(run: Run) -> None:
             program="tasks.data.keep_newest",
             volumes=["results"],
             flags={"newest": KEPT_FOLDERS},
+            buttons=(),
         )
         OntapSnapshotExpireOperator(
             task_id="snapshots",

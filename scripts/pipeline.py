@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from ontap_mlops.hooks import mlflow_pages
 from scripts.airflow_api import AirflowApi
 from scripts.follow import RunFailed, failure, follow
 from scripts.services import Stack, shown
@@ -154,8 +155,10 @@ class Demo:
         if run_id := self.summary.get("mlflow_run_id"):
             path, query = f"{mlflow}/api/2.0/mlflow/runs/get", {"run_id": run_id}
             info = httpx.get(path, params=query, trust_env=False).raise_for_status().json()["run"]["info"]
-            links["mlflow_run"] = f"{mlflow}/#/experiments/{info['experiment_id']}/runs/{info['run_id']}"
-        return links
+            page = f"{mlflow}/#/experiments/{info['experiment_id']}/runs/{info['run_id']}"
+            links["mlflow_run"] = mlflow_pages.page(page)
+        pictures = self.summary.get("links") or {}
+        return links | {name.lower(): pictures[name] for name in mlflow_pages.PICTURE_FILES if name in pictures}
 
     def keep(self, facts: dict[str, Any]) -> None:
         """Write the facts whole or not at all."""

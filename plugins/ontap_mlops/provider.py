@@ -37,10 +37,11 @@ _ONTAP_CONNECTION: dict[str, Any] = {
 }
 
 EXTRA_LINKS = [
-    "ontap_mlops.operators.links.OntapSnapshotLink",
     "ontap_mlops.operators.links.MlflowRunLink",
     "ontap_mlops.operators.links.MlflowModelLink",
-    "ontap_mlops.operators.links.EndpointLink",
+    "ontap_mlops.operators.links.MistakesLink",
+    "ontap_mlops.operators.links.ConfusionLink",
+    "ontap_mlops.operators.links.RocLink",
     "ontap_mlops.operators.links.DashboardLink",
 ]
 ROOMS = {"operators": "Operator", "hooks": "Hook", "triggers": "Trigger"}  # and how the classes there end

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from ontap_mlops.hooks import mlflow_pages
 from scripts import lake
 from scripts.systems import text
 from scripts.systems.system import System
@@ -34,7 +35,7 @@ COLUMNS = (
 
 def comparison(stack: Stack, facts: dict[str, Any]) -> str:
     """Return the page that the last demo has left in MLflow, as HTML."""
-    of_run, _, path = facts["links"]["comparison"].partition("/artifacts/")
+    of_run, _, path = facts["links"]["comparison"].partition("?")[0].partition("/artifacts/")
     wanted = {"path": path, "run_uuid": of_run.rpartition("/")[2]}
     return httpx.get(f"{stack.urls['mlflow']}/get-artifact", params=wanted, trust_env=False).raise_for_status().text
 
@@ -61,7 +62,7 @@ class ClickThrough(System):
         compared = demo.xcom("compare")
         return {
             "best_possible": compared["best_possible"],
-            "links": {"comparison": f"{compared['mlflow_url']}/artifacts/comparison/comparison.html"},
+            "links": {"comparison": mlflow_pages.artifact_page(compared["mlflow_url"], "comparison/comparison.html")},
         }
 
     def text(self, facts: dict[str, Any]) -> str:

@@ -12,6 +12,9 @@ _LINKS = {
     "airflow_run": "Airflow run",
     "mlflow_run": "MLflow run",
     "mlflow_model": "MLflow model",
+    "mistakes": "Mistakes",
+    "confusion": "Confusion",
+    "roc": "ROC",
     "comparison": "Comparison",
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import registry
+from ontap_mlops.hooks import mlflow_pages
 from ontap_mlops.ontap import dataset_versions
 from ontap_mlops.records import DatasetVersion
 from scripts import lake
@@ -58,7 +59,7 @@ class Tyre(System):
         prediction, endpoint = predict(demo.stack, deployed)
         demo.end()
         versions = versions_of(demo.stack, self.dataset)
-        model_page = f"{demo.stack.urls['mlflow']}/#/models/{deployed['model']}/versions/{deployed['version']}"
+        model_page = mlflow_pages.model_page(demo.stack.urls["mlflow"], deployed["model"], deployed["version"])
         return {
             "evaluation": demo.xcom("evaluate"),
             "deployed_model": deployed,

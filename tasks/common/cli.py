@@ -116,7 +116,8 @@ def mlflow_run(options: argparse.Namespace, otherwise: str) -> Run:
     """Return the MLflow run that the flags of ``tracking`` name; ``otherwise`` is its name when nobody named it."""
     from tasks.common.tracking import EXPERIMENT, Run
 
-    return Run(options.run_name or otherwise, experiment=options.experiment or EXPERIMENT, tags=options.tags)
+    tags = {**(options.run.page_tags if options.run else {}), **options.tags}
+    return Run(options.run_name or otherwise, experiment=options.experiment or EXPERIMENT, tags=tags)
 
 
 def _parameter(name: str) -> FromRun:

@@ -53,7 +53,8 @@ def evaluate(options: argparse.Namespace, models: list[Model], rows: Rows, syste
     """Judge, record and draw; what ``decide`` reads:
 
     ``metrics`` by model, ``held_out`` rows of the first, ``comparison`` by figure where there is a second and
-    ``compared`` rows for it, ``champion_version``; or ``refused`` with the reason why there is no comparison.
+    ``compared`` rows for it, ``champion_version``; or ``refused`` with the reason why there is no comparison. And
+    ``pictures``, the names of those that the MLflow run has in its folder ``evaluation``.
     """
     trained_in = models[0].description.get("mlflow") or {}
     if options.run is None:
@@ -66,8 +67,8 @@ def evaluate(options: argparse.Namespace, models: list[Model], rows: Rows, syste
         for name, figures in metrics.items():
             run.metrics({f"{name}.{key}": value for key, value in figures.items()})
         run.metrics({f"gain.{name}.{key}": told[key] for name, told in judged.comparison.items() for key in _EDGES})
-        _pictures(run, options.output, judged, rows, system)
-        return {**_result(judged, metrics, models, options), **run.identity}
+        pictures = _pictures(run, options.output, judged, rows, system)
+        return {**_result(judged, metrics, models, options), "pictures": pictures, **run.identity}
 
 
 _EDGES = ("gain", "low", "high")
@@ -104,20 +105,24 @@ def _report(judged: Judged, metrics: Mapping[str, Mapping[str, float]]) -> None:
         say(judged.refused)
 
 
-def _pictures(run: Run, output: str | None, judged: Judged, rows: Rows, system: System) -> None:
+def _pictures(run: Run, output: str | None, judged: Judged, rows: Rows, system: System) -> list[str]:
     if output:
-        _draw(run, Path(output), judged, rows, system)
-    elif run.run_id:
-        with tempfile.TemporaryDirectory() as folder:
-            _draw(run, Path(folder), judged, rows, system)
+        return _draw(run, Path(output), judged, rows, system)
+    if not run.run_id:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        return _draw(run, Path(folder), judged, rows, system)
 
 
-def _draw(run: Run, folder: Path, judged: Judged, rows: Rows, system: System) -> None:
+def _draw(run: Run, folder: Path, judged: Judged, rows: Rows, system: System) -> list[str]:
+    """Draw all pictures, keep them with the run, and return the names of their files."""
     files = [folder / "roc.png"]
     shown = {name: (v.scores[v.judged], rows.positives[v.judged]) for name, v in judged.verdicts.items()}
     draw_roc(files[0], shown, system.classes)
     for name, verdict in judged.verdicts.items():
         files.append(folder / f"confusion_{name}.png")
         draw_confusion(files[-1], verdict.judgement, system.classes, name)
-    for file in [*files, *system.draw(folder, judged)]:
+    files += system.draw(folder, judged)
+    for file in files:
         run.artifact(file, "evaluation")
+    return [file.name for file in files]

@@ -89,6 +89,28 @@ class RunFile:
         }
         return {name: str(value) for name, value in tags.items() if value}
 
+    @property
+    def page_tags(self) -> dict[str, str]:
+        """What MLflow's page of a run shows as its description, source and user."""
+        if not self.run_key:
+            return {}
+        of, dag_id = self.dataset_version, self.run.get("dag_id")
+        commit = self.run.get("code_commit")
+        data = f"{of.get('dataset')} version `{self.version_id}` of {of.get('created_at')}" if of else "not known"
+        lines = {
+            "Run": f"`{self.run_key}`, {dag_id or 'by hand'}, {self.run.get('run_id') or ''}".rstrip(", "),
+            "Data": f"{data}, snapshot `{of.get('snapshot')}` of volume `{of.get('svm')}:{of.get('volume')}`",
+            "Code": f"commit `{commit or 'unknown'}`",
+        }
+        tags = {
+            "mlflow.note.content": "\n".join(f"- **{title}**: {text}" for title, text in lines.items()),
+            "mlflow.source.name": f"Airflow DAG {dag_id}" if dag_id else None,
+            "mlflow.source.type": "JOB",
+            "mlflow.source.git.commit": commit,
+            "mlflow.user": "airflow",
+        }
+        return {name: str(value) for name, value in tags.items() if value}
+
     def inside(self, folder: str, *parts: str) -> str | None:
         """Return a path in one of the mounted ``folders``; None where that is not mounted."""
         root = self.folders.get(folder)

@@ -17,6 +17,8 @@ from tasks.common.progress import say
 EXPERIMENT = "ontap-mlops"
 IDENTITY_TAG = "workload"  # one run per value, so that a retry finds the run of the first try
 _LONGEST_PARAMETER = 6000
+# Else MLflow 3 shows its pages for traces of language models.
+_TRAINING_VIEW = "?workflowType=machine_learning"
 
 
 class Run:
@@ -53,7 +55,7 @@ class Run:
             info = self._find(self._server) or self._create(self._server)
             self.run_id, self._artifact_uri = info["run_id"], info["artifact_uri"]
             self._server.post("runs/update", run_id=self.run_id, status="RUNNING")
-            say(f"MLflow run: {self.url}")
+            say(f"MLflow run: {self.url}{_TRAINING_VIEW}")
         return self
 
     def __exit__(

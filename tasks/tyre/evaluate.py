@@ -59,7 +59,10 @@ def main() -> dict[str, Any]:
 def _options() -> argparse.Namespace:
     flags = Flags(__doc__)
     flags.data("folder or s3://bucket/prefix with a folder per class")
-    flags.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
+    # Not the run's own: a training on a few images is judged on all that are held out, like every other.
+    flags.add_argument(
+        "--limit", type=int, default=0, help="use so many images only; 0: all", from_run=lambda run: None
+    )
     flags.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
     flags.add_argument("--connections", type=int, default=dataset.CONNECTIONS, help="files read at once")
     add_evaluation(flags)
@@ -119,15 +122,16 @@ def _draw_mistakes(folder: Path, judged: Judged, images: Images) -> list[Path]:
     return files
 
 
-def _mistakes(images: Images, scores: Floats) -> list[tuple[dataset.Pixels, str]]:
-    """Return the most confident first; pixels of those that were kept in memory."""
+def _mistakes(images: Images, scores: Floats) -> list[tuple[dataset.Pixels, tuple[str, str]]]:
+    """Return the most confident first, with what to write under each; pixels of those that were kept in memory."""
     found = []
     for place in np.argsort(-np.abs(scores - 0.5), kind="stable"):
         example = images.held_out[place]
         called = images.positive if scores[place] > 0.5 else 1 - images.positive
         if called != example.label and example.pixels is not None:
             sure = max(scores[place], 1 - scores[place])
-            found.append((example.pixels, f"{images.classes[example.label]}, {sure:.0%} {images.classes[called]}"))
+            text = f"{images.classes[example.label]}, {sure:.0%} {images.classes[called]}"
+            found.append((example.pixels, (example.key.rpartition("/")[2], text)))
     return found
 
 

@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 
 from tasks.common.metrics import judge, softmax
 from tasks.common.program import BadInput, Stopped, stop_deferred
-from tasks.common.progress import Progress
+from tasks.common.progress import Progress, say
 from tasks.common.result import write_whole
 from tasks.tyre.configs import Configuration
 from tasks.tyre.dataset import Example, Images, batches
@@ -67,6 +67,9 @@ class Training:
         state = self._begin()
         for number, figures in enumerate(state.history, 1):
             on_epoch(number, figures)
+        if state.epoch or state.step:
+            inside = f", within epoch {state.epoch + 1}" if state.step else ""
+            say(f"Going on after epoch {state.epoch}{inside}, from the checkpoint of an earlier try")
         try:
             while state.epoch < self.configuration.epochs:
                 self._epoch(state)

@@ -24,9 +24,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from airflow.sdk import BaseHook
-
-from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable, base_url
+from ontap_mlops.hooks.airflow_rest import AirflowRest
+from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 
 _REGION = "us-east-1"  # ONTAP's S3 has no regions, but signing needs one
 
@@ -169,11 +168,11 @@ class AirflowConnectionStore:
 
     def __init__(self, conn_id: str, *, api_conn_id: str) -> None:
         self.conn_id = conn_id
-        self.api_conn_id = api_conn_id
-        self._headers: dict[str, str] = {}
+        self._airflow = AirflowRest(api_conn_id, may="edit connections")
 
     def read(self) -> StoredKeys | None:
-        status, body = self._call("GET", self._path, asked=f"read connection {self.conn_id!r}", accept=(200, 404))
+        asked = f"read connection {self.conn_id!r}"
+        status, body = self._airflow.call("GET", self._path, asked=asked, accept=(200, 404))
         if status == 404:
             return None
         extra = json.loads(body.get("extra") or "{}")
@@ -189,53 +188,18 @@ class AirflowConnectionStore:
             "extra": json.dumps(_aws_extra(endpoint_url)),
         }
         asked = f"write connection {self.conn_id!r}"
-        status, _ = self._call("POST", "/api/v2/connections", asked=asked, accept=(201, 409), json=connection)
+        status, _ = self._airflow.call("POST", "/connections", asked=asked, accept=(201, 409), json=connection)
         if status == 409:  # it is there already: an earlier try, or earlier keys
-            self._call("PATCH", self._path, asked=asked, accept=(200,), json=connection)
+            self._airflow.call("PATCH", self._path, asked=asked, json=connection)
 
     def set_endpoint(self, endpoint_url: str) -> None:
         body = {"connection_id": self.conn_id, "conn_type": "aws", "extra": json.dumps(_aws_extra(endpoint_url))}
         asked = f"change the endpoint of connection {self.conn_id!r}"
-        self._call("PATCH", f"{self._path}?update_mask=extra", asked=asked, accept=(200,), json=body)
+        self._airflow.call("PATCH", f"{self._path}?update_mask=extra", asked=asked, json=body)
 
     @property
     def _path(self) -> str:
-        return f"/api/v2/connections/{quote(self.conn_id, safe='')}"
-
-    def _call(
-        self, method: str, path: str, *, asked: str, accept: tuple[int, ...], **content: Any
-    ) -> tuple[int, dict[str, Any]]:
-        if not self._headers:
-            self._headers = {"Authorization": f"Bearer {self._token()}"}
-        return self._request(method, path, asked=asked, accept=accept, headers=self._headers, **content)
-
-    def _token(self) -> str:
-        connection = BaseHook.get_connection(self.api_conn_id)
-        login = {"username": connection.login or "", "password": connection.password or ""}
-        asked = f"log in {connection.login!r} (connection {self.api_conn_id!r})"
-        return self._request("POST", "/auth/token", asked=asked, accept=(200, 201), json=login)[1]["access_token"]
-
-    def _request(
-        self, method: str, path: str, *, asked: str, accept: tuple[int, ...], **content: Any
-    ) -> tuple[int, dict[str, Any]]:
-        import requests
-
-        url = base_url(BaseHook.get_connection(self.api_conn_id))
-        try:
-            response = requests.request(method, url + path, timeout=30, **content)
-        except requests.RequestException as error:
-            raise ServiceUnavailable(
-                f"Airflow's REST API at {url} was asked to {asked} and gave no answer ({type(error).__name__}). "
-                f"Check the address in connection {self.api_conn_id!r}."
-            ) from None
-        if response.status_code in accept:
-            return response.status_code, response.json() if response.content else {}
-        # The answer's body may repeat what was sent, keys included, so it is not shown.
-        kind = ServiceUnavailable if response.status_code >= 500 else ServiceRefused
-        raise kind(
-            f"Airflow's REST API at {url} was asked to {asked} and answered HTTP {response.status_code}. "
-            f"Check that the user of connection {self.api_conn_id!r} may edit connections."
-        )
+        return f"/connections/{quote(self.conn_id, safe='')}"
 
 
 def _stored(facts: dict[str, str]) -> StoredKeys:

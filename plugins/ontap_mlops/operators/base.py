@@ -6,14 +6,16 @@ import inspect
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
 
+from ontap_mlops.operators import telling
 from ontap_mlops.operators.retry import RETRY_POLICY
 
 if TYPE_CHECKING:
-    from airflow.sdk import RetryPolicy
+    from airflow.sdk import Context, RetryPolicy
 
     from ontap_mlops.hooks.ontap import OntapHook
 
@@ -25,7 +27,8 @@ class MlopsOperator(BaseOperator):
     mark in the object's comment tells it from somebody else's. The DAG's ``default_args`` and the task's own
     ``retries``, ``retry_delay`` and ``retry_policy`` take precedence over the defaults here.
 
-    Every ``..._conn_id`` that a subclass takes is a template field, without being listed.
+    Every ``..._conn_id`` that a subclass takes is a template field, without being listed. A failure's text is logged on
+    lines of its own, above the stack.
     """
 
     ui_color = "#e6f0fb"
@@ -37,6 +40,9 @@ class MlopsOperator(BaseOperator):
         inherited = [name for base in cls.__mro__[1:] for name in getattr(base, "_conn_ids", ())]
         cls._conn_ids = tuple(dict.fromkeys([*inherited, *connections]))
         cls.template_fields = tuple(dict.fromkeys([*cls.template_fields, *cls._conn_ids]))
+        for name in ("execute", "execute_complete"):
+            if name in cls.__dict__:
+                setattr(cls, name, telling.told(cls.__dict__[name]))
 
     def __init__(
         self,
@@ -57,6 +63,14 @@ class MlopsOperator(BaseOperator):
             retry_policy=retry_policy or RETRY_POLICY,
             **kwargs,
         )
+
+    def skip_because(self, context: Context, sentence: str, *, note: bool = True) -> NoReturn:
+        """Skip the task, and say why: in its log and, where it means the run as a whole, as the note of the run."""
+        for line in telling.lines(sentence):
+            self.log.info("%s", line)
+        if note:
+            telling.add_note(context, sentence)
+        raise AirflowSkipException(sentence)
 
 
 class OntapOperator(MlopsOperator):

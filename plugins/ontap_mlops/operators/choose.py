@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from ontap_mlops import registry, settings
+from ontap_mlops import assets, registry, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import code_commit, run_key
-from ontap_mlops.operators.links import OntapSnapshotLink
 from ontap_mlops.records import DatasetVersion, RunRecord, TrainingRecord
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ class RunChooseOperator(OntapOperator):
     """
 
     template_fields: Sequence[str] = (*OntapOperator.template_fields, "dataset", "model", "mlflow_conn_id")
-    operator_extra_links = (OntapSnapshotLink(),)
 
     def __init__(
         self,
@@ -66,10 +65,11 @@ class RunChooseOperator(OntapOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         from ontap_mlops.hooks.mlflow import MlflowHook
 
+        _refuse_unknown(context)
         mlflow = MlflowHook(self.mlflow_conn_id)
         params, commit = context["params"], code_commit(context)
         repeat_of = self._past_training(context, mlflow, params.get("repeat_run"), commit)
-        version = self._version(context, repeat_of)
+        version, why = self._version(context, repeat_of)
         record = RunRecord(
             run_key=run_key(context),
             dag_id=context["dag_run"].dag_id,
@@ -82,9 +82,24 @@ class RunChooseOperator(OntapOperator):
             repeat_of=repeat_of,
         )
         self._skip_if_done(context, mlflow, record)
-        OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
-        self.log.info("Run %s trains on dataset version %s of %s", record.run_key, version.id, version.created_at)
+        self.log.info("%s", self._said(record, why, mlflow))
         return record.to_json()
+
+    def _said(self, record: RunRecord, why: str, mlflow: MlflowHook) -> str:
+        """What the run works on and why, in one line that fits a page."""
+        from ontap_mlops.hooks.rest import ServiceError
+
+        version = record.dataset_version
+        try:
+            found = mlflow.champion(self.model)
+            champion = f"version {found.version}" if found else "none yet"
+        except (ServiceError, AirflowNotFoundException) as error:  # the run needs it later, and will say so
+            self.log.debug("The champion of %s is not known: %s", self.model, error)
+            champion = "not known, MLflow does not say"
+        return (
+            f"Version {version.id}, {why}: {version.files:,} files, {version.bytes / 1e6:,.1f} MB; "
+            f"champion of {self.model}: {champion}; promote: {record.promote}"
+        )
 
     def _past_training(
         self, context: Context, mlflow: MlflowHook, key: str | None, commit: str
@@ -106,34 +121,41 @@ class RunChooseOperator(OntapOperator):
             )
         return record
 
-    def _version(self, context: Context, repeat_of: TrainingRecord | None) -> DatasetVersion:
+    def _version(self, context: Context, repeat_of: TrainingRecord | None) -> tuple[DatasetVersion, str]:
+        """The version, and why it is this one."""
         from ontap_mlops.ontap import dataset_versions
 
-        dataset = registry.as_dataset(self.dataset)
+        dataset, params = registry.as_dataset(self.dataset), context["params"]
         with self.hook.client() as client:
             svm = self.hook.svm(dataset.svm)
             versions = dataset_versions.list_versions(client, svm=svm, volume=dataset.volume, dataset=dataset.name)
         if repeat_of:
-            return _still_there(versions, repeat_of)
-        params = context["params"]
+            return _still_there(versions, repeat_of), f"as in run {repeat_of.run_key}, which is repeated"
         if named := params.get("dataset_version"):
-            return _named(versions, named, dataset)
-        at = _parse_time(params["as_of"]) if params.get("as_of") else None
-        if at is None and (event := _event_version(context, dataset.name)):
-            return _named(versions, event, dataset)
-        at = at or _logical_date(context)
-        if at is None and not versions:
+            return _named(versions, named, dataset), "named by whoever started the run"
+        asked = _parse_time(params["as_of"]) if params.get("as_of") else None
+        if asked is None and (event := _event_version(context, dataset)):
+            return _named(versions, event, dataset), "whose event started the run"
+        at = asked or _logical_date(context)
+        if at is not None:
+            found = dataset_versions.current_at(versions, at)
+            return found or self._too_early(context, versions, dataset, at), f"current at {_shown(at)}"
+        if not versions:
             raise AirflowFailException(
                 f"Dataset {dataset.name} has no version yet; run the DAG ingest_{dataset.name} first."
             )
-        found = versions[-1] if at is None else dataset_versions.current_at(versions, at)
-        if found is None:
-            first = f"the first one is {versions[0].id} of {versions[0].created_at}" if versions else "it has none yet"
-            sentence = f"Dataset {dataset.name} had no version at {at}: {first}."
-            by_hand = AirflowFailException(sentence)
-            raise by_hand if params.get("as_of") else AirflowSkipException(sentence + " Nothing to train.")
-        self.log.info("Dataset version %s of %s was current at %s", found.id, found.created_at, at or "now")
-        return found
+        return versions[-1], "the newest"
+
+    def _too_early(
+        self, context: Context, versions: list[DatasetVersion], dataset: registry.Dataset, at: datetime
+    ) -> NoReturn:
+        """Skip the run of a date before the first version, or fail it when a person has named the date."""
+        first = versions[0] if versions else None
+        known = f"the first one is {first.id} of {first.created_at}" if first else "it has none yet"
+        sentence = f"Dataset {dataset.name} had no version at {_shown(at)}: {known}."
+        if context["params"].get("as_of"):
+            raise AirflowFailException(sentence)
+        self.skip_because(context, sentence + " Nothing to train.")
 
     def _skip_if_done(self, context: Context, mlflow: MlflowHook, record: RunRecord) -> None:
         """The midnight run of a day whose version has already started a run by its event has nothing to add."""
@@ -147,10 +169,28 @@ class RunChooseOperator(OntapOperator):
             code_commit=record.code_commit,
         )
         if done is not None and done.run_key != record.run_key:
-            raise AirflowSkipException(
+            self.skip_because(
+                context,
                 f"Run {done.run_key} has trained on dataset version {record.dataset_version.id} with the same "
-                "parameters and code. Nothing to train; trigger the DAG by hand to train again all the same."
+                "parameters and code. Nothing to train; trigger the DAG by hand to train again all the same.",
             )
+
+
+def _refuse_unknown(context: Context) -> None:
+    """Airflow takes a configuration with any keys and hands over those that are Params; a misspelt one would be lost.
+
+    Raises AirflowFailException that names them.
+    """
+    known = list(context["params"])
+    unknown = [key for key in getattr(context["dag_run"], "conf", None) or {} if key not in known]
+    if not unknown:
+        return
+    meant = {key: difflib.get_close_matches(key.lower(), known, n=1) for key in unknown}
+    shown = ", ".join(f"{key!r} (did you mean {meant[key][0]!r}?)" if meant[key] else repr(key) for key in unknown)
+    raise AirflowFailException(
+        f"The run was started with {shown}, which {context['dag_run'].dag_id} does not know. "
+        f"It knows {', '.join(known)}. Trigger it again with one of these."
+    )
 
 
 def _policy(wanted: str, run_type: str, repeat_of: TrainingRecord | None) -> str:
@@ -184,13 +224,29 @@ def _still_there(versions: list[DatasetVersion], record: TrainingRecord) -> Data
     )
 
 
-def _event_version(context: Context, dataset: str) -> str | None:
-    """Id of the newest version of this dataset among the events that started the run."""
-    events = [e for group in (context.get("triggering_asset_events") or {}).values() for e in group]
-    records = [e.extra["dataset_version"] for e in events if e.extra and "dataset_version" in e.extra]
-    ours = [record for record in records if record["dataset"] == dataset]
-    newest = max(ours, key=lambda record: record["created_at"], default=None)
+def _event_version(context: Context, dataset: registry.Dataset) -> str | None:
+    """Id of the newest version of this dataset among the events that started the run.
+
+    Our own events carry a version's record. One that a person made by hand may carry its id alone; what is neither is
+    no version, and then the run's date decides.
+    """
+    found = list(_told_versions(context, dataset))
+    newest = max(found, key=lambda version: str(version.get("created_at") or version["id"]), default=None)
     return newest["id"] if newest else None
+
+
+def _told_versions(context: Context, dataset: registry.Dataset) -> Iterator[Mapping[str, Any]]:
+    ours = assets.dataset_asset(dataset).uri
+    for asset, events in (context.get("triggering_asset_events") or {}).items():
+        # Without a dataset in it, what is told belongs to the asset of the event.
+        owner = dataset.name if getattr(asset, "uri", ours) == ours else ""
+        for event in events:
+            told = (event.extra or {}).get("dataset_version")
+            version = {"id": told} if isinstance(told, str) else told
+            if not isinstance(version, Mapping) or not isinstance(version.get("id"), str) or not version["id"].strip():
+                continue
+            if version.get("dataset", owner) == dataset.name:
+                yield {**version, "id": version["id"].strip()}
 
 
 def _logical_date(context: Context) -> datetime | None:
@@ -202,6 +258,10 @@ def _logical_date(context: Context) -> datetime | None:
         seconds=settings.now_within_s()
     )
     return None if started_now else run.logical_date
+
+
+def _shown(at: datetime) -> str:
+    return at.isoformat(sep=" ", timespec="seconds").replace("+00:00", " UTC")
 
 
 def _parse_time(text: str) -> datetime:

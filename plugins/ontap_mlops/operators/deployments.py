@@ -17,7 +17,7 @@ from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.context import DECIDE, LOAD, PLACE, REGISTER, claim_of, needed, result_of
 from ontap_mlops.operators.kind_programs import KindProgramOperator
 from ontap_mlops.operators.lineage import LineageMixin
-from ontap_mlops.operators.links import EndpointLink, MlflowModelLink
+from ontap_mlops.operators.links import MlflowModelLink
 from ontap_mlops.records import Claim, Deployment, ModelVersion
 from ontap_mlops.serving.claims import ModelClaims, held_by
 from ontap_mlops.serving.kind import Program, ServingKind, kind, known
@@ -151,7 +151,6 @@ class DeploymentLoadOperator(_DeploymentOperator):
     """
 
     template_fields: Sequence[str] = (*_DeploymentOperator.template_fields, "proof_tensors")
-    operator_extra_links = (EndpointLink(),)
 
     def __init__(self, *, proof_tensors: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -166,7 +165,6 @@ class DeploymentLoadOperator(_DeploymentOperator):
         proof = self._load(version, placed) if is_champion else self._replace(version, placed)
         deployment = self.deployment(claim, version, proof)
         self.log.info("Version %s of %s serves at %s", version.version, version.model, deployment.endpoint)
-        EndpointLink.persist(context, deployment)
         return deployment.to_json()
 
     def _load(self, version: ModelVersion, placed: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,7 +214,7 @@ class DeploymentConfirmOperator(LineageMixin, _DeploymentOperator):
     """
 
     template_fields: Sequence[str] = (*_DeploymentOperator.template_fields, "proof")
-    operator_extra_links = (EndpointLink(), MlflowModelLink())
+    operator_extra_links = (MlflowModelLink(),)
 
     def __init__(self, *, proof: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -232,8 +230,6 @@ class DeploymentConfirmOperator(LineageMixin, _DeploymentOperator):
         self.log.info("Version %s is the champion of %s", version.version, version.model)
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = {"deployment": deployment.to_json()}
-        if deployment.endpoint.startswith("http"):
-            EndpointLink.persist(context, deployment)
         MlflowModelLink.persist(context, self.mlflow_conn_id, version)
         self.tell_lineage(deployment)
         return deployment.to_json()

@@ -143,7 +143,8 @@ def decide(run: RunRecord, claim: Claim, judged: Mapping[str, Any], params: Mapp
 def _by_gain(judged: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[str, str]:
     metric, minimum = params["metric"], float(params["minimum_gain"])
     metrics, gain = judged["metrics"], judged["comparison"][metric]
-    figures = f"held-out {metric} {metrics['challenger'][metric]:.4f} against {metrics['champion'][metric]:.4f}"
+    rows = f" on {judged['compared']:,} rows" if "compared" in judged else ""
+    figures = f"held-out {metric} {metrics['challenger'][metric]:.4f} against {metrics['champion'][metric]:.4f}{rows}"
     if params["judge_by"] == "figure":
         counts, said = gain["gain"], figures
     else:

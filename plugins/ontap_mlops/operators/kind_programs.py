@@ -22,6 +22,7 @@ class KindProgramOperator(WorkloadOperator):
     """
 
     template_fields: Sequence[str] = ("compute", "step", "run_key", "image", "program_resources")
+    operator_extra_links = ()
 
     def __init__(
         self, *, ontap_conn_id: str = "ontap_default", mlflow_conn_id: str = "mlflow_default", **kwargs: Any

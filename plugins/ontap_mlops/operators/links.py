@@ -1,24 +1,31 @@
-"""Buttons on a task in Airflow's UI that lead to what it worked on.
+"""Buttons on a task in Airflow's UI that lead to a page about what it worked on.
 
-An operator lists them in ``operator_extra_links`` and calls ``persist`` while it runs. The address is made of host and
-port of the connection, so it opens in a browser wherever these are reachable.
+An operator lists them in ``operator_extra_links``. The addresses are made of host and port of the connection to MLflow,
+so they open in a browser wherever these are reachable. A task that has nothing to show lists none: Airflow would show
+an empty heading.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import quote
 
 from airflow.sdk import BaseHook, BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
 
+from ontap_mlops.hooks import mlflow_pages
 from ontap_mlops.hooks.rest import base_url
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
 
-    from ontap_mlops.records import DatasetVersion, Deployment, ModelVersion
+    from ontap_mlops.records import ModelVersion
+
+
+def _result(ti_key: TaskInstanceKey) -> dict[str, Any]:
+    """What the task returned; {} when that is no object."""
+    result: Any = XCom.get_value(key="return_value", ti_key=ti_key)
+    return result if isinstance(result, dict) else {}
 
 
 class PersistedLink(BaseOperatorLink):
@@ -34,31 +41,20 @@ class PersistedLink(BaseOperatorLink):
         context["ti"].xcom_push(key=cls.key, value=url)
 
 
-class OntapSnapshotLink(PersistedLink):
-    """ONTAP's REST record of the snapshot."""
-
-    name = "Snapshot in ONTAP"
-    key = "ontap_snapshot_url"
-
-    @classmethod
-    def persist(cls, context: Context, ontap_conn_id: str, version: DatasetVersion | ModelVersion) -> None:
-        server = base_url(BaseHook.get_connection(ontap_conn_id), scheme="https")
-        url = f"{server}/api/storage/volumes/{version.volume_uuid}/snapshots/{version.snapshot_uuid}"
-        cls._store(context, url)
-
-
 class MlflowRunLink(BaseOperatorLink):
     """The tracked run, of any task that returns its ``mlflow_run_id``: a program, a record, a model version."""
 
     name = "Run in MLflow"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        result: Any = XCom.get_value(key="return_value", ti_key=ti_key)
-        run_id = result.get("mlflow_run_id") if isinstance(result, dict) else None
+        result = _result(ti_key)
+        if url := result.get("mlflow_url"):
+            return mlflow_pages.page(url)
+        run_id = result.get("mlflow_run_id")
         if not run_id:
             return ""
         conn_id = getattr(operator, "mlflow_conn_id", None) or "mlflow_default"
-        return f"{base_url(BaseHook.get_connection(conn_id))}/#/runs/{run_id}"
+        return mlflow_pages.run_page(base_url(BaseHook.get_connection(conn_id)), run_id)
 
 
 class MlflowModelLink(PersistedLink):
@@ -70,18 +66,41 @@ class MlflowModelLink(PersistedLink):
     @classmethod
     def persist(cls, context: Context, mlflow_conn_id: str, version: ModelVersion) -> None:
         server = base_url(BaseHook.get_connection(mlflow_conn_id))
-        cls._store(context, f"{server}/#/models/{quote(version.model, safe='')}/versions/{version.version}")
+        cls._store(context, mlflow_pages.model_page(server, version.model, version.version))
 
 
-class EndpointLink(PersistedLink):
-    """The served model's description: its versions, inputs and outputs."""
+class _PictureLink(BaseOperatorLink):
+    """A picture that the program of the task has left with its MLflow run; no button where there is none.
 
-    name = "Endpoint"
-    key = "inference_endpoint_url"
+    The task returns ``pictures``, names of files, and ``mlflow_url``, the run's address.
+    """
 
-    @classmethod
-    def persist(cls, context: Context, deployment: Deployment) -> None:
-        cls._store(context, deployment.endpoint.removesuffix("/infer"))
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        result = _result(ti_key)
+        return mlflow_pages.picture_pages(result.get("mlflow_url") or "", result.get("pictures") or ()).get(
+            self.name, ""
+        )
+
+
+class MistakesLink(_PictureLink):
+    """The rows that the new model judges wrongly, the surest mistakes first."""
+
+    name = "Mistakes"
+
+
+class ConfusionLink(_PictureLink):
+    """How often the new model takes one class for the other."""
+
+    name = "Confusion"
+
+
+class RocLink(_PictureLink):
+    """True against false positives, of the new model and the champion."""
+
+    name = "ROC"
+
+
+PICTURES = (MistakesLink(), ConfusionLink(), RocLink())
 
 
 class DashboardLink(BaseOperatorLink):

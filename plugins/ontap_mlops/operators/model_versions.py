@@ -7,8 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import needed, run_key
@@ -150,13 +148,13 @@ class ModelFoldersRemoveOperator(ProgramOperator):
     """
 
     def __init__(self, *, expired: str, **kwargs: Any) -> None:
-        super().__init__(program="tasks.models.retire", mlflow_conn_id=None, **kwargs)
+        super().__init__(program="tasks.models.retire", mlflow_conn_id=None, buttons=(), **kwargs)
         self.expired = expired
 
     def workload(self, context: Context) -> Workload:
         folders = needed(context, self.expired)["folders"]
         if not folders:
-            raise AirflowSkipException("No version has been retired, so no folder goes.")
+            self.skip_because(context, "No version has been retired, so no folder goes.", note=False)
         self.flags = {"folders": ",".join(folders)}
         return super().workload(context)
 

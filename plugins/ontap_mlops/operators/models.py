@@ -9,7 +9,7 @@ from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import PUBLISH, RECORD, needed
 from ontap_mlops.operators.lineage import LineageMixin
-from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink, OntapSnapshotLink
+from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink
 from ontap_mlops.records import ModelVersion, TrainingRecord
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ModelRegisterOperator(LineageMixin, OntapOperator):
     """
 
     template_fields: Sequence[str] = ("model", "published", "training", "volume", "svm")
-    operator_extra_links = (MlflowModelLink(), MlflowRunLink(), OntapSnapshotLink())
+    operator_extra_links = (MlflowModelLink(), MlflowRunLink())
 
     def __init__(
         self,
@@ -64,7 +64,6 @@ class ModelRegisterOperator(LineageMixin, OntapOperator):
         self.log.info(
             "Model %s version %s: %s, snapshot %s", version.model, version.version, version.digest, version.snapshot
         )
-        OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
         MlflowModelLink.persist(context, self.mlflow_conn_id, version)
         self.tell_lineage(version)
         return version.to_json()

@@ -12,7 +12,7 @@ from ontap_mlops.operators.workload import WorkloadOperator
 from ontap_mlops.records import Deployment, ModelVersion, RunRecord, Workspace
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from ontap_mlops.compute.workload import Workload
 
@@ -32,6 +32,8 @@ class ProgramOperator(WorkloadOperator):
         champion.
     :param endpoint: task id of the step that loaded the version: the program is told where it answers and which it is,
         in RUN_FILE as ``endpoint`` and ``version``.
+    :param buttons: links to show on the task instead of those of every program; Airflow shows an empty heading over
+        buttons that lead nowhere.
     :param each_flag: of a mapped task: the flag that gets this instance's ``step``.
     :param bucket_conn_id: ``aws`` connection to the buckets of the SVM, used when the workspace has one.
     """
@@ -51,6 +53,7 @@ class ProgramOperator(WorkloadOperator):
         champion: bool = False,
         model: bool = False,
         endpoint: str | None = None,
+        buttons: Sequence[BaseOperatorLink] | None = None,
         each_flag: str | None = None,
         bucket_conn_id: str = "ontap_s3",
         mlflow_conn_id: str | None = "mlflow_default",
@@ -65,6 +68,8 @@ class ProgramOperator(WorkloadOperator):
         self.each_flag = each_flag
         self.bucket_conn_id = bucket_conn_id
         self._inputs: _Inputs | None = None
+        if buttons is not None:
+            self.operator_extra_links = tuple(buttons)
 
     def workload(self, context: Context) -> Workload:
         self._inputs = inputs = self._read(context)

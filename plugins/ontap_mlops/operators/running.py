@@ -82,7 +82,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         try:
             return self.execute_resumable(context)
         except (PlaceRefused, ConfigError) as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
 
     def execute_complete(self, context: Context, event: dict[str, Any], job: dict[str, Any]) -> dict[str, Any]:
         """Resume after the trigger, which has shown the log."""
@@ -96,9 +96,9 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         except PlaceElsewhere as error:
             return self._wait_here(error, job, context)
         except (PlaceRefused, ConfigError) as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
         except WaitTimedOut as error:
-            raise WorkloadFailed(f"{self.program} did not stop at its time limit. {error}") from error
+            raise WorkloadFailed(f"{self.program} did not stop at its time limit. {error}") from None
 
     # What ResumableJobMixin asks for
 
@@ -175,7 +175,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
             submission.runner_of(job)
         except PlaceElsewhere:
             advice = "; a local place on several machines needs tasks with deferrable=False"
-            raise AirflowFailException(f"{error}{advice}") from error
+            raise AirflowFailException(f"{error}{advice}") from None
         self.log.warning("Waiting in this worker, since the triggerer cannot see the program: %s", error)
         self.deferrable = False
         return self.poll_until_complete(job, context)

@@ -10,7 +10,6 @@ from ontap_mlops import registry, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key
 from ontap_mlops.operators.lineage import LineageMixin
-from ontap_mlops.operators.links import OntapSnapshotLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,7 +30,6 @@ class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
     """
 
     template_fields: Sequence[str] = ("dataset", "checked")
-    operator_extra_links = (OntapSnapshotLink(),)
 
     def __init__(self, *, dataset: str | registry.Dataset | Mapping[str, Any], checked: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -39,8 +37,6 @@ class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
         self.checked = checked
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from airflow.sdk.exceptions import AirflowSkipException
-
         from ontap_mlops.ontap import cluster, dataset_versions
 
         dataset, found = registry.as_dataset(self.dataset), self.checked
@@ -59,11 +55,11 @@ class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
             )
         self._warn_near_limit(dataset, count)
         if not made:
-            raise AirflowSkipException(
-                f"Nothing changed in {dataset.name} since version {version.id} of {version.created_at}; none is made."
+            self.skip_because(
+                context,
+                f"Nothing changed in {dataset.name} since version {version.id} of {version.created_at}; none is made.",
             )
         self.log.info("Dataset version %s: snapshot %s of %s files", version.id, version.snapshot, version.files)
-        OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = {"dataset_version": version.to_json()}
         self.tell_lineage(version)

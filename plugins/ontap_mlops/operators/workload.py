@@ -124,7 +124,7 @@ class WorkloadOperator(_WorkloadTask):
                 labels=rendering.labels(self.labels, arguments),
             )
         except (ValueError, TypeError) as error:
-            raise PlaceRefused(f"Task {self.task_id} describes no workload: {error}") from error
+            raise PlaceRefused(f"Task {self.task_id} describes no workload: {error}") from None
 
     def run_facts(self, context: Context) -> Mapping[str, Any] | None:
         """Return what the program is to find in RUN_FILE, ``{key}`` of a mount standing for its folder; None: no file.

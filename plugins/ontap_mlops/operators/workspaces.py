@@ -9,7 +9,6 @@ from ontap_mlops import names, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key, run_record
 from ontap_mlops.operators.lineage import LineageMixin
-from ontap_mlops.operators.links import OntapSnapshotLink
 from ontap_mlops.records import DatasetVersion, Workspace
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ class WorkspaceCreateOperator(LineageMixin, OntapOperator):
     """
 
     template_fields: Sequence[str] = ("dataset_version", "with_bucket")
-    operator_extra_links = (OntapSnapshotLink(),)
 
     def __init__(self, *, dataset_version: Any = None, with_bucket: bool | str = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -56,7 +54,6 @@ class WorkspaceCreateOperator(LineageMixin, OntapOperator):
                 parent_snapshot=version.snapshot,
                 with_bucket=with_bucket,
             )
-        OntapSnapshotLink.persist(context, self.ontap_conn_id, version)
         workspace = Workspace(
             run_key=key,
             svm=version.svm,

@@ -13,6 +13,7 @@ from ontap_mlops import names, registry
 from ontap_mlops.operators.choose import RunChooseOperator
 from ontap_mlops.operators.claims import ModelClaimOperator, ModelReleaseOperator
 from ontap_mlops.operators.judging import PromotionDecideOperator, RunCompareOperator, TrainingRecordOperator
+from ontap_mlops.operators.links import PICTURES, MlflowRunLink
 from ontap_mlops.operators.model_versions import ModelFoldersRemoveOperator, ModelVersionExpireOperator
 from ontap_mlops.operators.models import ModelRegisterOperator
 from ontap_mlops.operators.parameters import ParameterListOperator
@@ -143,20 +144,20 @@ class Run:
             self.claim = ModelClaimOperator(
                 task_id="claim", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
             ).as_setup()
-            judged = self.program(
-                evaluate, volumes=volumes, champion=True, **{"time_limit": EVALUATION_LIMIT, **arguments}
-            )
+            judging = {"time_limit": EVALUATION_LIMIT, "buttons": (*PICTURES, MlflowRunLink()), **arguments}
+            judged = self.program(evaluate, volumes=volumes, champion=True, **judging)
             record = TrainingRecordOperator(task_id="record", training=training.task_id, evaluation=evaluate)
             self.decide = PromotionDecideOperator(task_id="decide", evaluation=evaluate, keep=[*keep] or ["summary"])
             self.claim >> judged >> record >> self.decide
         volume >> self.claim
-        self.facts |= {"metrics": f"{evaluate}:metrics", "decision": "decide", "mlflow_run_id": "record:mlflow_run_id"}
+        self.facts |= {"decision": "decide", "mlflow_run_id": "record:mlflow_run_id"}
+        self.facts |= {key: f"{evaluate}:{key}" for key in ("metrics", "held_out", "pictures", "mlflow_url")}
         return group
 
     def promote(self) -> TaskGroup:
         """Make a model version of what was trained: copied to the model volume, frozen, registered."""
         with TaskGroup("promote", tooltip="Make a model version of the files: copied, frozen, registered") as group:
-            publish = self.program("publish", program="tasks.models.publish", volumes=(WORKSPACE, MODELS))
+            publish = self.program("publish", program="tasks.models.publish", volumes=(WORKSPACE, MODELS), buttons=())
             register = ModelRegisterOperator(
                 task_id="register", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
             )

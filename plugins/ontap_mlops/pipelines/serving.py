@@ -30,7 +30,7 @@ def serve_online(run: Run, *, prove: str, **serving: Any) -> TaskGroup:
         # The release of the claim undoes it, so clearing a later step loads the version again.
         load = DeploymentLoadOperator(task_id="load", **serving).as_setup()
         run.loaded.append(load)
-        proof = run.program("prove", program=prove, endpoint=LOAD)
+        proof = run.program("prove", program=prove, endpoint=LOAD, buttons=())
         activate = DeploymentActivateOperator(task_id="activate", **serving)
         confirm = _confirm(run, proof="deploy.prove", **serving)
         place >> load >> proof >> activate >> confirm

@@ -106,9 +106,15 @@ def context(
     logical_date: datetime | None = NOW,
     run_after: datetime = NOW,
     events: dict[str, Any] | None = None,
+    conf: dict[str, Any] | None = None,
 ) -> Any:
     run = SimpleNamespace(
-        dag_id="tyre_quality", run_id="manual__1", run_type=run_type, logical_date=logical_date, run_after=run_after
+        dag_id="tyre_quality",
+        run_id="manual__1",
+        run_type=run_type,
+        logical_date=logical_date,
+        run_after=run_after,
+        conf=conf,
     )
     return {
         "dag_run": run,

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from ontap_mlops.assets import dataset_asset
+from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.ontap import marks, snapshots, volumes
 from ontap_mlops.operators import choose
 from ontap_mlops.operators.choose import RunChooseOperator
 from ontap_mlops.records import RunRecord
-from tests.ontap_mlops.operators.run_context import NOW, TRAINING, VERSION, context
+from tests.ontap_mlops.operators.run_context import CHAMPION, NOW, PARAMS, TRAINING, VERSION, context
 
 GIB = 1024**3
 DAYS = [datetime(2026, 11, day, 12, tzinfo=UTC) for day in (17, 18, 19)]
@@ -28,6 +30,7 @@ class Tracking:
     records: dict[str, Any] = {}
     done: Any = None
     asked: dict[str, Any] = {}
+    serving: Any = None
 
     def __init__(self, conn_id: str) -> None:
         self.conn_id = conn_id
@@ -39,6 +42,11 @@ class Tracking:
         Tracking.asked = wanted
         return self.done
 
+    def champion(self, model: str) -> Any:
+        if isinstance(self.serving, Exception):
+            raise self.serving
+        return self.serving
+
 
 @pytest.fixture
 def tracking(monkeypatch):
@@ -47,6 +55,7 @@ def tracking(monkeypatch):
     class Fresh(Tracking):
         records: dict[str, Any] = {}
         done = None
+        serving = None
 
     monkeypatch.setattr(mlflow, "MlflowHook", Fresh)
     return Fresh
@@ -110,6 +119,60 @@ def test_an_event_of_another_dataset_is_not_taken_for_ours(versions, tracking):
     assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[2]
 
 
+@pytest.mark.parametrize("extra", [{"dataset_version": IDS[0]}, {"dataset_version": {"id": f" {IDS[0]} "}}])
+def test_an_event_made_by_hand_may_name_a_version_by_its_id_alone(versions, tracking, extra):
+    events = {dataset_asset("tyre_images"): [SimpleNamespace(extra=extra)]}
+    assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[0]
+
+
+@pytest.mark.parametrize("told", [None, "", " ", 7, [], ["v1"], {}, {"id": None}, {"id": 3}, {"version": "v1"}, True])
+def test_what_is_no_version_in_a_hand_made_event_is_passed_over(versions, tracking, told):
+    events = {dataset_asset("tyre_images"): [SimpleNamespace(extra={"dataset_version": told})]}
+    assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[2]
+
+
+def test_an_id_told_by_the_asset_of_another_dataset_is_not_taken_for_ours(versions, tracking):
+    events = {dataset_asset("labels"): [SimpleNamespace(extra={"dataset_version": "v1"})]}
+    assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[2]
+
+
+def test_a_hand_made_event_with_a_wrong_id_is_answered_with_the_newest_ones(versions, tracking):
+    events = {dataset_asset("tyre_images"): [SimpleNamespace(extra={"dataset_version": "v1"})]}
+    with pytest.raises(AirflowFailException, match=rf"has no version 'v1' .*newest are: .*{IDS[2]}"):
+        chosen(run_type="asset_triggered", logical_date=None, events=events)
+
+
+@pytest.mark.parametrize(
+    ("run", "why"),
+    [
+        ({"params": {"repeat_run": "r1"}}, "as in run r1, which is repeated"),
+        ({"params": {"dataset_version": IDS[0]}}, "named by whoever started the run"),
+        ({"params": {"as_of": "2026-11-17T13:00:00Z"}}, "current at 2026-11-17 13:00:00 UTC"),
+        ({"run_type": "asset_triggered", "events": {"a": [event(IDS[0], "2026")]}}, "whose event started the run"),
+        ({"run_type": "backfill", "logical_date": DAYS[0]}, "current at 2026-11-17 12:00:00 UTC"),
+    ],
+)
+def test_one_line_tells_version_and_why_files_champion_and_rule(versions, tracking, capsys, run, why):
+    tracking.records = {"r1": dataclasses.replace(TRAINING, dataset_version=_at(versions[0]))}
+    tracking.serving = CHAMPION
+    chosen(**run)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if f"Version {IDS[0]}" in line]
+    assert f"Version {IDS[0]}, {why}: 3 files, 0.0 MB; champion of tyre: version 3; promote: " in line
+
+
+def test_the_line_says_when_nothing_serves_or_mlflow_is_away(versions, tracking, capsys):
+    chosen()
+    assert f"Version {IDS[2]}, the newest: 3 files" in (said := capsys.readouterr().out)
+    assert "champion of tyre: none yet; promote: if_better" in said
+    tracking.serving = ServiceUnavailable("The MLflow server gave no answer.")
+    chosen()
+    assert "champion of tyre: not known, MLflow does not say" in capsys.readouterr().out
+
+
+def _at(uuid: str) -> Any:
+    return dataclasses.replace(VERSION, id=IDS[0], snapshot_uuid=uuid)
+
+
 def test_a_scheduled_or_backfilled_run_takes_what_was_current_then(versions, tracking):
     assert chosen(run_type="scheduled", logical_date=DAYS[1] + timedelta(hours=1)).dataset_version.id == IDS[1]
     assert chosen(run_type="backfill", logical_date=DAYS[0]).dataset_version.id == IDS[0]
@@ -120,9 +183,10 @@ def test_a_run_that_means_now_takes_the_newest(versions, tracking):
     assert chosen(logical_date=None).dataset_version.id == IDS[2]
 
 
-def test_a_date_before_the_first_version_skips_a_scheduled_run_and_fails_one_that_named_it(versions, tracking):
+def test_a_date_before_the_first_version_skips_a_scheduled_run_and_fails_one_that_named_it(versions, tracking, capsys):
     with pytest.raises(AirflowSkipException, match=rf"no version at .*2026-11-01.*first one is {IDS[0]}.*Nothing"):
         chosen(run_type="backfill", logical_date=datetime(2026, 11, 1, tzinfo=UTC))
+    assert "Dataset tyre_images had no version at 2026-11-01 00:00:00 UTC: the first one" in capsys.readouterr().out
     with pytest.raises(AirflowFailException, match="no version at"):
         chosen(params={"as_of": "2026-11-01"})
 
@@ -169,6 +233,20 @@ def test_a_retry_is_not_stopped_by_the_record_of_its_own_run(versions, tracking)
     key = chosen().run_key
     tracking.done = dataclasses.replace(TRAINING, run_key=key)
     assert chosen(run_type="scheduled").run_key == key
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"), [("seeds", "seed"), ("Promote", "promote"), ("as-of", "as_of"), ("repeat", "repeat_run")]
+)
+def test_a_misspelt_key_of_the_configuration_is_answered_with_the_one_meant(tracking, key, meant):
+    with pytest.raises(AirflowFailException, match=rf"'{key}' \(did you mean '{meant}'\?\).*does not know"):
+        chosen(conf={"seed": 3, key: 1})
+
+
+def test_an_unknown_key_is_answered_with_the_known_ones_and_known_ones_pass(versions, tracking):
+    with pytest.raises(AirflowFailException, match=r"with 'xyzzy', 'foo', which .* knows dataset_version, as_of"):
+        chosen(conf={"xyzzy": 1, "foo": None})
+    assert chosen(conf=dict(PARAMS)).dataset_version.id == IDS[2]
 
 
 def test_a_backfill_leaves_the_deployed_model_alone_unless_asked():

@@ -56,6 +56,12 @@ def test_the_reason_names_both_figures_and_the_interval():
     assert "accuracy 0.9000 against 0.8000; gain +0.0200 to +0.1800 at 95% confidence" in reason
 
 
+@pytest.mark.parametrize("judge_by", ["interval", "figure"])
+def test_the_reason_says_on_how_many_rows(judge_by):
+    reason = decision(judged(compared=1220), judge_by=judge_by)[1]
+    assert "accuracy 0.9000 against 0.8000 on 1,220 rows" in reason
+
+
 def test_the_reason_says_why_two_models_cannot_be_compared():
     assert "both have trained on every row" in decision(judged(refused="both have trained on every row"))[1]
 

@@ -82,8 +82,8 @@ def test_however_often_it_is_tried_there_is_one_snapshot_and_one_version(
     assert (version.version, version.dataset_version, version.metrics) == (1, DATA, {"accuracy": 0.9})
     (frozen,) = snapshots.list_snapshots(client, volume_uuid=models_volume.uuid)
     assert (frozen.name, frozen.uuid) == (f"mlops_{training['run_key']}", version.snapshot_uuid)
-    assert links["ontap_snapshot_url"].endswith(f"/storage/volumes/{models_volume.uuid}/snapshots/{frozen.uuid}")
-    assert links["mlflow_model_url"] == f"{mlflow_connection}/#/models/{model}/versions/1"
+    page = f"{mlflow_connection}/#/models/{model}/versions/1?workflowType=machine_learning"
+    assert links == {"mlflow_model_url": page}
 
 
 def test_a_registry_that_was_away_is_no_reason_for_a_second_snapshot(

@@ -119,6 +119,24 @@ def test_evaluation_judges_several_models_on_the_held_out_images_only(model: Pat
     names = {"confusion_challenger.png", "confusion_champion.png", "mistakes_challenger.png", "mistakes_champion.png"}
     assert pictures.keys() == names | {"roc.png"}
     assert min(min(size) for size in pictures.values()) > 100
+    assert result["pictures"] == ["roc.png", *sorted(names, key=lambda name: (name[0], name))]
+
+
+def test_a_picture_of_a_mistake_is_captioned_with_the_files_name(tyres: Path):
+    images = dataset.load(open_source(str(tyres)))
+    wrong = np.array([0.0 if example.label == images.positive else 1.0 for example in images.held_out])
+    found = evaluate._mistakes(images, wrong)
+    assert [caption[0] for _, caption in found] == [example.key.rpartition("/")[2] for example in images.held_out]
+    assert all("100%" in caption[1] for _, caption in found)
+
+
+@pytest.mark.parametrize("name", ["a.png", "x" * 26, "photograph_of_line_3_2026-11-20T06:00:00.000_left.png"])
+def test_a_long_file_name_keeps_both_its_ends(name: str):
+    from tasks.tyre.pictures import LETTERS, _fitting
+
+    shown = _fitting(name)
+    assert len(shown) <= LETTERS
+    assert shown[:5] == name[:5] and shown[-5:] == name[-5:]
 
 
 @pytest.fixture

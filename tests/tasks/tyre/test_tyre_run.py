@@ -23,8 +23,8 @@ def told(tyres, tmp_path, monkeypatch):
     monkeypatch.setenv("RESULT_FILE", str(tmp_path / "result.json"))
     monkeypatch.setattr("sys.argv", ["program"])
 
-    def call(main, step, champion=None):
-        parameters = {"configuration": "recommended", "epochs": 1, "limit": None, "seed": 5}
+    def call(main, step, champion=None, limit=None):
+        parameters = {"configuration": "recommended", "epochs": 1, "limit": limit, "seed": 5}
         write_run_file(
             tmp_path / "run.json", parameters, step=step, data=str(tyres), folders=folders, champion=champion
         )
@@ -42,6 +42,25 @@ def test_a_run_needs_no_flags_at_all(told, tmp_path):
     assert told(publish.main, "publish")["folder"] == "r1"
     champion = {"folder": str(tmp_path / "models/r1"), "version": 1, "run_key": "r1"}
     assert list(told(evaluate.main, "evaluate", champion)["metrics"]) == ["challenger", "champion"]
+
+
+def test_a_training_on_a_part_of_the_images_is_judged_on_all_that_are_held_out(told):
+    part = told(train.main, "train", limit=50)["data"]
+    judged = told(evaluate.main, "evaluate", limit=50)["held_out"]
+    assert part["held_out"] < judged
+    assert judged == told(evaluate.main, "evaluate")["held_out"]
+
+
+def test_mlflows_page_of_a_run_says_in_words_what_it_is(told, mlflow_connection, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_connection)
+    monkeypatch.setitem(RUN, "run_key", "r-page")
+    run_id = told(train.main, "train")["mlflow_run_id"]
+    run = MlflowRest(mlflow_connection).get("runs/get", run_id=run_id)["run"]
+    shown = {tag["key"]: tag["value"] for tag in run["data"]["tags"]}
+    assert "- **Data**: tyre_images version `v1` of " in shown["mlflow.note.content"]
+    assert shown["mlflow.source.name"] == "Airflow DAG a_dag"
+    assert shown["mlflow.source.git.commit"] == RUN["code_commit"]
+    assert shown["mlflow.user"] == "airflow"
 
 
 def test_a_training_that_is_cleared_after_an_upgrade_of_torch_goes_on(told, mlflow_connection, monkeypatch):

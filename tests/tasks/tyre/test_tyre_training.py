@@ -90,7 +90,7 @@ def test_stopped_anywhere_and_run_again_it_ends_with_the_same_weights(tyres, und
     assert_equal_weights(tmp_path / "run", undisturbed[0])
 
 
-def test_killed_between_epochs_it_goes_on_from_the_last_one(tyres, undisturbed, tmp_path, monkeypatch):
+def test_killed_between_epochs_it_goes_on_from_the_last_one(tyres, undisturbed, tmp_path, monkeypatch, capsys):
     finish_epoch, epochs = Training._epoch, []
 
     def die_in_second(self: Training, state: State) -> None:
@@ -103,9 +103,11 @@ def test_killed_between_epochs_it_goes_on_from_the_last_one(tyres, undisturbed, 
         dying.setattr(Training, "_epoch", die_in_second)
         with pytest.raises(RuntimeError):
             train_program(dying, tyres, tmp_path / "run")
+    assert "Going on after" not in capsys.readouterr().err
     monkeypatch.setattr(Training, "_epoch", lambda self, state: (epochs.append(state.epoch), finish_epoch(self, state)))
     train_program(monkeypatch, tyres, tmp_path / "run")
     assert epochs == [0, 1, 1]
+    assert "Going on after epoch 1, from the checkpoint of an earlier try" in capsys.readouterr().err
     assert_equal_weights(tmp_path / "run", undisturbed[0])
 
 
