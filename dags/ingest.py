@@ -98,5 +98,5 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
     return dag
 
 
-for _dataset in registry.datasets().values():
+for _dataset in registry.usable().values():
     globals()[f"ingest_{_dataset.name}"] = ingest_dag(_dataset)

@@ -29,7 +29,7 @@ from ontap_mlops import names, registry
 from ontap_mlops.operators.s3 import OntapS3ProvisionOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 
-DATASETS = list(registry.datasets().values())
+DATASETS = list(registry.usable().values())
 HOMES = registry.homes()
 
 

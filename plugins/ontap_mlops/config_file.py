@@ -13,11 +13,19 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -44,7 +52,7 @@ class Section(BaseModel):
             return values
         for key in values:
             if key not in cls.model_fields:
-                allowed = f"{_meant(str(key), cls.model_fields)}; allowed keys are {_listed(cls.model_fields)}"
+                allowed = f"{meant(str(key), cls.model_fields)}; allowed keys are {_listed(cls.model_fields)}"
                 raise _key_error("unknown_key", key, f"unknown key {key!r}{allowed}")
         for key, field in cls.model_fields.items():
             if field.is_required() and key not in values:
@@ -80,6 +88,15 @@ def shaped(pattern: str, shape: str) -> AfterValidator:
 
 def load(path: Path, model: type[Model]) -> Model:
     """The file as the model says. Raises ConfigError, beginning ``file:line:``, on anything amiss."""
+    node = composed(path)
+    lines: dict[Trail, int] = {}
+    values = plain(node, (), lines, path)
+    with told(path, lines):
+        return model.model_validate(values)
+
+
+def composed(path: Path) -> Any:
+    """The file's YAML nodes, which know their lines."""
     import yaml
 
     try:
@@ -93,22 +110,26 @@ def load(path: Path, model: type[Model]) -> Model:
         raise ConfigError(f"{path}:1: not YAML: {error}") from None
     if node is None:
         raise ConfigError(f"{path}:1: the file is empty")
-    lines: dict[Trail, int] = {}
-    values = _plain(node, (), lines, path)
+    return node
+
+
+@contextmanager
+def told(path: Path, lines: Mapping[Trail, int], start: Trail = ()) -> Iterator[None]:
+    """Turns the first mistake that pydantic finds below ``start`` into a ConfigError with file and line."""
     try:
-        return model.model_validate(values)
+        yield
     except ValidationError as error:
-        trail, sentence = _first(error, lines)
+        trail, sentence = _first(error, lines, start)
         raise ConfigError(f"{path}:{_line(trail, lines)}: {sentence}{_where(trail)}") from None
 
 
-def _plain(node: Any, trail: Trail, lines: dict[Trail, int], path: Path) -> Any:
+def plain(node: Any, trail: Trail, lines: dict[Trail, int], path: Path) -> Any:
     """Mappings, lists, texts and None, with the line of every one kept; numbers are left to the model to read."""
     lines.setdefault(trail, node.start_mark.line + 1)
     if node.id == "sequence":
-        return [_plain(item, (*trail, number), lines, path) for number, item in enumerate(node.value)]
+        return [plain(item, (*trail, number), lines, path) for number, item in enumerate(node.value)]
     if node.id == "scalar":
-        return None if node.tag.endswith(":null") else _expanded(node.value, f"{path}:{node.start_mark.line + 1}")
+        return None if node.tag.endswith(":null") else _expanded(node, trail, path)
     values = {}
     for key_node, value in node.value:
         line = key_node.start_mark.line + 1
@@ -117,31 +138,32 @@ def _plain(node: Any, trail: Trail, lines: dict[Trail, int], path: Path) -> Any:
         if key_node.value in values:
             raise ConfigError(f"{path}:{line}: the key {key_node.value!r} is given twice{_where(trail)}")
         lines[(*trail, key_node.value)] = line
-        values[key_node.value] = _plain(value, (*trail, key_node.value), lines, path)
+        values[key_node.value] = plain(value, (*trail, key_node.value), lines, path)
     return values
 
 
-def _expanded(text: str, where: str) -> str:
+def _expanded(node: Any, trail: Trail, path: Path) -> str:
     def value_of(match: re.Match[str]) -> str:
         name, default = match.group(1), match.group(2)
         value = os.environ.get(name) or default
         if value is None:
-            raise ConfigError(f"{where}: environment variable {name} is not set; set it or write ${{{name}:-default}}")
+            advice = f"set it or write ${{{name}:-default}}{_where(trail)}"
+            raise ConfigError(f"{path}:{node.start_mark.line + 1}: environment variable {name} is not set; {advice}")
         return value
 
-    return _VARIABLE.sub(value_of, text)
+    return _VARIABLE.sub(value_of, node.value)
 
 
-def _first(error: ValidationError, lines: Mapping[Trail, int]) -> tuple[Trail, str]:
+def _first(error: ValidationError, lines: Mapping[Trail, int], start: Trail = ()) -> tuple[Trail, str]:
     """Where the mistake that stands first in the file is, and the sentence about it."""
-    trails = [(_trail(details, lines), details) for details in error.errors(include_url=False)]
+    trails = [(_trail(details, lines, start), details) for details in error.errors(include_url=False)]
     trail, details = min(trails, key=lambda found: _line(found[0], lines))
     return trail, _sentence(details)
 
 
-def _trail(details: ErrorDetails, lines: Mapping[Trail, int]) -> Trail:
+def _trail(details: ErrorDetails, lines: Mapping[Trail, int], start: Trail) -> Trail:
     """The steps that exist in the file: pydantic adds some of its own, such as the kind of a variant."""
-    trail: Trail = ()
+    trail = start
     for step in details["loc"]:
         if not lines or (*trail, step) in lines:
             trail = (*trail, step)
@@ -178,7 +200,7 @@ def _sentence(details: ErrorDetails) -> str:
         case "literal_error" | "union_tag_invalid":
             tag = context.get("tag", value)
             choices = re.findall(r"'([^']*)'", context.get("expected_tags") or context["expected"])
-            return f"{tag!r} is not one of {_listed(choices)}{_meant(str(tag), choices)}"
+            return f"{tag!r} is not one of {_listed(choices)}{meant(str(tag), choices)}"
         case "union_tag_not_found":
             return f"the key {context['discriminator']} is missing"
         case "value_error":
@@ -207,6 +229,6 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _meant(text: str, names: Iterable[str]) -> str:
+def meant(text: str, names: Iterable[str]) -> str:
     close = difflib.get_close_matches(text, list(names), n=1)
     return f", did you mean {close[0]!r}?" if close else ""

@@ -7,19 +7,49 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from ontap_mlops import settings
-from ontap_mlops.config_file import Section, Texts, load, shaped
+from ontap_mlops import names, settings
+from ontap_mlops.config_entries import Each, load_each
+from ontap_mlops.config_file import ConfigError, Section, Texts, meant, shaped
 
 DEFAULT_CONN_ID = "ontap_default"
 _UNIT = {"MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
-Name = Annotated[str, shaped(r"[a-z][a-z0-9_]{0,39}", "up to 40 of a-z, 0-9 and _, and a letter first")]
-Source = Annotated[str, shaped(r"s3://[^/]+/.*", "give it like s3://bucket/prefix/")]
-Volume = Annotated[
-    str, shaped(r"[A-Za-z_]\w{0,202}", "up to 203 letters, digits and underscores, not starting with a digit")
+_PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
+
+
+def _schedule(text: str) -> str:
+    if text in _PRESETS:
+        return text
+    from croniter import croniter
+
+    if text.startswith("@") or not croniter.is_valid(text):
+        near = meant(text, _PRESETS)
+        raise ValueError(
+            f"{text!r} is no schedule{near}; give one of {', '.join(_PRESETS)}, or cron such as '30 2 * * *'"
+        )
+    return text
+
+
+def _volume(name: str) -> str:
+    names.bucket(name)
+    return name
+
+
+NAME = shaped(r"[a-z][a-z0-9_]{0,39}", "up to 40 of a-z, 0-9 and _, and a letter first")
+Name = Annotated[str, NAME]
+Source = Annotated[
+    str,
+    shaped(r"s3://[A-Za-z0-9][A-Za-z0-9._-]+/.*", "give it like s3://bucket/prefix/"),
+    shaped(r"s3://[^/]+/(?!.*//)(?!/)(?!(?:.*/)?\.\.?(?:/|$)).*", "no part of a prefix is empty, '.' or '..'"),
 ]
+Volume = Annotated[
+    str,
+    shaped(r"[A-Za-z_][A-Za-z0-9_]{0,202}", "up to 203 of A-Z, a-z, 0-9 and _, not starting with a digit"),
+    AfterValidator(_volume),
+]
+Schedule = Annotated[str, AfterValidator(_schedule)]
 Size = Annotated[str, shaped(r"\d+ ?(MB|GB|TB)", "give it like 500MB, 20GB or 4TB")]
 
 
@@ -56,7 +86,7 @@ class Entry(Section):
     source_conn_id: str = "aws_default"
     ontap_conn_id: str = DEFAULT_CONN_ID
     size: Size = "10GB"
-    schedule: str | None = None
+    schedule: Schedule | None = None
     check: Check = Check()
     keep: Keep = Keep()
 
@@ -70,27 +100,56 @@ class Dataset(Entry):
     name: Name
 
 
-class _File(Section):
-    datasets: dict[Name, Entry]
-
-
 def datasets(path: Path | None = None) -> dict[str, Dataset]:
-    """Every dataset by name. Raises ConfigError with file, line and the allowed keys."""
-    entries = load(path or _path(), _File).datasets
-    return {name: Dataset(name=name, **entry.model_dump()) for name, entry in entries.items()}
+    """Every dataset by name. Raises ConfigError with file, line and the allowed keys where any entry is wrong."""
+    read = _read(path or _path())
+    for wrong in read.wrong.values():
+        raise wrong
+    return _named(read)
+
+
+def usable(path: Path | None = None) -> dict[str, Dataset]:
+    """Every dataset whose entry is right: a mistake in one takes no other from a DAG file that asks for these.
+
+    Raises ConfigError for a file that cannot be read as a whole.
+    """
+    return _named(_read(path or _path()))
+
+
+def _named(read: Each[Entry]) -> dict[str, Dataset]:
+    return {name: Dataset(name=name, **entry.model_dump()) for name, entry in read.good.items()}
 
 
 def find(name: str) -> Dataset | None:
-    """The dataset of this name; None when it is not configured, so that its DAG can be absent."""
-    return datasets().get(name)
+    """The dataset of this name; None when it is not configured or its entry is wrong, so that its DAG can be absent."""
+    return usable().get(name)
 
 
 def dataset(name: str) -> Dataset:
-    """Raises ValueError, naming the known ones, when there is no such dataset."""
-    known = datasets()
-    if name not in known:
-        raise ValueError(f"no dataset {name!r} in {_path()}; it has {sorted(known)}")
-    return known[name]
+    """Raises ConfigError where its entry is wrong, and ValueError, naming the known ones, where there is none."""
+    read = _read(_path())
+    if name in read.wrong:
+        raise read.wrong[name]
+    if name not in read.good:
+        raise ValueError(f"no dataset {name!r} in {_path()}; it has {sorted(read.good)}")
+    return _named(read)[name]
+
+
+def _read(path: Path) -> Each[Entry]:
+    """Of two entries with one volume, or one bucket, on the same SVM, the later one is wrong."""
+    read = load_each(path, "datasets", Entry, NAME)
+    volumes: dict[tuple[str, ...], str] = {}
+    for name, entry in list(read.good.items()):
+        for what, called in (("volume", entry.volume), ("S3 bucket", names.bucket(entry.volume))):
+            first = volumes.setdefault((entry.ontap_conn_id, entry.svm, what, called), name)
+            if first != name:
+                del read.good[name]
+                read.wrong[name] = ConfigError(
+                    f"{path}:{read.lines[name]}: volume {entry.volume!r} has the same {what}, {called!r}, as that of "
+                    f"dataset {first!r}; give it another name (in datasets.{name}.volume)"
+                )
+                break
+    return read
 
 
 def as_dataset(value: str | Dataset | Mapping[str, Any]) -> Dataset:
@@ -111,7 +170,7 @@ def as_argument(value: str | Dataset | Mapping[str, Any]) -> str | dict[str, Any
 
 def homes() -> list[tuple[str, str]]:
     """(connection, SVM) of every dataset, each once, sorted; an empty SVM is the connection's own."""
-    return sorted({(entry.ontap_conn_id, entry.svm) for entry in datasets().values()})
+    return sorted({(entry.ontap_conn_id, entry.svm) for entry in usable().values()})
 
 
 def keys_suffix(conn_id: str, svm: str) -> str:

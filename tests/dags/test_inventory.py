@@ -40,6 +40,23 @@ def test_a_dag_whose_dataset_is_not_configured_is_absent_not_broken(tmp_path, mo
     assert set(bag.dags) == EVERY - {"click_through", "ingest_ctr_days"}
 
 
+def test_a_mistake_in_one_dataset_takes_its_dags_only_and_stands_in_the_list_of_import_errors(tmp_path, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    config = DAGS.parent / "config"
+    text = (config / "datasets.yaml").read_text().replace("    volume: ctr_days", "    volum: ctr_days")
+    (tmp_path / "datasets.yaml").write_text(text)
+    (tmp_path / "compute.yaml").write_text((config / "compute.yaml").read_text())
+    for name in ("ONTAP_MLOPS_CONFIG_DIR", "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    bag = DagBag(str(DAGS))
+    assert set(bag.dags) == EVERY - {"click_through", "ingest_ctr_days"}
+    ((_, error),) = bag.import_errors.items()
+    line = text[: text.index("volum:")].count("\n") + 1
+    assert f"{tmp_path}/datasets.yaml:{line}: unknown key 'volum', did you mean 'volume'?" in error
+    assert "(in datasets.ctr_days.volum)" in error
+
+
 def test_every_dag_has_a_page_and_one_that_starts_by_itself_valid_defaults(dags):
     for dag in dags.values():
         assert dag.doc_md.strip().startswith("# "), dag.dag_id
