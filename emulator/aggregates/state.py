@@ -27,15 +27,14 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         "state": "online",
         "node": {"name": "node1"},
         "create_time": record["create_time"],
-        "volume_count": len(world.store.find("volume", aggregate=record["name"])),
+        "volume_count": world.store.count("volume", aggregate=record["name"]),
         "space": {"block_storage": block},
     }
 
 
 def used_bytes(world: World, record: Record) -> int:
     """What volumes have reserved: their size with guarantee ``volume``, else nothing (clones included)."""
-    volumes = world.store.find("volume", aggregate=record["name"])
-    return sum(v["size"] for v in volumes if v["guarantee"] == "volume")
+    return sum(world.store.column("volume", "size", aggregate=record["name"], guarantee="volume").values())
 
 
 AGGREGATE = Shape(

@@ -197,7 +197,8 @@ class Jobs:
             self._world.store.update(KIND, record["uuid"], args=record["args"] | facts)
 
     def open_jobs(self) -> list[Record]:
-        return [record for record in self._world.store.find(KIND) if record["state"] in _OPEN]
+        found = [record for state in _OPEN for record in self._world.store.find(KIND, state=state)]
+        return sorted(found, key=lambda record: record["_seq"])
 
     def recover(self) -> None:
         """Do again, before anybody is served, what a kill interrupted."""

@@ -98,17 +98,16 @@ def check_name(world: World, name: str, volume: Record) -> None:
 
 def check_limit(world: World, volume: Record) -> None:
     limit = world.config.snapshot_limit
-    if len(world.store.find(KIND, volume=volume["uuid"])) >= limit:
+    if world.store.count(KIND, volume=volume["uuid"]) >= limit:
         raise errors.LimitReached(volume["name"], limit)
 
 
 def named(world: World, volume: Record, name: str | None, uuid: str | None) -> Record | None:
     """The snapshot of the volume with this uuid, or else this name."""
-    found = world.store.find(KIND, volume=volume["uuid"])
-    for record in found:
-        if (uuid and record["uuid"] == uuid) or (not uuid and record["name"] == name):
-            return record
-    return None
+    if uuid:
+        record = world.store.get(KIND, uuid)
+        return record if record and record["volume"] == volume["uuid"] else None
+    return next(iter(world.store.find(KIND, volume=volume["uuid"], name=name)), None)
 
 
 def newer_than(world: World, snapshot: Record) -> list[Record]:

@@ -32,11 +32,12 @@ def check(world: World, record: Record, path: str, others: list[Record] | None =
     already; 1 when another volume is mounted there.
     """
     _check_form(path)
-    for other in _mounted(world, record) if others is None else others:
-        if other["junction"].lower() == path.lower():
-            raise errors.PathTaken(path, other["name"])
-        if other["junction"].startswith(path + "/"):
-            raise errors.BadPath(path, f'volume "{other["name"]}" is mounted below it, at "{other["junction"]}"')
+    paths = _paths(world, record) if others is None else {other["uuid"]: other["junction"] for other in others}
+    for uuid, there in paths.items():
+        if there.lower() == path.lower():
+            raise errors.PathTaken(path, _name(world, uuid))
+        if there.startswith(path + "/"):
+            raise errors.BadPath(path, f'volume "{_name(world, uuid)}" is mounted below it, at "{there}"')
     parent = parent_of(world, record, path)
     if parent and parent["state"] != "online":
         raise errors.BadPath(path, f'volume "{parent["name"]}", which it lies in, is offline')
@@ -61,16 +62,25 @@ def _check_form(path: str) -> None:
         raise errors.BadPath(path, 'it may have no control characters and none of * # " > < | ? \\')
 
 
-def _mounted(world: World, record: Record) -> list[Record]:
-    """The other volumes of its SVM that have a junction path, the root volume apart."""
-    others = world.store.find(KIND, svm__uuid=record["svm"]["uuid"])
-    return [other for other in others if other["junction"] not in (None, ROOT) and other["uuid"] != record["uuid"]]
+def _paths(world: World, record: Record) -> dict[str, str]:
+    """Junction paths of the other volumes of its SVM by uuid, without that of the root volume."""
+    found = world.store.column(KIND, "junction", svm__uuid=record["svm"]["uuid"])
+    return {uuid: path for uuid, path in found.items() if path and path != ROOT and uuid != record["uuid"]}
+
+
+def _name(world: World, uuid: str) -> str:
+    record = world.store.get(KIND, uuid)
+    return record["name"] if record else uuid
 
 
 def parent_of(world: World, record: Record, path: str) -> Record | None:
     """The volume that a path lies in; None for the root volume."""
-    above = [other for other in _mounted(world, record) if path.startswith(other["junction"] + "/")]
-    return max(above, key=lambda other: len(other["junction"]), default=None)
+    parts = path.split("/")
+    for end in range(len(parts) - 1, 1, -1):
+        above = world.store.find(KIND, junction="/".join(parts[:end]), svm__uuid=record["svm"]["uuid"])
+        if above and above[0]["uuid"] != record["uuid"]:
+            return above[0]
+    return None
 
 
 def holder(world: World, record: Record) -> Record | None:
@@ -86,12 +96,9 @@ def inside(world: World, record: Record) -> list[Record]:
     """The volumes mounted directly inside a volume, and in none that is itself inside it."""
     if not record["junction"] or record["junction"] == ROOT:
         return []
-    below = [other for other in _mounted(world, record) if other["junction"].startswith(record["junction"] + "/")]
-    return [
-        one
-        for one in below
-        if not any(one["junction"].startswith(other["junction"] + "/") for other in below if other is not one)
-    ]
+    below = {uuid: path for uuid, path in _paths(world, record).items() if path.startswith(record["junction"] + "/")}
+    outermost = [u for u, path in below.items() if not any(path.startswith(other + "/") for other in below.values())]
+    return [volume for uuid in outermost if (volume := world.store.get(KIND, uuid))]
 
 
 def check_free(world: World, record: Record) -> None:

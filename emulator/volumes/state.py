@@ -144,7 +144,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown["clone"] = _clone(world, record, wanted)
     shown["space"] = (shown.get("space") or {}) | _space(world, record, wanted)
     if wanted.has("snapshot_count"):
-        shown["snapshot_count"] = len(world.store.find("snapshot", volume=record["uuid"]))
+        shown["snapshot_count"] = world.store.count("snapshot", volume=record["uuid"])
     return shown
 
 
@@ -266,8 +266,8 @@ def check_room(world: World, record: Record) -> None:
 
 def clones_of(world: World, volume: str, snapshot: str | None = None) -> list[str]:
     """Names of the clones of a volume (uuid), or of one snapshot of it, with those that are being made."""
-    found = [v for v in world.store.find(KIND) if v["clone"] and v["clone"]["parent"] == volume]
-    names = [v["name"] for v in found if snapshot in (None, v["clone"]["snapshot"])]
+    of = {"clone__parent": volume} if snapshot is None else {"clone__snapshot": snapshot}
+    names = [clone["name"] for clone in world.store.find(KIND, **of)]
     for job in world.jobs.open_jobs():
         args = job["args"]
         if job["operation"] == "volume.clone" and args["parent"] == volume and snapshot in (None, args["snapshot"]):

@@ -60,3 +60,22 @@ def test_many_threads_lose_no_update(store):
     for thread in threads:
         thread.join()
     assert store.get("counter", "1")["value"] == 80
+
+
+@pytest.mark.parametrize(
+    "value", ["a", "", "ü", "a\0b", "\ud800", 'quo"te', 5, 5.5, True, None, ["x"], {"b": 1}], ids=ascii
+)
+def test_whatever_is_compared_is_found_and_nothing_else(store, value):
+    for number, name in enumerate(("a", "", "ü", "a\0b", "\ud800", 'quo"te', 5, 5.5, True, None, ["x"], {"b": 1})):
+        store.insert("thing", {"uuid": str(number), "svm": {"name": name}, "name": name})
+    for field in ("name", "svm__name"):
+        found = store.find("thing", **{field: value})
+        assert [record["name"] for record in found] == [value]
+
+
+def test_records_are_counted_and_one_value_of_each_is_read(store):
+    for number, name in enumerate(["a", "a", "b"]):
+        store.insert("thing", {"uuid": str(number), "name": name, "size": number, "nas": {"path": None}})
+    assert (store.count("thing"), store.count("thing", name="a"), store.count("other")) == (3, 2, 0)
+    assert store.column("thing", "size", name="a") == {"0": 0, "1": 1}
+    assert store.column("thing", "nas.path", name="b") == {"2": None}
