@@ -22,6 +22,7 @@ from emulator import seed, tls
 from emulator.auth import initial_password
 from emulator.errors import OntapError
 from emulator.s3 import server as s3
+from emulator.s3.protocol import Protocol
 from emulator.server import App
 from emulator.svms.state import check_name
 from emulator.world import Config, World
@@ -123,6 +124,9 @@ def _settings(
         date_header=False,
         server_header=False,
         timeout_graceful_shutdown=5,
+        # A head that never ends is given up; a request to speak another protocol is answered as if it had not asked.
+        http=Protocol,
+        ws="none",
         **secure,  # type: ignore[arg-type]
     )
     return config, endpoint

@@ -7,19 +7,19 @@ the longest path that fits decides.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from emulator.errors import NotAllowed, Unauthorized
 from emulator.store import Record, Store
+from emulator.svms.errors import NoSuchSvm, SvmMismatch
 
 KIND = "account"
 ROLE = "role"
@@ -85,6 +85,21 @@ def check_role(user: User, method: str, path: str) -> None:
     raise NotAllowed()
 
 
+def tunnelled(store: Store, user: User, name: str | None, uuid: str | None) -> User:
+    """The user, limited to the SVM that ``X-Dot-SVM-Name`` or ``X-Dot-SVM-UUID`` names, as that SVM's own users are.
+
+    2621462 when there is no such SVM or the user may not see it, 2621706 when both headers disagree.
+    """
+    if not name and not uuid:
+        return user
+    found = [svm for svm in store.find("svm") if svm["name"] == name or svm["uuid"] == uuid]
+    if len(found) > 1 or (found and name and uuid and (found[0]["name"], found[0]["uuid"]) != (name, uuid)):
+        raise SvmMismatch(str(name), str(uuid))
+    if not found or user.svm not in (None, found[0]["name"]):
+        raise NoSuchSvm(name or str(uuid))
+    return replace(user, svm=found[0]["name"])
+
+
 def _pattern(path: str) -> str:
     return re.escape(path.rstrip("/")).replace(r"\*", "[^/]+") + "(/.*)?"
 
@@ -97,6 +112,9 @@ class Accounts:
 
     def put(self, name: str, password: str, role: str, svm: str | None = None) -> None:
         """Create an account or replace it."""
+        for given in (name, password, role, *([svm] if svm is not None else [])):
+            if not isinstance(given, str) or not given:
+                raise ValueError("name, password, role and svm are text")
         if role not in self.roles():
             raise ValueError(f"role {role!r} is none of {', '.join(self.roles())}")
         salt = secrets.token_hex(16)
@@ -108,8 +126,8 @@ class Accounts:
 
     def put_role(self, name: str, privileges: list[dict[str, str]]) -> None:
         """Create a role of one's own or replace it. ``privileges`` have ``path`` (with /api) and ``access``."""
-        if name in ROLES:
-            raise ValueError(f"role {name!r} is built in")
+        if not isinstance(name, str) or name in ROLES:
+            raise ValueError(f"role {name!r} is built in, or no text")
         for privilege in privileges:
             if privilege["access"] not in ACCESS:
                 raise ValueError(f"access {privilege['access']!r} is none of {', '.join(ACCESS)}")
@@ -148,7 +166,7 @@ def _credentials(header: str | None) -> tuple[str, str]:
     scheme, _, encoded = (header or "").partition(" ")
     try:
         name, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # no base64, or no UTF-8 in it
         raise Unauthorized() from error
     if scheme.lower() != "basic" or not colon:
         raise Unauthorized()

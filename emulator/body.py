@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +14,24 @@ from emulator.errors import BadValue, OntapError, UnknownArgument
 Converter = Callable[[Any], Any]
 Accepts = dict[str, Converter]
 
+# No request of ONTAP's comes near it; what does would end in Python's own limit.
+DEEPEST = 32
+_DIGITS = re.compile(r"-?[0-9]{1,19}")
+
 
 def text(value: Any) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "\0" in value:
         raise ValueError("string")
     return value
 
 
 def number(value: Any) -> int:
+    """A whole number of 64 bits, which may come as text."""
     if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("integer")
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("integer")
+    if abs(int(value)) > query.LARGEST:
         raise ValueError("integer")
     return int(value)
 
@@ -54,22 +65,44 @@ def anything(value: Any) -> Any:
     return value
 
 
-def checked(body: Any, accepts: Accepts) -> dict[str, Any]:
-    """The body with dotted names opened up and every value converted; 262179 for an unknown name."""
+def checked(body: Any, accepts: Accepts, lists: Collection[str] = ()) -> dict[str, Any]:
+    """The body with dotted names opened up and every value converted.
+
+    ``lists`` are the names of objects that come as lists. 262179 for an unknown name, 262197 for a wrong type.
+    An object or a list that is null is as good as not sent, and one object may stand for a list of it.
+    """
     if not isinstance(body, dict):
         raise OntapError("The request body is not a JSON object.")
-    return _walk(_nested(body), accepts, "")
+    return _Check(accepts, frozenset(lists)).walk(_nested(body, 0), "")
 
 
-def _nested(body: dict[str, Any]) -> dict[str, Any]:
+def without_nulls(value: Any) -> Any:
+    """The same without what was sent as null, which in a POST is as good as not sent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _nested(body: dict[str, Any], depth: int) -> dict[str, Any]:
     """ONTAP takes ``{"svm.name": "a"}`` for ``{"svm": {"name": "a"}}``."""
     result: dict[str, Any] = {}
     for key, value in body.items():
-        inner = _nested(value) if isinstance(value, dict) else value
-        for part in reversed(key.split(".")):
+        parts = key.split(".")
+        if depth + len(parts) > DEEPEST:
+            raise OntapError(f"The request body is nested more than {DEEPEST} levels deep.")
+        inner = _opened(value, depth + len(parts))
+        for part in reversed(parts):
             inner = {part: inner}
         result = merged(result, inner)
     return result
+
+
+def _opened(value: Any, depth: int) -> Any:
+    if depth > DEEPEST:
+        raise OntapError(f"The request body is nested more than {DEEPEST} levels deep.")
+    if isinstance(value, list):
+        return [_opened(item, depth + 1) for item in value]
+    return _nested(value, depth) if isinstance(value, dict) else value
 
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -81,20 +114,33 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _walk(body: dict[str, Any], accepts: Accepts, prefix: str) -> dict[str, Any]:
-    return {key: _value(value, accepts, prefix + key) for key, value in body.items() if not key.startswith("_links")}
+@dataclass(frozen=True)
+class _Check:
+    accepts: Accepts
+    lists: frozenset[str]
 
+    def walk(self, body: dict[str, Any], prefix: str) -> dict[str, Any]:
+        found = {key: self.value(value, prefix + key) for key, value in body.items() if not key.startswith("_links")}
+        return {key: value for key, value in found.items() if value is not None or prefix + key in self.accepts}
 
-def _value(value: Any, accepts: Accepts, name: str) -> Any:
-    if name in accepts:
-        return _converted(value, accepts[name], name)
-    if value is None and _has_inner(accepts, name):
-        return None
-    if isinstance(value, dict) and _has_inner(accepts, name):
-        return _walk(value, accepts, name + ".")
-    if isinstance(value, list) and _has_inner(accepts, name):
-        return [_value(item, accepts, name) for item in value]
-    raise UnknownArgument(name)
+    def value(self, value: Any, name: str) -> Any:
+        if name in self.accepts:
+            return _converted(value, self.accepts[name], name)
+        if not any(key.startswith(name + ".") for key in self.accepts):
+            raise UnknownArgument(name)
+        if value is None:
+            return None
+        if name not in self.lists:
+            return self.object(value, name)
+        return [self.object(item, name) for item in (value if isinstance(value, list) else [value])]
+
+    def object(self, value: Any, name: str) -> dict[str, Any]:
+        """An object; where it has a name, that alone may stand for it."""
+        if isinstance(value, dict):
+            return self.walk(value, name + ".")
+        if isinstance(value, str) and f"{name}.name" in self.accepts:
+            return {"name": _converted(value, self.accepts[f"{name}.name"], f"{name}.name")}
+        raise BadValue(value, name, "object")
 
 
 def _converted(value: Any, convert: Converter, name: str) -> Any:
@@ -102,9 +148,5 @@ def _converted(value: Any, convert: Converter, name: str) -> Any:
         return None
     try:
         return convert(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise BadValue(value, name) from error
-
-
-def _has_inner(accepts: Accepts, name: str) -> bool:
-    return any(key.startswith(name + ".") for key in accepts)

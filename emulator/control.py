@@ -10,11 +10,16 @@ from typing import Any
 
 from emulator import seed
 from emulator.auth import Accounts
-from emulator.errors import NoSuchApi, NotFound, OntapError
-from emulator.faults import Fault
+from emulator.body import text, texts
+from emulator.errors import NoSuchApi, NotFound, OntapError, shortened
+from emulator.faults import Fault, number, whole
 from emulator.jobs.runner import Pace
+from emulator.query import LARGEST
 from emulator.rest import Reply
 from emulator.world import World
+
+# Fifty years either way: times before 1970, or of more than four digits, are none that ONTAP or a client could show.
+MAX_OFFSET_S = 50 * 365 * 86400
 
 Handler = Callable[[World, dict[str, Any], str], Reply]
 
@@ -35,9 +40,11 @@ def get_clock(world: World, body: dict[str, Any], uuid: str) -> Reply:
 def put_clock(world: World, body: dict[str, Any], uuid: str) -> Reply:
     if "now" in body:
         now = datetime.fromisoformat(body["now"])
-        world.clock.set_now(now if now.tzinfo else now.replace(tzinfo=UTC))
+        now = now if now.tzinfo else now.replace(tzinfo=UTC)
+        offset_s = (now - datetime.now(UTC)).total_seconds()
     else:
-        world.clock.set_offset(float(body.get("offset_s", 0)))
+        offset_s = body.get("offset_s", 0)
+    world.clock.set_offset(number(offset_s, "the offset of the clock in seconds", -MAX_OFFSET_S, MAX_OFFSET_S))
     return get_clock(world, body, uuid)
 
 
@@ -83,10 +90,11 @@ def forget_job(world: World, body: dict[str, Any], uuid: str) -> Reply:
 def put_limits(world: World, body: dict[str, Any], uuid: str) -> Reply:
     """``snapshots_per_volume`` as a number, ``aggregate_bytes`` for every aggregate."""
     if "snapshots_per_volume" in body:
-        world.config.snapshot_limit = int(body["snapshots_per_volume"])
+        world.config.snapshot_limit = whole(body["snapshots_per_volume"], "snapshots_per_volume", 0, 1023)
     if "aggregate_bytes" in body:
+        size = whole(body["aggregate_bytes"], "aggregate_bytes", 1, LARGEST)
         for aggregate in world.store.find("aggregate"):
-            world.store.update("aggregate", aggregate["uuid"], size=int(body["aggregate_bytes"]))
+            world.store.update("aggregate", aggregate["uuid"], size=size)
     sizes = [aggregate["size"] for aggregate in world.store.find("aggregate")]
     return Reply(200, {"snapshots_per_volume": world.config.snapshot_limit, "aggregate_bytes": sizes[0]})
 
@@ -105,7 +113,7 @@ def put_role(world: World, body: dict[str, Any], uuid: str) -> Reply:
 
 def put_svm(world: World, body: dict[str, Any], uuid: str) -> Reply:
     """An SVM with a network interface, as those that the emulator begins with; goes with the next reset."""
-    seed.add_svm(world, body["name"])
+    seed.add_svm(world, text(body["name"]))
     return Reply(200, {"svms": [svm["name"] for svm in world.store.find("svm")]})
 
 
@@ -117,8 +125,9 @@ def put_owners(world: World, body: dict[str, Any], uuid: str) -> Reply:
     """Give a snapshot the owners that only other parts of ONTAP give, such as ``snapmirror``."""
     if not world.store.get("snapshot", uuid):
         raise NotFound()
-    world.store.update("snapshot", uuid, owners=list(body["owners"]))
-    return Reply(200, {"owners": body["owners"]})
+    owners = texts(body["owners"])
+    world.store.update("snapshot", uuid, owners=owners)
+    return Reply(200, {"owners": owners})
 
 
 ROUTES: list[tuple[str, str, Handler]] = [
@@ -148,7 +157,15 @@ def dispatch(world: World, method: str, path: str, body: Any) -> Reply:
         match = re.fullmatch(pattern.replace("{uuid}", "([^/]+)"), path)
         if verb == method and match:
             try:
-                return handler(world, body or {}, match.group(1) if match.groups() else "")
-            except (KeyError, TypeError, ValueError) as error:
-                raise OntapError(f"{method} /emulator{path}: {error}") from error
+                return handler(world, _object(body), match.group(1) if match.groups() else "")
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError, re.error) as error:
+                raise OntapError(f"{method} /emulator{path}: {shortened(error)}") from error
     raise NoSuchApi()
+
+
+def _object(body: Any) -> dict[str, Any]:
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise ValueError("the request body must be a JSON object")
+    return body

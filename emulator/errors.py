@@ -30,6 +30,12 @@ class OntapError(Exception):
         return {"error": error}
 
 
+def shortened(value: object) -> str:
+    """As much of what a client sent as an error message can carry."""
+    text = str(value)
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
 class Exists(OntapError):
     status, code = 409, "1"
 
@@ -38,7 +44,7 @@ class BadValue(OntapError):
     status, code = 400, "262197"
 
     def __init__(self, value: object, field: str, kind: str = "value") -> None:
-        super().__init__(f'The value "{value}" is invalid for field "{field}" (<{kind}>)', field)
+        super().__init__(f'The value "{shortened(value)}" is invalid for field "{field}" (<{kind}>)', field)
 
 
 class NotSupported(OntapError):
@@ -74,6 +80,7 @@ class UnknownArgument(OntapError):
     status, code = 400, "262179"
 
     def __init__(self, name: str) -> None:
+        name = shortened(name)
         super().__init__(f'Unexpected argument "{name}".', name)
 
 
@@ -82,6 +89,29 @@ class MissingField(OntapError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f'Missing value for field "{name}".', name)
+
+
+class NoQuery(OntapError):
+    """Without a query or a list of records, a typing error would change everything there is."""
+
+    status, code = 400, "262185"
+
+    def __init__(self) -> None:
+        super().__init__("A query that selects the records to change is required.")
+
+
+class TooLarge(OntapError):
+    status = 413
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The request body is longer than {limit} bytes.")
+
+
+class TooSlow(OntapError):
+    status = 408
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The request body did not arrive within {seconds:g} seconds.")
 
 
 class NoSuchApi(OntapError):

@@ -12,6 +12,19 @@ from emulator.errors import OntapError
 KINDS = ("refuse", "slow", "lost_answer", "job_fails", "space_full", "error")
 
 
+def number(value: Any, name: str, low: float, high: float) -> float:
+    """The value, if it is a number within bounds."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number from {low} to {high}")
+    return value
+
+
+def whole(value: Any, name: str, low: int, high: int) -> int:
+    if not isinstance(value, int):
+        raise ValueError(f"{name} must be a whole number from {low} to {high}")
+    return int(number(value, name, low, high))
+
+
 class NoSpace(OntapError):
     """Nothing more fits into a volume or its aggregate."""
 
@@ -39,10 +52,17 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"fault kind {self.kind!r} is none of {', '.join(KINDS)}")
+        for name in ("method", "path", "message"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} must be text")
+        whole(self.times, "times", 1, 10**9)
+        whole(self.status, "status", 400, 599)
+        number(self.delay_s, "delay_s", 0, 3600)
+        self.code = str(self.code)
         re.compile(self.path)
 
     def error(self) -> OntapError:
-        return OntapError(self.message, code=str(self.code), status=self.status)
+        return OntapError(self.message, code=self.code, status=self.status)
 
 
 class Faults:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from emulator import ontap_names
 from emulator.errors import BadValue, OntapError
@@ -13,6 +14,9 @@ from emulator.store import Record
 
 if TYPE_CHECKING:
     from emulator.world import World
+
+
+_JOBS = ("job", "jobs")
 
 
 class Wanted(frozenset[str]):
@@ -68,9 +72,12 @@ class Shape:
         names = set(self.keys)
         if fields is None:
             return Wanted(names | set(self.common if instance else ()))
-        for name in (part.strip() for part in fields.split(",") if part.strip()):
-            names |= self._expand(name)
-        return Wanted(names)
+        return Wanted(names | self.leaves(fields))
+
+    def leaves(self, fields: str) -> set[str]:
+        """What a list such as ``name,svm,space.used`` or ``*`` names. 262197 for a name that the resource has not."""
+        names = {part.strip() for part in fields.split(",") if part.strip()}
+        return set().union(*(self._expand(name) for name in names))
 
     def _expand(self, name: str) -> set[str]:
         if name == "*":
@@ -97,7 +104,7 @@ class Shape:
             value: Any = full
             for key in name.split("."):
                 value = value[key]
-            href = href.replace("{" + name + "}", str(value))
+            href = href.replace("{" + name + "}", quote(str(value), safe="@+=,:"))
         return "/api" + href
 
 
@@ -117,12 +124,16 @@ def cut(full: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
 
 
 def without_links(body: Any) -> Any:
-    """The same answer without ``_links``, as ``Accept: application/json`` asks, except ``next`` of a collection."""
+    """The same answer without ``_links``, as ``Accept: application/json`` asks.
+
+    Two kinds stay, as on ONTAP, because a client could not go on without them: ``next`` of a collection, and the way to
+    a job that the answer only begins.
+    """
     if isinstance(body, list):
         return [without_links(item) for item in body]
     if not isinstance(body, dict):
         return body
-    kept = {key: without_links(value) for key, value in body.items() if key != "_links"}
-    if "next" in body.get("_links", {}):
+    kept = {key: value if key in _JOBS else without_links(value) for key, value in body.items() if key != "_links"}
+    if "next" in (body.get("_links") or {}):
         kept["_links"] = {"next": body["_links"]["next"]}
     return kept

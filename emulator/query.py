@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(KB|MB|GB|TB|PB|B)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?\s*(KB|MB|GB|TB|PB|B)?", re.IGNORECASE)
+LARGEST = 2**63 - 1
+"""ONTAP's integers have 64 bits."""
 _UNITS = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4, "PB": 1024**5}
 
 
@@ -16,7 +18,12 @@ def size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise ValueError(f"{text!r} is not a size")
-    return int(float(match[1]) * _UNITS[(match[2] or "B").upper()])
+    unit = _UNITS[(match[3] or "B").upper()]
+    digits = match[2] or "0"
+    size = int(match[1]) * unit + int(digits) * unit // 10 ** len(digits)
+    if size > LARGEST:
+        raise ValueError(f"{text!r} is over {LARGEST}")
+    return size
 
 
 def values(record: Any, field: str) -> list[Any]:
@@ -25,7 +32,13 @@ def values(record: Any, field: str) -> list[Any]:
     for part in field.split("."):
         found = [inner for value in found for inner in (value if isinstance(value, list) else [value])]
         found = [value[part] for value in found if isinstance(value, dict) and value.get(part) is not None]
-    return [inner for value in found for inner in (value if isinstance(value, list) else [value])]
+    plain = [inner for value in found for inner in (value if isinstance(value, list) else [value])]
+    return [_compared(value) for value in plain]
+
+
+def _compared(value: Any) -> Any:
+    """What a query or an order compares: of an object such as ``svm`` its name."""
+    return value.get("name", value) if isinstance(value, dict) else value
 
 
 def matches(record: dict[str, Any], filters: dict[str, str]) -> bool:
@@ -43,11 +56,18 @@ def _field_matches(found: list[Any], text: str) -> bool:
     return any(_any_of(value, text) for value in found)
 
 
+def mentions(record: dict[str, Any], fields: list[str], text: str) -> bool:
+    """Whether any of the fields matches, as ``query`` with ``query_fields`` asks."""
+    return any(_field_matches(values(record, field), text) for field in fields)
+
+
 def _any_of(value: Any, text: str) -> bool:
     return any(_one(value, choice.strip()) for choice in text.split("|"))
 
 
 def _one(value: Any, text: str) -> bool:
+    if isinstance(value, dict):
+        return text == "*"
     if len(text) > 1 and text.startswith('"') and text.endswith('"'):
         return str(value) == text[1:-1]
     for operator in ("<=", ">=", "<", ">"):
@@ -98,4 +118,4 @@ def _moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.astimezone()
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -11,14 +11,14 @@ import base64
 import functools
 import json
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, urlencode
 
 from emulator import query
-from emulator.body import Accepts, checked
-from emulator.errors import BadValue, NoSuchApi, NoSuchMethod, NotFound, OntapError, UnknownArgument
+from emulator.body import Accepts
+from emulator.errors import BadValue, NotFound, OntapError
 from emulator.fields import Shape
 from emulator.store import Record
 
@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 RETURN_TIMEOUT_MAX_S = 120
 MAX_RECORDS = 10_000
 
-_LIST_ARGUMENTS = frozenset({"fields", "max_records", "order_by", "return_timeout", "return_records", "start.key"})
-_CHANGE_ARGUMENTS = frozenset({"return_timeout", "return_records", "max_records", "start.key"})
+CHANGE_ARGUMENTS = frozenset({"return_timeout", "return_records", "max_records", "start.key"})
+"""Query arguments that every POST, PATCH and DELETE takes."""
+LIST_ARGUMENTS = CHANGE_ARGUMENTS | {"fields", "order_by", "query", "query_fields", "job_results_uuid"}
+"""Query arguments that every GET takes."""
+COLLECTION_ARGUMENTS = CHANGE_ARGUMENTS | {"query", "query_fields", "continue_on_failure", "serial_records"}
+"""Query arguments of what is done to a whole collection."""
+_NOT_FIELDS = LIST_ARGUMENTS | COLLECTION_ARGUMENTS
 
 
 @dataclass
@@ -58,7 +63,14 @@ class Call:
 
     @property
     def return_records(self) -> bool:
-        return self.query.get("return_records", "false").lower() == "true"
+        return self.flag("return_records")
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A query argument that is true or false; 262197 for anything else."""
+        text = self.query.get(name, str(default)).lower()
+        if text not in ("true", "false"):
+            raise BadValue(text, name, "true|false")
+        return text == "true"
 
 
 @dataclass
@@ -81,42 +93,8 @@ class Route:
     """Body fields with their converters (`emulator.body`)."""
     arguments: frozenset[str] = frozenset()
     """Further query arguments, e.g. ``force``."""
-
-
-class Router:
-    """Finds the route of a request and checks its arguments."""
-
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self.routes = list(routes)
-        self._compiled = [(route, *_compile(route.path)) for route in self.routes]
-
-    def dispatch(self, call: Call, body: Any) -> Reply:
-        route, call.params = self._match("GET" if call.method == "HEAD" else call.method, call.path)
-        _check_arguments(route, call.query)
-        call.body = checked(body, route.accepts) if body is not None else {}
-        _ = call.return_timeout_s  # 262197 before anything is done
-        return route.handler(call)
-
-    def methods(self, path: str) -> list[str]:
-        return sorted({route.method for route, pattern, _ in self._compiled if pattern.fullmatch(path)})
-
-    def _match(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
-        for route, pattern, names in self._compiled:
-            if route.method == method and (match := pattern.fullmatch(path)):
-                return route, dict(zip(names, map(unquote, match.groups()), strict=True))
-        raise NoSuchMethod(method) if self.methods(path) else NoSuchApi()
-
-
-def _compile(path: str) -> tuple[re.Pattern[str], list[str]]:
-    names = re.findall(r"\{([^}]+)\}", path)
-    return re.compile(re.sub(r"\\\{[^}]+\\\}", "([^/]+)", re.escape(path)) + "/?"), names
-
-
-def _check_arguments(route: Route, arguments: dict[str, str]) -> None:
-    known = (_LIST_ARGUMENTS if route.method == "GET" else _CHANGE_ARGUMENTS) | route.arguments
-    for name in arguments:
-        if name not in known and not (route.shape and route.method != "POST" and route.shape.knows(name)):
-            raise UnknownArgument(name)
+    each: Route | None = None
+    """Of a route to a whole collection: what is done to each of its records (`emulator.bulk`)."""
 
 
 def one(call: Call, shape: Shape, record: Record | None) -> Reply:
@@ -140,7 +118,7 @@ def many(call: Call, shape: Shape, records: list[Record]) -> Reply:
         "num_records": len(page),
         "_links": {"self": {"href": _href(call, call.query)}},
     }
-    if call.query.get("return_records", "true").lower() == "false":
+    if not call.flag("return_records", default=True):
         del body["records"]
     if len(kept) > count:
         start = {"start.key": _token(kept[count - 1][0])}
@@ -150,25 +128,25 @@ def many(call: Call, shape: Shape, records: list[Record]) -> Reply:
 
 def select(call: Call, shape: Shape, records: list[Record]) -> list[Record]:
     """The records whose fields match the query arguments."""
-    filters = _filters(call, shape)
-    if not filters:
+    filters, (text, fields) = _filters(call, shape), _search(call, shape)
+    if not filters and not fields:
         return records
-    wanted = shape.wanted(",".join(filters), instance=False)
-    return [r for r in records if query.matches(shape.render(call.world, r, wanted), filters)]
+    wanted = shape.wanted(",".join([*filters, *fields]), instance=False)
+    shown = ((record, shape.render(call.world, record, wanted)) for record in records)
+    found = [(record, full) for record, full in shown if query.matches(full, filters)]
+    return [record for record, full in found if not fields or query.mentions(full, fields, text)]
 
 
-def for_each(call: Call, shape: Shape, records: list[Record], handler: Callable[[Call], Reply]) -> Reply:
-    """PATCH or DELETE on a collection: the operation on one record, done for all that match the query."""
-    replies = []
-    named = {entry.get("uuid") for entry in call.body.get("records") or []}
-    for record in select(call, shape, records):
-        if named and record["uuid"] not in named:
-            continue
-        inner = replace(call, path=f"{call.path}/{record['uuid']}", params=call.params | {"uuid": record["uuid"]})
-        replies.append(handler(inner))
-    jobs = [reply.body["job"] for reply in replies if reply.body and "job" in reply.body]
-    body: dict[str, Any] = {"num_records": len(replies)}
-    return Reply(202 if jobs else 200, body | ({"jobs": jobs} if jobs else {}))
+def selects(call: Call, shape: Shape) -> bool:
+    """Whether the query arguments select records, rather than leave all of them."""
+    return bool(_filters(call, shape) or call.query.get("query"))
+
+
+def _search(call: Call, shape: Shape) -> tuple[str, list[str]]:
+    """``query=*x*&query_fields=name,comment``: a pattern, and the fields of which one must match it."""
+    if (text := call.query.get("query")) is None:
+        return "", []
+    return text, sorted(shape.leaves(call.query.get("query_fields", "*")))
 
 
 def created(call: Call, shape: Shape, record: Record) -> Reply:
@@ -213,7 +191,7 @@ def job_link(uuid: str) -> dict[str, Any]:
 
 
 def _filters(call: Call, shape: Shape) -> dict[str, str]:
-    return {name: value for name, value in call.query.items() if name not in _LIST_ARGUMENTS and shape.knows(name)}
+    return {name: value for name, value in call.query.items() if name not in _NOT_FIELDS and shape.knows(name)}
 
 
 def _order(call: Call, shape: Shape) -> list[tuple[str, int]]:
@@ -246,10 +224,18 @@ def _ranked(key: list[Any], order: list[tuple[str, int]]) -> Any:
     def compare(a: list[Any], b: list[Any]) -> int:
         for left, right, direction in zip(a, b, directions, strict=True):
             if left != right:
-                return direction if left is None or (right is not None and left > right) else -direction
+                return direction if _later(left, right) else -direction
         return 0
 
     return functools.cmp_to_key(compare)(key)
+
+
+def _later(left: Any, right: Any) -> bool:
+    """Whether one value comes after another: what is not set comes last, and kinds of value stay together."""
+    if left is None or right is None:
+        return left is None
+    kinds = [(isinstance(value, int | float), str(value)) for value in (left, right)]
+    return left > right if kinds[0][0] and kinds[1][0] else kinds[0] > kinds[1]
 
 
 def _after(
@@ -260,7 +246,7 @@ def _after(
     try:
         start = json.loads(base64.urlsafe_b64decode(token))
         return [pair for pair in keyed if _ranked(start, order) < _ranked(pair[0], order)]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise BadValue(token, "start.key") from error
 
 
@@ -277,6 +263,6 @@ def _bounded(arguments: dict[str, str], name: str, low: int, high: int, *, defau
     text = arguments.get(name)
     if text is None:
         return default
-    if not text.isdigit() or not low <= int(text) <= high:
+    if not re.fullmatch("[0-9]{1,9}", text) or not low <= int(text) <= high:
         raise BadValue(text, name, f"{low}..{high}")
     return int(text)

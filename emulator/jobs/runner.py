@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from emulator.clock import Clock
 from emulator.errors import OntapError
-from emulator.faults import Faults, NoSpace
+from emulator.faults import Faults, NoSpace, number
 from emulator.jobs.operations import OPERATIONS
 from emulator.store import Record, Store
 
@@ -24,6 +24,8 @@ WORKERS = 4
 # ONTAP calls a job what takes longer than this.
 COURTESY_S = 2.0
 _OPEN = ("queued", "running")
+GROUP = "group"
+"""State and operation of a job that stands for others; what is shown of it follows from them."""
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Pace:
     def __post_init__(self) -> None:
         if self.mode not in ("immediate", "reads", "seconds"):
             raise ValueError(f"job mode {self.mode!r} is none of immediate, reads, seconds")
+        number(self.value, "value", 0, 86400)
 
 
 class Jobs:
@@ -66,6 +69,7 @@ class Jobs:
         self._running: dict[str, Future[None]] = {}
         self._timers: dict[str, threading.Timer] = {}
         self._lock = threading.Lock()
+        self._submitted = 0
         self.pace = Pace()
 
     @property
@@ -89,11 +93,52 @@ class Jobs:
             "seconds": self.pace.value if self.pace.mode == "seconds" else 0,
             "fault": self._fault(call),
         }
-        with world.store.transaction():
-            if world.store.insert(KIND, record)["_seq"] % _FORGET_EVERY == 0:
-                self._forget_old()
+        self._insert(record)
         self._schedule(record)
         return uuid
+
+    def _insert(self, record: Record) -> None:
+        with self._world.store.transaction():
+            self._world.store.insert(KIND, record)
+            self._submitted += 1
+            if self._submitted % _FORGET_EVERY == 0:
+                self._forget_old()
+
+    def group(
+        self,
+        call: Request,
+        parts: list[str],
+        *,
+        paths: list[str],
+        errors: list[dict[str, Any]],
+        svm: dict[str, str] | None,
+    ) -> str:
+        """Record a job that stands for others (``parts``) and ends when they do; returns its uuid.
+
+        ``errors`` are those of what never became a job, ``paths`` those of the records that all this is about.
+        """
+        uuid = str(uuid4())
+        shown = {"uuid": uuid, "description": call.description, "state": GROUP, "svm": svm}
+        within = {"operation": GROUP, "args": {}, "parts": parts, "paths": paths, "errors": errors}
+        self._insert(shown | within | {"start_time": self._world.clock.iso()})
+        return uuid
+
+    def errors_of(self, group: Record) -> list[dict[str, Any]]:
+        """What went wrong with any part of a group."""
+        parts = [self._world.store.get(KIND, uuid) for uuid in group.get("parts", [])]
+        return [*group.get("errors", []), *(part["error"] for part in parts if part and part.get("error"))]
+
+    def settled(self, record: Record) -> Record:
+        """The job as it stands: that of a group follows from its parts."""
+        if "parts" not in record:
+            return record
+        parts = [part for uuid in record["parts"] if (part := self._world.store.get(KIND, uuid))]
+        if any(part["state"] in _OPEN for part in parts):
+            return record | {"state": "running"}
+        errors = self.errors_of(record)
+        ended = max((part["end_time"] for part in parts if part.get("end_time")), default=record["start_time"])
+        state = "failure" if errors else "success"
+        return record | {"state": state, "error": errors[0] if errors else None, "end_time": ended}
 
     def _fault(self, call: Request) -> dict[str, Any] | None:
         fault = self._world.faults.take(call.method, f"/api{call.path}", "job_fails", "space_full")
@@ -171,6 +216,8 @@ class Jobs:
     def read(self, uuid: str) -> None:
         """Somebody looks at a job; in ``reads`` mode this is what makes it go on."""
         record = self._world.store.get(KIND, uuid)
+        for part in (record or {}).get("parts", []):
+            self.read(part)
         if record is None or record["state"] not in _OPEN or not record["reads_left"]:
             return
         left = record["reads_left"] - 1
@@ -202,6 +249,7 @@ class Jobs:
 
     def recover(self) -> None:
         """Do again, before anybody is served, what a kill interrupted."""
+        self._forget_old()
         for record in self.open_jobs():
             log.warning("job %s (%s) was interrupted; it is done again", record["uuid"], record["description"])
             self._world.store.update(KIND, record["uuid"], reads_left=None, seconds=0)

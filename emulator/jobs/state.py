@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
+    record = world.jobs.settled(record)
     error = record.get("error")
     shown = {key: record.get(key) for key in ("uuid", "description", "state", "start_time", "end_time", "svm")}
     shown["message"] = error["message"] if error else "success" if record["state"] == "success" else None

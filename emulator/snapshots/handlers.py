@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from emulator.rest import Call, Reply, accepted, for_each, many, one
+from emulator.rest import Call, Reply, accepted, many, one
 from emulator.snapshots import errors, state
 from emulator.store import Record
 from emulator.volumes.handlers import volume
@@ -59,8 +59,3 @@ def delete(call: Call) -> Reply:
     record = _snapshot(call, parent)
     state.check_removable(call.world, parent, record)
     return accepted(call, "snapshot.delete", {"volume": parent["uuid"], "uuid": record["uuid"]}, svm=parent["svm"])
-
-
-def delete_all(call: Call) -> Reply:
-    parent = volume(call, "volume.uuid")
-    return for_each(call, state.SNAPSHOT, call.world.store.find(state.KIND, volume=parent["uuid"]), delete)

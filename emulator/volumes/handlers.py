@@ -4,8 +4,8 @@ from typing import Any
 from uuid import uuid4
 
 from emulator.body import checked, merged
-from emulator.errors import MissingField, NotFound, NotSupported, OntapError
-from emulator.rest import Call, Reply, accepted, for_each, many, one
+from emulator.errors import MissingField, NotFound, NotSupported
+from emulator.rest import Call, Reply, accepted, many, one
 from emulator.snapshots import state as snapshots
 from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
@@ -210,19 +210,3 @@ def delete(call: Call) -> Reply:
         if snapshots.is_locked(call.world, snapshot):
             raise errors.HasLockedSnapshots(record["name"], snapshot["name"])
     return accepted(call, "volume.delete", {"uuid": record["uuid"]}, svm=record["svm"])
-
-
-def modify_all(call: Call) -> Reply:
-    _require_query(call)
-    return for_each(call, state.VOLUME, _all(call), modify)
-
-
-def delete_all(call: Call) -> Reply:
-    _require_query(call)
-    return for_each(call, state.VOLUME, _all(call), delete)
-
-
-def _require_query(call: Call) -> None:
-    """Without a query or a list of records, a typing error would change every volume there is."""
-    if not call.body.get("records") and not any(state.VOLUME.knows(name) for name in call.query):
-        raise OntapError("A query that selects the records to change is required.", code="262185")

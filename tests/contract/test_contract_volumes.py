@@ -77,3 +77,19 @@ def test_a_name_pattern_selects_and_pages_are_followed(cluster, name):
     assert [volume.name for volume in found] == [f"{name}_2", f"{name}_1", f"{name}_0"]
     Volume.delete_collection(name=f"{name}_*")
     assert list(Volume.get_collection(name=f"{name}_*")) == []
+
+
+def test_many_volumes_are_made_changed_and_removed_by_one_call_each(cluster, name):
+    bodies = [
+        {"name": f"{name}_{number}", "svm": {"name": cluster.svm}, "aggregates": [{"name": cluster.aggregate}]}
+        for number in range(2)
+    ]
+    made = Volume.post_collection([Volume.from_dict(body) for body in bodies], poll_interval=1)
+    assert {volume.name for volume in made} == {body["name"] for body in bodies}
+    for volume in made:
+        volume.comment = f"of {volume.name}"
+    Volume.patch_collection({}, records=made, poll_interval=1)
+    seen = {v.name: v.comment for v in Volume.get_collection(uuid="|".join(v.uuid for v in made), fields="comment")}
+    assert seen == {volume.name: f"of {volume.name}" for volume in made}
+    Volume.delete_collection(records=made, poll_interval=1)
+    assert list(Volume.get_collection(name="|".join(volume.name for volume in made))) == []

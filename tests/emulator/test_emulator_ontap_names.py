@@ -29,7 +29,9 @@ def paths(api, make):
     """Each emulated collection with an address of its own, as the client's models name them."""
     svm = api.get("/api/svm/svms?name=svm1").json()["records"][0]["uuid"]
     policy = api.get("/api/protocols/nfs/export-policies?name=default&svm.name=svm1").json()["records"][0]["id"]
+    snapshot_policy = api.get("/api/storage/snapshot-policies?name=default").json()["records"][0]["uuid"]
     parents = {
+        "/storage/snapshot-policies/{}/": snapshot_policy,
         "/storage/volumes/{}/": make()["uuid"],
         "/protocols/s3/services/{}/": svm,
         "/protocols/nfs/export-policies/{}/": str(policy),

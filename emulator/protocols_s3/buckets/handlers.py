@@ -5,7 +5,7 @@ from emulator.fields import Shape
 from emulator.protocols_s3 import scope
 from emulator.protocols_s3.buckets import state
 from emulator.protocols_s3.errors import NoSuchBucket
-from emulator.rest import Call, Reply, accepted, for_each, many, one
+from emulator.rest import Call, Reply, accepted, many, one
 from emulator.store import Record
 from emulator.svms.state import ref, resolve, visible
 
@@ -49,10 +49,6 @@ def modify(call: Call) -> Reply:
 def delete(call: Call) -> Reply:
     record = _bucket(call)
     return accepted(call, "s3_bucket.delete", {"uuid": record["uuid"]}, svm=record["svm"])
-
-
-def delete_many(call: Call) -> Reply:
-    return for_each(call, state.BUCKET, visible(call, call.world.store.find(state.KIND)), delete)
 
 
 def _create(call: Call, svm: dict[str, str], shape: Shape, path: str) -> Reply:

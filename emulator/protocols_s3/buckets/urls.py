@@ -9,7 +9,6 @@ _OF_SVM = "/protocols/s3/services/{svm.uuid}/buckets"
 URLS = [
     Route("GET", _ALL, handlers.list_buckets, shape=BUCKET),
     Route("POST", _ALL, handlers.create, shape=BUCKET, accepts=POST_FIELDS),
-    Route("DELETE", _ALL, handlers.delete_many, shape=BUCKET),
     Route("GET", _ONE, handlers.get_bucket, shape=BUCKET),
     Route("PATCH", _ONE, handlers.modify, shape=BUCKET, accepts=PATCH_FIELDS),
     Route("DELETE", _ONE, handlers.delete, shape=BUCKET),

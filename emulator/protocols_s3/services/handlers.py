@@ -2,7 +2,7 @@ from emulator.errors import NotFound
 from emulator.protocols_s3 import scope
 from emulator.protocols_s3.errors import ServiceExists
 from emulator.protocols_s3.services import state
-from emulator.rest import Call, Reply, accepted, for_each, many, one
+from emulator.rest import Call, Reply, accepted, many, one
 from emulator.store import Record
 from emulator.svms.state import ref, resolve, visible
 
@@ -41,10 +41,6 @@ def delete(call: Call) -> Reply:
     everything = call.query.get("delete_all", "true").lower() != "false"
     args = {"uuid": service["uuid"], "delete_all": everything}
     return accepted(call, "s3_service.delete", args, svm=service["svm"])
-
-
-def delete_many(call: Call) -> Reply:
-    return for_each(call, state.SERVICE, visible(call, call.world.store.find(state.KIND)), delete)
 
 
 def _service(call: Call) -> Record:

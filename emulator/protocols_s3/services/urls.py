@@ -9,7 +9,6 @@ _DELETE = frozenset({"delete_all"})
 URLS = [
     Route("GET", _ALL, handlers.list_services, shape=SERVICE),
     Route("POST", _ALL, handlers.create, shape=SERVICE, accepts=POST_FIELDS),
-    Route("DELETE", _ALL, handlers.delete_many, shape=SERVICE, arguments=_DELETE),
     Route("GET", _ONE, handlers.get_service, shape=SERVICE),
     Route("PATCH", _ONE, handlers.modify, shape=SERVICE, accepts=PATCH_FIELDS),
     Route("DELETE", _ONE, handlers.delete, shape=SERVICE, arguments=_DELETE),

@@ -3,7 +3,7 @@ from typing import Any
 from emulator.errors import NotFound
 from emulator.protocols_s3 import scope
 from emulator.protocols_s3.users import state
-from emulator.rest import Call, Reply, for_each, many, one
+from emulator.rest import Call, Reply, many, one
 from emulator.store import Record
 
 
@@ -37,10 +37,6 @@ def modify(call: Call) -> Reply:
 def delete(call: Call) -> Reply:
     state.delete(call.world, _user(call))
     return Reply(200, {})
-
-
-def delete_many(call: Call) -> Reply:
-    return for_each(call, state.USER, scope.owned(call, state.KIND), delete)
 
 
 def _user(call: Call) -> Record:

@@ -8,7 +8,6 @@ _KEYS = frozenset({"regenerate_keys", "delete_keys"})
 URLS = [
     Route("GET", _ALL, handlers.list_users, shape=USER),
     Route("POST", _ALL, handlers.create, shape=USER, accepts=POST_FIELDS),
-    Route("DELETE", _ALL, handlers.delete_many, shape=USER),
     Route("GET", f"{_ALL}/{{name}}", handlers.get_user, shape=USER),
     Route("PATCH", f"{_ALL}/{{name}}", handlers.modify, shape=USER, accepts=PATCH_FIELDS, arguments=_KEYS),
     Route("DELETE", f"{_ALL}/{{name}}", handlers.delete, shape=USER),
