@@ -10,18 +10,22 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, urlsplit
 
 from emulator.body import checked
 from emulator.errors import BadValue, MissingField, NoQuery, NotFound, OntapError
 from emulator.rest import CHANGE_ARGUMENTS, Call, Reply, Route, job_link, selects
 
-if TYPE_CHECKING:
-    from emulator.router import Router
-
 # To stay with the records that a query has selected, one page at a time is enough.
 _PAGE_ARGUMENTS = frozenset({"max_records", "start.key"})
+
+
+class Router(Protocol):
+    """What does each call: the table of all routes."""
+
+    def dispatch(self, call: Call, body: Any) -> Reply: ...
+
 
 Step = tuple[str, Any]
 """Path of one record (below /api) and the body of its own call."""
