@@ -55,7 +55,8 @@ checksums. Where it differs from ONTAP, or where ONTAP's documentation is silent
   default, or else `pcuser`. Permissions are those of the volume's top directory.
 - A full volume answers 507 `QuotaExceeded`. An unmounted one answers 404 `NoSuchBucket`.
 - ETags of files written by path are their MD5, computed at the first request that needs one.
-- Buckets have no minimum size.
+- Buckets have no minimum size. Those of type s3 take any key of up to 1,024 bytes, and are made and removed over S3
+  too; NAS buckets only over REST.
 - Versions, object lock, lifecycle, tags, ACLs, server-side encryption, CORS, website, bucket policies over S3, POST
   forms, and session tokens are refused with `NotImplemented`; so is every header or query parameter that would change
   what a request means and is not known. The status is 400, or 405 for a whole operation, as some clients repeat 501.

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 from datetime import datetime
+from functools import partial
 
 from emulator.s3 import errors, listing, numeric, unix, xml
 from emulator.s3.context import Context, Response
@@ -92,16 +93,14 @@ async def _page(ctx: Context, after: str) -> tuple[listing.Page, Target]:
     if query.get("encoding-type", "url") != "url":
         raise errors.S3Error("InvalidArgument", "encoding-type must be url, or not be there.")
     target = ctx.target("ListBucket", unix.READ | unix.SEARCH, key="")
-    page = await asyncio.to_thread(
-        listing.page,
-        target.root,
-        target.volume_root,
-        prefix=query.get("prefix", ""),
-        delimiter=query.get("delimiter", ""),
-        after=after,
-        max_keys=_max_keys(query.get("max-keys", str(MAX_KEYS))),
-    )
-    return page, target
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+    most = _max_keys(query.get("max-keys", str(MAX_KEYS)))
+    if not target.is_nas:
+        chosen = ctx.server.index.select(target.root, prefix=prefix, delimiter=delimiter, after=after, most=most)
+        # Who asks for no keys is not told that there are more.
+        return await asyncio.to_thread(listing.flat_page, target, chosen[0], chosen[1] and most > 0), target
+    read = partial(listing.page, prefix=prefix, delimiter=delimiter, after=after, max_keys=most)
+    return await asyncio.to_thread(read, target.root, target.volume_root), target
 
 
 def _result(ctx: Context, target: Target, page: listing.Page, content: xml.Content, *, with_owner: bool) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from emulator.s3 import errors, facts, keys, policy, request, sigv4, space, unix
+from emulator.s3 import errors, facts, flat, keys, policy, request, sigv4, space, unix
 from emulator.s3.accounts import Accounts
 from emulator.s3.target import Target
 
@@ -29,12 +29,13 @@ class Server:
     accounts: Accounts
     facts: facts.FactStore
     space: space.Space
+    index: flat.Index
     volumes: str = field(init=False)
     buckets: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.volumes = os.path.realpath(self.world.dataplane.volumes)
-        self.buckets = os.path.realpath(self.world.root / "s3" / "buckets")
+        self.buckets = os.path.realpath(self.world.root / "s3" / "objects")
         self._changing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def changing(self, path: str) -> asyncio.Lock:
@@ -150,4 +151,4 @@ def _verb(wanted: int) -> str:
 
 def bucket_dir(world: World, uuid: str) -> str:
     """Where the objects of a bucket of type s3 lie; outside of the volumes, since no NAS client may see it."""
-    return str(world.root / "s3" / "buckets" / uuid)
+    return str(world.root / "s3" / "objects" / uuid)

@@ -21,7 +21,8 @@ _HARMLESS_VALUES = {
     "x-amz-storage-class": ("STANDARD",),
     "x-amz-bypass-governance-retention": ("false",),
     "x-amz-server-side-encryption-bucket-key-enabled": ("false",),
-    "x-amz-bucket-object-lock-enabled": ("false",),
+    "x-amz-bucket-object-lock-enabled": ("false", "False"),
+    "x-amz-object-ownership": ("BucketOwnerEnforced",),
 }
 _CODES = {"x-amz-storage-class": "InvalidStorageClass", "x-amz-security-token": "InvalidToken"}
 _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range")

@@ -147,7 +147,10 @@ async def publish(
             if now is None and "if-match" in wanted.wanted:
                 raise errors.S3Error("NoSuchKey", f"There is no object {key!r} that If-Match could hold for.")
             wanted.require(now)
-        return await _publish(ctx, target, staged, path, found)
+        stat = await _publish(ctx, target, staged, path, found)
+        if not target.is_nas:
+            ctx.server.index.add(target.root, key)
+        return stat
 
 
 async def facts_now(ctx: Context, path: str) -> facts.Facts | None:

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from emulator.s3 import keys
+from emulator.s3 import flat, keys
+from emulator.s3.target import Target
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,17 @@ class Page:
     prefixes: list[str] = field(default_factory=list)
     truncated: bool = False
     last: str = ""
+
+
+def flat_page(target: Target, found: list[flat.Item], truncated: bool) -> Page:
+    """A page of a bucket of type s3, whose keys were chosen from its index. Runs in a thread."""
+    result = Page(truncated=truncated, last=found[-1][0] if found else "")
+    for key, is_prefix in found:
+        if is_prefix:
+            result.prefixes.append(key)
+        elif (path := target.path_of(key)) and (facts := keys.regular(path)):
+            result.entries.append(Entry(key, facts, path))
+    return result
 
 
 def page(root: str, volume_root: str, *, prefix: str, delimiter: str, after: str, max_keys: int) -> Page:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from emulator.s3 import bucket_ops, copying, errors, guard, multipart, reading, request, writing
+from emulator.s3 import bucket_admin, bucket_ops, copying, errors, guard, multipart, reading, request, writing
 from emulator.s3.context import Context, Response
 
 Handler = Callable[[Context], Awaitable[Response]]
@@ -51,6 +51,11 @@ _BUCKET = {
         multipart.list_uploads,
         "uploads prefix key-marker upload-id-marker max-uploads encoding-type",
     ),
+    ("PUT", ""): Operation(
+        "CreateBucket",
+        bucket_admin.create_bucket,
+    ),
+    ("DELETE", ""): Operation("DeleteBucket", bucket_admin.delete_bucket),
     ("POST", "delete"): Operation("DeleteObjects", writing.delete_objects, "delete"),
 }
 

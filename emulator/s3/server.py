@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from emulator.s3 import uploads
+from emulator.s3 import flat, uploads
 from emulator.s3.accounts import Accounts
 from emulator.s3.app import App
 from emulator.s3.context import Server
@@ -51,9 +51,10 @@ def serve(
     Plain HTTP without a certificate, HTTPS with one. The port is noted in `world.config.s3_port`.
     """
     _forget_orphans(world)
+    flat.adopt_trees(world)
     listener = socket.create_server((host, port), backlog=512, reuse_port=False)
     config = uvicorn.Config(
-        App(Server(world, Accounts(world), FactStore(), Space())),
+        App(Server(world, Accounts(world), FactStore(), Space(), flat.Index())),
         ssl_certfile=ssl_certfile,
         ssl_keyfile=ssl_keyfile,
         http=Protocol,
@@ -77,10 +78,10 @@ def serve(
 def _forget_orphans(world: World) -> None:
     """Remove objects and uploads of buckets that are gone: a kill or a reset left them."""
     known = {bucket["uuid"] for bucket in world.store.find("s3_bucket")}
-    buckets = world.root / "s3" / "buckets"
-    for folder in buckets.iterdir() if buckets.exists() else ():
-        if folder.name not in known:
-            shutil.rmtree(folder, ignore_errors=True)
+    for buckets in (world.root / "s3" / "objects", world.root / "s3" / "buckets"):
+        for folder in buckets.iterdir() if buckets.exists() else ():
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
     uploads.forget_others(world, known)
 
 

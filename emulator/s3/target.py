@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.s3 import keys
+from emulator.s3 import flat, keys
 
 Record = dict[str, Any]
 
@@ -26,12 +26,16 @@ class Target:
 
     def path_of(self, key: str) -> str | None:
         """The file that a key names, or None where there cannot be one."""
+        if not self.is_nas:
+            return flat.path_of(self.root, key)
         return keys.path_of(self.root, self.volume_root, key)
 
     def writable_path_of(self, key: str) -> str:
         """As path_of, for a key about to be written or removed; raises S3Error saying what is wrong with it."""
+        if not self.is_nas:
+            return flat.writable_path_of(self.root, key)
         return keys.writable_path_of(self.root, self.volume_root, key)
 
     def is_folder(self, key: str) -> bool:
-        """Whether a key names a directory rather than an object."""
-        return keys.is_folder_key(key)
+        """Whether a key names a directory rather than an object; buckets of type s3 have no directories."""
+        return self.is_nas and keys.is_folder_key(key)

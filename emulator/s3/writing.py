@@ -145,6 +145,8 @@ async def _remove(ctx: Context, target: Target, key: str, wanted: conditions.Con
             return
         except OSError as e:
             raise errors.S3Error("InvalidRequest", f"The key {key!r} is a folder that is not empty.") from e
+        if not target.is_nas:
+            ctx.server.index.discard(target.root, key)
         ctx.server.space.note(target.volume_root, -size)
     if target.volume:
         ctx.server.world.dataplane.forget_used(target.volume["uuid"])

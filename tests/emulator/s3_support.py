@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from emulator.s3 import server
+from emulator.s3 import context, server
 from emulator.world import Config, World
 
 SVM = {"name": "svm1", "uuid": "5f1e5a8e-0000-4000-8000-000000000001"}
@@ -55,7 +55,7 @@ class S3World:
         record = {"uuid": uuid, "svm": SVM, "name": name, "comment": "", "created": self.world.clock.iso()}
         self.world.store.insert("s3_bucket", record | kind | {"policy": {"statements": given}})
         if not nas_path:
-            (self.root / "s3" / "buckets" / uuid).mkdir(parents=True)
+            Path(context.bucket_dir(self.world, uuid)).mkdir(parents=True)
 
     def nas(self, name: str = "images", **volume: Any) -> Path:
         """A volume and a NAS bucket of the same name over it."""

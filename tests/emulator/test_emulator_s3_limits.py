@@ -178,7 +178,7 @@ def test_copying_is_refused_on_a_nas_bucket_and_works_on_its_own_kind(s3):
         ("put_object", {"Key": "a", "ServerSideEncryption": "aws:kms"}),
         ("get_object", {"Key": "a", "VersionId": "1"}),
         ("get_object_tagging", {"Key": "a"}),
-        ("create_bucket", {}),
+        ("delete_bucket", {}),
     ],
 )
 def test_what_a_nas_bucket_has_not_is_said_and_not_passed_over(s3, call, given):
