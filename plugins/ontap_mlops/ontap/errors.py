@@ -62,6 +62,18 @@ class InUse(Busy, OntapTemporaryError):
     advice = "Remove or wait for what uses it"
 
 
+class UnderWay(Busy, OntapTemporaryError):
+    """ONTAP is at work on the object and asks to come back, such as while an SVM is locked from changes."""
+
+    advice = "Try again in a few minutes"
+
+
+class Conflict(OntapTemporaryError):
+    """It contradicts how things stand, for a reason that has no class of its own (HTTP 409)."""
+
+    advice = "See what else holds or changes it, then run it again"
+
+
 class NotFound(OntapPermanentError):
     advice = "Check the name"
 
@@ -118,24 +130,28 @@ class UnknownState(OntapPermanentError):
 
 # Codes as documented per endpoint (volume, snapshot, S3 and the common ones of every endpoint).
 _BY_CODE: dict[str, type[OntapError]] = {
-    **dict.fromkeys(("917526", "525059", "1638446", "92405790", "92405843"), NameTaken),
-    **dict.fromkeys(("2621462", "524601", "1638600", "92405861", "92405859"), NotFound),
+    **dict.fromkeys(("1", "917526", "525059", "1638446", "8454154", "1703954"), NameTaken),
+    **dict.fromkeys(("92405790", "92405843", "92405942", "92405950", "6619637", "66846767"), NameTaken),
+    **dict.fromkeys(("2621462", "524601", "1638600", "92405861", "92405859", "66846768"), NotFound),
+    # An SVM locked while its configuration is recorded; a transfer, a change of state or a prepopulation that runs.
+    **dict.fromkeys(("2621573", "13303812", "13303816", "13303822", "66846947"), UnderWay),
     **dict.fromkeys(("6", "262245"), NotAuthorized),
     **dict.fromkeys(("8", "524486", "524615", "1638543", "92405811"), InUse),
+    **dict.fromkeys(("459758", "1638414", "1703952"), InUse),
     **dict.fromkeys(("1638555", "6619594"), Locked),
     **dict.fromkeys(("917927", "917846", "524409", "460770"), SpaceFull),
     **dict.fromkeys(("525062", "1638447"), SnapshotLimit),
     "6691623": AuthenticationFailed,
 }
 # Codes of every endpoint, which a failing server uses for anything.
-_GENERIC = ("6", "8")
+_GENERIC = ("1", "6", "8")
 _BY_STATUS: dict[int, type[OntapError]] = {
     400: InvalidRequest,
     401: AuthenticationFailed,
     403: NotAuthorized,
     404: NotFound,
     405: InvalidRequest,
-    409: NameTaken,
+    409: Conflict,
     422: InvalidRequest,
     429: ServiceTrouble,
 }
@@ -149,6 +165,11 @@ _BY_WORDS: tuple[tuple[str, type[OntapError]], ...] = (
     ("duplicate", NameTaken),
     ("already exists", NameTaken),
     ("maximum number of snapshot", SnapshotLimit),
+    ("temporarily", UnderWay),
+    ("try again later", UnderWay),
+    ("try again in a few", UnderWay),
+    ("operation is in progress", UnderWay),
+    ("in use", InUse),
 )
 
 

@@ -35,6 +35,24 @@ from ontap_mlops.ontap import errors
         ("524479", 400, 'Volume "v" is not online or does not have enough space', errors.SpaceFull),
         ("13001", None, "User is not authorized", errors.NotAuthorized),
         ("13001", None, "something else", errors.JobFailed),
+        ("2621573", 400, "This Vserver is temporarily locked from changes.", errors.UnderWay),
+        (2621573, 409, "", errors.UnderWay),
+        ("2621573", None, "said by a job", errors.UnderWay),
+        ("13303812", 400, "A transfer is running", errors.UnderWay),
+        ("13303816", 400, "", errors.UnderWay),
+        ("13303822", 400, "", errors.UnderWay),
+        ("66846947", 400, "", errors.UnderWay),
+        ("7", 400, "The volume is temporarily unavailable", errors.UnderWay),
+        ("7", 409, "Another operation is in progress on the volume.", errors.UnderWay),
+        ("7", 500, "Try again later", errors.UnderWay),
+        ("262197", 400, "Invalid value. Correct it and try again.", errors.InvalidRequest),
+        ("918235", 409, "A volume move contradicts it", errors.Conflict),
+        (None, 409, "", errors.Conflict),
+        (None, 409, "A policy with this name already exists", errors.NameTaken),
+        (None, 409, "The policy is in use by volume v", errors.InUse),
+        ("8454154", 409, "", errors.NameTaken),
+        ("92405942", 409, "", errors.NameTaken),
+        ("1", 503, "a generic code of a failing server", errors.ServiceTrouble),
     ],
 )
 def test_an_answer_is_told_apart_by_code_then_words_then_status(code, status, message, expected) -> None:
@@ -65,3 +83,10 @@ def test_every_error_is_either_temporary_or_permanent() -> None:
 def test_an_error_survives_the_way_between_processes() -> None:
     error = pickle.loads(pickle.dumps(errors.Locked("sentence", code="1638555", http_status=409)))
     assert (str(error), error.code, error.http_status) == ("sentence", "1638555", 409)
+
+
+def test_a_conflict_of_unknown_reason_is_tried_again_and_advises_no_other_name() -> None:
+    error = errors.refused("mount volume 'v' at /v", code="918235", status=409, message="a move is under way")
+    assert isinstance(error, errors.OntapTemporaryError)
+    assert "another name" not in str(error)
+    assert str(error).endswith("a move is under way. See what else holds or changes it, then run it again.")
