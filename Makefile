@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down status clean airflow preflight versions new-system rerun test test-quick journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down status clean airflow preflight versions upload new-system rerun test test-quick journey browser bench bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -44,6 +44,10 @@ preflight:
 # List a dataset's versions as JSON, such as DATASET=tyre_images, or only the one current at AS_OF=2026-11-20T06:00:00Z.
 versions:
 	$(PROGRAM) scripts.services versions -- --dataset "$(DATASET)" $(if $(AS_OF),--as-of "$(AS_OF)")
+
+# Put a folder's files into the data lake: FROM=photos TO=bottle_images (a dataset), or TO=s3://lake/bottles/.
+upload:
+	$(PROGRAM) scripts.upload "$(FROM)" "$(TO)"
 
 # Write the files of a new system that runs at once on a small sample, such as NAME=bearings.
 new-system:
