@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,14 @@ from tasks.common.program import BadInput
 from tasks.common.progress import say
 from tasks.ctr.columns import LABEL, MISSING, NUMERIC
 from tasks.ctr.compiled import compiled
-from tasks.ctr.days import PARQUET, Part, lines_of, parquet_file
 from tasks.ctr.parse import Malformed, parse
+from tasks.ctr.reading import PARQUET, TABLE, Part, lines_of, parquet_file
+from tasks.ctr.tables import STATISTICS, sorted_out
 
 MALFORMED_SHARE = 0.001
+_ROWS = 1 << 16  # of Parquet at a time
+_ESCAPED = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -32,17 +37,24 @@ class Batch:
 
 @dataclass(frozen=True)
 class Count:
-    """How many rows a part has, and which of its lines are none."""
+    """How many rows a part has, and which of its lines are none.
+
+    ``first`` and ``last`` are the places of the first and last row of label 0 and of label 1, -1 where there is none.
+    ``left_out`` is what convert left out where it made the part.
+    """
 
     rows: int
     lines: int
     bad_lines: npt.NDArray[np.int64]
     malformed: Malformed
+    first: tuple[int, int] = (-1, -1)
+    last: tuple[int, int] = (-1, -1)
+    left_out: Malformed = field(default_factory=Malformed)
 
 
 def batches(part: Part) -> Iterator[Batch]:
     """Yield a part's rows in order, some tens of thousands at a time."""
-    if part.file.kind == PARQUET:
+    if part.file.kind in (PARQUET, TABLE):
         yield from _parquet_batches(part)
         return
     for text in lines_of(part):
@@ -62,28 +74,62 @@ def as_values(numeric: Any) -> Any:
 
 
 def count(part: Part) -> Count:
-    """Read the part through, unless it is Parquet, which knows."""
+    """Read the part through; of what convert has written, only the labels."""
     if part.file.kind == PARQUET:
-        with parquet_file(part.url, part.file) as opened:
-            rows = sum(opened.metadata.row_group(group).num_rows for group in range(part.start, part.stop))
-        return Count(rows, rows, np.empty(0, np.int64), Malformed())
-    rows, lines, bad, malformed = 0, 0, [np.empty(0, np.int64)], Malformed()
-    for text in lines_of(part):
-        found = parse(text)
+        return counted(part, _labels(part))
+    if part.file.kind == TABLE:
+        return counted(part, batches(part))
+    return counted(part, map(parse, lines_of(part)))
+
+
+def counted(part: Part, read: Iterable[Any]) -> Count:
+    """Sum up what was read of a part: batches, or anything with their ``labels``, ``lines`` and malformed ones."""
+    rows, lines, bad, malformed = 0, 0, [_NONE], Malformed()
+    first, last = [-1, -1], [-1, -1]
+    for found in read:
         bad.append(found.bad_lines + lines)
+        for label in (0, 1):
+            places = np.flatnonzero(found.labels == label)
+            if len(places):
+                first[label] = first[label] if first[label] >= 0 else rows + int(places[0])
+                last[label] = rows + int(places[-1])
         rows, lines, malformed = rows + len(found.labels), lines + found.lines, malformed + found.malformed
-    return Count(rows, lines, np.concatenate(bad), malformed)
+    ends = (first[0], first[1]), (last[0], last[1])
+    return Count(rows, lines, np.concatenate(bad), malformed, *ends, left_out(part))
+
+
+def left_out(part: Part) -> Malformed:
+    """What convert left out where it made the file that begins with this part."""
+    if part.file.kind != PARQUET or part.start:
+        return Malformed()
+    with parquet_file(part.url, part.file) as opened:
+        told = json.loads((opened.schema_arrow.metadata or {}).get(STATISTICS, b"{}"))
+    return Malformed(told.get("malformed", 0), tuple(told.get("examples", ())))
 
 
 def check_malformed(malformed: Malformed, rows: int, share: float, url: str) -> None:
     """Says how many rows were left out. Raises BadInput where they are more than ``share`` of all."""
     if not malformed.count:
         return
-    examples = "; ".join(f'"{example}"' for example in malformed.examples)
-    found = f"{malformed.count} of {rows + malformed.count} rows under {url} are malformed, such as {examples}"
+    found = (
+        f"{malformed.count} of {rows + malformed.count} rows under {url} are malformed, such as {shown_of(malformed)}"
+    )
     if malformed.count > share * (rows + malformed.count):
         raise BadInput(f"{found}: mend the data, or raise --malformed-share above {share:g}.")
     say(f"Left out: {found}.")
+
+
+def shown_of(malformed: Malformed) -> str:
+    """The examples for a line of a log, which a control character would rewrite or hide."""
+    return "; ".join(f'"{example}"' for example in malformed.examples).translate(_ESCAPED)
+
+
+def _labels(part: Part) -> Iterator[Batch]:
+    with parquet_file(part.url, part.file) as opened:
+        groups = list(range(part.start, part.stop))
+        for batch in opened.iter_batches(_ROWS, groups, columns=[LABEL], use_threads=False):
+            labels = batch.column(LABEL).to_numpy(zero_copy_only=False).astype(np.uint8)
+            yield Batch(labels, np.empty((0, len(NUMERIC)), np.float32), len(labels), _NONE, Malformed())
 
 
 def _parquet_batches(part: Part) -> Iterator[Batch]:
@@ -93,8 +139,9 @@ def _parquet_batches(part: Part) -> Iterator[Batch]:
         if absent:
             raise BadInput(f"{part.file.key} under {part.url} has no column {absent[0]}; convert the day again.")
         groups = list(range(part.start, part.stop))
-        for batch in opened.iter_batches(1 << 16, groups, columns=wanted, use_threads=False):
-            yield _from_arrow(batch)
+        treat = _from_arrow if part.file.kind == PARQUET else _from_table
+        for batch in opened.iter_batches(_ROWS, groups, columns=wanted, use_threads=False):
+            yield treat(batch)
 
 
 def _from_arrow(batch: Any) -> Batch:
@@ -102,4 +149,9 @@ def _from_arrow(batch: Any) -> Batch:
     for place, name in enumerate(NUMERIC):
         values[:, place] = batch.column(name).fill_null(0).to_numpy(zero_copy_only=False)
     labels = batch.column(LABEL).to_numpy(zero_copy_only=False).astype(np.uint8)
-    return Batch(labels, values, batch.num_rows, np.empty(0, np.int64), Malformed())
+    return Batch(labels, values, batch.num_rows, _NONE, Malformed())
+
+
+def _from_table(batch: Any) -> Batch:
+    labels, numeric, bad, malformed = sorted_out(batch)
+    return Batch(labels, as_values(numeric), batch.num_rows, bad, malformed)

@@ -5,15 +5,15 @@
 
 The label is an 8-bit integer, the numeric columns are 32-bit integers and the categoricals, of 8 hexadecimal digits,
 unsigned 32-bit integers; what is missing is null. A day becomes a folder ``<day>/`` of files ``part-NNNNN.parquet`` and
-``statistics/<day>.json``, which is written last: where it fits the source, nothing is done again. Stopped, it goes on
-after the parts that are there. Malformed rows are left out, counted, and shown.
+``statistics/<day>.json``, which is whole when the day is: where it fits the source, nothing is done again. Stopped, it
+goes on after the parts that are there, and no training takes the day before. Malformed rows are left out, counted, and
+shown; a day that has too many, or is damaged, is refused, and keeps no parts.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
-import hashlib
 import io
 import json
 import os
@@ -25,34 +25,47 @@ import numpy as np
 
 from tasks.common import program
 from tasks.common.cli import Flags
-from tasks.common.data import Store, open_source, open_target
+from tasks.common.data import Store, open_target
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
 from tasks.ctr.blocks import MALFORMED_SHARE, check_malformed
 from tasks.ctr.columns import CATEGORICAL, LABEL, MISSING, NUMERIC
-from tasks.ctr.days import GZIP, PARQUET, Day, File, Part, find_days, lines_of, parquet_file, parts_of, read_range
+from tasks.ctr.converted import fingerprint, key_of, read_record, write_record
+from tasks.ctr.days import find_days, parts_of
 from tasks.ctr.parse import Malformed, Rows, parse
 from tasks.ctr.places import parquet_folder
-from tasks.ctr.processes import finished, processes
+from tasks.ctr.processes import ended, finished, processes
+from tasks.ctr.reading import GZIP, PARQUET, TABLE, Day, File, Part, lines_of, parquet_file
+from tasks.ctr.tables import STATISTICS
 
 PART_BYTES = 64 << 20  # of text; some 280,000 rows and 25 MB of Parquet
 ROW_GROUP = 1 << 17
-VERSION = 1  # of what is written for a source
-_STATISTICS = b"statistics"
-_SAMPLE = 1 << 16
 
 
 def main() -> dict[str, Any]:
     arguments = _options()
-    days = [day for day in find_days(arguments.data, arguments.day) if day.kind != PARQUET]
+    found = find_days(arguments.data, arguments.day)
+    days = [day for day in found if day.kind not in (PARQUET, TABLE)]
     if not days:
         raise BadInput(f"Everything under {arguments.data} is Parquet already.")
+    if len(days) < len(found):
+        say(f"Not converted: {len(found) - len(days)} days under {arguments.data} are Parquet already.")
     target = open_target(arguments.output)
     there = {entry.key: entry.size for entry in target.entries()}
     with processes(arguments.processes) as pool:
-        results = [_Conversion(day, arguments, target, there, pool).run() for day in days]
+        conversions = [_Conversion(day, arguments, target, there, pool) for day in days]
+        for conversion in conversions:
+            conversion.begin()
+        results = [conversion.run() for conversion in conversions]
+    _check_refused([conversion.refused for conversion in conversions if conversion.refused])
     total = {name: sum(result[name] for result in results) for name in ("rows", "malformed", "parts", "bytes")}
     return {"days": len(days), "converted": sum(result["new"] for result in results), **total}
+
+
+def _check_refused(sentences: list[str]) -> None:
+    if sentences:
+        others = f" {len(sentences) - 1} other days are refused as well." if len(sentences) > 1 else ""
+        raise BadInput(f"{sentences[0]}{others}")
 
 
 def _options() -> argparse.Namespace:
@@ -78,34 +91,58 @@ class _Conversion:
     ) -> None:
         self.day, self.target, self.there, self.pool = day, target, there, pool
         self.url, self.share, self.room = arguments.output, arguments.malformed_share, 2 * arguments.processes
-        self.source = fingerprint(day)
+        self.source, self.refused = fingerprint(day), ""
+        key = key_of(day.name)
+        self._record = read_record(target, key) if key in there else None
+
+    @property
+    def _is_done(self) -> bool:
+        """Whether the day's files are there, and of this source."""
+        files = [File(key, size, PARQUET) for key, size in self.there.items() if self._is_part(key)]
+        return bool(self._record and self._record.source == self.source and self._record.fits(files))
+
+    def _is_part(self, key: str) -> bool:
+        return key.startswith(f"{self.day.name}/part-")
+
+    def begin(self) -> None:
+        """Say that the day's files are not whole, before one is written: nobody is to train on a part of them."""
+        if not self._is_done:
+            write_record(self.target, self.day.name, source=self.source)
 
     def run(self) -> dict[str, Any]:
-        name = f"statistics/{self.day.name}.json"
-        if name in self.there:
-            told = json.loads(self.target.read(name))
-            if told["source"] == self.source:
-                say(f"{self.day.name} is converted already.")
-                return {**told["total"], "new": 0}
+        """The day's figures; none where it is refused."""
+        if self._record and self._is_done:
+            say(f"{self.day.name} is converted already.")
+            return {**self._record.total, "new": 0}
+        try:
+            return self._convert()
+        except BadInput as error:
+            self.refused = str(error)
+            self._remove_parts()
+            write_record(self.target, self.day.name, source=self.source, refused=self.refused)
+            say(f"Refused: {self.refused}")
+            return dict.fromkeys(("rows", "malformed", "parts", "bytes", "new"), 0)
+
+    def _convert(self) -> dict[str, Any]:
         parts = self._parts()
         malformed = sum((Malformed(p["malformed"], tuple(p["examples"])) for p in parts), Malformed())
         rows = sum(part["rows"] for part in parts)
         check_malformed(malformed, rows, self.share, f"{self.day.url} in {self.day.name}")
-        self._remove_others(len(parts))
+        self._remove_parts(len(parts))
         total = {
             "rows": rows,
             "malformed": malformed.count,
             "parts": len(parts),
             "bytes": sum(part["bytes"] for part in parts),
         }
-        told = {"source": self.source, "total": total, "examples": malformed.examples, "columns": _merge(parts)}
-        self.target.write(name, json.dumps(told, indent=1).encode())
+        told = {"total": total, "examples": malformed.examples, "columns": _merge(parts)}
+        write_record(self.target, self.day.name, source=self.source, **told)
         return {**total, "new": 1}
 
     def _parts(self) -> list[dict[str, Any]]:
         """Each part's statistics, in order; a few parts are under way at a time, however long the day is."""
         done, waiting = [], collections.deque[Future[dict[str, Any]]]()
-        with Progress(None, "rows", f"Converting {self.day.name}") as progress:
+        with Progress(None, "rows", f"Converting {self.day.name}") as progress, ended(waiting):
 
             def take() -> None:
                 done.append(waiting.popleft().result())
@@ -143,26 +180,20 @@ class _Conversion:
         """Return the statistics in a part's file that an earlier try left, if it was made from this source."""
         if key not in self.there:
             return None
-        with parquet_file(self.url, File(key, self.there[key], PARQUET)) as opened:
-            told = json.loads((opened.schema_arrow.metadata or {}).get(_STATISTICS, b"{}"))
+        try:
+            with parquet_file(self.url, File(key, self.there[key], PARQUET)) as opened:
+                told = json.loads((opened.schema_arrow.metadata or {}).get(STATISTICS, b"{}"))
+        except BadInput:  # damaged, so it is written again
+            return None
         return told | {"bytes": self.there[key]} if told.get("source") == f"{self.source}.{number}" else None
 
-    def _remove_others(self, count: int) -> None:
-        """Parts of an earlier, longer source."""
-        kept = {f"{self.day.name}/part-{number:05}.parquet" for number in range(count)}
-        for key in self.there:
-            if key.startswith(f"{self.day.name}/part-") and key not in kept:
+    def _remove_parts(self, first: int = 0) -> None:
+        """From number ``first`` on, also those of an earlier source."""
+        kept = {f"{self.day.name}/part-{number:05}.parquet" for number in range(first)}
+        present = {entry.key for entry in self.target.entries()} if not first else self.there
+        for key in present:
+            if self._is_part(key) and key not in kept:
                 self.target.delete(key)
-
-
-def fingerprint(day: Day) -> str:
-    """Of a day's names, sizes, and the beginning and end of each file: equal for equal files wherever they lie."""
-    store, digest = open_source(day.url), hashlib.sha256(f"{VERSION}".encode())
-    for file in day.files:
-        digest.update(f"{file.key}\0{file.size}\n".encode())
-        digest.update(read_range(store, file.key, 0, min(_SAMPLE, file.size)))
-        digest.update(read_range(store, file.key, max(0, file.size - _SAMPLE), min(_SAMPLE, file.size)))
-    return digest.hexdigest()
 
 
 def _convert(piece: Part | bytes, url: str, key: str, source: str) -> dict[str, Any]:
@@ -182,7 +213,7 @@ def _convert(piece: Part | bytes, url: str, key: str, source: str) -> dict[str, 
         "columns": _statistics(parsed),
     }
     file = io.BytesIO()
-    marked = table.replace_schema_metadata({_STATISTICS: json.dumps(told)})
+    marked = table.replace_schema_metadata({STATISTICS: json.dumps(told)})
     pyarrow.parquet.write_table(marked, file, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=_REPEATING)
     open_target(url).write(key, file.getvalue())
     return {**told, "bytes": file.tell()}

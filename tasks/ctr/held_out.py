@@ -21,8 +21,9 @@ from tasks.common.metrics import Booleans, Floats
 from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
 from tasks.ctr.blocks import Batch, batches, count
-from tasks.ctr.days import Day, Part, parts_of
+from tasks.ctr.days import parts_of
 from tasks.ctr.forest import INPUT, OUTPUT
+from tasks.ctr.reading import Day, Part
 from tasks.ctr.selection import Piece
 
 HEAD_ROWS = 1000

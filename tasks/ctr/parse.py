@@ -78,7 +78,7 @@ def parse(content: bytes | bytearray | memoryview, *, categorical: bool = False)
 
 def _example(text: npt.NDArray[np.uint8], start: int) -> str:
     line = text[start : start + _EXAMPLE_BYTES + 1].tobytes().split(b"\n", 1)[0]
-    shown = line[:_EXAMPLE_BYTES].decode("ascii", errors="backslashreplace")
+    shown = line.rstrip(b"\r")[:_EXAMPLE_BYTES].decode("ascii", errors="backslashreplace")
     return shown.replace("\t", "\\t") + ("..." if len(line) > _EXAMPLE_BYTES else "")
 
 

@@ -8,7 +8,8 @@ from tasks.common.cli import Flags
 from tasks.common.lineage import Dataset, column_schema, dataset
 from tasks.common.run_file import RunFile
 from tasks.ctr.columns import LABEL, NUMERIC
-from tasks.ctr.days import Day, listing
+from tasks.ctr.days import listing
+from tasks.ctr.reading import Day
 
 
 def parquet_folder(run: RunFile) -> str | None:

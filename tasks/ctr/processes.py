@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
 
 from tasks.common.program import BadInput
@@ -29,6 +30,18 @@ def finished(value: Any) -> Future[Any]:
     future: Future[Any] = Future()
     future.set_result(value)
     return future
+
+
+@contextmanager
+def ended(waiting: Iterable[Future[Any]]) -> Iterator[None]:
+    """Nothing of ``waiting`` is under way after this block, however it ends."""
+    try:
+        yield
+    finally:
+        left = list(waiting)
+        for future in left:
+            future.cancel()
+        wait(left)
 
 
 def _leave_signals_to_parent() -> None:

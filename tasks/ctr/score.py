@@ -27,12 +27,13 @@ from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
 from tasks.ctr.blocks import MALFORMED_SHARE, Batch, batches, check_malformed
-from tasks.ctr.convert import fingerprint
-from tasks.ctr.days import PARQUET, Day, File, find_days, parquet_file, parts_of
+from tasks.ctr.converted import fingerprint
+from tasks.ctr.days import find_days, parts_of
 from tasks.ctr.forest import INPUT, OUTPUT
 from tasks.ctr.parse import Malformed
 from tasks.ctr.places import add_days, scores_folder
 from tasks.ctr.placing import place
+from tasks.ctr.reading import PARQUET, Day, File, parquet_file
 
 _PART_BYTES = 64 << 20
 _BINS = 10_000  # of scores, from which the AUC is found within 0.0001

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tasks.common.program import BadInput
 from tasks.ctr.blocks import Count
-from tasks.ctr.days import TEXT, Part
+from tasks.ctr.parse import Malformed
+from tasks.ctr.reading import TEXT, Part
 
 TEST_ROWS = 1_000_000
 _ROW_BYTES = 240  # of text, at a guess that costs little when it is wrong
@@ -34,6 +35,20 @@ class Selection:
     train: list[Piece]
     test: list[Piece]
     counts: dict[int, Count]
+
+    @property
+    def malformed(self) -> Malformed:
+        return sum((count.malformed for count in self.counts.values()), Malformed())
+
+    @property
+    def left_out(self) -> Malformed:
+        """By convert, where it made what was read."""
+        return sum((count.left_out for count in self.counts.values()), Malformed())
+
+    @property
+    def rows(self) -> int:
+        """Of all that was read."""
+        return sum(count.rows for count in self.counts.values())
 
     @property
     def train_rows(self) -> int:
@@ -92,12 +107,31 @@ def _checked(parts: Sequence[Part], counts: dict[int, Count], rows: int, test_ro
     met = any(piece.first < ends.get(piece.index, 0) for piece in test)
     found = Selection(train, test, counts)
     if rows <= 0 or test_rows <= 0 or met or found.train_rows < rows or found.test_rows < test_rows:
-        total = sum(count.rows for count in counts.values())
         raise BadInput(
-            f"The data has {total} rows, too few for {max(rows, 1)} to train on and {max(test_rows, 1)} others to "
+            f"The data has {found.rows} rows, too few for {max(rows, 1)} to train on and {max(test_rows, 1)} others to "
             "judge by: give more days, or lower --rows or --test-rows."
         )
     return found
+
+
+def check_labels(selection: Selection) -> None:
+    """Raise BadInput where the rows to train on, or those to judge by, have one label only.
+
+    The former are the first of each part, the latter the last.
+    """
+    counts = selection.counts
+    trained = [any(0 <= counts[p.index].first[label] < p.last for p in selection.train) for label in (0, 1)]
+    judged = [any(counts[p.index].last[label] >= p.first for p in selection.test) for label in (0, 1)]
+    if not all(trained):
+        raise BadInput(
+            f"All {selection.train_rows} training rows have the same label, {trained.index(True)}: a classifier needs "
+            "both. Give more days, or raise --rows."
+        )
+    if not all(judged):
+        raise BadInput(
+            f"All {selection.test_rows} rows to judge by have the same label, {judged.index(True)}: a model is judged "
+            "by both. Give more days, or raise --test-rows."
+        )
 
 
 def _from_front(parts: Sequence[Part], counts: dict[int, Count], rows: int) -> list[Piece]:

@@ -34,16 +34,16 @@ from tasks.common.tracking import Run
 from tasks.ctr import engines, selection
 from tasks.ctr.blocks import MALFORMED_SHARE
 from tasks.ctr.columns import LABEL, NUMERIC
-from tasks.ctr.days import TEXT, Day, find_days, listing, parts_of
+from tasks.ctr.days import find_days, listing, parts_of
 from tasks.ctr.engines import AUTO, DASK, PANDAS, RAPIDS, Job, Outcome
 from tasks.ctr.engines.cluster import check as check_scheduler
 from tasks.ctr.figures import CLASSES, FIGURES
 from tasks.ctr.forest import INPUT, OUTPUT, to_onnx
 from tasks.ctr.growing import LARGEST_DEPTH, Settings
 from tasks.ctr.held_out import trained_days
-from tasks.ctr.parse import Malformed
 from tasks.ctr.pictures import draw_reports
 from tasks.ctr.places import add_days, lineage
+from tasks.ctr.reading import TEXT, Day
 
 REPORT, CHECKPOINT, CALIBRATION = "report.json", "checkpoint", "calibration.png"
 _PARTS = 24  # into which the rows are cut, as far as parts stay between these sizes
@@ -195,7 +195,7 @@ def _finish(
 
 def _report(facts: dict[str, Any], outcome: Outcome, judgement: Judgement, seconds: dict[str, float]) -> dict[str, Any]:
     """Return what the comparison is made of; the same shape for every engine."""
-    malformed = sum((count.malformed for count in outcome.selection.counts.values()), Malformed())
+    malformed = outcome.selection.malformed + outcome.selection.left_out
     train_rows = outcome.selection.train_rows
     to_model = sum(seconds[step] for step in ("start", "load", "train"))
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tasks.common.program import BadInput
-from tasks.ctr.days import Part
+from tasks.common.progress import say
+from tasks.ctr.blocks import Count, check_malformed, shown_of
 from tasks.ctr.forest import Forest
 from tasks.ctr.growing import Settings
-from tasks.ctr.selection import Selection
+from tasks.ctr.reading import Part
+from tasks.ctr.selection import Selection, check_labels, select
 
 PANDAS, DASK, RAPIDS, AUTO = "pandas", "dask", "rapids", "auto"
 _RAPIDS_PACKAGES = ("cudf", "dask_cudf", "cuml", "dask_cuda")
@@ -87,6 +89,20 @@ def _rapids_lacks() -> str:
         if importlib.util.find_spec(package) is None:
             return f"the package {package}"
     return "" if list(Path("/dev").glob("nvidia[0-9]*")) else "an NVIDIA GPU"
+
+
+def selected(job: Job, count: Callable[[Iterable[int]], dict[int, Count]]) -> Selection:
+    """The rows that every engine trains on and is judged by; says how many rows of the text are none.
+
+    ``count`` reads parts by number. Raises BadInput for too few rows, too many malformed ones, or one label only.
+    """
+    selection = select(job.parts, count, job.rows, job.test_rows)
+    check_malformed(selection.malformed, selection.rows, job.malformed_share, job.url)
+    left_out = selection.left_out
+    if left_out.count:
+        say(f"Left out by convert: {left_out.count} malformed rows of {job.url}, such as {shown_of(left_out)}.")
+    check_labels(selection)
+    return selection
 
 
 def train(engine: str, job: Job) -> Outcome:

@@ -8,7 +8,7 @@ worker that is lost costs the time of what it held, no more.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,15 +19,14 @@ import numpy.typing as npt
 from tasks.common.progress import Progress, say
 from tasks.common.result import write_whole
 from tasks.ctr import binning, growing
-from tasks.ctr.blocks import Count, batches, check_malformed
-from tasks.ctr.days import Part
-from tasks.ctr.engines import Job, Outcome
+from tasks.ctr.blocks import Batch, Count, batches, counted
+from tasks.ctr.engines import Job, Outcome, selected
 from tasks.ctr.engines.cluster import connected
 from tasks.ctr.engines.memory import peak_bytes
 from tasks.ctr.forest import Forest
 from tasks.ctr.growing import Growth, Level, Settings
-from tasks.ctr.parse import Malformed
-from tasks.ctr.selection import Piece, Selection, select
+from tasks.ctr.reading import Part
+from tasks.ctr.selection import Piece, Selection
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -69,9 +68,7 @@ class _Training:
     def run(self) -> Outcome:
         job = self.job
         with job.timer.measure("load"):
-            selection = select(job.parts, self._load, job.rows, job.test_rows)
-            malformed = sum((count.malformed for count in selection.counts.values()), Malformed())
-            check_malformed(malformed, sum(c.rows for c in selection.counts.values()), job.malformed_share, job.url)
+            selection = selected(job, self._load)
             growth = _resume(job) or Growth.start(job.settings, self._cuts(selection))
             blocks = self._blocks(selection, growth)
         with job.timer.measure("train"):
@@ -168,18 +165,16 @@ def _resume(job: Job) -> Growth | None:
 
 
 def load(part: Part) -> Loaded:
-    codes, labels, bad, lines, malformed = [], [], [np.empty(0, np.int64)], 0, Malformed()
-    for batch in batches(part):
-        codes.append(binning.encode(batch.values))
-        labels.append(batch.labels)
-        bad.append(batch.bad_lines + lines)
-        lines, malformed = lines + batch.lines, malformed + batch.malformed
-    rows = sum(map(len, labels))
-    return Loaded(
-        _joined(codes, (0, 13), np.uint16),
-        _joined(labels, (0,), np.uint8),
-        Count(rows, lines, np.concatenate(bad), malformed),
-    )
+    codes, labels = [], []
+
+    def kept() -> Iterator[Batch]:
+        for batch in batches(part):
+            codes.append(binning.encode(batch.values))
+            labels.append(batch.labels)
+            yield batch
+
+    count = counted(part, kept())
+    return Loaded(_joined(codes, (0, 13), np.uint16), _joined(labels, (0,), np.uint8), count)
 
 
 def _joined(arrays: list[Any], empty: tuple[int, ...], kind: Any) -> Any:

@@ -17,15 +17,14 @@ import numpy.typing as npt
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
 from tasks.common.result import write_whole
-from tasks.ctr.blocks import Count, check_malformed, count
+from tasks.ctr.blocks import Count, count
 from tasks.ctr.columns import LABEL, NAMES, NUMERIC
-from tasks.ctr.days import PARQUET, open_file, parquet_file
-from tasks.ctr.engines import Job, Outcome
+from tasks.ctr.engines import Job, Outcome, selected
 from tasks.ctr.engines.memory import peak_bytes
 from tasks.ctr.forest import Forest, Tree
-from tasks.ctr.parse import Malformed
 from tasks.ctr.pieces import rows_of
-from tasks.ctr.selection import Piece, Selection, select
+from tasks.ctr.reading import PARQUET, TABLE, open_file, parquet_file
+from tasks.ctr.selection import Piece, Selection
 
 if TYPE_CHECKING:
     import pandas
@@ -38,9 +37,7 @@ def train(job: Job) -> Outcome:
         import pandas
         import sklearn.ensemble  # noqa: F401  its import is no part of the training
     with job.timer.measure("check"):
-        selection = select(job.parts, lambda indices: _scan(job, indices), job.rows, job.test_rows)
-        malformed = sum((found.malformed for found in selection.counts.values()), Malformed())
-        check_malformed(malformed, sum(c.rows for c in selection.counts.values()), job.malformed_share, job.url)
+        selection = selected(job, lambda indices: _scan(job, indices))
     try:
         with job.timer.measure("load"):
             frame = pandas.concat(_frames(selection), copy=False) if _files(selection) > 1 else next(_frames(selection))
@@ -80,17 +77,26 @@ def _frames(selection: Selection) -> Iterator[pandas.DataFrame]:
         by_file.setdefault(piece.part.file, []).append(piece)
     for pieces in by_file.values():
         say(f"Reading {pieces[0].part.file.key}: {sum(piece.rows for piece in pieces)} rows")
-        yield _parquet(pieces) if pieces[0].part.file.kind == PARQUET else _text(pieces, selection)
+        kind = pieces[0].part.file.kind
+        if kind == TABLE or any(len(selection.counts[piece.index].bad_lines) for piece in pieces):
+            yield _sorted_out(pieces)
+        else:
+            yield _parquet(pieces) if kind == PARQUET else _text(pieces)
 
 
-def _text(pieces: list[Piece], selection: Selection) -> pandas.DataFrame:
+def _sorted_out(pieces: list[Piece]) -> pandas.DataFrame:
+    """Of pieces with malformed rows, which pandas would take for rows, or count as lines otherwise than we do."""
     import pandas
 
-    bad, lines = [], 0
-    for piece in pieces:
-        counted = selection.counts[piece.index]
-        bad.append(counted.bad_lines + lines)
-        lines += counted.lines
+    rows = (found for piece in pieces for found in rows_of(piece))
+    values, labels = (np.concatenate(arrays) for arrays in zip(*rows, strict=True))
+    columns = {LABEL: labels.astype(np.float32)} | {name: values[:, at] for at, name in enumerate(NUMERIC)}
+    return pandas.DataFrame(columns)
+
+
+def _text(pieces: list[Piece]) -> pandas.DataFrame:
+    import pandas
+
     part = pieces[0].part
     with open_file(part.url, part.file) as file:
         return pandas.read_csv(
@@ -101,7 +107,6 @@ def _text(pieces: list[Piece], selection: Selection) -> pandas.DataFrame:
             usecols=range(1 + len(NUMERIC)),
             dtype=dict.fromkeys(NAMES, np.float32),
             nrows=sum(piece.rows for piece in pieces),
-            skiprows=set(np.concatenate(bad).tolist()) or None,
             compression="gzip" if part.file.kind == "gzip" else None,
         )
 
@@ -118,8 +123,6 @@ def _fit(job: Job, values: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8
     """Grow a few trees at a time, so that a stopped run goes on after the last; the trees are those of a single fit."""
     from sklearn.ensemble import RandomForestClassifier
 
-    if labels.min() == labels.max():
-        raise BadInput(f"All {len(labels)} training rows have the same label: a classifier needs both.")
     done = _resume(job)
     settings = job.settings
     seeds = np.random.RandomState(settings.seed)

@@ -16,16 +16,15 @@ import numpy as np
 
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
-from tasks.ctr.blocks import Count, check_malformed, count
+from tasks.ctr.blocks import Count, count
 from tasks.ctr.columns import LABEL, NUMERIC
-from tasks.ctr.days import PARQUET, lines_of, open_file
-from tasks.ctr.engines import Job, Outcome
+from tasks.ctr.engines import Job, Outcome, selected
 from tasks.ctr.engines.cluster import IN_PROCESS, connected
 from tasks.ctr.engines.memory import peak_bytes
 from tasks.ctr.forest import Forest, Tree
-from tasks.ctr.parse import Malformed
 from tasks.ctr.pieces import rows_of
-from tasks.ctr.selection import Piece, Selection, select
+from tasks.ctr.reading import PARQUET, TABLE, lines_of, open_file
+from tasks.ctr.selection import Piece, Selection
 
 STREAMS = 8
 _COLUMNS = [LABEL, *NUMERIC]
@@ -58,9 +57,7 @@ def _gpu_workers(job: Job) -> Iterator[Any]:
 
 def _train(client: Any, job: Job) -> Outcome:
     with job.timer.measure("load"):
-        selection = select(job.parts, lambda indices: _count(client, job, indices), job.rows, job.test_rows)
-        malformed = sum((found.malformed for found in selection.counts.values()), Malformed())
-        check_malformed(malformed, sum(c.rows for c in selection.counts.values()), job.malformed_share, job.url)
+        selection = selected(job, lambda indices: _count(client, job, indices))
         frame = _frame(client, selection)
     with job.timer.measure("train"):
         model = forest_model(client, job)
@@ -118,12 +115,12 @@ def _frame(client: Any, selection: Selection) -> Any:
 def read_piece(piece: Piece, malformed: bool) -> Any:
     """Return a piece's label and numeric columns, float32 with missing as 0.
 
-    The GPU parses it, unless it has malformed lines, which cuDF would take for rows.
+    The GPU parses it, unless it has malformed lines, which cuDF would take for rows, or is Parquet from elsewhere.
     """
     import cudf
 
     part = piece.part
-    if malformed:
+    if malformed or part.file.kind == TABLE:
         values, labels = (np.concatenate(arrays) for arrays in zip(*rows_of(piece), strict=True))
         columns = {LABEL: labels.astype(np.float32)} | {name: values[:, at] for at, name in enumerate(NUMERIC)}
         return cudf.DataFrame(columns)

@@ -10,11 +10,12 @@ import pytest
 
 from tasks.common.data import Store, open_source
 from tasks.common.program import BadInput
-from tasks.ctr import days
+from tasks.ctr import reading
 from tasks.ctr.blocks import batches, count
 from tasks.ctr.columns import CATEGORICAL, MISSING, NAMES, NUMERIC
-from tasks.ctr.days import Part, find_days, lines_of, parts_of
+from tasks.ctr.days import find_days, parts_of
 from tasks.ctr.parse import parse
+from tasks.ctr.reading import Part, lines_of
 
 GOOD = "1\t" + "\t".join(["5", "", "-2", "2147483647", *["0"] * 9, *["0a1b2c3d"] * 25, ""])
 
@@ -82,7 +83,7 @@ def test_a_generated_day_reads_as_pandas_reads_it(clicks):
 
 @pytest.mark.parametrize("part_bytes", [1000, 4096, 70_000])
 def test_parts_hold_every_line_once_however_they_are_cut(clicks, part_bytes, monkeypatch):
-    monkeypatch.setattr(days, "CHUNK", 1500)
+    monkeypatch.setattr(reading, "CHUNK", 1500)
     (day,) = find_days(str(clicks), ["day_1"])
     parts = parts_of(day, part_bytes)
     assert len(parts) > 10
@@ -108,19 +109,20 @@ def test_a_file_without_line_ends_does_not_fill_the_memory(tmp_path):
     (tmp_path / "day_0").write_bytes(b"x" * (20 << 20))
     (day,) = find_days(str(tmp_path))
     pieces = [len(lines) for lines in lines_of(parts_of(day, 1 << 30)[0])]
-    assert max(pieces) <= days.CHUNK + (1 << 20)
+    assert max(pieces) <= reading.CHUNK + (1 << 20)
     assert count(parts_of(day, 1 << 30)[0]).malformed.count == len(pieces)
 
 
 def test_days_are_found_in_order_and_only_once(tmp_path):
-    for name in ("day_10", "day_2.gz", "day_1.tsv", "README.md", "truth/day_1.json", "train.txt"):
+    for number, name in enumerate(("day_10", "day_2.gz", "day_1.tsv", "README.md", "truth/day_1.json", "train.txt")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
+        rows = f"{changed(1, str(number))}\n".encode()
+        (tmp_path / name).write_bytes(gzip.compress(rows) if name.endswith(".gz") else rows)
     assert [day.name for day in find_days(str(tmp_path))] == ["day_1", "day_2", "day_10", "train"]
     assert [day.name for day in find_days(str(tmp_path), ["train,day_1", "day_2"])] == ["day_1", "day_2", "train"]
     with pytest.raises(BadInput, match="There is no day_3 .* there are day_1, day_2, day_10, train"):
         find_days(str(tmp_path), ["day_3"])
-    (tmp_path / "day_2").touch()
+    (tmp_path / "day_2").write_text(f"{changed(1, '99')}\n")
     with pytest.raises(BadInput, match="day_2 is there more than once"):
         find_days(str(tmp_path))
 
@@ -129,5 +131,5 @@ def test_a_file_that_became_shorter_is_an_error(clicks):
     (day,) = find_days(str(clicks), ["day_1"])
     store: Store = open_source(str(clicks))
     with pytest.raises(OSError, match="became shorter"):
-        days.read_range(store, "day_1", day.size - 10, 20)
+        reading.read_range(store, "day_1", day.size - 10, 20)
     assert Part(day.url, day.files[0], 0, day.size) == parts_of(day, 1 << 30)[0]
