@@ -26,7 +26,7 @@ from tasks.common.model_folder import ONNX
 from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
-from tasks.ctr.blocks import MALFORMED_SHARE, Batch, batches, check_malformed
+from tasks.ctr.blocks import MALFORMED_SHARE, Batch, batches, check_malformed, left_out
 from tasks.ctr.converted import fingerprint
 from tasks.ctr.days import find_days, parts_of
 from tasks.ctr.forest import INPUT, OUTPUT
@@ -51,11 +51,12 @@ def main() -> dict[str, Any]:
         tallies = [_bring(day, model, target, there, arguments.malformed_share) for day in days]
         total = sum(tallies[1:], tallies[0])
         figures = total.figures()
+        by_convert = sum((left_out(part) for day in days for part in parts_of(day, _PART_BYTES)), Malformed())
         run.metrics({f"scores.{name}": value for name, value in figures.items()})
         return {
             "days": len(days),
             "rows": total.rows,
-            "malformed": total.malformed.count,
+            "malformed": total.malformed.count + by_convert.count,
             "metrics": figures,
             "model": model.digest,
             "output": arguments.output,

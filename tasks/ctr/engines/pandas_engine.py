@@ -40,7 +40,7 @@ def train(job: Job) -> Outcome:
         selection = selected(job, lambda indices: _scan(job, indices))
     try:
         with job.timer.measure("load"):
-            frame = pandas.concat(_frames(selection), copy=False) if _files(selection) > 1 else next(_frames(selection))
+            frame = pandas.concat(_frames(selection)) if _files(selection) > 1 else next(_frames(selection))
             values = frame[list(NUMERIC)].fillna(0).to_numpy(np.float32)
             labels = frame[LABEL].to_numpy(np.uint8)
             del frame
