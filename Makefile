@@ -1,5 +1,6 @@
 # One sentence and one command for each target; the work is done in scripts/.
 PYTHON ?= python3
+# A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-ctr up down status clean airflow preflight versions upload new-system rerun test test-quick journey browser bench bench-ctr \
@@ -11,11 +12,12 @@ help:
 
 # From source data to a deployed model: tyres (IMAGES=FOLDER, FULL=1), or clicks with SYSTEM=ctr (ROWS=4000000).
 demo:
-	$(PROGRAM) scripts.demo "$(or $(SYSTEM),tyre)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(FULL),--full) $(if $(ROWS),--rows "$(ROWS)")
+	$(PROGRAM) scripts.demo "$${SYSTEM:-tyre}" $(if $(IMAGES),--images "$$IMAGES") $(if $(FULL),--full) $(if $(ROWS),--rows "$$ROWS") \
+		$(if $(DAYS),--days "$$DAYS")
 
 # The same as `make demo SYSTEM=ctr`.
 demo-ctr:
-	$(PROGRAM) scripts.demo ctr $(if $(ROWS),--rows "$(ROWS)")
+	$(PROGRAM) scripts.demo ctr $(if $(ROWS),--rows "$$ROWS")
 
 # Start the services on this machine and print their addresses.
 up:
@@ -43,7 +45,7 @@ preflight:
 
 # List a dataset's versions as JSON, such as DATASET=tyre_images, or only the one current at AS_OF=2026-11-20T06:00:00Z.
 versions:
-	$(PROGRAM) scripts.services versions -- --dataset "$(DATASET)" $(if $(AS_OF),--as-of "$(AS_OF)")
+	$(PROGRAM) scripts.services versions -- --dataset "$$DATASET" $(if $(AS_OF),--as-of "$$AS_OF")
 
 # Put a folder's files into the data lake: FROM=photos TO=bottle_images (a dataset), or TO=s3://lake/bottles/.
 upload:
@@ -51,11 +53,11 @@ upload:
 
 # Write the files of a new system that runs at once on a small sample, such as NAME=bearings.
 new-system:
-	$(PROGRAM) scripts.new_system "$(NAME)"
+	$(PROGRAM) scripts.new_system "$$NAME"
 
 # Repeat a past training run of any system exactly, by its run key, such as RUN=r2026..., and compare the metrics.
 rerun:
-	$(PROGRAM) scripts.rerun "$(RUN)"
+	$(PROGRAM) scripts.rerun "$$RUN"
 
 # Run every test that needs no GPU, no cluster and no cloud.
 test:

@@ -70,7 +70,7 @@ def environments(root: Path = ROOT) -> tuple[Environment, Environment]:
     main = Environment(
         folder=root / ".venv",
         inputs=(*requirements, constraints, root / "pyproject.toml"),
-        packages=(*(f"-r{path}" for path in requirements), f"-c{constraints}", "-e", str(root)),
+        packages=(*(f"-r{path}" for path in requirements), f"-c{constraints}", "-e", "."),  # its path could be misread
     )
     triton_requirements = root / "docker" / "triton" / "requirements.txt"
     triton = Environment(
@@ -100,6 +100,8 @@ def check_needs() -> None:
         sys.exit(f"Python 3.11 or 3.12 is needed and this is {found}; run `make PYTHON=python3.11 ...`.")
     if importlib.util.find_spec("ensurepip") is None:
         sys.exit("Python's venv module is incomplete; install it, on Debian with `apt-get install python3-venv`.")
+    if os.pathsep in str(ROOT):
+        sys.exit(f"{ROOT} holds a {os.pathsep!r}, at which PATH is split; move the checkout to a folder without one.")
     if shutil.which("git") is None:
         sys.exit("git is needed and was not found; install it, on Debian with `apt-get install git`.")
     free = shutil.disk_usage(ROOT).free / 2**30
@@ -170,6 +172,7 @@ def install(wanted: list[Environment], installer: Path) -> None:
     running = {
         environment: subprocess.Popen(
             [*base, "--python", str(environment.python), *environment.packages],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

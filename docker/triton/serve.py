@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from pathlib import Path
 
 BACKENDS = Path(__file__).parent / "backends"
 DRAIN_S = 5
+PLAIN = re.compile(r"[\w./+=-]+", re.ASCII)
 _PR_SET_PDEATHSIG = 1
 _FACTS = """
 import json, sys, sysconfig
@@ -63,8 +65,25 @@ def serve(options: argparse.Namespace) -> int:
     wait_for(options.repository)
     with tempfile.TemporaryDirectory(prefix="triton-") as scratch:
         folder = environment.lay_out_backends(options.backends_dir or Path(scratch))
-        command = [*environment.command, *flags(options, folder)]
-        return run_to_the_end(command, environment.variables(options.torch_path))
+        home, (repository, backends) = relative(options.repository.absolute(), folder)
+        command = [*environment.command, *flags(options, repository, backends)]
+        return run_to_the_end(command, environment.variables(options.torch_path), home)
+
+
+def relative(*folders: Path) -> tuple[Path, list[str]]:
+    """The folder that these share, to start the server in, and the rest of each path.
+
+    The Python backend pastes the paths it is given into a command of the shell, unquoted: a blank in one would be its
+    end, and worse could be done by other signs. What lies above the shared folder is not among them.
+    """
+    home = Path(os.path.commonpath(folders))
+    rest = [os.path.relpath(folder, home) for folder in folders]
+    if odd := [path for path in rest if not PLAIN.fullmatch(path)]:
+        raise SetupError(
+            f"Triton cannot work with {' and '.join(map(repr, odd))} below {home}: use folders whose names are made of "
+            "letters, digits, '_', '-', '.', '+' and '='; above the folder that both share any name will do"
+        )
+    return home, rest
 
 
 def wait_for(repository: Path) -> None:
@@ -121,9 +140,9 @@ class Environment:
         }
 
 
-def flags(options: argparse.Namespace, backends: Path) -> list[str]:
+def flags(options: argparse.Namespace, repository: str, backends: str) -> list[str]:
     given = {
-        "model-repository": options.repository.absolute(),
+        "model-repository": repository,
         "backend-directory": backends,
         "model-control-mode": "explicit",
         "exit-on-error": "false",  # a model that fails to load must not take the others down
@@ -143,10 +162,10 @@ def flags(options: argparse.Namespace, backends: Path) -> list[str]:
     return [f"--{name}={value}" for name, value in given.items()] + [f"--load-model={name}" for name in deployed]
 
 
-def run_to_the_end(command: list[str], variables: dict[str, str]) -> int:
+def run_to_the_end(command: list[str], variables: dict[str, str], folder: Path) -> int:
     """Hands SIGTERM and SIGINT on, waits, and then ends whatever of its process group is left (model processes may
     ignore SIGTERM). The group is the server's own, so nothing else is in it."""
-    server = subprocess.Popen(command, env=variables, start_new_session=True, preexec_fn=_die_with_parent)
+    server = subprocess.Popen(command, env=variables, cwd=folder, start_new_session=True, preexec_fn=_die_with_parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.terminate())
     code = server.wait()

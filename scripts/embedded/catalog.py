@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scripts.embedded import environment, secrets
 from scripts.embedded.environment import HOST
-from scripts.embedded.layout import ROOT, Layout
+from scripts.embedded.layout import ROOT, Layout, sqlite_url
 
 Ports = dict[str, int]
 
@@ -63,8 +63,8 @@ def _lake_variables(layout: Layout, ports: Ports) -> dict[str, str]:
 def _mlflow(layout: Layout, ports: Ports) -> list[str]:
     return [
         *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(ports["mlflow"]), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{layout.mlflow / 'mlflow.db'}"),
-        *("--artifacts-destination", str(layout.mlflow / "artifacts")),
+        *("--backend-store-uri", sqlite_url(layout.mlflow / "mlflow.db")),
+        *("--artifacts-destination", (layout.mlflow / "artifacts").as_uri()),
     ]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.embedded import secrets
-from scripts.embedded.layout import ROOT, Layout
+from scripts.embedded.layout import ROOT, Layout, sqlite_url
 
 HOST = "127.0.0.1"
 ADMIN = "admin"
@@ -48,7 +48,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         # Looking up the machine's full name can take seconds where no name server answers.
         "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         # Seconds to wait for another process's write; after the usual 5, `airflow backfill` gives up half-way.
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{layout.airflow / 'airflow.db'}?timeout=60",
+        "DATABASE__SQL_ALCHEMY_CONN": sqlite_url(layout.airflow / "airflow.db", timeout="60"),
         "API__HOST": HOST,
         "API__PORT": ports["airflow"],
         "API__BASE_URL": f"http://{HOST}:{ports['airflow']}",

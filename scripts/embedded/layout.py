@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT = ROOT / ".local"
@@ -24,7 +25,18 @@ def dotenv(path: Path = ROOT / ".env") -> dict[str, str]:
         return {}
     lines = (line.strip() for line in path.read_text().splitlines())
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip().strip("'\"") for name, value in pairs if value.strip()}
+    return {name.strip(): _unquoted(value.strip()) for name, value in pairs if value.strip()}
+
+
+def _unquoted(value: str) -> str:
+    """Without the quotes around all of it; a quote that belongs to it stays."""
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
+
+
+def sqlite_url(file: Path, **query: str) -> str:
+    """Return the address of a database file as SQLAlchemy reads it: a path in an address is percent-encoded."""
+    return f"sqlite:///{quote(str(file))}" + (f"?{urlencode(query)}" if query else "")
 
 
 @dataclass(frozen=True)

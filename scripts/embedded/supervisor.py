@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -28,15 +29,16 @@ STOPPING_S = 60
 ANSWER_S = 60.0
 DEAD = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
+# Holds no path: a blank, quote, percent or comment sign in one would be read as the file's own. supervisord works in its
+# folder and takes the rest, names it does not know how to read, from the script `start` beside it.
 _HEAD = """\
 [supervisord]
-logfile={folder}/supervisord.log
-pidfile={folder}/supervisord.pid
-childlogdir={folder}
-directory={root}
+logfile=supervisord.log
+pidfile=supervisord.pid
+childlogdir=.
 {user}
 [unix_http_server]
-file={socket}
+file=%(ENV_{socket})s
 chmod=0700
 
 [rpcinterface:supervisor]
@@ -44,7 +46,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 """
 _PROGRAM = """
 [program:{name}]
-command={python} -m scripts.embedded.launch {name} {local}
+command=./start {name}
 environment=STARTED_FOR="{digest}"
 stdout_logfile={log}
 stdout_logfile_maxbytes=10MB
@@ -57,6 +59,11 @@ stopwaitsecs={stop_s}
 stopasgroup=true
 killasgroup=true
 """
+_START = """\
+#!/bin/sh
+cd {root} && exec {python} -m scripts.embedded.launch "$1" {local}
+"""
+_SOCKET_VARIABLE = "MLOPS_SUPERVISOR_SOCKET"
 
 
 class _SocketConnection(http.client.HTTPConnection):
@@ -91,26 +98,32 @@ class Supervisor:
     def socket(self) -> Path:
         """In the folder, or, where that path is too long for a socket, in a private temporary one."""
         path = self.folder / "supervisor.sock"
-        if len(str(path)) <= SOCKET_PATH_LIMIT:
+        if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
             return path
         return Path(tempfile.gettempdir()) / f"ontap-mlops-{os.getuid()}" / f"{self.layout.instance}.sock"
 
     def write_config(self, programs: Iterable[Program], ports: Ports) -> None:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.socket.parent.mkdir(mode=0o700, exist_ok=True)
-        user = "user=root" if os.getuid() == 0 else ""
-        text = _HEAD.format(folder=self.folder, root=ROOT, socket=self.socket, user=user)
+        text = _HEAD.format(socket=_SOCKET_VARIABLE, user="user=root" if os.getuid() == 0 else "")
         for program in programs:
             text += _PROGRAM.format(
                 name=program.name,
-                python=sys.executable,
-                local=self.layout.local,
-                log=self.layout.log(program.name),
+                log=os.path.relpath(self.layout.log(program.name), self.folder),
                 settled_s=program.settled_s,
                 stop_s=program.stop_s,
                 digest=self._digest(program, ports),
             )
-        self.config.write_text(text.replace("%", "%%"))
+        self.config.write_text(text)
+        self._write_start()
+
+    def _write_start(self) -> None:
+        """Write the script that becomes a program, in whole, since a restarting program may read it at any time."""
+        words = {"root": ROOT, "python": sys.executable, "local": self.layout.local}
+        draft = self.folder / "start.new"
+        draft.write_text(_START.format(**{name: shlex.quote(str(word)) for name, word in words.items()}))
+        draft.chmod(0o700)
+        draft.replace(self.folder / "start")
 
     def _digest(self, program: Program, ports: Ports) -> str:
         """Changes when what the program is started with changes, so that supervisord restarts it, and only it."""
@@ -137,7 +150,12 @@ class Supervisor:
         if not self.is_running():
             self._start_daemon()
             return
-        added, changed, removed = self.rpc.reloadConfig()[0]
+        try:
+            added, changed, removed = self.rpc.reloadConfig()[0]
+        except xmlrpc.client.Fault:  # an earlier release has started it, and it cannot read this one's configuration
+            self.stop()
+            self._start_daemon()
+            return
         for name in (*changed, *removed):
             self.rpc.stopProcessGroup(name)
             self.rpc.removeProcessGroup(name)
@@ -162,9 +180,9 @@ class Supervisor:
 
     def _start_daemon(self) -> None:
         self.socket.unlink(missing_ok=True)
-        daemon = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self.config)]
-        environment = os.environ | {INSTANCE_VARIABLE: self.layout.instance}
-        done = subprocess.run(daemon, cwd=ROOT, env=environment, capture_output=True, text=True)
+        daemon = [sys.executable, "-m", "supervisor.supervisord", "-c", self.config.name]
+        environment = os.environ | {INSTANCE_VARIABLE: self.layout.instance, _SOCKET_VARIABLE: str(self.socket)}
+        done = subprocess.run(daemon, cwd=self.folder, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"The supervisor did not start: {(done.stderr or done.stdout).strip()}")
         deadline = time.monotonic() + 10

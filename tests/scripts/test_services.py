@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.embedded import health, ports, secrets
+from scripts.embedded import health, layout, ports, secrets
 from scripts.services import Stack, clean, down, status, up
 
 
@@ -129,6 +129,47 @@ def test_a_long_path_is_no_obstacle(tmp_path: Path):
     stack.up(["lake"])
     stack.down()
     assert stack.processes_left() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["small disk 100%", "%(here)s %41 #1 ;2 é", "it's \"the\" $HOME `id` & co", "-c ~ {x} [y] ?z=1", "日本 語"]
+)
+def test_whatever_a_folder_is_called_services_start_in_it(name: str, tmp_path: Path):
+    stack = Stack(tmp_path / name / "local")
+    try:
+        stack.up(["ontap", "lake"])
+        assert stack.health(["ontap", "lake"]) == {"ontap": health.HEALTHY, "lake": health.HEALTHY}
+        assert stack.layout.log("lake").exists()
+        assert [p.name for p in tmp_path.iterdir()] == [name], "nothing was written beside it"
+    finally:
+        stack.down()
+    assert stack.processes_left() == []
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "100%41", "#x ;y", "is it? a=b&c", "it's", "é"])
+def test_a_database_is_made_where_its_address_says(name: str, tmp_path: Path):
+    from sqlalchemy import create_engine
+
+    file = tmp_path / name / "a.db"
+    file.parent.mkdir()
+    with create_engine(layout.sqlite_url(file, timeout="60")).connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x)")
+    assert file.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=/a b/c", "/a b/c"),
+        ('A="/a b/c"', "/a b/c"),
+        ("A='/it''s'", "/it''s"),
+        ("A=/the boss'", "/the boss'"),
+        ("A=/x#y=100%", "/x#y=100%"),
+    ],
+)
+def test_a_value_of_the_users_settings_is_taken_as_it_is_written(line: str, value: str, tmp_path: Path):
+    (tmp_path / ".env").write_text(f"# a remark\n{line}\n")
+    assert layout.dotenv(tmp_path / ".env") == {"A": value}
 
 
 def test_no_secret_can_be_read_by_others(stack: Stack):
