@@ -31,7 +31,7 @@ down:
 status:
 	$(PROGRAM) scripts.services status
 
-# Stop the services and remove their data, logs and passwords; asks first unless YES=1.
+# Stop the services and remove their data, logs and passwords; asks first, or refuses where nobody can be asked, unless YES=1.
 clean:
 	$(PROGRAM) scripts.services clean
 

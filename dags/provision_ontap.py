@@ -9,9 +9,10 @@ same files are seen as a mounted folder and as objects.
 **When it runs.** When triggered, and again after `datasets.yaml` has a new entry.
 
 **What it needs.** The ONTAP connections of the datasets (`ontap_default` where none is named) with rights to create
-volumes and S3 objects, and a place for the S3 keys: by default the Airflow connection `ontap_s3`, written through
-Airflow's REST API with the login of `airflow_api`. Keys of an SVM that is not the one of the form go to a place of
-their own, such as `ontap_s3_svm2`. ONTAP shows a secret key once only; when the place has lost it, new keys are made.
+volumes and S3 objects, and a place for the S3 keys: the one that the option `secret_store` of `[ontap_mlops]` names,
+by default the Airflow connection `ontap_s3`, written through Airflow's REST API with the login of `airflow_api`. Keys
+of an SVM that is not the one of the form go to a place of their own, such as `ontap_s3_svm2`. ONTAP shows a secret
+key once only; when the place has lost it, new keys are made.
 
 **What it leaves behind.** The volumes, the S3 servers and the connections. Keys appear in no log.
 
@@ -52,12 +53,6 @@ with DAG(
         "model_volume": Param("models", type="string", title="Model volume"),
         "model_volume_gib": Param(10, type="integer", minimum=1, title="Size of the model volume, GiB"),
         "s3_user": Param("mlops", type="string", title="S3 user"),
-        "secret_store": Param(
-            "airflow-connection://ontap_s3",
-            type="string",
-            title="Where the S3 keys go",
-            description="airflow-connection://NAME, aws-secretsmanager://NAME or file:///PATH.",
-        ),
     },
 ):
     volumes = OntapVolumeEnsureOperator.partial(
@@ -92,7 +87,6 @@ with DAG(
         user="{{ params.s3_user }}",
         group="mlops",
         policy="mlops-full-access",
-        secret_store="{{ params.secret_store }}",
     ).expand_kwargs(
         [
             {

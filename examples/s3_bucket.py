@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
 from ontap_mlops.operators.s3 import OntapS3ProvisionOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
@@ -12,7 +12,6 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     tags=["example"],
-    params={"secret_store": Param("file:///etc/ontap-mlops/s3.json", title="Where the S3 keys go")},
 ):
     volume = OntapVolumeEnsureOperator(
         task_id="volume",
@@ -27,6 +26,6 @@ with DAG(
         group="example",
         policy="example-full-access",
         buckets={"example-objects": "/example_objects"},
-        secret_store="{{ params.secret_store }}",
+        # The keys go where [ontap_mlops] secret_store says: by default, the Airflow connection ontap_s3.
     )
     volume >> bucket

@@ -193,15 +193,27 @@ def clean(stack: Stack) -> int:
     if not stack.layout.exists and any(local.iterdir()):
         print(f"{local} holds files but none of these services; remove it by hand if it is the right one.")
         return 1
-    if sys.stdin.isatty() and os.environ.get("YES") != "1":
-        answer = input(f"Remove {shown(local)} with all volumes, models, runs and passwords? [y/N] ")
-        if answer.strip().lower() not in ("y", "yes"):
+    if os.environ.get("YES") != "1":
+        print(f"This removes {shown(local)}: {_counted(stack.layout)}, and all logs and passwords.")
+        if not sys.stdin.isatty():
+            print("Nothing was removed: nobody can be asked here. Say `make clean YES=1`.")
+            return 1
+        if input("Remove it? [y/N] ").strip().lower() not in ("y", "yes"):
             print("Nothing was removed.")
             return 1
     stack.down()
     shutil.rmtree(local, onerror=_unlock)
     print(f"Removed {shown(local)}: volumes, models, runs, logs and passwords.")
     return 0
+
+
+def _counted(layout: layout.Layout) -> str:
+    """Say how much there is of what cannot be made again."""
+    svms = [folder for folder in layout.namespace.glob("*") if folder.is_dir()]
+    volumes = sum(1 for svm in svms for volume in svm.iterdir())
+    folders = (layout.model_repository.glob("*/"), (layout.airflow / "logs").glob("dag_id=*/run_id=*"))
+    models, runs = (len(list(found)) for found in folders)
+    return f"{volumes} volumes, {models} deployed models, {runs} runs of DAGs"
 
 
 def _unlock(remove: Callable[[str], object], path: str, _error: object) -> None:

@@ -65,25 +65,21 @@ def serve(options: argparse.Namespace) -> int:
     wait_for(options.repository)
     with tempfile.TemporaryDirectory(prefix="triton-") as scratch:
         folder = environment.lay_out_backends(options.backends_dir or Path(scratch))
-        home, (repository, backends) = relative(options.repository.absolute(), folder)
+        repository, backends = (plain(each, Path(scratch)) for each in (options.repository.absolute(), folder))
         command = [*environment.command, *flags(options, repository, backends)]
-        return run_to_the_end(command, environment.variables(options.torch_path), home)
+        return run_to_the_end(command, environment.variables(options.torch_path))
 
 
-def relative(*folders: Path) -> tuple[Path, list[str]]:
-    """The folder that these share, to start the server in, and the rest of each path.
+def plain(folder: Path, scratch: Path) -> Path:
+    """The folder itself or, where its path holds signs that a shell reads as its own, a link to it.
 
-    The Python backend pastes the paths it is given into a command of the shell, unquoted: a blank in one would be its
-    end, and worse could be done by other signs. What lies above the shared folder is not among them.
+    The Python backend pastes the paths it is given into a command of the shell, unquoted.
     """
-    home = Path(os.path.commonpath(folders))
-    rest = [os.path.relpath(folder, home) for folder in folders]
-    if odd := [path for path in rest if not PLAIN.fullmatch(path)]:
-        raise SetupError(
-            f"Triton cannot work with {' and '.join(map(repr, odd))} below {home}: use folders whose names are made of "
-            "letters, digits, '_', '-', '.', '+' and '='; above the folder that both share any name will do"
-        )
-    return home, rest
+    if PLAIN.fullmatch(str(folder)):
+        return folder
+    link = scratch / f"link-{folder.name}"
+    link.symlink_to(folder)
+    return link
 
 
 def wait_for(repository: Path) -> None:
@@ -140,7 +136,7 @@ class Environment:
         }
 
 
-def flags(options: argparse.Namespace, repository: str, backends: str) -> list[str]:
+def flags(options: argparse.Namespace, repository: Path, backends: Path) -> list[str]:
     given = {
         "model-repository": repository,
         "backend-directory": backends,
@@ -162,10 +158,10 @@ def flags(options: argparse.Namespace, repository: str, backends: str) -> list[s
     return [f"--{name}={value}" for name, value in given.items()] + [f"--load-model={name}" for name in deployed]
 
 
-def run_to_the_end(command: list[str], variables: dict[str, str], folder: Path) -> int:
+def run_to_the_end(command: list[str], variables: dict[str, str]) -> int:
     """Hands SIGTERM and SIGINT on, waits, and then ends whatever of its process group is left (model processes may
     ignore SIGTERM). The group is the server's own, so nothing else is in it."""
-    server = subprocess.Popen(command, env=variables, cwd=folder, start_new_session=True, preexec_fn=_die_with_parent)
+    server = subprocess.Popen(command, env=variables, start_new_session=True, preexec_fn=_die_with_parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.terminate())
     code = server.wait()

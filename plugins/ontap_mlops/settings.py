@@ -74,6 +74,19 @@ OPTIONS: dict[str, Option] = {
         "Days for which the workspace of a failed run is kept, so that clearing the failed task resumes in it. "
         "0: the workspace is removed with the next clean-up.",
     ),
+    "secret_store": Option(
+        "string",
+        "airflow-connection://ontap_s3",
+        "Where `provision_ontap` puts the S3 keys: airflow-connection://NAME, aws-secretsmanager://NAME or "
+        "file:///PATH, the last only below `secrets_dir`.",
+        "aws-secretsmanager://mlops/s3",
+    ),
+    "secrets_dir": Option(
+        "string",
+        "",
+        "Folder below which a file may hold S3 keys. Empty: no file may.",
+        "/etc/ontap-mlops",
+    ),
     "use_pools": Option(
         "boolean",
         "False",
@@ -137,6 +150,15 @@ def snapshot_warning() -> int:
 
 def keep_failed_workspaces_days() -> int:
     return _integer("keep_failed_workspaces_days")
+
+
+def secret_store() -> str:
+    return _text("secret_store")
+
+
+def secrets_dir() -> Path | None:
+    text = _text("secrets_dir")
+    return Path(text) if text else None
 
 
 def use_pools() -> bool:

@@ -29,8 +29,8 @@ STOPPING_S = 60
 ANSWER_S = 60.0
 DEAD = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
-# Holds no path: a blank, quote, percent or comment sign in one would be read as the file's own. supervisord works in its
-# folder and takes the rest, names it does not know how to read, from the script `start` beside it.
+# Holds no path: a blank, quote, percent or comment sign in one would be read as the file's own. supervisord works in
+# the file's folder, and paths that lie elsewhere stand in the script `start` beside it.
 _HEAD = """\
 [supervisord]
 logfile=supervisord.log

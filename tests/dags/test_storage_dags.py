@@ -73,3 +73,9 @@ def test_collecting_is_the_last_step_and_hides_no_failure(dags) -> None:
     collect = dags["ingest_labels"].get_task("collect_workspaces")
     assert (collect.upstream_task_ids, collect.downstream_task_ids) == ({"retention"}, set())
     assert collect.trigger_rule == "none_failed"
+
+
+def test_no_field_of_the_form_decides_where_keys_are_written(dags) -> None:
+    provision = dags["provision_ontap"]
+    assert not [name for name in provision.params if "secret" in name or "store" in name]
+    assert "secret_store" not in provision.get_task("s3").partial_kwargs

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from ontap_mlops import settings
 from ontap_mlops.ontap import marks, volumes
 from ontap_mlops.ontap.client import Client
 
 GIB = 1024**3
 SVM = "svm1"
 MARK = marks.mark("dataset tyre")
+
+
+@pytest.fixture(autouse=True)
+def secrets_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files below a test's own folder may hold keys."""
+    monkeypatch.setenv(settings.variable("secrets_dir"), str(tmp_path))
 
 
 class Ontap:

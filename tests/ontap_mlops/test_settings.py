@@ -29,6 +29,8 @@ def test_every_option_has_a_function_and_its_default(monkeypatch: pytest.MonkeyP
         "now_within_s": 300,
         "snapshot_warning": 900,
         "keep_failed_workspaces_days": 7,
+        "secret_store": "airflow-connection://ontap_s3",
+        "secrets_dir": None,
         "use_pools": False,
         "deferrable": True,
     }

@@ -88,6 +88,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path],
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "examples"),
         "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR": str(folder / "config"),
         "AIRFLOW__ONTAP_MLOPS__PROGRAMS_DIR": str(REPOSITORY / "examples"),
+        "AIRFLOW__ONTAP_MLOPS__SECRET_STORE": f"file://{folder}/secrets/s3.json",
+        "AIRFLOW__ONTAP_MLOPS__SECRETS_DIR": str(folder / "secrets"),
         "AIRFLOW_CONN_ONTAP_DEFAULT": json.dumps(connection),
     }
     uv("venv", "--quiet", "--python", sys.executable, "venv", folder=folder)

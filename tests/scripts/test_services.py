@@ -132,7 +132,7 @@ def test_a_long_path_is_no_obstacle(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "name", ["small disk 100%", "%(here)s %41 #1 ;2 é", "it's \"the\" $HOME `id` & co", "-c ~ {x} [y] ?z=1", "日本 語"]
+    "name", ["small disk 100%", "%(here)s %41 #1 ;2 é", 'it\'s "the" $HOME `id` & co', "-c ~ {x} [y] ?z=1", "日本 語"]
 )
 def test_whatever_a_folder_is_called_services_start_in_it(name: str, tmp_path: Path):
     stack = Stack(tmp_path / name / "local")
@@ -224,11 +224,29 @@ def test_clean_stops_and_removes_everything(stack: Stack, monkeypatch: pytest.Mo
     snapshot.mkdir(parents=True)
     (snapshot / "image.png").touch()
     snapshot.chmod(0o500)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setenv("YES", "1")
     instance = stack.layout.instance
     assert clean(stack) == 0
     assert not stack.layout.local.exists()
     assert not [p for p in Path("/proc").iterdir() if p.name.isdigit() and _marked(p, instance)]
+
+
+@pytest.mark.parametrize(("typed", "terminal"), [("", False), ("y\n", False), ("n\n", True), ("\n", True)])
+def test_clean_without_a_yes_says_what_there_is_and_removes_nothing(
+    typed: str, terminal: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    stack = Stack(tmp_path / "local")
+    stack.layout.make()
+    (stack.layout.model_repository / "tyre").mkdir(parents=True)
+    stdin = io.StringIO(typed)
+    monkeypatch.setattr(stdin, "isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stdin", stdin)
+    monkeypatch.delenv("YES", raising=False)
+    assert clean(stack) == 1
+    said = capsys.readouterr().out
+    assert "1 volumes, 1 deployed models, 0 runs of DAGs" in said and "Nothing was removed" in said
+    assert ("YES=1" in said) == (not terminal)
+    assert (stack.layout.model_repository / "tyre").exists()
 
 
 def _marked(process: Path, instance: str) -> bool:

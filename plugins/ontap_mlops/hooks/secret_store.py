@@ -7,9 +7,11 @@ URI                                         Where the keys go
                                             login of connection ``airflow_api``; another one as ``?api_conn_id=OTHER``
 ``aws-secretsmanager://NAME``               AWS Secrets Manager, as JSON, with connection ``aws_default``; another one
                                             as ``?aws_conn_id=OTHER``
-``file:///PATH``                            a JSON file that only its owner may read
+``file:///PATH``                            a JSON file that only its owner may read, below the folder
+                                            ``[ontap_mlops] secrets_dir``
 ==========================================  =========================================================================
 
+Only keys are ever replaced: a file, secret or connection that holds anything else stays as it is, and is refused.
 A place that could not be reached raises ServiceUnavailable, one that said no ServiceRefused. No error, log line or repr
 here holds a secret key.
 """
@@ -24,9 +26,12 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from ontap_mlops import settings
 from ontap_mlops.hooks.airflow_rest import AirflowRest
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 
+_KEYS = {"access_key", "secret_key", "endpoint_url"}
+_DESCRIPTION = "Keys of ONTAP's S3 server, written by the provisioning task"
 _REGION = "us-east-1"  # ONTAP's S3 has no regions, but signing needs one
 
 
@@ -64,10 +69,23 @@ def secret_store(uri: str, suffix: str = "") -> SecretStore:
             return SecretsManagerStore(name, aws_conn_id=options.get("aws_conn_id", "aws_default"))
         case "file" if parts.path.startswith("/") and not parts.netloc:
             path = Path(unquote(parts.path))
-            return FileStore(path.with_name(path.stem + suffix + path.suffix))
+            return FileStore(_below_the_folder(path.with_name(path.stem + suffix + path.suffix)))
     raise ValueError(
         f"secret store {uri!r} is not known; give airflow-connection://NAME, aws-secretsmanager://NAME or file:///PATH"
     )
+
+
+def _below_the_folder(path: Path) -> Path:
+    """Links are followed: what counts is where a file would be written."""
+    folder = settings.secrets_dir()
+    if folder is None:
+        raise ServiceRefused(
+            f"No file may hold S3 keys, so none go to {path}: set [ontap_mlops] secrets_dir to the folder of such "
+            "files, or name another place for the keys."
+        )
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise ServiceRefused(f"S3 keys do not go to {path}: it is not below {folder}, [ontap_mlops] secrets_dir.")
+    return path
 
 
 class _JsonStore(ABC):
@@ -99,11 +117,9 @@ class FileStore(_JsonStore):
 
     def _facts(self) -> dict[str, str]:
         try:
-            return json.loads(self.path.read_text())
+            return _keys_only(self.path.read_text(), f"File {self.path}")
         except FileNotFoundError:
             return {}
-        except ValueError:
-            raise ServiceRefused(f"File {self.path} is not JSON; remove it and new keys will be made.") from None
 
     def _write(self, facts: dict[str, str]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -124,12 +140,8 @@ class SecretsManagerStore(_JsonStore):
 
     def _facts(self) -> dict[str, str]:
         secret = self._call("read", lambda manager: manager.get_secret_value(SecretId=self.name))
-        try:
-            return json.loads(secret["SecretString"]) if secret else {}
-        except (KeyError, ValueError):
-            raise ServiceRefused(
-                f"Secret {self.name!r} of AWS Secrets Manager is not JSON; remove it and new keys will be made."
-            ) from None
+        what = f"Secret {self.name!r} of AWS Secrets Manager"
+        return _keys_only(secret.get("SecretString", ""), what) if secret else {}
 
     def _write(self, facts: dict[str, str]) -> None:
         text = json.dumps(facts)
@@ -182,7 +194,7 @@ class AirflowConnectionStore:
         connection = {
             "connection_id": self.conn_id,
             "conn_type": "aws",
-            "description": "Keys of ONTAP's S3 server, written by the provisioning task",
+            "description": _DESCRIPTION,
             "login": access_key,
             "password": secret_key,
             "extra": json.dumps(_aws_extra(endpoint_url)),
@@ -190,6 +202,7 @@ class AirflowConnectionStore:
         asked = f"write connection {self.conn_id!r}"
         status, _ = self._airflow.call("POST", "/connections", asked=asked, accept=(201, 409), json=connection)
         if status == 409:  # it is there already: an earlier try, or earlier keys
+            self._check_that_it_is_ours()
             self._airflow.call("PATCH", self._path, asked=asked, json=connection)
 
     def set_endpoint(self, endpoint_url: str) -> None:
@@ -197,9 +210,28 @@ class AirflowConnectionStore:
         asked = f"change the endpoint of connection {self.conn_id!r}"
         self._airflow.call("PATCH", f"{self._path}?update_mask=extra", asked=asked, json=body)
 
+    def _check_that_it_is_ours(self) -> None:
+        _, there = self._airflow.call("GET", self._path, asked=f"read connection {self.conn_id!r}")
+        if there.get("description") != _DESCRIPTION:
+            raise ServiceRefused(
+                f"Connection {self.conn_id!r} was not written by the provisioning task, so it stays as it is: remove "
+                "it, or name another one in [ontap_mlops] secret_store."
+            )
+
     @property
     def _path(self) -> str:
         return f"/connections/{quote(self.conn_id, safe='')}"
+
+
+def _keys_only(text: str, what: str) -> dict[str, str]:
+    """Raises ServiceRefused for a text that holds anything but keys: somebody else's, which stays as it is."""
+    try:
+        facts = json.loads(text)
+    except ValueError:
+        facts = None
+    if not isinstance(facts, dict) or "access_key" not in facts or not facts.keys() <= _KEYS:
+        raise ServiceRefused(f"{what} holds something other than S3 keys and stays as it is; name another place.")
+    return facts
 
 
 def _stored(facts: dict[str, str]) -> StoredKeys:

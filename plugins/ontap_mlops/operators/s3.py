@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ontap_mlops import settings
 from ontap_mlops.operators.base import OntapOperator
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ class OntapS3ProvisionOperator(OntapOperator):
     :param group: group the user is put in.
     :param policy: policy of the group, allowing everything in every bucket.
     :param buckets: bucket name to path in the SVM's namespace.
-    :param secret_store: URI of the place for the keys, see ``ontap_mlops.hooks.secret_store``.
+    :param secret_store: URI of the place for the keys, see ``ontap_mlops.hooks.secret_store``; that of the option
+        ``[ontap_mlops] secret_store`` if not given. Do not let a form decide: whoever may trigger the DAG could then
+        choose what is overwritten.
     :param secret_suffix: appended to the name in ``secret_store``, so that each of several SVMs has keys of its own.
     :param svm: the connection's own if not given.
     :param unix_permissions: of each bucket's volume; empty leaves them as they are.
@@ -106,7 +109,7 @@ class OntapS3ProvisionOperator(OntapOperator):
         group: str,
         policy: str,
         buckets: Mapping[str, str],
-        secret_store: str,
+        secret_store: str | None = None,
         secret_suffix: str = "",
         svm: str | None = None,
         unix_permissions: str = "777",
@@ -156,16 +159,17 @@ class OntapS3ProvisionOperator(OntapOperator):
         from ontap_mlops.hooks.secret_store import secret_store
         from ontap_mlops.ontap import s3
 
-        store = secret_store(self.secret_store, self.secret_suffix)
+        place = self.secret_store or settings.secret_store()
+        store = secret_store(place, self.secret_suffix)
         known = store.read()
         keys = s3.ensure_user(client, svm=svm, name=self.user, known_access_key=known.access_key if known else None)
         if keys is not None:
             mask_secret(keys.secret_key)
             store.put(access_key=keys.access_key, secret_key=keys.secret_key, endpoint_url=endpoint)
-            self.log.info("New keys of S3 user %s are in %s%s", self.user, self.secret_store, self.secret_suffix)
+            self.log.info("New keys of S3 user %s are in %s%s", self.user, place, self.secret_suffix)
         elif known is not None and known.endpoint_url != endpoint:
             store.set_endpoint(endpoint)
-            self.log.info("%s now names the endpoint %s", self.secret_store, endpoint)
+            self.log.info("%s now names the endpoint %s", place, endpoint)
         return keys is not None
 
     def _let_write(self, client: Client, svm: str, path: str) -> None:

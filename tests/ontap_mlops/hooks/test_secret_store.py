@@ -37,6 +37,46 @@ def test_a_new_endpoint_leaves_the_keys_as_they_are(tmp_path) -> None:
     assert json.loads(path.read_text()) == {**KEYS, "endpoint_url": "http://other:1"}
 
 
+@pytest.mark.parametrize(
+    "text", ['{"admin": "password"}', "{}", "[]", '"x"', "no JSON", "", '{"access_key": "a", "b": 1}']
+)
+def test_a_file_that_holds_anything_but_keys_stays_as_it_is(text: str, tmp_path) -> None:
+    (tmp_path / "passwords.json").write_text(text)
+    store = secret_store(f"file://{tmp_path}/passwords.json")
+    for use in (store.read, lambda: store.set_endpoint("http://other:1")):
+        with pytest.raises(ServiceRefused, match="something other than S3 keys"):
+            use()
+    assert (tmp_path / "passwords.json").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/keys.json", "{folder}/../keys.json", "{folder}/link/keys.json", "{folder}x/k.json"]
+)
+def test_keys_go_to_files_below_the_configured_folder_only(path: str, tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__SECRETS_DIR", str(folder))
+    with pytest.raises(ServiceRefused, match=r"it is not below .*secrets, \[ontap_mlops\] secrets_dir"):
+        secret_store(f"file://{path.format(folder=folder)}")
+    secret_store(f"file://{folder}/keys.json").put(**KEYS)
+
+
+def test_no_file_holds_keys_where_no_folder_is_configured(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("AIRFLOW__ONTAP_MLOPS__SECRETS_DIR")
+    with pytest.raises(ServiceRefused, match="set .ontap_mlops. secrets_dir to the folder"):
+        secret_store(f"file://{tmp_path}/keys.json")
+
+
+@pytest.mark.parametrize("name", ["mlflow_default", "aws_default", "ontap_s3"])
+def test_a_connection_that_somebody_else_made_is_not_written_over(name: str, airflow) -> None:
+    airflow.connections[name] = theirs = {"connection_id": name, "conn_type": "aws", "login": "THEIRS", "extra": "{}"}
+    before = dict(theirs)
+    with pytest.raises(ServiceRefused, match=f"Connection '{name}' was not written by the provisioning task"):
+        secret_store(f"airflow-connection://{name}").put(**KEYS)
+    assert airflow.connections[name] == before
+
+
 @pytest.mark.parametrize("uri", ["", "vault://x", "file://relative/path", "airflow-connection://", "/just/a/path"])
 def test_an_unknown_uri_is_refused_with_the_forms_there_are(uri: str) -> None:
     with pytest.raises(ValueError, match=r"airflow-connection://NAME, aws-secretsmanager://NAME or file:///PATH"):
@@ -193,7 +233,7 @@ def test_a_denial_of_aws_is_permanent(secrets_manager) -> None:
 
 def test_a_secret_that_is_not_ours_to_read_is_a_sentence_without_the_secret(secrets_manager) -> None:
     secrets_manager.secrets["mlops/s3"] = SECRET
-    with pytest.raises(ServiceRefused, match="'mlops/s3' of AWS Secrets Manager is not JSON") as caught:
+    with pytest.raises(ServiceRefused, match="'mlops/s3' of AWS Secrets Manager holds something other") as caught:
         secret_store("aws-secretsmanager://mlops/s3").read()
     assert SECRET not in str(caught.value)
 

@@ -64,6 +64,14 @@ def test_lost_keys_are_made_anew(client, service, known) -> None:
     assert first and second and first.access_key != second.access_key
 
 
+def test_a_user_of_somebody_else_keeps_its_keys(client, service, ontap) -> None:
+    theirs = s3.ensure_user(client, svm=SVM, name="backup", comment="the backup's")
+    assert theirs is not None
+    with pytest.raises(errors.NotOurs, match="S3 user 'backup' of SVM 'svm1' was not made by this project"):
+        s3.ensure_user(client, svm=SVM, name="backup")
+    assert s3.ensure_user(client, svm=SVM, name="backup", known_access_key=theirs.access_key) is None
+
+
 def test_a_lost_answer_with_keys_in_it_gives_new_ones(client, service, ontap) -> None:
     ontap.fault("POST", "users", "lost_answer")
     keys = s3.ensure_user(client, svm=SVM, name="mlops")

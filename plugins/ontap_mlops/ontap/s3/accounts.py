@@ -8,7 +8,7 @@ from typing import Any
 
 from ontap_mlops.ontap import cluster
 from ontap_mlops.ontap.client import Client, repeatable
-from ontap_mlops.ontap.errors import JobStillRunning, NameTaken
+from ontap_mlops.ontap.errors import JobStillRunning, NameTaken, NotOurs
 from ontap_mlops.ontap.marks import MARK
 from ontap_mlops.ontap.s3.answers import named, says, unless_taken
 
@@ -32,6 +32,7 @@ def ensure_user(
 ) -> Keys | None:
     """Ensure that the user exists, with new keys unless ``known_access_key`` is the one it has; None when that is so.
 
+    Raises NotOurs for one that is not ours and whose keys are not known.
     ONTAP never shows a secret key again, so a user whose keys were lost gets new ones.
     """
     uuid = cluster.svm_uuid(client, svm=svm)
@@ -45,6 +46,11 @@ def ensure_user(
             pass  # an earlier try of ours whose answer was lost: its keys are lost too
     elif known_access_key is not None and record.get("access_key") == known_access_key:
         return None
+    elif record.get("comment") != comment:
+        raise NotOurs(
+            f"S3 user {name!r} of SVM {svm!r} was not made by this project, and new keys would lock out whoever "
+            "uses it: name another user."
+        )
     asked = f"make new keys for S3 user {name!r} of SVM {svm!r}"
     answer = client.modify("S3User", {"name": name}, {}, uuid, asked=asked, regenerate_keys="true")
     return _keys(answer, name, svm)
