@@ -27,8 +27,15 @@ def prepare(world: World, password: str) -> None:
     accounts = Accounts(world.store)
     accounts.put("admin", password, "admin")
     accounts.put("readonly", password, "readonly")
-    accounts.put("vsadmin", password, "vsadmin", world.config.svms[0])
-    accounts.put("least", password, "least", world.config.svms[0])
+    accounts.put("vsadmin", password, "vsadmin", _home(world))
+    accounts.put("least", password, "least", _home(world))
+
+
+def _home(world: World) -> str:
+    """The SVM of the accounts that are bound to one: the first named at the start, or what it has become."""
+    known = [svm["name"] for svm in world.store.find("svm")]
+    first = world.config.svms[0]
+    return first if first in known or not known else known[0]
 
 
 def _seed(world: World) -> None:

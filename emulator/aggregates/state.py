@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 KIND = "aggregate"
 SIZE = 100 * 1024**4
+DISKS = 24
 NAMES = ("aggr1", "aggr2")
 
 
@@ -29,6 +30,16 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         "create_time": record["create_time"],
         "volume_count": world.store.count("volume", aggregate=record["name"]),
         "space": {"block_storage": block},
+        "snaplock_type": "non_snaplock",
+        "data_encryption": {"software_encryption_enabled": False, "drive_protection_enabled": False},
+        "block_storage": {
+            "primary": {"disk_count": DISKS, "raid_type": "raid_dp", "raid_size": DISKS, "disk_class": "solid_state"},
+            "mirror": {"enabled": False},
+            "hybrid_cache": {"enabled": False},
+            "storage_type": "ssd",
+        },
+        "cloud_storage": {"attach_eligible": False},
+        "is_spare_low": False,
     }
 
 
@@ -42,7 +53,10 @@ AGGREGATE = Shape(
     keys=("uuid", "name"),
     common=("state", "node.name", "create_time", "volume_count")
     + tuple(f"space.block_storage.{name}" for name in ("size", "used", "available")),
-    costly=(),
+    costly=("snaplock_type", "data_encryption.software_encryption_enabled", "data_encryption.drive_protection_enabled")
+    + tuple(f"block_storage.primary.{name}" for name in ("disk_count", "raid_type", "raid_size", "disk_class"))
+    + ("block_storage.mirror.enabled", "block_storage.hybrid_cache.enabled", "block_storage.storage_type")
+    + ("cloud_storage.attach_eligible", "is_spare_low"),
     render=render,
 )
 

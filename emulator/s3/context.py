@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from emulator.s3 import errors, facts, flat, keys, policy, request, sigv4, space, unix
 from emulator.s3.accounts import Accounts
 from emulator.s3.target import Target
+from emulator.volumes.settings import usable_bytes
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -127,7 +128,7 @@ class Context:
             raise errors.S3Error(
                 "NoSuchBucket", f"The folder {record['nas_path']!r} of this bucket is not in its volume."
             )
-        return Target(record, root, volume_root, volume, volume["size"])
+        return Target(record, root, volume_root, volume, usable_bytes(volume))
 
     def _s3_target(self, record: Record) -> Target:
         root = f"{self.server.buckets}/{record['uuid']}"

@@ -12,7 +12,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Target:
-    """A bucket's directory. `volume_root` is a real path, `root` lies in it; `limit` is the volume's size in bytes."""
+    """A bucket's directory. `volume_root` is a real path, `root` lies in it; `limit` is the room for files in bytes."""
 
     bucket: Record
     root: str

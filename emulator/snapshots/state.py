@@ -117,10 +117,12 @@ def newer_than(world: World, snapshot: Record) -> list[Record]:
 
 def take(world: World, volume: Record, facts: dict[str, Any]) -> None:
     """Freeze a volume. ``facts`` has uuid and name, and what else the request said."""
+    from emulator.volumes.settings import usable_bytes
+
     with world.dataplane.lock(volume["uuid"]):
         check_name(world, facts["name"], volume)
         check_limit(world, volume)
-        if volume["state"] != "online" or world.dataplane.used(volume["uuid"]) > volume["size"]:
+        if volume["state"] != "online" or world.dataplane.used(volume["uuid"]) > usable_bytes(volume):
             raise errors.NotReady(volume["name"])
         begun = world.clock.iso()
         size = world.dataplane.create_snapshot(volume["uuid"], facts["uuid"], facts["name"])

@@ -8,6 +8,13 @@ class NoSuchSvm(OntapError):
         super().__init__(f'SVM "{name}" does not exist.', "svm.name")
 
 
+class NoSuchAggregate(OntapError):
+    status, code = 404, "4"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'Aggregate "{name}" does not exist.', "aggregates")
+
+
 class SvmMissing(OntapError):
     code = "2621707"
 

@@ -1,3 +1,4 @@
+from typing import Any
 from uuid import uuid4
 
 from emulator.errors import MissingField, NotFound
@@ -30,19 +31,24 @@ def create(call: Call) -> Reply:
     if not name:
         raise MissingField("name")
     state.check_new(call.world, name)
+    state.changes_of(call.world, {"name": name, "uuid": ""}, call.body)
     uuid = str(uuid4())
-    return accepted(call, "svm.create", {"uuid": uuid} | call.body, location=f"/api/svm/svms/{uuid}")
+
+    def shown() -> dict[str, Any] | None:
+        made = call.world.store.get(state.KIND, uuid)
+        return state.SVM.show(call.world, made, state.SVM.wanted(None, instance=True)) if made else None
+
+    return accepted(call, "svm.create", {"uuid": uuid} | call.body, location=f"/api/svm/svms/{uuid}", result=shown)
 
 
 def modify(call: Call) -> Reply:
     record = _record(call)
-    changes = {key: value for key, value in call.body.items() if key == "comment"}
-    if "aggregates" in call.body:
-        names = {a.get("name") for a in call.body["aggregates"]}
-        known = call.world.store.find("aggregate")
-        changes["aggregates"] = [{"name": a["name"], "uuid": a["uuid"]} for a in known if a["name"] in names]
-    call.world.store.update(state.KIND, record["uuid"], **changes)
-    return Reply(200, {})
+    name = call.body.get("name")
+    if name and name != record["name"]:
+        state.check_new(call.world, name)
+    state.changes_of(call.world, state.ref(record), call.body)
+    args = {"uuid": record["uuid"], "was": record["name"], "body": call.body}
+    return accepted(call, "svm.modify", args, svm=state.ref(record))
 
 
 def delete(call: Call) -> Reply:

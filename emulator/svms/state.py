@@ -6,15 +6,17 @@ import re
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from emulator.body import Accepts, text
-from emulator.errors import BadValue
+from emulator.body import Accepts, flag, size, text
+from emulator.errors import BadValue, NotFound, OntapError
 from emulator.fields import Shape, Wanted
 from emulator.jobs import operation
 from emulator.namespace import Blocked
 from emulator.rest import Call
+from emulator.snapshot_policies import state as snapshot_policies
 from emulator.store import Record
 from emulator.svms import parts
 from emulator.svms.errors import (
+    NoSuchAggregate,
     NoSuchSvm,
     SvmExists,
     SvmMismatch,
@@ -24,44 +26,105 @@ from emulator.svms.errors import (
     SvmNotEmpty,
     SvmNotShown,
 )
+from emulator.values import between, language, objects_or_names, one_of, short_comment
 
 if TYPE_CHECKING:
     from emulator.world import World
 
 KIND = "svm"
 MAXIMUM_NAME = 47
+LANGUAGE = "c.utf_8"
+SNAPSHOT_POLICY = "default"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
+PROTOCOLS = ("nfs", "cifs", "fcp", "iscsi", "nvme", "ndmp", "s3")
+_FLAGS = {
+    "auto_enable_analytics": False,
+    "auto_enable_activity_tracking": False,
+    "is_space_reporting_logical": False,
+    "is_space_enforcement_logical": False,
+}
+_STORAGE = {"limit": 0, "limit_threshold_alert": 90}
+
+
+def volumes_limit(value: Any) -> str | int:
+    return value if value == "unlimited" else between(1, 2**31)(value)
+
+
+def default_ipspace(value: Any) -> str:
+    """The one there is."""
+    return one_of("Default")(value)
+
+
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
-    shown = {key: record[key] for key in ("uuid", "name", "state", "comment")}
+    """What a state of an older emulator has not, is shown as ONTAP has it by itself."""
     lifs = world.store.find("ip_interface", svm__name=record["name"]) if wanted.has("ip_interfaces") else []
     services = world.store.find("s3_service", svm__uuid=record["uuid"]) if wanted.has("s3") else []
+    allowed = dict.fromkeys(PROTOCOLS, True) | (record.get("allowed") or {})
+    shown: dict[str, Any] = {key: record[key] for key in ("uuid", "name", "state", "comment", "aggregates")}
+    shown |= {name: {"allowed": allowed[name], "enabled": False} for name in PROTOCOLS}
+    shown["nfs"]["enabled"] = True
+    shown["s3"]["enabled"] = bool(services and services[0].get("enabled", True))
+    del shown["ndmp"]["enabled"]
     return shown | {
         "subtype": "default",
-        "language": "c.utf_8",
+        "language": record.get("language", LANGUAGE),
         "ipspace": {"name": "Default"},
-        "aggregates": record["aggregates"],
-        "nfs": {"allowed": True, "enabled": True},
-        "s3": {"enabled": bool(services and services[0].get("enabled", True))},
+        "snapshot_policy": _snapshot_policy(world, record) if wanted.has("snapshot_policy") else {},
+        "max_volumes": str(record.get("max_volumes", "unlimited")),
+        "storage": _STORAGE | (record.get("storage") or {}),
         "ip_interfaces": [
             {"name": lif["name"], "uuid": lif["uuid"], "ip": {"address": lif["ip"]["address"]}} for lif in lifs
         ],
+        **{name: record.get(name, value) for name, value in _FLAGS.items()},
     }
+
+
+def _snapshot_policy(world: World, record: Record) -> dict[str, str]:
+    """Without its uuid when the policy is gone."""
+    name = record.get("snapshot_policy", SNAPSHOT_POLICY)
+    try:
+        policy = snapshot_policies.usable(world, ref(record), {"name": name})
+    except OntapError:
+        return {"name": name}
+    return {"name": policy["name"], "uuid": policy["uuid"]}
 
 
 SVM = Shape(
     href="/svm/svms/{uuid}",
     keys=("uuid", "name"),
     common=("state", "comment", "subtype", "language", "ipspace.name", "aggregates.name", "aggregates.uuid")
-    + ("nfs.allowed", "nfs.enabled", "s3.enabled")
+    + ("snapshot_policy.name", "snapshot_policy.uuid", "max_volumes", *_FLAGS)
+    + tuple(
+        f"{name}.{field}"
+        for name in PROTOCOLS
+        for field in ("allowed", "enabled")
+        if (name, field) != ("ndmp", "enabled")
+    )
     + ("ip_interfaces.name", "ip_interfaces.uuid", "ip_interfaces.ip.address"),
-    costly=(),
+    costly=tuple(f"storage.{name}" for name in _STORAGE),
     render=render,
 )
-POST_FIELDS: Accepts = {"name": text, "comment": text, "aggregates.name": text, "aggregates.uuid": text}
-PATCH_FIELDS: Accepts = {"comment": text, "aggregates.name": text, "aggregates.uuid": text}
+PATCH_FIELDS: Accepts = {
+    "name": text,
+    "comment": short_comment,
+    "state": one_of("running", "stopped"),
+    "language": language,
+    "snapshot_policy.name": text,
+    "snapshot_policy.uuid": text,
+    "max_volumes": volumes_limit,
+    "aggregates": objects_or_names,
+    "storage.limit": size,
+    "storage.limit_threshold_alert": between(0, 100),
+    **dict.fromkeys(_FLAGS, flag),
+    **{f"{name}.allowed": flag for name in PROTOCOLS},
+}
+POST_FIELDS: Accepts = {key: value for key, value in PATCH_FIELDS.items() if key != "state"} | {
+    "subtype": one_of("default"),
+    "ipspace.name": default_ipspace,
+}
 
 
 def ref(record: Record) -> dict[str, str]:
@@ -122,6 +185,30 @@ def check_name(name: str) -> None:
         raise SvmNameInvalid(name)
 
 
+def changes_of(world: World, svm: dict[str, str], body: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request, the name apart, as they lie in the record. 404 for what it names and is not there."""
+    plain = ("comment", "state", "language", "max_volumes", *_FLAGS)
+    changes = {key: body[key] for key in plain if body.get(key) is not None}
+    if wish := {key: value for key, value in (body.get("snapshot_policy") or {}).items() if value}:
+        changes["snapshot_policy"] = snapshot_policies.usable(world, svm, wish)["name"]
+    if body.get("aggregates") is not None:
+        changes["aggregates"] = [_aggregate(world, named) for named in body["aggregates"]]
+    if allowed := {
+        name: body[name]["allowed"] for name in PROTOCOLS if (body.get(name) or {}).get("allowed") is not None
+    }:
+        changes["allowed"] = allowed
+    if storage := {key: value for key, value in (body.get("storage") or {}).items() if value is not None}:
+        changes["storage"] = storage
+    return changes
+
+
+def _aggregate(world: World, named: dict[str, str]) -> dict[str, str]:
+    for known in world.store.find("aggregate"):
+        if all(known[key] == value for key, value in named.items()):
+            return {"name": known["name"], "uuid": known["uuid"]}
+    raise NoSuchAggregate(named.get("name") or named.get("uuid") or "")
+
+
 def check_empty(world: World, record: Record) -> None:
     for volume in world.store.find("volume", svm__uuid=record["uuid"]):
         if volume["junction"] != "/":
@@ -146,11 +233,40 @@ def create(world: World, args: dict[str, Any]) -> None:
     if world.store.get(KIND, args["uuid"]):
         return
     check_new(world, args["name"])
-    record = new(world, args["name"], uuid=args["uuid"], comment=args.get("comment") or "")
-    if args.get("aggregates"):
-        names = {a.get("name") for a in args["aggregates"]} | {a.get("uuid") for a in args["aggregates"]}
-        record["aggregates"] = [a for a in record["aggregates"] if a["name"] in names or a["uuid"] in names]
-    add(world, record)
+    record = new(world, args["name"], uuid=args["uuid"])
+    add(world, record | changes_of(world, ref(record), args))
+
+
+@operation("svm.modify")
+def modify(world: World, args: dict[str, Any]) -> None:
+    """``was`` is the name at the time of the request: done again after a kill, the record may have the new one."""
+    record = world.store.get(KIND, args["uuid"])
+    if record is None:
+        raise NotFound()
+    changes = changes_of(world, ref(record), args["body"])
+    for key in ("allowed", "storage"):
+        if key in changes:
+            changes[key] = (record.get(key) or {}) | changes[key]
+    name = args["body"].get("name") or args["was"]
+    if name != args["was"]:
+        if name != record["name"]:
+            check_new(world, name)
+        world.dataplane.namespace.rename(args["was"], name)
+    with world.store.transaction():
+        world.store.update(KIND, record["uuid"], **changes, name=name)
+        if name != record["name"]:
+            _rename_in_others(world, record, name)
+
+
+def _rename_in_others(world: World, svm: Record, name: str) -> None:
+    """Everything of an SVM carries its name, so that it is shown without a second look."""
+    for kind in (*parts.KINDS, "volume", "snapshot", "job"):
+        for owned in world.store.find(kind):
+            if owned.get("svm") and owned["svm"]["uuid"] == svm["uuid"]:
+                world.store.update(kind, owned["uuid"], svm={"name": name, "uuid": svm["uuid"]})
+    for account in world.store.find("account"):
+        if account.get("svm") == svm["name"]:
+            world.store.update("account", account["uuid"], svm=name)
 
 
 @operation("svm.delete")

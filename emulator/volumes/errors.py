@@ -218,3 +218,81 @@ class LockingStays(OntapError):
 
     def __init__(self, volume: str) -> None:
         super().__init__(f'Snapshot locking cannot be disabled on volume "{volume}".', "snapshot_locking_enabled")
+
+
+class ThresholdsCross(OntapError):
+    code = "917829"
+
+    def __init__(self) -> None:
+        super().__init__("Volume autosize grow threshold must be larger than autosize shrink threshold.", "autosize")
+
+
+class MinimumOverMaximum(OntapError):
+    code = "917831"
+
+    def __init__(self) -> None:
+        super().__init__("Volume minimum autosize must be smaller than the maximum autosize.", "autosize")
+
+
+class AutosizeTooLarge(OntapError):
+    code = "918521"
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(
+            f"The volume maximum autosize must be smaller than or equal to the maximum volume size, {largest} bytes.",
+            "autosize.maximum",
+        )
+
+
+class MinimumOverSize(OntapError):
+    code = "918524"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(
+            f"Volume minimum autosize must be less than or equal to the current volume size, {size} bytes.",
+            "autosize.minimum",
+        )
+
+
+class ReserveTooLarge(OntapError):
+    code = "917835"
+
+    def __init__(self, largest: int) -> None:
+        super().__init__(
+            f"Maximum allowed snapshot.reserve_percent value during a volume creation is {largest}. Use PATCH to set "
+            "it to a higher value after the volume has been created.",
+            "space.snapshot.reserve_percent",
+        )
+
+
+class CoolingDaysNotAllowed(OntapError):
+    code = "918196"
+
+    def __init__(self, policy: str) -> None:
+        super().__init__(
+            f'Tiering min cooling days not allowed for the tiering policy "{policy}".', "tiering.min_cooling_days"
+        )
+
+
+class RetrievalNotAllowed(OntapError):
+    code = "918291"
+
+    def __init__(self, retrieval: str, tiering: str) -> None:
+        super().__init__(
+            f'Invalid volume cloud retrieval policy "{retrieval}" for the tiering policy "{tiering}".',
+            "cloud_retrieval_policy",
+        )
+
+
+class SizeTooLarge(OntapError):
+    code = "917521"
+
+    def __init__(self, size: int, largest: int) -> None:
+        super().__init__(f"The volume size {size} is too large. The maximum size is {largest} bytes.", "size")
+
+
+class SizesDiffer(OntapError):
+    code = "2"
+
+    def __init__(self, size: int, space: int) -> None:
+        super().__init__(f'"size" ({size}) and "space.size" ({space}) name different sizes.', "size")

@@ -4,13 +4,14 @@ from typing import Any
 from uuid import uuid4
 
 from emulator.body import checked, merged
-from emulator.errors import MissingField, NotFound, NotSupported
+from emulator.errors import BadValue, MissingField, NotFound, NotSupported
 from emulator.rest import Call, Reply, accepted, many, one
 from emulator.snapshots import state as snapshots
 from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
+from emulator.svms import state as svms
 from emulator.svms.state import ref, resolve, visible
-from emulator.volumes import errors, junctions, root, state
+from emulator.volumes import errors, junctions, root, settings, state
 from emulator.volumes.operations import changes_of, owner_of
 
 DEFAULT_MODE = 0o755
@@ -40,14 +41,15 @@ def create(call: Call) -> Reply:
     body, world = call.body, call.world
     if not body.get("name"):
         raise MissingField("name")
-    svm = ref(resolve(call, body.get("svm")))
+    home = resolve(call, body.get("svm"))
+    svm = ref(home)
     state.check_name(world, body["name"], svm)
-    record = _new_record(call, body, svm)
+    record = _new_record(call, body, svm, home)
     if record["junction"]:
         junctions.check(world, record, record["junction"])
     if (body.get("clone") or {}).get("is_flexclone"):
         return _clone(call, record)
-    if body.get("type", "rw") != "rw" or body.get("style", "flexvol") != "flexvol":
+    if (body.get("type") or "rw").lower() != "rw" or (body.get("style") or "flexvol").lower() != "flexvol":
         raise NotSupported("The emulator makes read-write FlexVol volumes only.", "type")
     state.check_size(record["size"])
     record["aggregate"] = _aggregate(call, record)
@@ -65,17 +67,17 @@ def _accept(call: Call, operation: str, args: dict[str, Any], record: Record) ->
     return accepted(call, operation, args, location=location, result=shown, svm=record["svm"])
 
 
-def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str]) -> Record:
+def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Record) -> Record:
     from emulator.export_policies.state import DEFAULT, find
 
     defaults = {
         "uuid": str(uuid4()),
         "svm": svm,
-        "size": (body.get("space") or {}).get("size") or state.DEFAULT_SIZE,
+        "size": state.DEFAULT_SIZE,
         "state": "online",
         "comment": "",
         "tags": [],
-        "language": body.get("language") or "c.utf_8",
+        "language": body.get("language") or home.get("language", svms.LANGUAGE),
         "create_time": call.world.clock.iso(),
         "aggregate": None,
         "junction": None,
@@ -84,11 +86,13 @@ def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str]) -> Record
         "export_policy": find(call.world, svm, {"name": DEFAULT})["uuid"],
         "security_style": "unix",
         "guarantee": "volume",
-        "snapshot_policy": "default",
+        "snapshot_policy": home.get("snapshot_policy", svms.SNAPSHOT_POLICY),
         "locking": False,
         "clone": None,
     }
-    return defaults | changes_of(call.world, body, defaults)
+    record = defaults | changes_of(call.world, body, defaults)
+    settings.check(record, settings.of_body(body), new=True)
+    return record
 
 
 def _aggregate(call: Call, record: Record) -> str:
@@ -108,11 +112,11 @@ def _aggregate(call: Call, record: Record) -> str:
 
 def _clone(call: Call, record: Record) -> Reply:
     body, wish = call.body, call.body["clone"]
-    if wish.get("parent_svm") and record["junction"]:
-        raise errors.PathWithParentSvm()
     parent = _parent(call, wish, record["svm"])
+    if parent["svm"]["uuid"] != record["svm"]["uuid"] and record["junction"]:
+        raise errors.PathWithParentSvm()
     for field in ("size", "aggregates"):
-        if body.get(field):
+        if body.get(field) or (field == "size" and (body.get("space") or {}).get("size")):
             raise errors.NotForClone(field)
     snapshot = _parent_snapshot(call, wish.get("parent_snapshot") or {}, parent)
     # Without a snapshot named, ONTAP takes one of its own.
@@ -165,9 +169,12 @@ def modify(call: Call) -> Reply:
         return _split(call, record, body)
     if body.get("name") and body["name"] != record["name"]:
         state.check_name(world, body["name"], record["svm"])
-    if body.get("size") is not None:
-        state.check_size(body["size"])
     changes = changes_of(world, body, record)
+    if "size" in changes:
+        state.check_size(changes["size"])
+    settings.check(record | changes, settings.of_body(body), new=False)
+    if (maximum := changes["options"].get("files.maximum")) and maximum < world.dataplane.files(record["uuid"]):
+        raise BadValue(maximum, "files.maximum", "at least as many as there are files")
     root.check_change(record, changes)
     junctions.check_move(world, record, changes)
     return accepted(call, "volume.modify", {"uuid": record["uuid"], "body": body}, svm=record["svm"])

@@ -9,9 +9,10 @@ from emulator.errors import NotFound
 from emulator.jobs import operation
 from emulator.namespace import Blocked
 from emulator.qos import state as qos
+from emulator.snapshot_policies import state as snapshot_policies
 from emulator.snapshots import state as snapshots
 from emulator.store import Record
-from emulator.volumes import errors, junctions, state
+from emulator.volumes import errors, junctions, settings, state
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -116,7 +117,7 @@ def _changes(world: World, old: Record, body: dict[str, Any]) -> dict[str, Any]:
     changes = changes_of(world, body, old)
     if (size := changes.get("size")) is not None:
         used = world.dataplane.used(old["uuid"])
-        if size < used:
+        if settings.usable_bytes(old | changes) < used:
             raise errors.UsedExceedsSize(old["name"], size, used)
         state.check_aggregate_room(world, old, max(0, size - old["size"]))
     if changes.get("locking") is False and old["locking"]:
@@ -130,6 +131,9 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
 
     nas = body.get("nas") or {}
     changes = {key: body[key] for key in ("name", "size", "comment", "state") if body.get(key) is not None}
+    size = (body.get("space") or {}).get("size")
+    if size is not None and changes.setdefault("size", size) != size:
+        raise errors.SizesDiffer(changes["size"], size)
     if body.get("_tags") is not None:
         changes["tags"] = body["_tags"]
     changes["nas"] = old["nas"] | state.owner_kept(nas)
@@ -141,27 +145,16 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
         changes["export_policy"] = find(world, old["svm"], policy)["uuid"]
     if kind := (body.get("guarantee") or {}).get("type"):
         changes["guarantee"] = kind
-    if name := (body.get("snapshot_policy") or {}).get("name"):
-        changes["snapshot_policy"] = name
+    if wish := {key: value for key, value in (body.get("snapshot_policy") or {}).items() if value}:
+        changes["snapshot_policy"] = snapshot_policies.usable(world, old["svm"], wish)["name"]
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
-    return changes | {"options": old["options"] | _options_of(body) | _qos_of(world, body, old)}
+    return changes | {"options": old["options"] | settings.of_body(body) | _qos_of(world, body, old)}
 
 
 def _qos_of(world: World, body: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
     wish = (body.get("qos") or {}).get("policy")
     return {"qos.policy.uuid": qos.wished(world, old["svm"], wish)} if wish else {}
-
-
-def _options_of(body: dict[str, Any]) -> dict[str, Any]:
-    options = {}
-    for name in state.OPTIONS:
-        value: Any = body
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, dict) else None
-        if value is not None:
-            options[name] = value
-    return options
 
 
 def owner_of(body: dict[str, Any]) -> dict[str, int]:

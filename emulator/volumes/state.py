@@ -6,11 +6,14 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from emulator.body import Accepts, anything, flag, number, size, text, texts
+from emulator.body import Accepts, flag, number, size, text, texts
+from emulator.errors import OntapError
 from emulator.fields import Shape, Wanted
 from emulator.qos import state as qos
+from emulator.snapshot_policies import state as snapshot_policies
 from emulator.store import Record
-from emulator.volumes import errors, junctions
+from emulator.values import comment, language, one_of, unix_id
+from emulator.volumes import errors, junctions, settings
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -18,33 +21,7 @@ if TYPE_CHECKING:
 KIND = "volume"
 DEFAULT_SIZE = 20 * 1024**2
 MINIMUM_SIZE = 20 * 1024**2
-# Nothing larger fits into a FlexVol.
 MAXIMUM_NAME = 203
-
-OPTIONS = (
-    "tiering.policy",
-    "tiering.min_cooling_days",
-    "encryption.enabled",
-    "efficiency.compression",
-    "efficiency.dedupe",
-    "autosize.mode",
-    "autosize.maximum",
-    "autosize.minimum",
-    "autosize.grow_threshold",
-    "autosize.shrink_threshold",
-    "space.snapshot.reserve_percent",
-    "space.snapshot.autodelete_enabled",
-    "space.logical_space.enforcement",
-    "space.logical_space.reporting",
-    "files.maximum",
-    "analytics.state",
-    "snapshot_directory_access_enabled",
-    "access_time_enabled",
-    "anti_ransomware.state",
-    "cloud_retrieval_policy",
-    "is_s3_arbitrary_part_size_enabled",
-)
-"""Set and read back as they are; the emulator does nothing more with them."""
 
 _QOS_NAMES = ("qos.policy.name", "qos.policy.uuid")
 _CLONE_NAMES = (
@@ -63,38 +40,27 @@ def permissions(value: Any) -> int:
     return bits
 
 
-def online_state(value: Any) -> str:
-    if value not in ("online", "offline"):
-        raise ValueError("online or offline")
-    return value
-
-
-def security_style(value: Any) -> str:
-    if value not in ("unix", "ntfs", "mixed"):
-        raise ValueError("unix, ntfs or mixed")
-    return value
-
-
 _COMMON_FIELDS: Accepts = {
     "name": text,
     "size": size,
-    "comment": text,
+    "comment": comment,
     "_tags": texts,
-    "state": online_state,
+    "state": one_of("online", "offline"),
     "nas.path": text,
-    "nas.security_style": security_style,
+    "nas.security_style": one_of("unix", "ntfs", "mixed", "unified"),
     "nas.unix_permissions": permissions,
-    "nas.uid": number,
-    "nas.gid": number,
+    "nas.uid": unix_id,
+    "nas.gid": unix_id,
     "nas.export_policy.name": text,
     "nas.export_policy.id": number,
-    "guarantee.type": text,
+    "space.size": size,
+    "guarantee.type": one_of("volume", "none"),
     "snapshot_policy.name": text,
     "snapshot_policy.uuid": text,
     "snapshot_locking_enabled": flag,
     "qos.policy.name": text,
     "qos.policy.uuid": text,
-} | dict.fromkeys(OPTIONS, anything)
+} | {name: setting.convert for name, setting in settings.SETTINGS.items()}
 
 POST_FIELDS: Accepts = _COMMON_FIELDS | {
     "svm.name": text,
@@ -103,8 +69,7 @@ POST_FIELDS: Accepts = _COMMON_FIELDS | {
     "aggregates.uuid": text,
     "type": text,
     "style": text,
-    "language": text,
-    "space.size": size,
+    "language": language,
     "clone.is_flexclone": flag,
     "clone.parent_volume.name": text,
     "clone.parent_volume.uuid": text,
@@ -132,17 +97,19 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         "create_time": record["create_time"],
         "aggregates": [_aggregate(world, record)] if wanted.has("aggregates") else [],
         "guarantee": {"type": record["guarantee"], "honored": True},
-        "snapshot_policy": {"name": record["snapshot_policy"]},
+        "snapshot_policy": _snapshot_policy(world, record) if wanted.has("snapshot_policy") else {},
         "snapshot_locking_enabled": record["locking"],
         "is_svm_root": record["junction"] == "/",
     }
-    for name in record["options"]:
-        _put(shown, name, record["options"][name])
+    for name, value in settings.shown(record).items():
+        _put(shown, name, value)
     if wanted.has("qos"):
         shown["qos"] = {"policy": qos.of_volume(world, record) or {}}
     shown["nas"] = _nas(world, record, wanted)
     shown["clone"] = _clone(world, record, wanted)
-    shown["space"] = (shown.get("space") or {}) | _space(world, record, wanted)
+    shown["space"] |= _space(world, record, wanted, shown["space"])
+    if wanted.has("files.used"):
+        _put(shown, "files.used", world.dataplane.files(record["uuid"]))
     if wanted.has("snapshot_count"):
         shown["snapshot_count"] = world.store.count("snapshot", volume=record["uuid"])
     return shown
@@ -153,6 +120,15 @@ def _put(shown: dict[str, Any], name: str, value: Any) -> None:
     for folder in folders:
         shown = shown.setdefault(folder, {})
     shown[leaf] = value
+
+
+def _snapshot_policy(world: World, record: Record) -> dict[str, str]:
+    """Without its uuid when the policy is gone."""
+    try:
+        policy = snapshot_policies.usable(world, record["svm"], {"name": record["snapshot_policy"]})
+    except OntapError:
+        return {"name": record["snapshot_policy"]}
+    return {"name": policy["name"], "uuid": policy["uuid"]}
 
 
 def _aggregate(world: World, record: Record) -> dict[str, str]:
@@ -195,28 +171,52 @@ def _split(world: World, record: Record) -> dict[str, Any]:
     return {"split_initiated": False, "split_estimate": world.dataplane.used(record["uuid"])}
 
 
-def _space(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
-    shown: dict[str, Any] = {"size": record["size"]}
-    if any(wanted.has(f"space.{name}") for name in ("used", "available", "percent_used", "logical_space.used")):
+def _space(world: World, record: Record, wanted: Wanted, known: dict[str, Any]) -> dict[str, Any]:
+    """Sizes in bytes; the snapshot reserve is no room for files, whether there are snapshots in it or not."""
+    usable, reserve = settings.usable_bytes(record), settings.reserve_bytes(record)
+    shown: dict[str, Any] = {"size": record["size"], "afs_total": usable, "filesystem_size": record["size"]}
+    shown["snapshot"] = known["snapshot"] | {"reserve_size": reserve}
+    if any(wanted.has(f"space.{name}") for name in _MEASURED):
         used = world.dataplane.used(record["uuid"])
-        shown |= {"used": used, "available": max(0, record["size"] - used)}
-        shown["percent_used"] = min(100, used * 100 // record["size"])
+        shown |= {"used": used, "available": max(0, usable - used), "user_data": used, "metadata": 0}
+        shown["percent_used"] = min(100, used * 100 // usable) if usable else 100
+        shown["available_percent"] = 100 - shown["percent_used"]
+        shown["footprint"] = shown["total_footprint"] = used
+        shown["logical_space"] = known["logical_space"] | {"used": used, "available": shown["available"]}
     return shown
 
 
+_MEASURED: tuple[str, ...] = ("used", "available", "percent_used", "available_percent", "user_data", "metadata")
+_MEASURED += ("footprint", "total_footprint", "logical_space")
+_SPACE_NAMES = tuple(f"space.{name}" for name in _MEASURED if name not in ("used", "available", "logical_space"))
+_SPACE_NAMES += ("space.logical_space.used", "space.logical_space.available", "space.afs_total")
+_SPACE_NAMES += ("space.filesystem_size", "space.snapshot.reserve_size")
+
+
+_COMMON_SETTINGS = ("tiering.policy", "tiering.min_cooling_days") + (
+    "snapshot_directory_access_enabled",
+    "access_time_enabled",
+)
 VOLUME = Shape(
     href="/storage/volumes/{uuid}",
     keys=("uuid", "name"),
     common=("svm.name", "svm.uuid", "size", "state", "comment", "_tags", "type", "style", "language", "create_time")
-    + ("aggregates.name", "aggregates.uuid", "snapshot_policy.name", "clone.is_flexclone", "nas.export_policy.name")
+    + (
+        "aggregates.name",
+        "aggregates.uuid",
+        "snapshot_policy.name",
+        "snapshot_policy.uuid",
+        "clone.is_flexclone",
+        "nas.export_policy.name",
+    )
     + ("space.size", "space.used", "space.available", "snapshot_count", "snapshot_locking_enabled")
-    + ("tiering.policy", "tiering.min_cooling_days", "snapshot_directory_access_enabled", "access_time_enabled"),
-    costly=("guarantee.type", "guarantee.honored", "is_svm_root", "space.percent_used")
+    + _COMMON_SETTINGS,
+    costly=("guarantee.type", "guarantee.honored", "is_svm_root", "files.used", *_SPACE_NAMES)
     + tuple(f"clone.{name}" for name in _CLONE_NAMES)
     + tuple(f"nas.{name}" for name in _NAS_NAMES)
     + _PARENT_NAMES
     + _QOS_NAMES
-    + tuple(name for name in OPTIONS if not name.startswith(("tiering", "snapshot_directory", "access_time"))),
+    + tuple(name for name in settings.NAMES if name not in _COMMON_SETTINGS),
     render=render,
 )
 
@@ -245,6 +245,8 @@ def check_name(world: World, name: str, svm: dict[str, str]) -> None:
 def check_size(wanted: int) -> None:
     if wanted < MINIMUM_SIZE:
         raise errors.TooSmall(wanted, MINIMUM_SIZE)
+    if wanted > settings.MAXIMUM_SIZE:
+        raise errors.SizeTooLarge(wanted, settings.MAXIMUM_SIZE)
 
 
 def check_aggregate_room(world: World, record: Record, more: int) -> None:
@@ -259,8 +261,8 @@ def check_aggregate_room(world: World, record: Record, more: int) -> None:
 
 
 def check_room(world: World, record: Record) -> None:
-    """Refuse when more is in the volume than its size allows: a directory cannot refuse the write that overfills it."""
-    if world.dataplane.used(record["uuid"]) > record["size"]:
+    """Refuse when more is in the volume than has room: a directory cannot refuse the write that overfills it."""
+    if world.dataplane.used(record["uuid"]) > settings.usable_bytes(record):
         raise errors.VolumeFull(record["name"])
 
 

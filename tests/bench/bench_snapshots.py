@@ -53,7 +53,14 @@ def _prepared(root: Path, add: Callable[[World, dict[str, Any]], None]) -> str:
 
 
 def _add_snapshots(world: World, volume: dict[str, Any], count: int) -> None:
-    facts = {"comment": "", "label": None, "expiry_time": None, "lock_until": None, "owners": [], "size": 1}
+    facts: dict[str, Any] = {
+        "comment": "",
+        "label": None,
+        "expiry_time": None,
+        "lock_until": None,
+        "owners": [],
+        "size": 1,
+    }
     facts |= {"volume": volume["uuid"], "svm": volume["svm"], "create_time": world.clock.iso()}
     for number in range(count):
         named = {"uuid": str(uuid4()), "name": f"s{number}", "version_uuid": str(uuid4())}

@@ -44,7 +44,7 @@ class S3World:
         uuid = str(uuid4())
         self.world.dataplane.create_volume(uuid, mode=mode, uid=uid, gid=0)
         record = {"uuid": uuid, "name": name, "svm": SVM, "junction": f"/{name}", "state": "online", "size": size}
-        self.world.store.insert("volume", record)
+        self.world.store.insert("volume", record | {"options": {"space.snapshot.reserve_percent": 0}})
         return self.world.dataplane.data_dir(uuid)
 
     def bucket(self, name: str, *, nas_path: str | None = None, size: int = GB, statements: Any = None) -> None:

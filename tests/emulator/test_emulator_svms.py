@@ -94,3 +94,90 @@ def test_an_emulator_begins_with_the_svms_that_are_named(tmp_path):
             assert [svm["name"] for svm in api.get("/api/svm/svms").json()["records"]] == ["east"]
     finally:
         running.close()
+
+
+def changed(api, svm: str, **body):
+    (record,) = api.get(f"/api/svm/svms?name={svm}").json()["records"]
+    answer = api.patch(f"/api/svm/svms/{record['uuid']}?return_timeout=60", json=body)
+    return answer, record["uuid"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"comment": "x" * 255}, "comment"),
+        ({"language": "en_us.utf_8"}, "language"),
+        ({"state": "stopped"}, "state"),
+        ({"snapshot_policy": {"name": "none"}}, "snapshot_policy.name"),
+        ({"max_volumes": "200"}, "max_volumes"),
+        ({"nfs": {"allowed": False}}, "nfs.allowed"),
+        ({"auto_enable_analytics": True}, "auto_enable_analytics"),
+        ({"storage": {"limit": 1024**4}}, "storage.limit"),
+        ({"aggregates": ["aggr2"]}, "aggregates"),
+        ({"aggregates": [{"name": "aggr2"}]}, "aggregates"),
+        ({"aggregates": {"name": "aggr2"}}, "aggregates"),
+    ],
+    ids=str,
+)
+def test_what_is_set_on_an_svm_is_read_back(api, other, body, field):
+    answer, uuid = changed(api, other, **body)
+    assert answer.status_code == 200, answer.text
+    shown, wanted = api.get(f"/api/svm/svms/{uuid}?fields={field}").json(), body
+    for part in field.split("."):
+        shown, wanted = shown[part], wanted[part]
+    if field == "aggregates":
+        assert [aggregate["name"] for aggregate in shown] == ["aggr2"]
+    else:
+        assert shown == wanted
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *[
+            {"comment": "x" * 256},
+            {"language": "klingon"},
+            {"state": "banana"},
+            {"max_volumes": 0},
+            {"nfs": {"allowed": 7}},
+        ],
+        *[{"snapshot_policy": {"name": "nosuch"}}, {"aggregates": [{"name": "nosuch"}]}, {"aggregates": 5}],
+        *[{"aggregates": [[]]}, {"aggregates": [{}]}, {"name": "../x"}, {"storage": {"limit": "much"}}],
+    ],
+    ids=str,
+)
+def test_nonsense_on_an_svm_is_refused_and_changes_nothing(api, other, body):
+    before = api.get(f"/api/svm/svms?name={other}&fields=**").json()["records"]
+    answer, _ = changed(api, other, **body)
+    assert answer.status_code in (400, 404), answer.text
+    assert api.get(f"/api/svm/svms?name={other}&fields=**").json()["records"] == before
+
+
+def test_a_renamed_svm_keeps_all_it_has(emulator, api, other):
+    name = f"{other}_new"
+    body = {"name": "v", "svm": {"name": other}, "aggregates": [{"name": "aggr1"}], "nas": {"path": "/v"}}
+    assert api.post("/api/storage/volumes?return_timeout=60", json=body).status_code == 201
+    (emulator.root / "namespace" / other / "v" / "file").write_text("kept")
+    api.put("/emulator/users", json={"name": f"u_{other}", "password": "secret", "role": "vsadmin", "svm": other})
+    answer, _ = changed(api, other, name=name)
+    assert answer.status_code == 200, answer.text
+    assert not (emulator.root / "namespace" / other).exists()
+    assert (emulator.root / "namespace" / name / "v" / "file").read_text() == "kept"
+    volumes = api.get(f"/api/storage/volumes?svm.name={name}").json()["records"]
+    assert {volume["name"] for volume in volumes} == {f"{other}_root", "v"}
+    assert api.get(f"/api/protocols/nfs/export-policies?svm.name={name}").json()["num_records"] == 1
+    with emulator.client(f"u_{other}", "secret") as bound:
+        assert [svm["name"] for svm in bound.get("/api/svm/svms").json()["records"]] == [name]
+
+
+def test_an_svm_takes_no_other_ones_name(api, other):
+    answer, _ = changed(api, other, name="svm1")
+    assert (answer.status_code, error(answer)["code"]) == (409, "1")
+
+
+def test_a_volume_begins_with_what_its_svm_says(api, other):
+    changed(api, other, language="ja.utf_8", snapshot_policy={"name": "none"})
+    body = {"name": "v", "svm": {"name": other}, "aggregates": [{"name": "aggr1"}]}
+    place = api.post("/api/storage/volumes?return_timeout=60", json=body).headers["location"]
+    shown = api.get(f"{place}?fields=language,snapshot_policy").json()
+    assert (shown["language"], shown["snapshot_policy"]["name"]) == ("ja.utf_8", "none")

@@ -94,7 +94,10 @@ def test_space_is_what_the_files_take(api, make, emulator):
     place = f"/api/storage/volumes/{volume['uuid']}"
     (emulator.namespace / volume["name"] / "big").write_bytes(b"x" * 3 * MB)
     space = api.get(place + "?fields=space").json()["space"]
-    assert (space["size"], space["used"], space["available"]) == (20 * MB, 3 * MB, 17 * MB)
+    assert (space["size"], space["used"], space["available"]) == (20 * MB, 3 * MB, 16 * MB)
+    assert (space["afs_total"], space["snapshot"]["reserve_size"]) == (19 * MB, 1 * MB)
+    api.patch(place + "?return_timeout=60", json={"space": {"snapshot": {"reserve_percent": 0}}})
+    assert api.get(place + "?fields=space").json()["space"]["available"] == 17 * MB
 
 
 def test_a_volume_is_not_shrunk_below_what_is_in_it(api, make, emulator):
