@@ -135,7 +135,8 @@ NONSENSE = [
     ({"size": "900TB"}, "917521"),
     ({"space": {"size": "1MB"}}, "917534"),
     ({"size": "30MB", "space": {"size": "40MB"}}, "2"),
-    ({"nas": {"export_policy": {"name": "n\0ne"}}}, "1703998"),
+    ({"nas": {"export_policy": {"name": "n\0ne"}}}, "262197"),
+    ({"nas": {"export_policy": {"name": "nosuch"}}}, "1703998"),
 ]
 
 
