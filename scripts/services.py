@@ -12,13 +12,15 @@ Everything lies in ``.local/`` or in the folder named by --local or ONTAP_MLOPS_
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import os
 import shutil
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from scripts.airflow_api import AirflowApi
@@ -48,17 +50,28 @@ class Stack:
         """Start what is not running, in parallel, and wait until each answers; SystemExit with a sentence if not."""
         wanted = catalog.chosen(services)
         self._make_folder()
-        if not self.supervisor.is_running():
-            end(self.layout.instance)  # what a killed supervisor left would hold the ports and write the same files
-        running = self._running()
-        chosen_ports, moved = ports.choose(self.layout, [name for service in running for name in service.ports])
-        for sentence in moved:
-            say(sentence)
-        programs = [p for s in SERVICES.values() if s in wanted or s in running for p in s.programs]
-        self.supervisor.write_config(programs, chosen_ports)
-        self.supervisor.start()
+        with self._alone():
+            if not self.supervisor.is_running():
+                end(self.layout.instance)  # what a killed supervisor left would hold the ports and write the same files
+            running = self._running()
+            chosen_ports, moved = ports.choose(self.layout, [name for service in running for name in service.ports])
+            for sentence in moved:
+                say(sentence)
+            programs = [p for s in SERVICES.values() if s in wanted or s in running for p in s.programs]
+            self.supervisor.write_config(programs, chosen_ports)
+            self.supervisor.start()
         if wait:
             self.wait_ready([service.name for service in wanted])
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let one start at a time choose ports and start a supervisor; a second one then finds both."""
+        folder = os.open(self.layout.local, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _make_folder(self) -> None:
         near = next(p for p in (self.layout.local, *self.layout.local.parents) if p.exists())

@@ -16,7 +16,11 @@ from pathlib import Path
 import pytest
 
 from scripts.embedded import health, layout, ports, secrets
+from scripts.embedded.layout import ROOT
 from scripts.services import Stack, clean, down, status, up
+
+NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+AS_A_USER = NAMESPACE if subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0 else []
 
 
 @pytest.fixture
@@ -291,3 +295,25 @@ def test_every_connection_but_the_provisioned_one_is_given(stack: Stack):
     ids = ("ONTAP_DEFAULT", "AWS_DEFAULT", "MLFLOW_DEFAULT", "INFERENCE_DEFAULT", "AIRFLOW_API")
     assert given == {f"AIRFLOW_CONN_{id_}" for id_ in ids}
     assert json.loads(env["AIRFLOW_CONN_ONTAP_DEFAULT"])["extra"]["verify"] == str(stack.layout.ontap_ca)
+
+
+def test_two_starts_at_once_end_with_one_set_of_services(stack: Stack):
+    code = f"from scripts.services import Stack; Stack({str(stack.layout.local)!r}).up(['lake'])"
+    starts = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in "ab"]
+    assert [start.wait(timeout=120) for start in starts] == [0, 0], [start.communicate()[1] for start in starts]
+    assert stack.health(["lake"]) == {"lake": health.HEALTHY}
+    assert len(stack.processes_left()) == 2, "one supervisor and one lake"
+
+
+@pytest.mark.skipif(not AS_A_USER, reason="this machine lets nobody make a user namespace")
+def test_a_user_who_is_not_root_starts_and_stops_them(stack: Stack):
+    code = (
+        "import os; from scripts.services import Stack; assert os.getuid() == 1000; names = ['lake', 'ontap']; "
+        f"stack = Stack({str(stack.layout.local)!r}); stack.up(names); print(stack.health(names)); "
+        "stack.down(); print(stack.processes_left())"
+    )
+    command = [*AS_A_USER, sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    healthy, left = done.stdout.strip().splitlines()[-2:]
+    assert (healthy.count(health.HEALTHY), left) == (2, "[]"), done.stdout
