@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG
 
 from ontap_mlops import assets, names, registry
+from ontap_mlops.operators.base import RETRIES
 from ontap_mlops.operators.sync import DataSyncOperator
 from ontap_mlops.operators.versions import DatasetVersionCreateOperator, DatasetVersionExpireOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
@@ -57,7 +58,7 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
         start_date=datetime(2026, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
-        default_args={"retries": 3, "ontap_conn_id": dataset.ontap_conn_id},
+        default_args={"retries": RETRIES, "ontap_conn_id": dataset.ontap_conn_id},
         tags=["ingest", dataset.name],
     ) as dag:
         ensure_volume = OntapVolumeEnsureOperator(

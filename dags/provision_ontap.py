@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Param
 
 from ontap_mlops import names, registry
+from ontap_mlops.operators.base import RETRIES
 from ontap_mlops.operators.s3 import OntapS3ProvisionOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 
@@ -41,7 +42,7 @@ with DAG(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     max_active_runs=1,
-    default_args={"retries": 3},
+    default_args={"retries": RETRIES},
     tags=["provision"],
     params={
         "svm": Param(

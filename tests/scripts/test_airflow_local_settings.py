@@ -77,7 +77,7 @@ def test_the_first_retry_of_any_task_comes_when_these_services_say(mapped, monke
         one = OntapVolumeEnsureOperator(**settings | {"task_id": "one"}, volume="v")
         many = OntapVolumeEnsureOperator.partial(**settings).expand(volume=["v", "w"])
     task = many if mapped else one
-    assert task.retry_delay == timedelta(seconds=10), "its own"
+    assert task.retry_delay == timedelta(seconds=30), "its own"
     local = runpy.run_path(str(SETTINGS))
     event.remove(Engine, "savepoint", local["take_the_write_lock_first"])
     local["task_policy"](task)

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from typing import Any
 
-from ontap_mlops.hooks.rest import base_url
+from ontap_mlops.hooks.address import address_of
+from ontap_mlops.hooks.rest import base_url, certificate_authority
+
+log = logging.getLogger(__name__)
+
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_USED = frozenset((*_KEYS, "endpoint_url", "service_config", "region_name", "verify"))
+# Another identity or another way to sign than the keys would give, in the extra of an ``aws`` connection.
+_IDENTITY = ("role_arn", "assume_role_method", "assume_role_kwargs", "external_id", "credential_source", "profile_name")
+_SETTINGS = (
+    "profile",
+    "session_kwargs",
+    "config_kwargs",
+    "botocore_kwargs",
+    "s3_config_file",
+    "s3_config_format",
+    "host",
+)
+_NOT_POSSIBLE = frozenset((*_IDENTITY, *_SETTINGS))
 
 
 def aws_environment(conn_id: str) -> dict[str, str]:
-    """Keys, endpoint and region of an ``aws`` connection; its extra may give endpoint_url, region_name and verify."""
+    """Keys, endpoint and region of an ``aws`` connection; {} for one that leaves them to the machine's role.
+
+    Keys are its login and password, or in its extra as Airflow names them; the endpoint is its host, or endpoint_url
+    in the extra, which may give region_name and verify too. Raises ValueError for what programs cannot follow.
+    """
     connection, extra = _connection(conn_id)
-    endpoint = extra.get("endpoint_url") or extra.get("service_config", {}).get("s3", {}).get("endpoint_url")
-    verify = extra.get("verify", True)
-    if verify is False and str(endpoint).startswith("https://"):
+    wrong = sorted(name for name in _NOT_POSSIBLE & set(extra) if extra[name])
+    if wrong:
         raise ValueError(
-            f"connection {conn_id} says verify=false, but programs always check certificates; "
-            'put the path of the certificate authority there: {"verify": "/path/ca.pem"}'
+            f"connection {conn_id} has {' and '.join(wrong)} in its extra, which programs cannot follow; give keys as "
+            "login and password and the server as endpoint_url, or leave both out for the role of the machine"
         )
+    for name in sorted(set(extra) - _USED - _NOT_POSSIBLE):
+        log.warning("Connection %s has %s in its extra, which programs do not use.", conn_id, name)
+    endpoint = _endpoint(conn_id, connection, extra)
+    verify = certificate_authority(extra.get("verify", True), conn_id) if str(endpoint).startswith("https://") else True
     return _filled(
         {
-            "AWS_ACCESS_KEY_ID": connection.login,
-            "AWS_SECRET_ACCESS_KEY": connection.password,
-            "AWS_SESSION_TOKEN": extra.get("aws_session_token"),
+            **_keys(conn_id, connection, extra),
             "AWS_ENDPOINT_URL_S3": endpoint,
             "AWS_DEFAULT_REGION": extra.get("region_name"),
             "AWS_CA_BUNDLE": verify if isinstance(verify, str) else None,
@@ -32,17 +57,41 @@ def aws_environment(conn_id: str) -> dict[str, str]:
 def mlflow_environment(conn_id: str) -> dict[str, str]:
     """Address, login or token, and certificate authority of an ``http`` connection to an MLflow server."""
     connection, extra = _connection(conn_id)
-    if not connection.host:
-        raise ValueError(f"connection {conn_id} has no host; give the MLflow server's address")
+    verify = certificate_authority(extra.get("verify", True), conn_id)
     return _filled(
         {
             "MLFLOW_TRACKING_URI": base_url(connection),
             "MLFLOW_TRACKING_USERNAME": connection.login,
             "MLFLOW_TRACKING_PASSWORD": connection.password,
             "MLFLOW_TRACKING_TOKEN": extra.get("token"),
-            "MLFLOW_TRACKING_SERVER_CERT_PATH": extra.get("verify") if isinstance(extra.get("verify"), str) else None,
+            "MLFLOW_TRACKING_SERVER_CERT_PATH": verify if isinstance(verify, str) else None,
         }
     )
+
+
+def _keys(conn_id: str, connection: Any, extra: Mapping[str, Any]) -> dict[str, Any]:
+    access = connection.login or extra.get("aws_access_key_id")
+    secret = connection.password or extra.get("aws_secret_access_key")
+    token = extra.get("aws_session_token")
+    if bool(access) != bool(secret) or (token and not access):
+        lacks = "access key" if not access else "secret key"
+        raise ValueError(
+            f"connection {conn_id} has no {lacks} to the rest of its S3 keys; give it in login and password"
+        )
+    return {"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": token}
+
+
+def _endpoint(conn_id: str, connection: Any, extra: Mapping[str, Any]) -> str | None:
+    """Raises ValueError where two fields name two servers: keys must not go to the wrong one."""
+    of_s3 = ((extra.get("service_config") or {}).get("s3") or {}).get("endpoint_url")
+    host = address_of(connection, "https").url if connection.host else None
+    named = {str(url).rstrip("/") for url in (of_s3 or extra.get("endpoint_url"), host) if url}
+    if len(named) > 1:
+        raise ValueError(
+            f"connection {conn_id} names two servers, {' and '.join(sorted(named))}; give one, in the host or as "
+            "endpoint_url"
+        )
+    return next(iter(named), None)
 
 
 def _connection(conn_id: str) -> tuple[Any, dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from ontap_mlops.hooks.address import Address, AddressError, address_of
 from ontap_mlops.ontap.errors import InvalidRequest, NotAuthorized, OntapError
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ _WORDS = {"true": True, "yes": True, "1": True, "": True, "false": False, "no": 
 class OntapHook(BaseHook):
     """Clients of the ONTAP system behind a connection.
 
-    Host, port (443), login and password are the connection's own; its protocol (schema) may be ``http`` for an
-    emulator. Extra: ``verify`` (true, false, or the path of a file of certificate authorities), ``svm`` (the one to use
-    where none is named), ``job_timeout_s`` (300).
+    Host, port (443), login and password are the connection's own (see ``hooks.address``); its protocol (schema) may be
+    ``http`` for an emulator. Extra: ``verify`` (true, false, or the path of a file of certificate authorities), ``svm``
+    (the one to use where none is named), ``job_timeout_s`` (300).
     """
 
     conn_name_attr = "ontap_conn_id"
@@ -62,18 +63,19 @@ class OntapHook(BaseHook):
         missing = [field for field in ("host", "login", "password") if not getattr(connection, field)]
         if missing:
             raise InvalidRequest(f"Connection {self.ontap_conn_id!r} has no {' and no '.join(missing)}. Fill it in.")
-        extra = connection.extra_dejson
+        extra, address = connection.extra_dejson, self._address()
         verify = _verify(extra.get("verify", True))
-        if verify is False and self._scheme() == "https":
-            _warn_unverified(self.ontap_conn_id, str(connection.host))
+        if verify is False and address.scheme == "https":
+            _warn_unverified(self.ontap_conn_id, address.host)
         return Client(
-            host=str(connection.host).removeprefix("https://").removeprefix("http://").rstrip("/"),
-            port=connection.port or 443,
-            scheme=self._scheme(),
+            host=address.host,
+            port=address.port or (80 if address.scheme == "http" else 443),
+            scheme=address.scheme,
             username=str(connection.login),
             password=str(connection.password),
             verify=verify,
-            job_timeout_s=float(extra.get("job_timeout_s") or 300),
+            job_timeout_s=self._job_timeout_s(extra.get("job_timeout_s")),
+            connection=self.ontap_conn_id,
         )
 
     def svm(self, named: str | None = None) -> str:
@@ -107,10 +109,29 @@ class OntapHook(BaseHook):
             return False, f"{error}. Correct 'verify' of the connection."
         return True, f"Connected to ONTAP {found.release}, cluster {found.name!r}" + (f", SVM {svm!r}." if svm else ".")
 
-    def _scheme(self) -> str:
-        if "://" in str(self.connection.host):
-            return str(self.connection.host).split("://", 1)[0]
-        return self.connection.schema or "https"
+    def _address(self) -> Address:
+        try:
+            address = address_of(self.connection, "https")
+        except AddressError as error:
+            raise InvalidRequest(str(error)) from None
+        if address.path:
+            raise InvalidRequest(
+                f"Connection {self.ontap_conn_id!r} has the path {address.path!r} in its host; give the address of "
+                "ONTAP's management interface alone."
+            )
+        return address
+
+    def _job_timeout_s(self, told: Any) -> float:
+        try:
+            seconds = float(300 if told in (None, "") else told)
+        except (TypeError, ValueError):
+            seconds = 0
+        if not 0 < seconds < float("inf"):
+            raise InvalidRequest(
+                f"Connection {self.ontap_conn_id!r} has job_timeout_s {told!r} in its extra; give a number of seconds "
+                "above 0, or leave it out for 300."
+            )
+        return seconds
 
 
 def look_at_job(ontap_conn_id: str, uuid: str, asked: str) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import BaseHook
 
+from ontap_mlops.hooks.address import AddressError, address_of
+
 if TYPE_CHECKING:
     from airflow.sdk import Connection
     from requests import PreparedRequest, Response
@@ -52,11 +54,11 @@ class Answer(NamedTuple):
 
 
 def base_url(connection: Connection, scheme: str = "http") -> str:
-    """``scheme://host[:port]``; the scheme is the connection's own (in host or schema) or else the one given."""
-    host = (connection.host or "").rstrip("/")
-    if "://" not in host:
-        host = f"{connection.schema or scheme}://{host}"
-    return f"{host}:{connection.port}" if connection.port else host
+    """``scheme://host[:port][/path]`` (see ``hooks.address``). Raises ServiceRefused for a connection without one."""
+    try:
+        return address_of(connection, scheme).url
+    except AddressError as error:
+        raise ServiceRefused(str(error)) from None
 
 
 class RestService:
@@ -80,8 +82,6 @@ class RestService:
         temporary: frozenset[int] = TEMPORARY_STATUS,
     ) -> None:
         connection = BaseHook.get_connection(conn_id)
-        if not connection.host:
-            raise ServiceRefused(f"Connection {conn_id} of the {kind} has no host; enter its address there.")
         self.url = base_url(connection)
         self.kind = kind
         self.timeout_s = timeout_s
@@ -90,7 +90,7 @@ class RestService:
         self._name = f"{kind} at {self.url} (connection {conn_id})"
         extra = connection.extra_dejson
         self._auth = _credentials(connection, extra)
-        self._verify = _certificate_authority(extra.get("verify", True), conn_id)
+        self._verify = certificate_authority(extra.get("verify", True), conn_id)
 
     def call(
         self, method: str, path: str, *, asked: str, timeout_s: float | None = None, shape: type = dict, **content: Any
@@ -174,9 +174,12 @@ def _credentials(connection: Connection, extra: Mapping[str, Any]) -> Any:
     return bearer
 
 
-def _certificate_authority(verify: Any, conn_id: str) -> bool | str:
+def certificate_authority(verify: Any, conn_id: str) -> bool | str:
     """requests' ``verify``: True for the system's authorities, or the path of one."""
-    if verify is True or (isinstance(verify, str) and verify):
+    word = str("" if verify is None else verify).strip().lower()
+    if word in ("true", "yes", "1"):
+        return True
+    if isinstance(verify, str) and word not in ("", "false", "no", "0"):
         return verify
     raise ServiceRefused(
         f"Connection {conn_id} says verify={verify!r}, but certificates are always checked here: "

@@ -31,6 +31,7 @@ class Client:
     :param verify: True, False, or the path of a file of certificate authorities.
     :param job_timeout_s: how long one piece of work may take before the wait ends with ``JobStillRunning``.
     :param timeouts_s: to connect, and to wait for an answer.
+    :param connection: name of the Airflow connection that gave all this, for errors.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Client:
         verify: bool | str = True,
         job_timeout_s: float = 300.0,
         timeouts_s: tuple[float, float] = (6.0, 45.0),
+        connection: str = "",
     ) -> None:
         from netapp_ontap.error import NetAppRestError
         from netapp_ontap.host_connection import HostConnection
@@ -60,7 +62,7 @@ class Client:
             )
         except NetAppRestError as error:
             raise InvalidRequest(f"The connection to ONTAP at {host} needs a user and a password.") from error
-        self.address = f"{host}:{port}"
+        self.address = f"{host}:{port}" + (f" (connection {connection!r})" if connection else "")
         self.job_timeout_s = job_timeout_s
         self.svm_uuids: dict[str, str] = {}
         self._connection.session.mount(self._connection.origin, _adapter(self._connection))

@@ -42,6 +42,12 @@ class Unreachable(OntapTemporaryError):
     advice = "Check host, port and network; the next try looks for what this one may have made"
 
 
+class NotReached(Unreachable):
+    """No connection was made, so ONTAP was asked for nothing."""
+
+    advice = "Check host, port and network"
+
+
 class ServiceTrouble(OntapTemporaryError):
     """ONTAP answered that it cannot serve the request now (HTTP 429 or 5xx)."""
 
@@ -114,6 +120,10 @@ class CertificateRejected(OntapPermanentError):
     advice = "Set 'verify' of the connection to the file of the certificate authority that signed ONTAP's certificate"
 
 
+class NotTls(OntapPermanentError):
+    advice = "Check that the port is that of HTTPS; set the connection's schema to http for an emulator without"
+
+
 class InvalidRequest(OntapPermanentError):
     advice = "Correct the value"
 
@@ -155,6 +165,8 @@ _BY_STATUS: dict[int, type[OntapError]] = {
     422: InvalidRequest,
     429: ServiceTrouble,
 }
+# Answers whose meaning is clear without ONTAP's own words, as a proxy gives them.
+_SAYS_ENOUGH = (401, 429)
 # Jobs often fail with a generic code and say the reason in words only.
 _BY_WORDS: tuple[tuple[str, type[OntapError]], ...] = (
     ("enough space", SpaceFull),
@@ -193,6 +205,7 @@ def refused(
     target: str | None = None,
     status: int | None = None,
     default: type[OntapError] = InvalidRequest,
+    host: str = "",
 ) -> OntapError:
     """The error for an answer of ONTAP, ready to raise: what was asked, what came back, what to do."""
     code = None if code in (None, "") else str(code)  # drawn as a number in some answers, as text in others
@@ -200,8 +213,9 @@ def refused(
     kind = kind_of(code, status, words, default)
     facts = ", ".join([f"HTTP {status}"] * (status is not None) + [f"code {code}"] * (code is not None))
     where = f" ({facts})" if facts else ""
+    who = f"ONTAP at {host}" if host and issubclass(kind, AuthenticationFailed) else "ONTAP"
     return kind(
-        f"ONTAP refused to {asked}{where}: {words}.{_advice(kind)}", code=code, target=target, http_status=status
+        f"{who} refused to {asked}{where}: {words}.{_advice(kind)}", code=code, target=target, http_status=status
     )
 
 
@@ -230,19 +244,22 @@ def translated(asked: str, host: str) -> Iterator[None]:
 
 
 def _from_library(error: NetAppRestError, asked: str, host: str) -> OntapError:
-    if error.status_code is not None:
-        body = error.response_body
-        detail = body.get("error", {}) if isinstance(body, dict) else {}
-        if not isinstance(detail, dict):
-            detail = {}
-        return refused(
-            asked,
-            code=detail.get("code"),
-            message=detail.get("message") or _short(error.response_text),
-            target=detail.get("target"),
-            status=error.status_code,
-        )
-    return _without_answer(error, asked, host)
+    if error.status_code is None:
+        return _without_answer(error, asked, host)
+    body = error.response_body
+    detail = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(detail, dict):
+        if error.status_code not in _SAYS_ENOUGH and error.status_code < 500:
+            return _not_ontap(asked, host, f" with HTTP {error.status_code}")
+        detail = {}
+    return refused(
+        asked,
+        code=detail.get("code"),
+        message=detail.get("message"),
+        target=detail.get("target"),
+        status=error.status_code,
+        host=host,
+    )
 
 
 def _without_answer(error: NetAppRestError, asked: str, host: str) -> OntapError:
@@ -252,20 +269,37 @@ def _without_answer(error: NetAppRestError, asked: str, host: str) -> OntapError
     if isinstance(cause, requests.exceptions.InvalidJSONError):
         return _not_ontap(asked, host)
     if isinstance(cause, requests.exceptions.SSLError):
-        kind: type[OntapError] = CertificateRejected
-        words = f"the certificate of ONTAP at {host} is not trusted"
+        kind, words = _of_tls(str(cause), host)
+    elif isinstance(cause, requests.exceptions.ConnectTimeout):
+        kind, words = NotReached, f"nothing at {host} took the connection in time"
     elif isinstance(cause, requests.exceptions.Timeout):
         kind, words = Unreachable, f"ONTAP at {host} did not answer in time"
     elif isinstance(cause, requests.exceptions.ConnectionError):
-        kind, words = Unreachable, f"the connection to ONTAP at {host} failed or broke off"
+        kind, words = _of_connection(str(cause), host)
     else:
         kind, words = InvalidRequest, _short(_wrong_fields(getattr(cause, "messages", None)) or str(error))
     return kind(f"Could not {asked}: {words}.{_advice(kind)}")
 
 
-def _not_ontap(asked: str, host: str) -> InvalidRequest:
+def _of_tls(said: str, host: str) -> tuple[type[OntapError], str]:
+    if "WRONG_VERSION_NUMBER" in said or "RECORD_LAYER_FAILURE" in said or "UNEXPECTED_EOF" in said:
+        return NotTls, f"what listens at {host} does not speak HTTPS"
+    return CertificateRejected, f"the certificate of ONTAP at {host} is not trusted"
+
+
+def _of_connection(said: str, host: str) -> tuple[type[OntapError], str]:
+    if "NameResolutionError" in said or "Failed to resolve" in said:
+        return NotReached, f"the host name of {host} is not known here"
+    if "Connection refused" in said:
+        return NotReached, f"nothing listens at {host}"
+    if "unreachable" in said or "No route to host" in said:
+        return NotReached, f"there is no way to {host} from here"
+    return Unreachable, f"the connection to ONTAP at {host} failed or broke off"
+
+
+def _not_ontap(asked: str, host: str, status: str = "") -> InvalidRequest:
     return InvalidRequest(
-        f"{host} was asked to {asked} and answered in no form of ONTAP's REST API. "
+        f"{host} was asked to {asked} and answered{status} in no form of ONTAP's REST API. "
         "Check that host and port are those of ONTAP's management interface."
     )
 

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from ontap_mlops.hooks.ontap import OntapHook
 
 
+# Half a minute, one, two and four: long enough for a lake, a server or a controller to be started again.
+RETRIES = 4
+RETRY_DELAY = timedelta(seconds=30)
+
+
 class MlopsOperator(BaseOperator):
-    """Retries three times after an error that may pass by itself, and fails at once after one that will not.
+    """Retries, over seven minutes, after an error that may pass by itself; fails at once after one that will not.
 
     A subclass does work that finds its own earlier, half-finished try again: names come from its arguments, and our
     mark in the object's comment tells it from somebody else's. The DAG's ``default_args`` and the task's own
@@ -47,8 +52,8 @@ class MlopsOperator(BaseOperator):
     def __init__(
         self,
         *,
-        retries: int | None = 3,
-        retry_delay: timedelta | float = timedelta(seconds=10),
+        retries: int | None = RETRIES,
+        retry_delay: timedelta | float = RETRY_DELAY,
         retry_exponential_backoff: float = 2.0,
         max_retry_delay: timedelta | float | None = timedelta(minutes=5),
         retry_policy: RetryPolicy | None = RETRY_POLICY,

@@ -35,6 +35,7 @@ def test_the_button_tells_a_wrong_password_in_a_sentence(connect) -> None:
     worked, sentence = connect(password="mistyped-secret").test_connection()
     assert not worked
     assert sentence.endswith("Check user and password of the connection.")
+    assert "ONTAP at 127.0.0.1:" in sentence and "(connection 'ontap_default')" in sentence
     assert "mistyped-secret" not in sentence
 
 
@@ -52,7 +53,60 @@ def test_the_button_tells_a_missing_file_of_authorities(connect, ontap) -> None:
 
 def test_the_button_tells_that_nobody_listens(connect) -> None:
     worked, sentence = connect(port=1).test_connection()
-    assert (worked, "failed or broke off" in sentence) == (False, True)
+    assert not worked
+    assert "nothing listens at 127.0.0.1:1 (connection 'ontap_default'). Check host, port and network." in sentence
+
+
+def test_the_button_tells_an_unknown_host_apart_from_a_closed_port(connect) -> None:
+    worked, sentence = connect(host="no-such-host.invalid").test_connection()
+    assert not worked
+    assert "the host name of no-such-host.invalid:" in sentence
+    assert "is not known here" in sentence
+    assert "may have made" not in sentence
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_the_button_tells_a_port_without_tls_from_a_certificate_that_is_not_trusted(
+    connect, ontap, proxy, verify: bool
+) -> None:
+    worked, sentence = connect(port=proxy.port, extra=extra(ontap, verify=verify)).test_connection()
+    assert not worked
+    assert "does not speak HTTPS" in sentence
+    assert "certificate" not in sentence
+
+
+def test_the_button_tells_a_page_of_another_server_without_showing_it(connect, ontap, proxy) -> None:
+    proxy.answers(404, "<html><body><h1>Not Found</h1></body></html>")
+    worked, sentence = connect(host=f"http://127.0.0.1:{proxy.port}", port=None).test_connection()
+    assert not worked
+    assert "answered with HTTP 404 in no form of ONTAP's REST API" in sentence
+    assert "<" not in sentence
+
+
+def test_a_host_may_hold_scheme_port_and_slash(connect, ontap) -> None:
+    worked, _ = connect(host=f"https://127.0.0.1:{ontap.emulator.port}/", port=None).test_connection()
+    assert worked
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"host": "https://127.0.0.1/api", "port": None}, "has the path '/api' in its host"),
+        ({"host": "https://admin:secret@127.0.0.1"}, "has a login in its host"),
+        ({"host": "127.0.0.1:1", "port": 2}, "has port 1 in its host and 2 in its port"),
+        ({"host": "ftp://127.0.0.1"}, "has 'ftp' in its host; give http or https"),
+        ({"schema": "ontap"}, "has 'ontap' in its schema; give http or https"),
+        ({"extra": {"job_timeout_s": "x"}}, "has job_timeout_s 'x' in its extra; give a number of seconds above 0"),
+        ({"extra": {"job_timeout_s": -1}}, "has job_timeout_s -1 in its extra"),
+        ({"extra": {"job_timeout_s": "nan"}}, "has job_timeout_s 'nan' in its extra"),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_named_with_its_connection(connect, fields, sentence) -> None:
+    worked, said = connect(**fields).test_connection()
+    assert not worked
+    assert said.startswith("Connection 'ontap_default' ")
+    assert sentence in said
+    assert "secret" not in said
 
 
 @pytest.mark.parametrize("field", ["host", "login", "password"])

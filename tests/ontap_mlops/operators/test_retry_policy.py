@@ -20,6 +20,10 @@ CASES = [
     (errors.NameTaken("x"), RetryAction.FAIL),
     (errors.Locked("x"), RetryAction.FAIL),
     (errors.InUse("x"), RetryAction.RETRY),
+    (errors.UnderWay("x"), RetryAction.RETRY),
+    (errors.Conflict("x"), RetryAction.RETRY),
+    (errors.NotReached("x"), RetryAction.RETRY),
+    (errors.NotTls("x"), RetryAction.FAIL),
     (errors.Unreachable("x"), RetryAction.RETRY),
     (errors.JobStillRunning("x"), RetryAction.RETRY),
     (ServiceRefused("x"), RetryAction.FAIL),
@@ -55,7 +59,7 @@ def dag(**default_args) -> DAG:
 def test_a_task_is_retried_with_growing_delays_unless_told_otherwise() -> None:
     with dag():
         task = Task(task_id="t")
-    assert (task.retries, task.retry_delay, task.retry_exponential_backoff) == (3, timedelta(seconds=10), 2.0)
+    assert (task.retries, task.retry_delay, task.retry_exponential_backoff) == (4, timedelta(seconds=30), 2.0)
     assert task.retry_policy is RETRY_POLICY
 
 
@@ -68,7 +72,7 @@ def test_default_args_of_the_dag_go_before_ours_and_the_tasks_own_before_both() 
 def test_the_scheduler_knows_retries_and_delays_of_a_mapped_task() -> None:
     with dag():
         mapped = Task.partial(task_id="t").expand(item=[1, 2])
-    assert (mapped.retries, mapped.retry_delay, mapped.retry_policy) == (3, timedelta(seconds=10), RETRY_POLICY)
+    assert (mapped.retries, mapped.retry_delay, mapped.retry_policy) == (4, timedelta(seconds=30), RETRY_POLICY)
     assert mapped.retry_exponential_backoff == 2.0
     with dag(retries=7):
         assert Task.partial(task_id="t").expand(item=[1, 2]).retries == 7
@@ -85,7 +89,7 @@ def test_a_mapped_task_has_the_policy_too() -> None:
 def test_every_operator_has_the_policy_and_the_delays(kind: type) -> None:
     with dag():
         task = kind(task_id="t", **({"program": "p"} if kind is WorkloadOperator else {}))
-    assert (task.retries, task.retry_delay, task.retry_policy) == (3, timedelta(seconds=10), RETRY_POLICY)
+    assert (task.retries, task.retry_delay, task.retry_policy) == (4, timedelta(seconds=30), RETRY_POLICY)
 
 
 def test_every_connection_id_is_a_template() -> None:
@@ -102,3 +106,16 @@ def test_every_connection_id_is_a_template() -> None:
     assert (task.ontap_conn_id, task.mlflow_conn_id) == ("east", "east_ml")
     assert set(Two.template_fields) == {"item", "ontap_conn_id", "mlflow_conn_id"}
     assert set(WorkloadOperator.template_fields) > {"aws_conn_id", "mlflow_conn_id", "program"}
+
+
+def test_an_outage_of_minutes_is_outlasted_by_every_task_of_the_dags() -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    from tests.dags.conftest import DAGS
+
+    for file in ("ingest.py", "provision_ontap.py", "tyre_quality.py", "click_through.py"):
+        for page in DagBag(str(DAGS / file)).dags.values():
+            for task in page.tasks:
+                if isinstance(task, MlopsOperator) and task.retries:
+                    waits = [min(300, task.retry_delay.total_seconds() * 2**n) for n in range(task.retries)]
+                    assert sum(waits) >= 300, (page.dag_id, task.task_id)

@@ -276,7 +276,7 @@ def test_a_task_waits_in_the_pool_of_its_place(folder, monkeypatch, compute: Any
     assert operator(compute=compute, pool="mine").pool == "mine"
     with dag():
         mapped = WorkloadOperator.partial(task_id="t", program="p", compute=compute).expand(step=["a", "b"])
-    assert (mapped.pool, mapped.retries) == (pool, 3)
+    assert (mapped.pool, mapped.retries) == (pool, 4)
     assert (pool_of(compute) or "default_pool") == pool
 
 
