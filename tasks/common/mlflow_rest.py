@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import ssl
 import time
 import urllib.error
@@ -20,6 +21,7 @@ from tasks.common.program import BadInput, TryAgain
 
 ATTEMPTS = 5
 FIRST_WAIT_S = 0.5
+_NOT_IN_QUOTES = re.compile(r"['\\]")
 _API = "api/2.0/mlflow"
 _ARTIFACTS = "api/2.0/mlflow-artifacts/artifacts"
 
@@ -79,6 +81,16 @@ class MlflowRest:
                     raise TryAgain(f"MLflow at {self.uri} does not answer: {error}.") from error
             time.sleep(FIRST_WAIT_S * 2**attempt)
         raise AssertionError("unreachable")
+
+
+def equals(field: str, text: str) -> str:
+    """A search filter that finds ``text`` in ``field``, and may find more: compare what is found.
+
+    MLflow's filters have no way to write a quote inside a quoted text; a pattern in which any letter stands for it has.
+    """
+    if not set("'\\") & set(text):
+        return f"{field} = '{text}'"
+    return f"{field} LIKE '{re.sub(_NOT_IN_QUOTES, '_', text)}'"
 
 
 def _refusal(call: str, error: urllib.error.HTTPError) -> MlflowError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tasks.common.lineage import Dataset
-from tasks.common.mlflow_rest import MlflowError, MlflowRest
+from tasks.common.mlflow_rest import MlflowError, MlflowRest, equals
 from tasks.common.program import BadInput, Stopped
 from tasks.common.progress import say
 
@@ -95,18 +95,24 @@ class Run:
             self._server.post("runs/log-batch", run_id=self.run_id, **fields)
 
     def _find(self, server: MlflowRest) -> dict[str, Any] | None:
-        wanted = f"tags.{IDENTITY_TAG} = '{self.name}'"
-        answer = server.post(
-            "runs/search",
-            experiment_ids=[self._experiment_id],
-            filter=wanted,
-            max_results=1,
-            order_by=["attributes.start_time ASC"],
-        )
-        found = answer.get("runs", [])
+        """The oldest run whose tag is this very name, as MLflow's info of it."""
+        found = next((run for run in self._search(server) if _named(run) == self.name), None)
         if found and self.tags:
-            server.post("runs/log-batch", run_id=found[0]["info"]["run_id"], tags=_pairs(self.tags))
-        return found[0]["info"] if found else None
+            server.post("runs/log-batch", run_id=found["info"]["run_id"], tags=_pairs(self.tags))
+        return found["info"] if found else None
+
+    def _search(self, server: MlflowRest) -> Iterator[dict[str, Any]]:
+        query = {
+            "experiment_ids": [self._experiment_id],
+            "filter": equals(f"tags.{IDENTITY_TAG}", self.name),
+            "order_by": ["attributes.start_time ASC"],
+        }
+        while True:
+            answer = server.post("runs/search", **query)
+            yield from answer.get("runs", [])
+            if not answer.get("next_page_token"):
+                return
+            query["page_token"] = answer["next_page_token"]
 
     def _create(self, server: MlflowRest) -> dict[str, Any]:
         tags = _pairs({**self.tags, IDENTITY_TAG: self.name})
@@ -127,8 +133,9 @@ def parse_tags(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def _experiment_id(server: MlflowRest, name: str) -> str:
+    """Raises BadInput for an experiment that was deleted: MLflow keeps its name, and takes no run for it."""
     try:
-        return server.get("experiments/get-by-name", experiment_name=name)["experiment"]["experiment_id"]
+        return _active(server, server.get("experiments/get-by-name", experiment_name=name)["experiment"])
     except MlflowError as error:
         if error.code != "RESOURCE_DOES_NOT_EXIST":
             raise
@@ -137,7 +144,22 @@ def _experiment_id(server: MlflowRest, name: str) -> str:
     except MlflowError as error:
         if error.code != "RESOURCE_ALREADY_EXISTS":  # another program made it in between
             raise
-        return server.get("experiments/get-by-name", experiment_name=name)["experiment"]["experiment_id"]
+        return _active(server, server.get("experiments/get-by-name", experiment_name=name)["experiment"])
+
+
+def _active(server: MlflowRest, experiment: Mapping[str, Any]) -> str:
+    number = experiment["experiment_id"]
+    if experiment.get("lifecycle_stage", "active") != "active":
+        raise BadInput(
+            f"Experiment {experiment.get('name')!r} of MLflow at {server.uri} was deleted. Restore it with `mlflow "
+            f"experiments restore --experiment-id {number}`, or remove it for good with `mlflow gc --experiment-ids "
+            f"{number}`, and run this again; or name another one with --experiment."
+        )
+    return number
+
+
+def _named(run: Mapping[str, Any]) -> str | None:
+    return next((tag["value"] for tag in run["data"].get("tags", ()) if tag["key"] == IDENTITY_TAG), None)
 
 
 def _pairs(values: Mapping[str, str]) -> list[dict[str, str]]:

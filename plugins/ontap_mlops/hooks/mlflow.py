@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from ontap_mlops.hooks.mlflow_lineage import lineage
-from ontap_mlops.hooks.mlflow_service import MlflowService, tags
+from ontap_mlops.hooks.mlflow_service import MlflowService, equals, tags
 from ontap_mlops.hooks.mlflow_trainings import RECORD_TAG, RUN_KEY_TAG, Trainings
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 from ontap_mlops.records import Deployment, ModelVersion, TrainingRecord
@@ -87,9 +87,10 @@ class MlflowHook(BaseHook):
 
     def version_of_run(self, model: str, run_key: str) -> dict[str, Any] | None:
         """MLflow's facts of the model version that a DAG run registered."""
-        query = f"name = '{model}' and tags.{RUN_KEY_TAG} = '{run_key}'"
-        found = self._versions(f"find the {model} of {run_key}", filter=query)
-        return min(found, key=lambda facts: int(facts["version"]), default=None)
+        query = f"{equals('name', model)} and {equals(f'tags.{RUN_KEY_TAG}', run_key)}"
+        found = self._versions_of(model, f"find the {model} of {run_key}", query)
+        ours = [facts for facts in found if tags(facts).get(RUN_KEY_TAG) == run_key]
+        return min(ours, key=lambda facts: int(facts["version"]), default=None)
 
     def model_version(self, model: str, version: int) -> ModelVersion:
         """Raises ServiceRefused when there is none, it was not registered by ``register`` or it was retired."""
@@ -108,7 +109,7 @@ class MlflowHook(BaseHook):
 
     def versions_with_tags(self, model: str) -> list[tuple[ModelVersion, dict[str, str]]]:
         """All versions of a model that ``register`` made, retired ones too, each with its tags in MLflow."""
-        found = self._versions(f"list the versions of model {model}", filter=f"name = '{model}'")
+        found = self._versions_of(model, f"list the versions of model {model}", equals("name", model))
         return [(self._record(facts), tags(facts)) for facts in found if RECORD_TAG in tags(facts)]
 
     def retire(self, version: ModelVersion) -> None:
@@ -199,6 +200,9 @@ class MlflowHook(BaseHook):
 
     def _versions(self, asked: str, **query: str) -> Iterator[dict[str, Any]]:
         return self.service.listed("GET", "model-versions/search", asked, "model_versions", **query)
+
+    def _versions_of(self, model: str, asked: str, query: str) -> Iterator[dict[str, Any]]:
+        return (facts for facts in self._versions(asked, filter=query) if facts.get("name") == model)
 
     def _ensure_model(self, model: str) -> None:
         asked = f"create model {model}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,6 +13,7 @@ _API = "/api/2.0/mlflow/"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/"
 _TEMPORARY = TEMPORARY_STATUS | {500}  # MLflow's answer when its database is locked or away
 _PAGE = 1000
+_NOT_IN_QUOTES = re.compile(r"['\\]")
 
 
 class MlflowService(RestService):
@@ -57,6 +59,16 @@ class MlflowService(RestService):
         """The text kept by ``put_artifact``; None where this server keeps none. ServiceRefused when it is missing."""
         path = _artifact(uri, name)
         return None if path is None else self.text("GET", path, asked=f"give {name} of a run")
+
+
+def equals(field: str, text: str) -> str:
+    """A search filter that finds ``text`` in ``field``, and may find more: compare what is found.
+
+    MLflow's filters have no way to write a quote inside a quoted text; a pattern in which any letter stands for it has.
+    """
+    if not set("'\\") & set(text):
+        return f"{field} = '{text}'"
+    return f"{field} LIKE '{re.sub(_NOT_IN_QUOTES, '_', text)}'"
 
 
 def tags(facts: Mapping[str, Any]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ontap_mlops.hooks.mlflow_service import MlflowService, tags
+from ontap_mlops.hooks.mlflow_service import MlflowService, equals, tags
 from ontap_mlops.hooks.rest import ServiceRefused
 from ontap_mlops.records import TrainingRecord
 
@@ -68,7 +68,8 @@ class Trainings:
 
     def find_run(self, run_key: str) -> dict[str, Any] | None:
         """The run of this key that holds a record, since other steps of a DAG run have runs of the same key."""
-        found = list(self._search(f"tags.{RUN_KEY_TAG} = '{run_key}'", f"find the run of {run_key}"))
+        searched = self._search(equals(f"tags.{RUN_KEY_TAG}", run_key), f"find the run of {run_key}")
+        found = [run for run in searched if tags(run["data"]).get(RUN_KEY_TAG) == run_key]
         return next((run for run in found if RECORD_TAG in tags(run["data"])), found[0] if found else None)
 
     def same(

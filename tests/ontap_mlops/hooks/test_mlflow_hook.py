@@ -128,3 +128,14 @@ def test_the_description_leads_from_the_model_back_to_the_source(hook, model):
     chain = lineage(dataclasses.replace(unregistered(hook, model), version=4))
     steps = ["version 4", "MLflow run", "6a1f-snapshot", "s3://lake/tyre/", "abc1234", "epochs=3", "accuracy 0.9125"]
     assert [chain.index(step) for step in steps] == sorted(chain.index(step) for step in steps)
+
+
+@pytest.mark.parametrize("name", ["bob's tyre", "x' or name != 'y", 'say "tyre"', "tyre\\"])
+def test_a_model_of_any_name_finds_its_own_versions_and_no_other(hook: MlflowHook, model: str, name: str) -> None:
+    odd = f"{model} {name}"
+    alike = hook.register(unregistered(hook, odd.replace("'", "x").replace("\\", "x")))
+    assert hook.version_of_run(odd, alike.run_key) is None or alike.model == odd
+    first = hook.register(unregistered(hook, odd))
+    assert hook.register(dataclasses.replace(first, version=0)).version == first.version
+    assert first.run_key in [version.run_key for version, _ in hook.versions_with_tags(odd)]
+    assert {version.model for version, _ in hook.versions_with_tags(odd)} == {odd}

@@ -121,3 +121,15 @@ def test_trainings_by_unknown_code_are_never_the_same(hook):
     record = trained(hook, code_commit="unknown", parameters={"epochs": some_run_key()})
     hook.record_training(record)
     assert same(hook, record) is None
+
+
+@pytest.mark.parametrize("odd", ["it's", "x' or tags.run_key != '", 'say "x"', "back\\", "100%", "a_b"])
+def test_a_run_key_of_any_letters_finds_its_own_training_and_no_other(hook: MlflowHook, odd: str) -> None:
+    key = f"{some_run_key()}{odd}"
+    alike = key.replace("'", "x").replace("_", "x").replace("\\", "x").replace("%", "x")
+    if alike != key:
+        hook.record_training(trained(hook, run_key=alike))
+    assert hook.find_run(key) is None
+    kept = trained(hook, run_key=key)
+    hook.record_training(kept)
+    assert hook.training_record(key).mlflow_run_id == kept.mlflow_run_id

@@ -110,3 +110,33 @@ def test_tags_are_key_and_value():
     assert parse_tags(["a=b", "c=d=e"]) == {"a": "b", "c": "d=e"}
     with pytest.raises(BadInput, match="--tag 'a' is not of the form key=value"):
         parse_tags(["a"])
+
+
+ODD_NAMES = [
+    "/data/bob's run", 'it\'s "quoted"', "ends\\", "100% under_score", "a`b;c -- d", "日本 'é'",
+    "mine' AND attributes.status != 'NONE", "x' OR '1'='1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_run_of_any_name_is_joined_again_and_no_other_is(server: MlflowRest, name: str):
+    ids = []
+    for each in ("mine", 'itxs "quoted"', name, name, "/data/bobxs run", name.upper()):
+        with Run(each, experiment=f"odd {ODD_NAMES.index(name)}") as run:
+            ids.append(run.run_id)
+    assert ids[2] == ids[3]
+    assert len(set(ids)) == 5 if name.upper() != name else 4
+
+
+@pytest.mark.parametrize("name", ["it's deleted", "deleted"])
+def test_a_deleted_experiment_is_named_with_how_to_go_on(server: MlflowRest, name: str):
+    with Run("first", experiment=name):
+        number = server.get("experiments/get-by-name", experiment_name=name)["experiment"]["experiment_id"]
+    server.post("experiments/delete", experiment_id=number)
+    with pytest.raises(BadInput) as caught, Run("second", experiment=name):
+        raise AssertionError("never begun")
+    assert f"Experiment {name!r} of MLflow at {server.uri} was deleted" in str(caught.value)
+    assert f"mlflow experiments restore --experiment-id {number}" in str(caught.value)
+    server.post("experiments/restore", experiment_id=number)
+    with Run("second", experiment=name) as run:
+        assert run.run_id
