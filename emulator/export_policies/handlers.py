@@ -1,5 +1,6 @@
 from typing import Any
 
+from emulator.body import checked
 from emulator.errors import MissingField, NotFound
 from emulator.export_policies import state
 from emulator.export_policies.errors import DefaultPolicy, PolicyExists, PolicyInUse
@@ -37,7 +38,7 @@ def create(call: Call) -> Reply:
 
 def modify(call: Call) -> Reply:
     record, store, changes = _policy(call), call.world.store, {}
-    if name := call.body.get("name"):
+    if (name := call.body.get("name")) and name != record["name"]:
         if record["name"] == state.DEFAULT:
             raise DefaultPolicy()
         if store.find(state.KIND, svm__uuid=record["svm"]["uuid"], name=name):
@@ -45,7 +46,7 @@ def modify(call: Call) -> Reply:
         changes["name"] = name
     if "rules" in call.body:
         rules: list[dict[str, Any]] = []
-        for rule in call.body["rules"]:
+        for rule in call.body["rules"] or []:
             rules = state.with_rule(rules, rule)
         changes["rules"] = rules
     store.update(state.KIND, record["uuid"], **changes)
@@ -92,10 +93,15 @@ def create_rule(call: Call) -> Reply:
 
 
 def modify_rule(call: Call) -> Reply:
+    """``new_index`` moves the rule; those from there on move up when the place is taken."""
     policy = _policy(call)
     index = _rule(call, policy)["index"]
-    changes = {key: value for key, value in call.body.items() if key not in ("policy", "index")}
-    rules = [rule | changes if rule["index"] == index else rule for rule in policy["rules"]]
+    (old,) = [rule for rule in policy["rules"] if rule["index"] == index]
+    changes = {key: value for key, value in call.body.items() if key not in ("policy", "index", "new_index")}
+    named = {"new_index": call.query["new_index"]} if "new_index" in call.query else {}
+    moved = (checked(named, state.NEW_INDEX) | call.body).get("new_index") or index
+    others = [rule for rule in policy["rules"] if rule["index"] != index]
+    rules = state.with_rule(others, old | changes | {"index": moved})
     call.world.store.update(state.KIND, policy["uuid"], rules=rules)
     return Reply(200, {})
 

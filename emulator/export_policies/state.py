@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from emulator.body import Accepts, flag, number, text, texts
+from emulator.body import Accepts, Converter, flag, number, text, texts
 from emulator.export_policies.errors import NoSuchPolicy
 from emulator.fields import Shape, Wanted
 from emulator.store import Record
 from emulator.svms import parts
+from emulator.values import at_most, between, one_of
 
 if TYPE_CHECKING:
     from emulator.world import World
 
 KIND = parts.belongs("export_policy")
 DEFAULT = "default"
+MAXIMUM_NAME = 256
 # ONTAP counts a policy's id within a number of the SVM; clients only see that it is large.
 _FIRST_ID = 12884901889
 
@@ -30,24 +32,50 @@ _RULE_DEFAULTS: dict[str, Any] = {
     "chown_mode": "restricted",
     "ntfs_unix_security": "fail",
 }
+_FLAVORS = ("any", "none", "never", "krb5", "krb5i", "krb5p", "ntlm", "sys")
+_MATCH = at_most(4096)
+
+
+def _some_of(*choices: str) -> Converter:
+    """A converter for a list of these words; one of them alone is a list of one."""
+    one = one_of(*choices)
+    return lambda value: [one(item) for item in texts(value)]
+
+
+def user(value: Any) -> str:
+    """A name or a number of a UNIX user, kept as text."""
+    return str(number(value)) if isinstance(value, int) else at_most(64)(value)
+
+
+_INDEX = between(1, 2**31 - 1)
 _RULE_FIELDS: Accepts = {
-    "index": number,
-    "clients.match": text,
-    "protocols": texts,
-    "ro_rule": texts,
-    "rw_rule": texts,
-    "superuser": texts,
-    "anonymous_user": text,
+    "index": _INDEX,
+    "clients.match": _MATCH,
+    "protocols": _some_of("any", "nfs", "nfs3", "nfs4", "cifs", "flexcache"),
+    "ro_rule": _some_of(*_FLAVORS),
+    "rw_rule": _some_of(*_FLAVORS),
+    "superuser": _some_of(*_FLAVORS),
+    "anonymous_user": user,
     "allow_suid": flag,
     "allow_device_creation": flag,
-    "chown_mode": text,
-    "ntfs_unix_security": text,
+    "chown_mode": one_of("restricted", "unrestricted"),
+    "ntfs_unix_security": one_of("fail", "ignore"),
 }
 RULE_POST_FIELDS: Accepts = _RULE_FIELDS | {"policy.id": number, "policy.name": text}
-RULE_PATCH_FIELDS = RULE_POST_FIELDS
+NEW_INDEX: Accepts = {"new_index": _INDEX}
+"""Where a rule moves to; it comes in the body or in the query of a PATCH."""
+RULE_PATCH_FIELDS = RULE_POST_FIELDS | NEW_INDEX
+
+
+def policy_name(value: Any) -> str:
+    if not 1 <= len(text(value)) <= MAXIMUM_NAME or not value.isprintable() or "/" in value:
+        raise ValueError(f"1 to {MAXIMUM_NAME} printable characters without a slash")
+    return value
+
+
 _RULES: Accepts = {f"rules.{name}": convert for name, convert in _RULE_FIELDS.items()}
-POST_FIELDS: Accepts = {"name": text, "svm.name": text, "svm.uuid": text} | _RULES
-PATCH_FIELDS: Accepts = {"name": text} | _RULES
+POST_FIELDS: Accepts = {"name": policy_name, "svm.name": text, "svm.uuid": text} | _RULES
+PATCH_FIELDS: Accepts = {"name": policy_name} | _RULES
 
 _RULE_NAMES = ("index", "clients.match", *_RULE_DEFAULTS)
 

@@ -1,5 +1,6 @@
 from emulator.export_policies import handlers
 from emulator.export_policies.state import (
+    NEW_INDEX,
     PATCH_FIELDS,
     POLICY,
     POST_FIELDS,
@@ -21,6 +22,13 @@ URLS = [
     Route("GET", _RULES, handlers.list_rules, shape=RULE),
     Route("POST", _RULES, handlers.create_rule, shape=RULE, accepts=RULE_POST_FIELDS),
     Route("GET", _RULES + "/{index}", handlers.get_rule, shape=RULE),
-    Route("PATCH", _RULES + "/{index}", handlers.modify_rule, shape=RULE, accepts=RULE_PATCH_FIELDS),
+    Route(
+        "PATCH",
+        _RULES + "/{index}",
+        handlers.modify_rule,
+        shape=RULE,
+        accepts=RULE_PATCH_FIELDS,
+        arguments=frozenset(NEW_INDEX),
+    ),
     Route("DELETE", _RULES + "/{index}", handlers.delete_rule, shape=RULE),
 ]

@@ -20,6 +20,7 @@ from emulator.name_services.errors import (
 from emulator.s3.unix import BUILT_IN
 from emulator.store import Record
 from emulator.svms import parts
+from emulator.values import at_most, pattern, unix_id
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -61,9 +62,9 @@ USER = Shape(
     render=render_user,
 )
 _SVM: Accepts = {"svm.name": text, "svm.uuid": text}
-MAPPING_PATCH: Accepts = {"pattern": text, "replacement": text}
+MAPPING_PATCH: Accepts = {"pattern": at_most(256), "replacement": at_most(256)}
 MAPPING_POST: Accepts = {"direction": direction, "index": number, **_SVM, **MAPPING_PATCH}
-USER_PATCH: Accepts = {"id": number, "primary_gid": number, "full_name": text}
+USER_PATCH: Accepts = {"id": unix_id, "primary_gid": unix_id, "full_name": at_most(256)}
 USER_POST: Accepts = {"name": text, **_SVM, **USER_PATCH}
 
 
@@ -73,7 +74,7 @@ def create_mapping(world: World, svm: dict[str, str], body: dict[str, Any]) -> R
             raise MissingField(name)
     if not 1 <= body["index"] <= MAX_INDEX:
         raise BadIndex()
-    _check_pattern(body["pattern"])
+    _check_pattern(body["pattern"], body["replacement"])
     with world.store.transaction():
         if find_mapping(world, svm["uuid"], body["direction"], str(body["index"])):
             raise MappingExists(body["direction"], body["index"])
@@ -87,8 +88,7 @@ def find_mapping(world: World, svm_uuid: str, direction: str, index: str) -> Rec
 
 
 def modify_mapping(world: World, record: Record, body: dict[str, Any]) -> None:
-    if body.get("pattern"):
-        _check_pattern(body["pattern"])
+    _check_pattern(body.get("pattern") or record["pattern"], body.get("replacement") or record["replacement"])
     world.store.update(MAPPINGS, record["uuid"], **{key: value for key, value in body.items() if value})
 
 
@@ -123,8 +123,13 @@ def own_user(world: World, svm_uuid: str, name: str) -> Record | None:
     return next(iter(world.store.find(USERS, svm__uuid=svm_uuid, name=name)), None)
 
 
-def _check_pattern(pattern: str) -> None:
+def _check_pattern(text: str, replacement: str) -> None:
+    """A mapping that cannot be read would fail every request of its users later on."""
     try:
-        re.compile(pattern)
-    except re.error as e:
-        raise BadValue(pattern, "pattern", "regular expression") from e
+        compiled = pattern(text)
+    except ValueError as e:
+        raise BadValue(text, "pattern", "regular expression") from e
+    try:
+        compiled.sub(replacement, "")
+    except (re.error, IndexError, ValueError) as e:
+        raise BadValue(replacement, "replacement", "text with groups of the pattern") from e

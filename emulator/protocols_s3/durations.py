@@ -6,8 +6,13 @@ import re
 from datetime import timedelta
 from typing import Any
 
-_DAYS = re.compile(r"P(?:(?P<days>\d+)D)?(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?")
-_WEEKS = re.compile(r"P(?P<weeks>\d+)W")
+# Enough for 2,700 years in days; nothing that is added to a date may leave the calendar.
+MAXIMUM_DIGITS = 6
+
+_DAYS = re.compile(
+    r"P(?:(?P<days>[0-9]+)D)?(?:T(?:(?P<hours>[0-9]+)H)?(?:(?P<minutes>[0-9]+)M)?(?:(?P<seconds>[0-9]+)S)?)?"
+)
+_WEEKS = re.compile(r"P(?P<weeks>[0-9]+)W")
 
 
 def duration(value: Any) -> str:
@@ -23,4 +28,6 @@ def seconds(text: str) -> float:
     match = _WEEKS.fullmatch(text) or _DAYS.fullmatch(text)
     if not match or not any(match.groupdict().values()):
         raise ValueError(f"{text!r} is not a duration such as P2DT6H3M10S or P1W")
+    if any(len(number or "") > MAXIMUM_DIGITS for number in match.groupdict().values()):
+        raise ValueError(f"{text[:40]!r} is longer than any key lives")
     return timedelta(**{unit: int(number) for unit, number in match.groupdict().items() if number}).total_seconds()

@@ -36,6 +36,16 @@ class ServiceNameLength(OntapError):
         super().__init__("Object store server names must have between 3 and 253 characters.", "name")
 
 
+class NoSuchUnixUser(OntapError):
+    code = "92405884"
+
+    def __init__(self, name: str, svm: str) -> None:
+        super().__init__(
+            f'The default UNIX user "{name}" does not exist on SVM "{svm}". Create it with /name-services/unix-users.',
+            "default_unix_user",
+        )
+
+
 class ServiceNotDeleted(OntapError):
     code = "92405864"
 

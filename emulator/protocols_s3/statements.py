@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
-from emulator.body import Accepts, anything, text, texts
+from emulator.body import Accepts, checked, number, text, texts
 from emulator.errors import BadValue
 from emulator.protocols_s3.errors import (
     ActionInvalid,
@@ -16,6 +17,7 @@ from emulator.protocols_s3.errors import (
     TooManyEntries,
 )
 from emulator.s3.policy import ACTIONS
+from emulator.values import one_of
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -26,15 +28,42 @@ _SID = re.compile(r"[0-9A-Za-z]{1,256}")
 _RESOURCE = re.compile(r"[0-9A-Za-z_+,;:=.&@?()'*!\-$/]+")
 _PRINCIPAL = re.compile(r"(group/)?[0-9A-Za-z_+=,.@-]{1,128}")
 _EVERYBODY = ("*", "-")
+_OPERATORS = ("ip_address", "not_ip_address", "string_equals", "string_not_equals", "string_equals_ignore_case")
+_OPERATORS += ("string_not_equals_ignore_case", "string_like", "string_not_like", "numeric_equals")
+_OPERATORS += ("numeric_not_equals", "numeric_greater_than", "numeric_greater_than_equals", "numeric_less_than")
+_OPERATORS += ("numeric_less_than_equals",)
 
 Statement = dict[str, Any]
+
+
+def _numbers(value: Any) -> list[int]:
+    return [number(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def _networks(value: Any) -> list[str]:
+    return [str(address) for address in texts(value) if ipaddress.ip_network(address, strict=False)]
+
+
+_CONDITION: Accepts = {
+    "operator": one_of(*_OPERATORS),
+    "max_keys": _numbers,
+    "source_ips": _networks,
+    "delimiters": texts,
+    "prefixes": texts,
+    "usernames": texts,
+}
+
+
+def conditions(value: Any) -> list[dict[str, Any]]:
+    """A list of conditions, one object for a list of one; each has an operator and what it is about."""
+    return [checked(item, _CONDITION) for item in (value if isinstance(value, list) else [value])]
 
 
 def fields(prefix: str, *, principals: bool) -> Accepts:
     """Body fields of a list of statements below `prefix`."""
     names: dict[str, Any] = {"effect": text, "sid": text, "actions": texts, "resources": texts}
     if principals:
-        names |= {"principals": texts, "conditions": anything}
+        names |= {"principals": texts, "conditions": conditions}
     return {f"{prefix}.{name}": convert for name, convert in names.items()}
 
 

@@ -11,17 +11,21 @@ from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
 from emulator.svms import state as svms
 from emulator.svms.state import ref, resolve, visible
-from emulator.volumes import errors, junctions, root, settings, state
+from emulator.volumes import errors, junctions, object_store, root, settings, state
 from emulator.volumes.operations import changes_of, owner_of
 
 DEFAULT_MODE = 0o755
 
 
 def list_volumes(call: Call) -> Reply:
-    return many(call, state.VOLUME, _all(call))
+    hidden = object_store.find_all(call.world) if "is_object_store" in call.query else []
+    return many(call, state.VOLUME, _all(call) + visible(call, hidden))
 
 
 def get_volume(call: Call) -> Reply:
+    hidden = object_store.find(call.world, call.params["uuid"])
+    if hidden and visible(call, [hidden]):
+        return one(call, state.VOLUME, hidden)
     return one(call, state.VOLUME, volume(call))
 
 
@@ -30,7 +34,10 @@ def _all(call: Call) -> list[Record]:
 
 
 def volume(call: Call, name: str = "uuid") -> Record:
-    """The volume that the path names, or 404."""
+    """The volume that the path names, or 404. That of a bucket is changed through the bucket only."""
+    hidden = object_store.find(call.world, call.params[name])
+    if hidden and visible(call, [hidden]):
+        raise NotSupported(f'Volume "{hidden["name"]}" holds an S3 bucket; change or delete the bucket instead.')
     record = call.world.store.get(state.KIND, call.params[name])
     if record is None or not visible(call, [record]):
         raise NotFound(name)

@@ -13,7 +13,7 @@ from emulator.qos import state as qos
 from emulator.snapshot_policies import state as snapshot_policies
 from emulator.store import Record
 from emulator.values import comment, language, one_of, unix_id
-from emulator.volumes import errors, junctions, settings
+from emulator.volumes import errors, junctions, object_store, settings
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -88,6 +88,8 @@ PATCH_FIELDS: Accepts = _COMMON_FIELDS | {
 
 
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
+    if record.get("is_object_store"):
+        return object_store.render(world, record, wanted)
     shown: dict[str, Any] = {key: record[key] for key in ("uuid", "name", "svm", "size", "state", "comment")}
     shown |= {
         "_tags": record["tags"],
@@ -100,6 +102,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         "snapshot_policy": _snapshot_policy(world, record) if wanted.has("snapshot_policy") else {},
         "snapshot_locking_enabled": record["locking"],
         "is_svm_root": record["junction"] == "/",
+        "is_object_store": False,
     }
     for name, value in settings.shown(record).items():
         _put(shown, name, value)
@@ -211,7 +214,7 @@ VOLUME = Shape(
     )
     + ("space.size", "space.used", "space.available", "snapshot_count", "snapshot_locking_enabled")
     + _COMMON_SETTINGS,
-    costly=("guarantee.type", "guarantee.honored", "is_svm_root", "files.used", *_SPACE_NAMES)
+    costly=("guarantee.type", "guarantee.honored", "is_svm_root", "is_object_store", "files.used", *_SPACE_NAMES)
     + tuple(f"clone.{name}" for name in _CLONE_NAMES)
     + tuple(f"nas.{name}" for name in _NAS_NAMES)
     + _PARENT_NAMES

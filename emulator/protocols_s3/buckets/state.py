@@ -29,6 +29,8 @@ from emulator.protocols_s3.errors import (
 from emulator.s3 import accounts, context, uploads
 from emulator.store import Record
 from emulator.svms import parts
+from emulator.values import short_comment
+from emulator.volumes import object_store
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -82,10 +84,19 @@ def _shape(href: str) -> Shape:
 BUCKET = _shape("/protocols/s3/buckets/{svm.uuid}/{uuid}")
 BUCKET_OF_SVM = _shape("/protocols/s3/services/{svm.uuid}/buckets/{uuid}")
 
+
+def nas_path(value: Any) -> str:
+    """A path of the namespace, as the data plane can follow it."""
+    text(value).encode()
+    if not value.startswith("/") or any(part in (".", "..", ".snapshot") for part in value.split("/")):
+        raise ValueError("path that begins with /")
+    return value
+
+
 PATCH_FIELDS: Accepts = {
-    "comment": text,
+    "comment": short_comment,
     "size": size,
-    "nas_path": text,
+    "nas_path": nas_path,
     "type": text,
     "versioning_state": text,
     "retention.mode": text,
@@ -184,7 +195,16 @@ def _new(world: World, svm: dict[str, str], uuid: str, body: dict[str, Any]) -> 
     if record["type"] == "nas":
         check_folder(world, svm, body["name"], body["nas_path"])
         return record | {"nas_path": body["nas_path"]}
-    return record | {"size": body.get("size") or DEFAULT_SIZE}
+    return record | {"size": body.get("size") or DEFAULT_SIZE, "aggregates": _aggregates(world, svm, body)}
+
+
+def _aggregates(world: World, svm: dict[str, str], body: dict[str, Any]) -> list[str]:
+    """Names of those that are asked for; ONTAP chooses one when none is."""
+    named = body.get("aggregates") or []
+    known = world.store.find("aggregate")
+    wanted = [a["name"] for a in known if any(n.get("name") == a["name"] or n.get("uuid") == a["uuid"] for n in named)]
+    home = world.store.get("svm", svm["uuid"])
+    return wanted or [(home["aggregates"] if home and home["aggregates"] else known)[0]["name"]]
 
 
 def check_folder(world: World, svm: dict[str, str], bucket: str, path: str) -> None:
@@ -247,7 +267,6 @@ def check_deletable(world: World, record: Record) -> None:
 
 def _volume(world: World, record: Record) -> dict[str, str]:
     if record["type"] == "s3":
-        # ONTAP names the hidden volume of a bucket by the second it was made in.
-        return {"name": f"fg_oss_{record['uuid'][:8]}", "uuid": record["uuid"]}
+        return {"name": object_store.name_of(record), "uuid": record["uuid"]}
     found = accounts.volume_at(accounts.mounted_volumes(world, record["svm"]["uuid"]), record["nas_path"])
     return {"name": found[0]["name"], "uuid": found[0]["uuid"]} if found else {}

@@ -25,22 +25,21 @@ if TYPE_CHECKING:
 KIND = parts.belongs("s3_policy")
 
 
+# ONTAP numbers the statements, and does not show their numbers.
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
-    numbered = [{"index": index} | statement for index, statement in enumerate(record["statements"])]
     return {
         "svm": record["svm"],
         "name": record["name"],
         "comment": record["comment"],
         "read_only": record["name"] in PREDEFINED,
-        "statements": numbered,
+        "statements": record["statements"],
     }
 
 
 POLICY = Shape(
     href="/protocols/s3/services/{svm.uuid}/policies/{name}",
     keys=("svm.uuid", "svm.name", "name"),
-    common=("comment", "read_only")
-    + tuple(f"statements.{name}" for name in ("index", "effect", "actions", "resources", "sid")),
+    common=("comment", "read_only") + tuple(f"statements.{name}" for name in ("effect", "actions", "resources", "sid")),
     costly=(),
     render=render,
 )

@@ -1,3 +1,4 @@
+from emulator.body import checked, flag
 from emulator.errors import NotFound
 from emulator.protocols_s3 import scope
 from emulator.protocols_s3.errors import ServiceExists
@@ -21,6 +22,7 @@ def create(call: Call) -> Reply:
     if call.world.store.get(state.KIND, svm["uuid"]):
         raise ServiceExists(svm["name"])
     body = scope.plain(call.body)
+    state.check(call.world, svm, body)
     state.create(call.world, svm, body)
     shown = state.create_users(call.world, svm, body.get("users") or [])
     state.create_buckets(call.world, svm, body.get("buckets") or [])
@@ -31,14 +33,19 @@ def create(call: Call) -> Reply:
 
 
 def modify(call: Call) -> Reply:
-    state.modify(call.world, _service(call), call.body)
+    service = _service(call)
+    state.check(call.world, service["svm"], call.body)
+    state.modify(call.world, service, call.body)
     return Reply(200, {})
 
 
 def delete(call: Call) -> Reply:
-    """Only ``delete_all=false`` keeps users and buckets."""
+    """Only ``delete_all=false``, in the query or in the body, keeps users and buckets."""
     service = _service(call)
-    everything = call.query.get("delete_all", "true").lower() != "false"
+    asked = (
+        checked({"delete_all": call.query["delete_all"]}, {"delete_all": flag}) if "delete_all" in call.query else {}
+    )
+    everything = (asked | call.body).get("delete_all", True)
     args = {"uuid": service["uuid"], "delete_all": everything}
     return accepted(call, "s3_service.delete", args, svm=service["svm"])
 

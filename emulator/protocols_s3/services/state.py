@@ -8,16 +8,24 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from emulator.body import Accepts, flag, number, text
+from emulator.body import Accepts, flag, text
 from emulator.errors import OntapError
 from emulator.fields import Shape, Wanted
 from emulator.jobs import operation
 from emulator.protocols_s3.buckets import state as buckets
 from emulator.protocols_s3.durations import duration
-from emulator.protocols_s3.errors import PartNotCreated, ServiceNameInvalid, ServiceNameLength, ServiceNotDeleted
+from emulator.protocols_s3.errors import (
+    NoSuchUnixUser,
+    PartNotCreated,
+    ServiceNameInvalid,
+    ServiceNameLength,
+    ServiceNotDeleted,
+)
 from emulator.protocols_s3.users import state as users
+from emulator.s3.unix import BUILT_IN
 from emulator.store import Record
 from emulator.svms import parts
+from emulator.values import port, short_comment
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -70,12 +78,12 @@ SERVICE = Shape(
 )
 PATCH_FIELDS: Accepts = {
     "name": text,
-    "comment": text,
+    "comment": short_comment,
     "enabled": flag,
     "is_http_enabled": flag,
     "is_https_enabled": flag,
-    "port": number,
-    "secure_port": number,
+    "port": port,
+    "secure_port": port,
     "default_unix_user": text,
     "default_win_user": text,
     "max_key_time_to_live": duration,
@@ -89,6 +97,13 @@ POST_FIELDS: Accepts = {
     **{f"users.{name}": convert for name, convert in users.POST_FIELDS.items()},
     **{f"buckets.{name}": convert for name, convert in buckets.POST_FIELDS_OF_SVM.items()},
 }
+
+
+def check(world: World, svm: dict[str, str], body: dict[str, Any]) -> None:
+    """Refuse a default UNIX user that the SVM does not have."""
+    name = body.get("default_unix_user")
+    if name and name not in BUILT_IN and not world.store.find("unix_user", svm__uuid=svm["uuid"], name=name):
+        raise NoSuchUnixUser(name, svm["name"])
 
 
 def create(world: World, svm: dict[str, str], body: dict[str, Any]) -> Record:
