@@ -28,7 +28,13 @@ _SID = re.compile(r"[0-9A-Za-z]{1,256}")
 _RESOURCE = re.compile(r"[0-9A-Za-z_+,;:=.&@?()'*!\-$/]+")
 _PRINCIPAL = re.compile(r"(group/)?[0-9A-Za-z_+=,.@-]{1,128}")
 _EVERYBODY = ("*", "-")
-_OPERATORS = ("ip_address", "not_ip_address", "string_equals", "string_not_equals", "string_equals_ignore_case")
+_OPERATORS: tuple[str, ...] = (
+    "ip_address",
+    "not_ip_address",
+    "string_equals",
+    "string_not_equals",
+    "string_equals_ignore_case",
+)
 _OPERATORS += ("string_not_equals_ignore_case", "string_like", "string_not_like", "numeric_equals")
 _OPERATORS += ("numeric_not_equals", "numeric_greater_than", "numeric_greater_than_equals", "numeric_less_than")
 _OPERATORS += ("numeric_less_than_equals",)

@@ -88,11 +88,12 @@ def test_a_parent_that_is_not_there_is_refused_with_its_code(cluster, volume, sn
     assert code_of(refused) == "524601"
 
 
-def test_a_path_together_with_a_parent_svm_is_refused_with_its_code(cluster, volume, snapshot):
-    made = clone_of(cluster, volume, nas={"path": "/x"}, clone={"parent_svm": {"name": cluster.svm}})
-    with pytest.raises(NetAppRestError) as refused:
-        made.post(poll_interval=1)
-    assert code_of(refused) == "1520442"
+def test_a_path_together_with_the_same_svm_as_the_parents_is_allowed(cluster, volume, snapshot):
+    made = clone_of(cluster, volume, nas={"path": "/same_svm"}, clone={"parent_svm": {"name": cluster.svm}})
+    made.post(poll_interval=1)
+    made.get(fields="nas.path")
+    assert made.nas.path == "/same_svm"
+    made.delete(poll_interval=1)
 
 
 def test_a_clone_has_the_files_and_permissions_of_the_snapshot(cluster, volume, name, only_emulator):

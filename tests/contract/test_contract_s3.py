@@ -270,7 +270,7 @@ def test_a_policy_is_read_back_changed_and_deleted(service, svm_uuid):
     policy = S3Policy(svm_uuid, name="readers")
     policy.get()
     statement = policy.statements[0].to_dict()
-    assert statement == {"index": 0, "effect": "allow", "actions": ["GetObject"], "resources": ["*"], "sid": "Read"}
+    assert statement == {"effect": "allow", "actions": ["GetObject"], "resources": ["*"], "sid": "Read"}
     policy.statements = [{"effect": "deny", "actions": ["*"], "resources": ["*"]}]
     policy.patch()
     policy.get()

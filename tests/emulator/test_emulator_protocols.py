@@ -108,6 +108,7 @@ def bucket(api, svm: str, **body):
         ("", {"delete_all": True}, False),
         ("&delete_all=false", None, True),
         ("&delete_all=true", None, False),
+        ("&delete_all=False", None, True),
         ("", None, False),
     ],
 )

@@ -42,9 +42,9 @@ def modify(call: Call) -> Reply:
 def delete(call: Call) -> Reply:
     """Only ``delete_all=false``, in the query or in the body, keeps users and buckets."""
     service = _service(call)
-    asked = (
-        checked({"delete_all": call.query["delete_all"]}, {"delete_all": flag}) if "delete_all" in call.query else {}
-    )
+    # The official client writes its own language's "True" into the query.
+    named = {name: value.lower() for name, value in call.query.items() if name == "delete_all"}
+    asked = checked(named, {"delete_all": flag})
     everything = (asked | call.body).get("delete_all", True)
     args = {"uuid": service["uuid"], "delete_all": everything}
     return accepted(call, "s3_service.delete", args, svm=service["svm"])
