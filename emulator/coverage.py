@@ -40,8 +40,25 @@ ONTAP's conventions: HAL links, jobs with 202 and `return_timeout`, `return_reco
 - QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules and snapshot policies are
   kept and checked, but nothing happens at their times and no snapshot is taken. Tiering, autosize and efficiency are
   accepted and read back, and do nothing.
+- A stopped SVM serves no S3; its directories stay. The protocols that an SVM is allowed, its language and its number of
+  volumes are kept and shown, and change nothing.
 - Who runs as root can write into a snapshot's directory; anybody else cannot.
 - One node, two aggregates, one SVM with one interface to begin with (`--svm NAME`, given again, makes others).
+"""
+
+_CLIENTS = """\
+## NetApp's own clients
+
+`tests/clients` runs them over verified TLS; what they need beyond this page gets `API not found`, and they say so.
+
+- DataOps Toolkit 3.1, functions and command line: volumes, snapshots with retention, clones, restore, datasets, S3 push
+  and pull work, for `admin` and for the least-privilege account `least`. FlexCache, SnapMirror, qtrees, CIFS shares,
+  volumes that are FlexGroups (its default type), of type `dp` or with SnapLock, and `svm_dr_unprotect` do not.
+- Ansible's `netapp.ontap` 23: the modules for SVMs, volumes, autosize, clones, snapshots, snapshot policies, schedules,
+  export policies and rules, QoS policy groups, S3 services, users, groups, policies and buckets, UNIX users, name
+  mappings, `na_ontap_rest_info` and `na_ontap_restit` work, and change nothing the second time. Modules that set up
+  networks, aggregates, nodes, accounts, CIFS, LUNs, SnapMirror, qtrees or quotas, that use `application/applications`
+  or the private CLI, or that know ONTAPI only do not.
 """
 
 _OBJECTS = """\
@@ -78,7 +95,7 @@ def page() -> str:
     there = _by_collection(URLS)
     known = sorted({*_KNOWN.read_text().split(), *there})
     covered = sum(1 for path in known if path in there)
-    lines = [_INTRO, f"## Endpoints\n\n{covered} of {len(known)} collections.\n"]
+    lines = [_INTRO, _CLIENTS, f"## Endpoints\n\n{covered} of {len(known)} collections.\n"]
     for family, paths in groupby(known, key=lambda path: path.split("/")[1]):
         lines.append(f"### {family}\n")
         lines += [_line(path, there.get(path, [])) for path in paths]

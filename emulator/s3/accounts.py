@@ -23,6 +23,7 @@ class View:
     """What the store held at one moment."""
 
     services: dict[str, Record] = field(default_factory=dict)  # by SVM uuid
+    stopped: frozenset[str] = frozenset()  # UUIDs of SVMs
     keys: dict[str, Record] = field(default_factory=dict)  # secrets by access key
     groups_of: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)  # by SVM uuid and user
     group_policies: dict[tuple[str, str], list[str]] = field(default_factory=dict)  # by SVM uuid and group
@@ -70,6 +71,8 @@ class Accounts:
     def service(self, svm: str, scheme: str) -> Record:
         """The SVM's S3 server, provided that it is up and serves this scheme."""
         service = self.view().services.get(svm)
+        if svm in self.view().stopped:
+            raise errors.S3Error("ServiceUnavailable", "The SVM is stopped.")
         if service is None or not service.get("enabled", True):
             raise errors.S3Error("ServiceUnavailable", "The S3 server of this SVM is not enabled.")
         if not service.get(f"is_{scheme}_enabled", scheme == "https"):
@@ -131,6 +134,7 @@ def _read(world: World) -> View:
     store = world.store
     view = View()
     view.services = {record["svm"]["uuid"]: record for record in store.find("s3_service")}
+    view.stopped = frozenset(uuid for uuid, state in store.column("svm", "state").items() if state == "stopped")
     view.keys = {record["uuid"]: record for record in store.find("s3_secret")}
     view.buckets = {(r["svm"]["uuid"], r["name"]): r for r in store.find("s3_bucket")}
     view.statements = {(r["svm"]["uuid"], r["name"]): r["statements"] for r in store.find("s3_policy")}

@@ -103,7 +103,7 @@ def of_type(body: dict[str, Any], old: Record | None = None) -> dict[str, Any]:
     kind = "cron" if cron else "interval"
     if bool(cron) == bool(wait) or (old and old["type"] != kind):
         raise errors.NotASchedule()
-    if cron is None:
+    if not cron:
         return {"type": kind, "cron": None, "interval": wait}
     if cron.get("minutes") is None:
         raise errors.NotASchedule()

@@ -165,9 +165,11 @@ def with_schedule(world: World, uuid: str) -> list[Record]:
 
 def users_of(world: World, policy: Record) -> Iterator[str]:
     """What has the policy, in words."""
-    for volume in world.store.find("volume", snapshot_policy=policy["name"]):
-        if policy["svm"] is None or policy["svm"]["uuid"] == volume["svm"]["uuid"]:
-            yield f'the volume "{volume["name"]}"'
+    for kind in ("volume", "svm"):
+        for user in world.store.find(kind, snapshot_policy=policy["name"]):
+            svm = user["uuid"] if kind == "svm" else user["svm"]["uuid"]
+            if policy["svm"] is None or policy["svm"]["uuid"] == svm:
+                yield f'the {"SVM" if kind == "svm" else kind} "{user["name"]}"'
 
 
 def add_presets(world: World) -> None:

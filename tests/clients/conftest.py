@@ -1,52 +1,14 @@
-"""Programs of .venv-clients, started as a user starts them, and an emulator of their own with an S3 server.
-
-Clients are processes in an environment that holds nothing of ours. They write below a temporary home only, and know the
-emulator's certificate authority as a user tells them: by a variable or a setting, with verification on.
-"""
+"""An emulator of their own for clients that others wrote, over HTTPS, and a home for them to run in."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
+from programs import Programs
 
 from scripts.environment import clients_environment
 from tests.conftest import Emulator
-
-KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR")
-TIMEOUT_S = 120
-
-
-@dataclass(frozen=True)
-class Programs:
-    """What is installed in .venv-clients, run in ``home`` with ``variables`` and little else of our environment."""
-
-    home: Path
-    variables: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def folder(self) -> Path:
-        return clients_environment().python.parent
-
-    def run(
-        self, program: str, *arguments: str | Path, stdin: str = "", timeout_s: float = TIMEOUT_S, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
-        """Run to the end, whatever that is; TimeoutExpired when there is none."""
-        kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-        environment = kept | {"HOME": str(self.home)} | self.variables | variables
-        return subprocess.run(
-            [str(self.folder / program), *map(str, arguments)],
-            cwd=self.home,
-            env=environment | {"PATH": f"{self.folder}:{environment['PATH']}"},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-        )
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,12 @@ def test_what_is_no_time_makes_no_schedule(api, times):
     assert api.get(SCHEDULES, params={"name": "odd"}).json()["num_records"] == 0
 
 
+def test_an_interval_may_come_with_an_empty_cron(api):
+    record = made(api, SCHEDULES, name=f"s_{uuid4().hex[:8]}", interval="P1DT2H3M4S", cron={})
+    assert (record["type"], record["interval"]) == ("interval", "P1DT2H3M4S") and "cron" not in record
+    assert api.delete(f"{SCHEDULES}/{record['uuid']}").status_code == 200
+
+
 def test_a_schedule_does_not_change_its_type(api, schedule):
     assert code(api.patch(f"{SCHEDULES}/{schedule['uuid']}", json={"interval": "P1D"})) == (400, "459760")
 

@@ -23,6 +23,15 @@ def other(api):
     return name
 
 
+def shown(api, svm: str):
+    (record,) = api.get("/api/svm/svms", params={"name": svm, "fields": "*"}).json()["records"]
+    return record
+
+
+def change(api, svm: str, **body):
+    return api.patch(f"/api/svm/svms/{shown(api, svm)['uuid']}?return_timeout=60", json=body)
+
+
 def test_every_svm_has_a_root_volume_at_the_top_of_its_namespace(api, other):
     for svm in ("svm1", other):
         (root,) = roots(api, svm)
@@ -181,3 +190,40 @@ def test_a_volume_begins_with_what_its_svm_says(api, other):
     place = api.post("/api/storage/volumes?return_timeout=60", json=body).headers["location"]
     shown = api.get(f"{place}?fields=language,snapshot_policy").json()
     assert (shown["language"], shown["snapshot_policy"]["name"]) == ("ja.utf_8", "none")
+
+
+def test_the_first_svm_keeps_its_accounts_when_it_is_renamed(fresh_emulator):
+    with fresh_emulator.client() as api:
+        assert change(api, "svm1", name="east").status_code == 200
+    fresh_emulator.stop()
+    fresh_emulator.start()
+    for user in ("vsadmin", "least"):
+        with fresh_emulator.client(user) as api:
+            assert [svm["name"] for svm in api.get("/api/svm/svms").json()["records"]] == ["east"]
+
+
+def test_an_svm_that_is_stopped_serves_no_s3_and_does_again_when_it_is_started(api, other, emulator):
+    import httpx
+
+    service = {"svm": {"name": other}, "name": "s3-stopped", "is_http_enabled": True}
+    assert api.post("/api/protocols/s3/services", json=service).status_code == 201
+    policy = {"statements": [{"effect": "allow", "actions": ["*"], "principals": ["*"], "resources": ["*"]}]}
+    bucket = {"svm": {"name": other}, "name": other.replace("_", "-"), "size": "1GB", "policy": policy}
+    answer = api.post("/api/protocols/s3/buckets?return_timeout=60", json=bucket)
+    assert answer.status_code == 201, answer.text
+    url = f"{emulator.s3_url}/{bucket['name']}?list-type=2"
+    assert httpx.get(url).status_code == 200
+    assert change(api, other, state="stopped").status_code == 200
+    assert shown(api, other)["state"] == "stopped"
+    assert httpx.get(url).status_code == 503
+    assert change(api, other, state="running").status_code == 200
+    assert httpx.get(url).status_code == 200
+
+
+def test_a_snapshot_policy_that_an_svm_has_stays(api, other):
+    body = {"name": f"p_{other}", "copies": [{"schedule": {"name": "daily"}, "count": 1}]}
+    uuid = api.post("/api/storage/snapshot-policies?return_records=true", json=body).json()["records"][0]["uuid"]
+    assert change(api, other, snapshot_policy={"name": body["name"]}).status_code == 200
+    assert api.delete(f"/api/storage/snapshot-policies/{uuid}").status_code == 409
+    assert change(api, other, snapshot_policy={"name": "default"}).status_code == 200
+    assert api.delete(f"/api/storage/snapshot-policies/{uuid}").status_code == 200
