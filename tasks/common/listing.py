@@ -17,7 +17,11 @@ from tasks.common.progress import say
 
 # Ours on a dataset volume, and ONTAP's: neither is data.
 IGNORED_FOLDERS = frozenset({".mlops", ".snapshot"})
-NO_DATA = "__MACOSX"
+# Made by other systems beside what they hold: copies, thumbnails, waste.
+NO_DATA = frozenset(
+    {"__MACOSX", "@eaDir", "#recycle", "#snapshot", "~snapshot", "$RECYCLE.BIN", "System Volume Information"}
+    | {"lost+found", "Thumbs.db", "desktop.ini"}
+)
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -55,8 +59,8 @@ Item = TypeVar("Item", bound=_Named)
 
 
 def is_data(key: str) -> bool:
-    """Whether no part of a key is hidden: begins with a dot, or is the ``__MACOSX`` that zip files bring along."""
-    return not any(part.startswith(".") or part == NO_DATA for part in key.split("/"))
+    """Whether no part of a key is hidden: begins with a dot, or is what other systems leave, such as ``__MACOSX``."""
+    return not any(part.startswith(".") or part in NO_DATA for part in key.split("/"))
 
 
 def only_data(entries: Sequence[Item], where: str) -> list[Item]:
@@ -69,7 +73,7 @@ def only_data(entries: Sequence[Item], where: str) -> list[Item]:
 def say_passed_over(hidden: Sequence[str], where: str) -> None:
     if hidden:
         files = "1 hidden file" if len(hidden) == 1 else f"{len(hidden)} hidden files"
-        reason = f"names that begin with a dot, and {NO_DATA}, are no data"
+        reason = "names that begin with a dot, __MACOSX and the like are no data"
         say(f"{files} under {where} passed over, such as {shown(min(hidden))}: {reason}.")
 
 

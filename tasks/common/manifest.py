@@ -62,7 +62,7 @@ def of(url: str) -> Manifest:
     try:
         text = open_source(parent).read(f"{FOLDER}/{NAME}")
     except BadInput:
-        say(f"There is no {FOLDER}/{NAME} beside {url}: files are hashed as they are read.")
+        say(f"There is no {FOLDER}/{NAME} beside {url}: what its files hold is found by reading them.")
         return EMPTY
     return _parsed(text, f"{parent}/{FOLDER}/{NAME}")
 

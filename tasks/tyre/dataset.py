@@ -16,11 +16,13 @@ import numpy.typing as npt
 from tasks.common import manifest
 from tasks.common.data import Entry, Store
 from tasks.common.lineage import Dataset, dataset, tensor_schema
+from tasks.common.listing import only_data
 from tasks.common.model_folder import Tensor
 from tasks.common.program import BadInput
-from tasks.common.progress import Progress, say
+from tasks.common.progress import Progress
 from tasks.common.run_file import RunFile
 from tasks.common.split import Split
+from tasks.tyre.checks import Alike, Copies, check_corrupt, class_of, say_no_images, two_classes
 from tasks.tyre.preprocessing import SIDE, NotAnImage, decode, normalise
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
@@ -82,31 +84,27 @@ def load(
     be learned from.
     """
     entries = list_images(store, limit)
-    images = Images(store, _two_classes(store, entries), [], [], [])
-    listed = manifest.of(store.url)
-    known = {entry.key: digest for entry in entries if (digest := listed.sha256(entry))}
-    unread = {key for key, digest in known.items() if _part(split, key, digest) not in parts}
-    wanted = [entry.key for entry in entries if entry.key not in unread]
-    calls = (partial(_examine, store, key, known.get(key), split, parts) for key in wanted)
-    examined = _ahead(calls, threads=connections, depth=2 * connections)
-    room = cache_bytes
-    with Progress(len(wanted), "images", "Reading images") as progress:
-        for entry in entries:
-            found: tuple[str, Pixels | None] | None
-            if entry.key in unread:
-                found = None if entry.key in listed.corrupt else (known[entry.key], None)
-            else:
-                found = next(examined)
-                progress.advance()
-            if found is None:
-                images.corrupt.append(entry.key)
-                continue
-            digest, pixels = found
-            room -= pixels.nbytes if pixels is not None else 0
-            label = images.classes.index(_class(entry.key))
-            example = Example(entry.key, label, digest, pixels if room >= 0 else None)
-            (images.held_out if split.held_out(entry.key, digest) else images.training).append(example)
-    _check_corrupt(images, len(entries), corrupt_share)
+    images = Images(store, two_classes(store.url, entries), [], [], [])
+    reasons: dict[str, str] = {}
+    alike, copies, room = Alike(), Copies(store.url), cache_bytes
+    for key, found in _examined(store, entries, split, parts, connections):
+        if found.corrupt:
+            reasons[key] = found.reason
+            continue
+        held_out = split.held_out(key, found.digest)
+        if copies.parted(key, found.digest, held_out):
+            continue
+        if found.pixels is not None:
+            alike.look(class_of(key), found.pixels)
+            room -= found.pixels.nbytes
+        label = images.classes.index(class_of(key))
+        example = Example(key, label, found.digest, found.pixels if room >= 0 else None)
+        (images.held_out if held_out else images.training).append(example)
+    images.corrupt.extend(reasons)
+    check_corrupt(store.url, reasons, len(entries), corrupt_share)
+    copies.report()
+    if "training" in parts:
+        alike.check(store.url)
     _check_parts(images)
     return images
 
@@ -120,11 +118,13 @@ def lineage(run: RunFile | None, images: Images) -> Dataset:
 
 def list_images(store: Store, limit: int = 0) -> list[Entry]:
     """Image files that lie in a class's folder, by key. Raises BadInput when there are none."""
-    found = [e for e in store.entries() if "/" in e.key and e.key.lower().endswith(SUFFIXES)]
+    entries = only_data(store.entries(), store.url)
+    found = [e for e in entries if "/" in e.key and e.key.lower().endswith(SUFFIXES)]
+    others = say_no_images(entries, found)
     if not found:
         raise BadInput(
             f"There are no images under {store.url}: expected a folder per class, such as good/ and defective/, with "
-            "PNG or JPEG files."
+            f"PNG or JPEG files{f'; {others}' if others else ''}."
         )
     if limit and limit < len(found):
         # Chosen by a hash of the name: evenly from both classes, and the same ones when others are added.
@@ -180,45 +180,46 @@ def _pixels(store: Store, examples: Sequence[Example], connections: int) -> Iter
         yield next(absent)[1] if example.pixels is None else example.pixels
 
 
-def _examine(
-    store: Store, key: str, known: str | None, split: Split, parts: Sequence[str]
-) -> tuple[str, Pixels | None] | None:
-    """Digest and, for the parts wanted, pixels; None for what is no image."""
+@dataclass(frozen=True)
+class _Examined:
+    """``pixels`` for the parts wanted; ``corrupt`` with the ``reason``, where one is known, for what is no image."""
+
+    digest: str
+    pixels: Pixels | None = None
+    corrupt: bool = False
+    reason: str = ""
+
+
+def _examined(
+    store: Store, entries: Sequence[Entry], split: Split, parts: Sequence[str], connections: int
+) -> Iterator[tuple[str, _Examined]]:
+    """Each key with what is known of it, in order; only the files of ``parts``, or without a digest, are read."""
+    listed = manifest.of(store.url)
+    known = {entry.key: digest for entry in entries if (digest := listed.sha256(entry))}
+    unread = {key for key, digest in known.items() if _part(split, key, digest) not in parts}
+    wanted = [entry.key for entry in entries if entry.key not in unread]
+    calls = (partial(_examine, store, key, known.get(key), split, parts) for key in wanted)
+    examined = _ahead(calls, threads=connections, depth=2 * connections)
+    with Progress(len(wanted), "images", "Reading images") as progress:
+        for entry in entries:
+            if entry.key in unread:
+                yield entry.key, _Examined(known[entry.key], corrupt=entry.key in listed.corrupt)
+            else:
+                yield entry.key, next(examined)
+                progress.advance()
+
+
+def _examine(store: Store, key: str, known: str | None, split: Split, parts: Sequence[str]) -> _Examined:
     content = store.read(key)
     digest = known or hashlib.sha256(content).hexdigest()
     try:
-        return digest, decode(content) if _part(split, key, digest) in parts else None
-    except NotAnImage:
-        return None
+        return _Examined(digest, decode(content) if _part(split, key, digest) in parts else None)
+    except NotAnImage as error:
+        return _Examined(digest, corrupt=True, reason=str(error))
 
 
 def _part(split: Split, key: str, digest: str) -> str:
     return "held_out" if split.held_out(key, digest) else "training"
-
-
-def _class(key: str) -> str:
-    return key.split("/", 1)[0]
-
-
-def _two_classes(store: Store, entries: Sequence[Entry]) -> tuple[str, ...]:
-    counts = collections.Counter(_class(entry.key) for entry in entries)
-    if len(counts) == 1:
-        ((only, number),) = counts.items()
-        raise BadInput(f"All {number} images under {store.url} are of class {only}: a classifier needs two classes.")
-    if len(counts) > 2:
-        names = ", ".join(sorted(counts)[:5])
-        raise BadInput(f"There are {len(counts)} class folders under {store.url} ({names}): exactly two are expected.")
-    return tuple(sorted(counts))
-
-
-def _check_corrupt(images: Images, total: int, share: float) -> None:
-    if not images.corrupt:
-        return
-    names = ", ".join(images.corrupt[:5]) + (", ..." if len(images.corrupt) > 5 else "")
-    found = f"{len(images.corrupt)} of {total} images under {images.store.url} cannot be read as images: {names}"
-    if len(images.corrupt) > share * total:
-        raise BadInput(f"{found}; mend or remove them, or raise --corrupt-share above {share:g}.")
-    say(f"Left out: {found}.")
 
 
 def _check_parts(images: Images) -> None:

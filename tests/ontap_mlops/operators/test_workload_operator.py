@@ -274,17 +274,48 @@ def test_no_look_at_a_program_is_made_on_the_triggerers_loop(folder, context, mo
     assert threading.main_thread() not in threads
 
 
+class LogService:
+    """Its cursor counts words, as one of a cloud's log service might."""
+
+    def __init__(self, *log: str) -> None:
+        self.log = list(log)
+
+    def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
+        at = int((cursor or "token-0").removeprefix("token-"))
+        return (self.log[at], f"token-{at + 1}") if at < len(self.log) else ("", cursor)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ('Left out: 2 rows, such as "1\\t2\r".', 'Left out: 2 rows, such as "1\\t2\\r".'),
+        ("with CRLF\r", "with CRLF"),
+        ("10 %\r20 %\r100 %", "100 %"),
+        ("100 B left\r99 B left \r\x1b[Kdone", "done"),
+        ("\r\x1b[K5 of 9\r\x1b[K9 of 9", "9 of 9"),
+        ("100\r99\r98\r97", "97"),
+        ("\x1b[31mred\x1b[0m \x1b]0;title\x07and \x1b[2J\x1b[1;1Hgone", "red and gone"),
+        ("a\tb\x00c\x07\x1b\x9b31m\x7f", "a\tb\\x00c\\x07\\x1b\\x9b31m\\x7f"),
+        ("grüße, 図, …", "grüße, 図, …"),
+    ],
+)
+@pytest.mark.parametrize("cut", [1, 3, 1000])
+def test_control_characters_neither_hide_nor_rewrite_a_line_of_the_log(written: str, shown: str, cut: int) -> None:
+    text = f"{written}\nnext\n"
+    runner: Any = LogService(*(text[at : at + cut] for at in range(0, len(text), cut)))
+    assert list(LogFollower(runner, "x").lines()) == [shown, "next"]
+
+
+def test_what_is_kept_of_a_bar_does_not_grow() -> None:
+    runner: Any = LogService(*(f"\r{number} of 9999 files" for number in range(9999)))
+    follower = LogFollower(runner, "x")
+    assert list(follower.lines()) == []
+    assert len(follower.position[1] or "") <= 2000
+    assert list(follower.lines(last=True)) == ["9998 of 9999 files"]
+
+
 def test_a_log_is_followed_line_by_line_and_a_bar_shows_its_last_state() -> None:
-    class Runner:
-        """Its cursor counts words, as one of a cloud's log service might."""
-
-        log: list[str] = []
-
-        def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
-            at = int((cursor or "token-0").removeprefix("token-"))
-            return (self.log[at], f"token-{at + 1}") if at < len(self.log) else ("", cursor)
-
-    runner: Any = Runner()
+    runner: Any = LogService()
     follower = LogFollower(runner, "x")
     assert list(follower.lines()) == []
     runner.log += ["fir", "st\nsec"]

@@ -102,6 +102,19 @@ def test_the_archive_serves_an_image_file_as_sagemaker_would(
     expected = softmax(onnx_logits(model, preprocessing.normalise(preprocessing.decode(content)[None])))[0]
     assert kind == "application/json"
     assert json.loads(text)[0] == pytest.approx(dict(zip(["defective", "good"], expected, strict=True)), abs=1e-3)
+    for form, image in odd_pictures().items():
+        file = io.BytesIO()
+        image.save(file, form, **({"exif": image.getexif()} if form == "JPEG" else {}))
+        served = inference.input_fn(file.getvalue(), f"image/{form.lower()}")
+        assert np.array_equal(served, preprocessing.normalise(preprocessing.decode(file.getvalue())[None]))
+
+
+def odd_pictures() -> dict[str, Image.Image]:
+    """A large photograph on its side, and 16 bit."""
+    noise = np.random.default_rng(1).integers(0, 256, (1200, 1600, 3), dtype=np.uint8)
+    large = Image.fromarray(noise)
+    large.getexif()[ExifTags.Base.Orientation] = 6
+    return {"JPEG": large, "PNG": Image.fromarray(noise[:, :, 0].astype(np.uint16) * 257)}
 
 
 def test_evaluation_judges_several_models_on_the_held_out_images_only(model: Path, tyres: Path, tmp_path: Path):
