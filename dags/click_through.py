@@ -52,7 +52,6 @@ PARAMS = {
         type=["null", "string"],
         title="Days",
         description="Names of days, joined by commas, such as day_0,day_1. Empty: all that the version has.",
-        section="Data",
     ),
     "rows": Param(
         None,
@@ -60,7 +59,6 @@ PARAMS = {
         minimum=1000,
         title="Rows at most",
         description="To train on, from the first. Empty: all but the last, on which the models are judged.",
-        section="Data",
     ),
     "engines": Param(
         ["pandas", "dask"],

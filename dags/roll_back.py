@@ -92,6 +92,6 @@ with DAG(
         setups=[claim, load], on_failure_fail_dagrun=True
     )
     # A run that ends with nothing but teardowns counts as a success, whatever failed before (decision 13).
-    done = EmptyOperator(task_id="done")
+    done = EmptyOperator(task_id="done", doc_md="Nothing: it fails the run when anything before it has failed.")
 
     inspect >> claim >> version >> deploy >> [release, done]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from ontap_mlops import registry
 from ontap_mlops.hooks import mlflow_pages
@@ -30,6 +33,19 @@ SAMPLE = re.compile(rf"{PREFIX}/((good|defective)/tyre_\d{{5}}\.\w+|\.mlops/.*)"
 COUNT, FULL_COUNT = 600, 1856
 
 
+def evaluation(stack: Stack, facts: dict[str, Any]) -> str:
+    """Return a page of the pictures that the judgement of the last demo has left in MLflow, as HTML."""
+    shown = {}
+    for name, file in mlflow_pages.PICTURE_FILES.items():
+        wanted = {"path": f"{mlflow_pages.PICTURES}/{file}", "run_uuid": facts["mlflow_run_id"]}
+        answer = httpx.get(f"{stack.urls['mlflow']}/get-artifact", params=wanted, trust_env=False)
+        picture = base64.b64encode(answer.raise_for_status().content).decode()
+        shown[name] = f'<figure><figcaption>{name}</figcaption><img src="data:image/png;base64,{picture}"></figure>'
+    style = "body{font:16px sans-serif;margin:16px} figure{margin:0 0 12px} .row{display:flex} .row img{height:280px}"
+    beside = f'<div class="row">{shown["Confusion"]}{shown["ROC"]}</div>'
+    return f"<style>{style}</style>{shown['Mistakes']}{beside}"
+
+
 class Tyre(System):
     name = "tyre"
     dataset = "tyre_images"
@@ -39,6 +55,7 @@ class Tyre(System):
     facts_file = "demo.json"
     metrics = ("accuracy", "precision", "recall", "f1", "roc_auc")
     picture_of_run = "run"
+    pages = {"evaluation": evaluation}
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--images", type=Path, help="folder that holds good/ and defective/, instead of samples")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from scripts import browser as chromium
 from scripts.embedded import environment
-from tests.journey.world import INGEST, PROVISION, TRAIN
+from tests.journey.world import INGEST, PROVISION, TRAIN, wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 
@@ -107,11 +108,12 @@ def asked(world, dag_id: str) -> list[str]:
 def test_the_form_asks_in_words_and_in_sections(page):
     form = trigger_form(page, TRAIN)
     asked = {
-        "Data": ["Dataset version", "Data as of", "Read data through"],
         "Training": ["Network and settings", "Epochs", "Seed", "Images at most", "Compute"],
         "Deployment": ["Promote", "Metric that decides", "Judge by", "Minimum gain", "Confidence"],
         "Run it again": ["Repeat a run"],
     }
+    for field in ("Dataset version", "Data as of", "Read data through"):
+        expect(form.get_by_text(field, exact=True).first).to_be_visible()  # without a click
     for section, fields in asked.items():
         open_section(form, section)
         for field in fields:
@@ -147,10 +149,31 @@ def test_the_log_of_a_training_tells_how_far_it_is(page, run_id):
     expect(page.get_by_text(re.compile(r"Epoch 1: loss [\d.]+ in training"))).to_be_visible()
 
 
-def test_a_link_leads_to_the_snapshot_in_ontap(page, world, run_id):
-    url = link(page, run_id, "choose", "Snapshot in ONTAP")
-    version = world.api.xcom(TRAIN, run_id, "choose")["dataset_version"]
-    assert world.ontap.get(url).raise_for_status().json()["name"] == version["snapshot"]
+@pytest.mark.parametrize("task_id", ["evaluate", "summary"])
+@pytest.mark.parametrize(
+    ("button", "file"),
+    [("Mistakes", "mistakes_challenger.png"), ("Confusion", "confusion_challenger.png"), ("ROC", "roc.png")],
+)
+def test_a_button_leads_to_a_picture_of_the_evaluation(page, run_id, task_id, button, file):
+    page.goto(link(page, run_id, task_id, button))
+    expect(page.get_by_text(file).first).to_be_visible()
+    shown = page.locator(f"img[src*='{file}'], img[src^='blob:'], img[src^='data:']").first
+    expect(shown).to_be_visible()
+
+
+def test_a_task_without_a_page_to_show_has_no_heading_for_links(page, run_id):
+    for task_id in ("choose", "deploy.prove", "promote.publish", "deploy.place"):
+        task_page(page, run_id, task_id, "/details")
+        expect(page.get_by_role("heading", name="Extra Links")).to_have_count(0)
+
+
+def test_why_a_run_was_skipped_is_in_its_log_and_its_note(page, world, run_id):
+    why = "Dataset tyre_images had no version at 2001-01-01 00:00:00 UTC"
+    skipped = world.start(TRAIN, logical_date=datetime(2001, 1, 1, tzinfo=UTC))
+    wait_for(lambda: world.states(TRAIN, skipped).get("choose") == "skipped", lambda: "choose was not skipped")
+    assert why in world.api.run(TRAIN, skipped)["note"]
+    page.goto(f"/dags/{TRAIN}/runs/{quote(skipped)}/tasks/choose")
+    expect(page.get_by_text(why).first).to_be_visible()
 
 
 def test_a_link_leads_to_the_run_in_mlflow(page, world, run_id):
@@ -160,11 +183,11 @@ def test_a_link_leads_to_the_run_in_mlflow(page, world, run_id):
         page.get_by_role("link", name="Run in MLflow", exact=True).click()
     key = world.api.xcom(TRAIN, run_id, "choose")["run_key"]
     expect(opened.value.get_by_role("heading", name=key)).to_be_visible()
+    assert "workflowType=machine_learning" in opened.value.url
 
 
-def test_a_link_leads_to_the_served_model(page, world, run_id):
-    url = link(page, run_id, "deploy.confirm", "Endpoint")
-    assert url == f"{world.stack.urls['triton']}/v2/models/tyre"
-    served = page.goto(url).json()
-    version = world.api.xcom(TRAIN, run_id, "deploy.confirm")["model_version"]["version"]
-    assert (served["name"], served["versions"]) == ("tyre", [str(version)])
+def test_a_link_leads_to_the_registered_version(page, world, run_id):
+    url = link(page, run_id, "deploy.confirm", "Model version in MLflow")
+    version = world.api.xcom(TRAIN, run_id, "deploy.confirm")["model_version"]
+    page.goto(url)
+    expect(page.get_by_text(version["dataset_version"]["id"]).first).to_be_visible()

@@ -57,6 +57,7 @@ class MlopsOperator(BaseOperator):
         retry_exponential_backoff: float = 2.0,
         max_retry_delay: timedelta | float | None = timedelta(minutes=5),
         retry_policy: RetryPolicy | None = RETRY_POLICY,
+        doc_md: str | None = None,
         **kwargs: Any,
     ) -> None:
         # Airflow takes the defaults of this signature for mapped tasks too.
@@ -66,8 +67,14 @@ class MlopsOperator(BaseOperator):
             retry_exponential_backoff=retry_exponential_backoff,
             max_retry_delay=max_retry_delay,
             retry_policy=retry_policy or RETRY_POLICY,
+            doc_md=doc_md or telling.page_of(type(self)),
             **kwargs,
         )
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Mapped tasks have a page too."""
+        return super().partial(**{"doc_md": telling.page_of(cls), **kwargs})
 
     def skip_because(self, context: Context, sentence: str, *, note: bool = True) -> NoReturn:
         """Skip the task, and say why: in its log and, where it means the run as a whole, as the note of the run."""

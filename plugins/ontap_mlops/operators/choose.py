@@ -177,11 +177,12 @@ class RunChooseOperator(OntapOperator):
 
 
 def _refuse_unknown(context: Context) -> None:
-    """Airflow takes a configuration with any keys and hands over those that are Params; a misspelt one would be lost.
+    """Airflow takes a configuration with any keys, and puts those that are no Params of the DAG among the run's all the
+    same; nothing would read a misspelt one.
 
     Raises AirflowFailException that names them.
     """
-    known = list(context["params"])
+    known = list(context["dag"].params)
     unknown = [key for key in getattr(context["dag_run"], "conf", None) or {} if key not in known]
     if not unknown:
         return

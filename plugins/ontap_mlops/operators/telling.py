@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import re
 import textwrap
@@ -36,6 +37,14 @@ def lines(text: str) -> list[str]:
     sentences = [part for line in text.strip().splitlines() for part in _SENTENCE_END.split(line.strip()) if part]
     wrapper = textwrap.TextWrapper(WIDTH, break_long_words=False, break_on_hyphens=False)
     return [line for sentence in sentences for line in wrapper.wrap(sentence)]
+
+
+def page_of(operator: type) -> str:
+    """Return what an operator does, for the page of a task: its docstring up to the parameters, as Markdown."""
+    text = inspect.cleandoc(operator.__doc__ or "")
+    text = re.split(r"^:\w+", text, maxsplit=1, flags=re.MULTILINE)[0].strip()
+    text = re.sub(r":\w+:`~?([^`<]+?)`", r"`\1`", text)
+    return text.replace("``", "`")
 
 
 def add_note(context: Context, sentence: str) -> None:

@@ -24,13 +24,17 @@ def training_params(system: System, own: Mapping[str, Param]) -> dict[str, Param
 
 
 def _data(system: System) -> dict[str, Param]:
+    # Without a section: Airflow opens that part of the form, and folds the sections.
     params = {
         "dataset_version": Param(
             None,
             type=["null", "string"],
             title="Dataset version",
-            description="Id of a version, such as v20261120t063000z01234567. Empty: by date, or the newest.",
-            section="Data",
+            description=(
+                "Id of a version, such as v20261120t063000z01234567. Empty: by date, or the newest. "
+                f"`make versions DATASET={system.dataset}` lists them, and so does the page of the asset "
+                f"dataset/{system.dataset} under Assets."
+            ),
         ),
         "as_of": Param(
             None,
@@ -38,7 +42,6 @@ def _data(system: System) -> dict[str, Param]:
             format="date-time",
             title="Data as of",
             description="Train on the version that was current at this time.",
-            section="Data",
         ),
     }
     if system.buckets:
@@ -48,7 +51,6 @@ def _data(system: System) -> dict[str, Param]:
             enum=["bucket", "mount"],
             title="Read data through",
             values_display={"bucket": "the workspace's S3 bucket", "mount": "the mounted workspace"},
-            section="Data",
         )
     return params
 

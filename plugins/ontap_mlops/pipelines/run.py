@@ -82,6 +82,7 @@ class Run:
         settings = {
             "task_id": task_id,
             "program": self.system.module(program or task_id),
+            "doc_md": f"Run the program `{self.system.module(program or task_id)}` on what the run has settled.",
             "volumes": {key: self._volume(key) for key in volumes},
             "bucket_conn_id": self.bucket_conn_id,
             "compute": compute,
@@ -144,7 +145,11 @@ class Run:
             self.claim = ModelClaimOperator(
                 task_id="claim", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
             ).as_setup()
-            judging = {"time_limit": EVALUATION_LIMIT, "buttons": (*PICTURES, MlflowRunLink()), **arguments}
+            judging = {
+                "time_limit": EVALUATION_LIMIT,
+                "buttons": (*PICTURES, MlflowRunLink()),
+                **arguments,
+            }
             judged = self.program(evaluate, volumes=volumes, champion=True, **judging)
             record = TrainingRecordOperator(task_id="record", training=training.task_id, evaluation=evaluate)
             self.decide = PromotionDecideOperator(task_id="decide", evaluation=evaluate, keep=[*keep] or ["summary"])

@@ -119,6 +119,7 @@ def context(
     return {
         "dag_run": run,
         "ti": TaskInstance(results=results),
-        "params": {**PARAMS, **(params or {})},
+        "dag": SimpleNamespace(params=PARAMS),
+        "params": {**PARAMS, **(params or {}), **(conf or {})},  # as Airflow merges them
         "triggering_asset_events": events or {},
     }
