@@ -76,6 +76,8 @@ def ingest_dag(dataset: registry.Dataset) -> DAG:
             source_conn_id=dataset.source_conn_id,
             mounts=mounts,
             delete=True,
+            size_bytes=dataset.size_bytes,
+            when_full=f"raise size of {dataset.name} in datasets.yaml, which is {dataset.size}, and clear this task",
         )
         check = WorkloadOperator(
             task_id="check",

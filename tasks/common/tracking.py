@@ -102,7 +102,7 @@ class Run:
         return found["info"] if found else None
 
     def _search(self, server: MlflowRest) -> Iterator[dict[str, Any]]:
-        query = {
+        query: dict[str, Any] = {
             "experiment_ids": [self._experiment_id],
             "filter": equals(f"tags.{IDENTITY_TAG}", self.name),
             "order_by": ["attributes.start_time ASC"],

@@ -58,7 +58,8 @@ def download(store: S3Store, root: Path, options: argparse.Namespace) -> dict[st
         present = folder.present()
         plan = compared_download(wanted, present, folder, options)
         free = folder.free_bytes()
-        require_room(plan, free if options.capacity_bytes is None else min(free, options.capacity_bytes), str(root))
+        room = free if options.capacity_bytes is None else min(free, options.capacity_bytes)
+        require_room(plan, room, str(root), options.when_full)
         return carry_out(plan, lambda advance: Download(store, folder, advance), folder.delete, options, str(root))
 
 
@@ -73,7 +74,7 @@ def upload(root: Path, store: S3Store, options: argparse.Namespace) -> dict[str,
         stored = {entry.key: entry for entry in store.entries()}
         plan = compared_upload(present, stored, folder, options)
         if options.capacity_bytes is not None:
-            require_room(plan, options.capacity_bytes, store.url)
+            require_room(plan, options.capacity_bytes, store.url, options.when_full)
         require_names([local.key for local in plan.copy], store)
 
         def sender(advance: Any) -> Upload:
@@ -123,11 +124,11 @@ def compared_upload(
     return plan
 
 
-def require_room(plan: Plan, room: int, where: str) -> None:
+def require_room(plan: Plan, room: int, where: str, advice: str) -> None:
     if plan.bytes > room:
         raise BadInput(
             f"{where} has room for {room} bytes, but {len(plan.copy)} files of {plan.bytes} bytes are to be copied; "
-            f"make it at least {plan.bytes - room} bytes larger. Nothing was changed."
+            f"make it at least {plan.bytes - room} bytes larger{advice and f': {advice}'}. Nothing was changed."
         )
 
 
@@ -165,7 +166,8 @@ def carry_out(plan: Plan, worker: Any, delete: Any, options: argparse.Namespace,
             each(sorted(plan.copy, key=lambda item: item.key), copy_one, options.connections)
             each(plan.delete, delete, options.connections)
         except OSError as error:
-            raise explained(error, where, f" after {so_far} of {len(plan.copy)} files, which are kept") from error
+            kept = f" after {so_far} of {len(plan.copy)} files, which are kept"
+            raise explained(error, where, kept, options.when_full) from error
     return {
         "copied": len(plan.copy),
         "unchanged": plan.total - len(plan.copy),
@@ -176,10 +178,10 @@ def carry_out(plan: Plan, worker: Any, delete: Any, options: argparse.Namespace,
     }
 
 
-def explained(error: OSError, where: str, so_far: str = "") -> Exception:
+def explained(error: OSError, where: str, so_far: str = "", advice: str = "") -> Exception:
     """Room can appear by itself (autosize, a snapshot that goes), permission cannot."""
     if error.errno in _NO_ROOM:
-        return TryAgain(f"{where} is full{so_far}; make room and run it again to go on.")
+        return TryAgain(f"{where} is full{so_far}; make room{advice and f' ({advice})'} and run it again to go on.")
     if error.errno in _FORBIDDEN:
         return BadInput(f"{where} must not be written: {error}. Check its permissions and its export policy.")
     return error
@@ -205,6 +207,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=16, help="files on their way at once")
     parser.add_argument("--no-multipart", action="store_true", help="send each file in one request (NAS buckets)")
     parser.add_argument("--capacity-bytes", type=int, help="room in the destination, if it is known to be less")
+    parser.add_argument(
+        "--when-full", default="", metavar="TEXT", help="how to make room, for the sentence that asks for it"
+    )
     return parser.parse_args(arguments)
 
 

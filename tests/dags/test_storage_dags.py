@@ -79,3 +79,10 @@ def test_no_field_of_the_form_decides_where_keys_are_written(dags) -> None:
     provision = dags["provision_ontap"]
     assert not [name for name in provision.params if "secret" in name or "store" in name]
     assert "secret_store" not in provision.get_task("s3").partial_kwargs
+
+
+def test_a_volume_that_is_too_small_is_answered_with_the_key_of_datasets_yaml_and_grown_by_clearing_sync(dags) -> None:
+    task = dags["ingest_tyre_images"].get_task("sync")
+    assert "raise size of tyre_images in datasets.yaml, which is 10GB, and clear this task" in task.when_full
+    assert task.size_bytes == 10 << 30
+    assert task.asks_for_room

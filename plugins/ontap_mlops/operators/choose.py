@@ -242,7 +242,7 @@ def _told_versions(context: Context, dataset: registry.Dataset) -> Iterator[Mapp
         # Without a dataset in it, what is told belongs to the asset of the event.
         owner = dataset.name if getattr(asset, "uri", ours) == ours else ""
         for event in events:
-            told = (event.extra or {}).get("dataset_version")
+            told = event.extra.get("dataset_version") if isinstance(event.extra, Mapping) else None
             version = {"id": told} if isinstance(told, str) else told
             if not isinstance(version, Mapping) or not isinstance(version.get("id"), str) or not version["id"].strip():
                 continue

@@ -27,6 +27,8 @@ class DataSyncOperator(WorkloadOperator):
     :param connections: files on their way at once.
     :param capacity_bytes: room in the destination; when it is too little, nothing is copied and no retry made.
     :param ontap_conn_id: connection that tells the room in the destination's volume, in place of ``capacity_bytes``.
+    :param size_bytes: the destination's volume is grown to at least this first, through ``ontap_conn_id``.
+    :param when_full: how to make room, for the sentence that asks for it.
     :return: counts of files ``copied``, ``unchanged``, ``deleted``; ``bytes`` copied; ``seconds``.
     """
 
@@ -49,6 +51,8 @@ class DataSyncOperator(WorkloadOperator):
         connections: int = 16,
         capacity_bytes: Any = None,
         ontap_conn_id: str | None = None,
+        size_bytes: int | None = None,
+        when_full: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(program="tasks.data.sync", ontap_conn_id=ontap_conn_id or "ontap_default", **kwargs)
@@ -61,6 +65,8 @@ class DataSyncOperator(WorkloadOperator):
         self.connections = connections
         self.capacity_bytes = capacity_bytes
         self.asks_for_room = ontap_conn_id is not None
+        self.size_bytes = size_bytes
+        self.when_full = when_full
 
     def workload(self, context: Context) -> Workload:
         self.mounts = self.run_mounts(context)
@@ -72,6 +78,7 @@ class DataSyncOperator(WorkloadOperator):
             "no-multipart": not self.multipart,
             "connections": self.connections,
             "capacity-bytes": self._capacity(),
+            "when-full": self.when_full,
         }
         return super().workload(context)
 
@@ -89,4 +96,7 @@ class DataSyncOperator(WorkloadOperator):
 
         written = as_mount("destination", mount)
         with OntapHook(self.ontap_conn_id).client() as client:
-            return volumes.at(client, svm=written.svm, path=written.junction_path).available_bytes
+            volume = volumes.at(client, svm=written.svm, path=written.junction_path)
+            if self.size_bytes:  # it may have been raised since the volume was made
+                volume = volumes.grow(client, volume=volume, size_bytes=self.size_bytes)
+            return volume.available_bytes

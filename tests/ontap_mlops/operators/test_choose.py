@@ -131,6 +131,12 @@ def test_what_is_no_version_in_a_hand_made_event_is_passed_over(versions, tracki
     assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[2]
 
 
+@pytest.mark.parametrize("extra", [None, {}, [], ["v1"], "v1", 3])
+def test_an_event_with_an_extra_of_any_shape_starts_the_run(versions, tracking, extra):
+    events = {dataset_asset("tyre_images"): [SimpleNamespace(extra=extra)]}
+    assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[2]
+
+
 def test_an_id_told_by_the_asset_of_another_dataset_is_not_taken_for_ours(versions, tracking):
     events = {dataset_asset("labels"): [SimpleNamespace(extra={"dataset_version": "v1"})]}
     assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[2]

@@ -86,6 +86,15 @@ def test_a_volume_without_room_is_told_by_ontap_and_no_retry_is_made(
     assert free
     made = sync(ontap_conn_id="cluster", mounts={"volume": "svm1:/sync_room"})
     assert made.workload(context).arguments[-2:] == ("--capacity-bytes", str(free))
+    # Clearing this task alone is enough after the size was raised.
+    raised = sync(
+        ontap_conn_id="cluster", mounts={"volume": "svm1:/sync_room"}, size_bytes=60 << 20, when_full="raise it"
+    )
+    *_, room, told, advice = raised.workload(context).arguments
+    assert int(room) > free + (30 << 20)
+    assert (told, advice) == ("--when-full", "raise it")
+    with OntapHook("cluster").client() as client:
+        assert volumes.get(client, svm="svm1", name="sync_room").size_bytes == 60 << 20
 
 
 def test_a_task_brings_a_bucket_to_a_volume(

@@ -234,6 +234,10 @@ def test_too_little_room_is_said_before_anything_is_copied(prefix: str, volume: 
         BadInput, match=r"has room for 100 bytes, but 5 files of 5007 bytes .* at least 4907 bytes larger"
     ):
         down(prefix, volume, "--capacity-bytes", "100")
+    with pytest.raises(
+        BadInput, match=r"at least 4907 bytes larger: raise size in datasets\.yaml\. Nothing was changed"
+    ):
+        down(prefix, volume, "--capacity-bytes", "100", "--when-full", "raise size in datasets.yaml")
     assert contents(volume / "data") == {}
 
 
