@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down status clean airflow preflight versions upload new-system rerun test test-quick journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions upload new-system rerun test test-quick journey browser bench bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -26,6 +26,10 @@ up:
 # Stop the services; their data stays.
 down:
 	$(PROGRAM) scripts.services down
+
+# Restart one service, such as SERVICE=mlflow, or one program of it, and wait until it answers.
+restart:
+	$(PROGRAM) scripts.services restart "$$SERVICE"
 
 # Show every service with its address and whether it answers.
 status:

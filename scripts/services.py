@@ -2,6 +2,7 @@
 
     python -m scripts.services up        start what is not running, wait until all answer, print links
     python -m scripts.services status    one line per program
+    python -m scripts.services restart mlflow      one service, or one program such as airflow-scheduler
     python -m scripts.services down      stop everything; data stays
     python -m scripts.services clean     stop everything and remove data, logs and secrets
     python -m scripts.services airflow -- dags list      Airflow's own command line on these services
@@ -92,6 +93,15 @@ class Stack:
         if self.layout.exists:
             self.supervisor.stop()
 
+    def restart(self, name: str) -> None:
+        """Restart a service, or one program of it, and wait until it answers; SystemExit with a sentence if not."""
+        service, programs = catalog.named(name)
+        there = self.supervisor.processes() if self.layout.exists else {}
+        if not all(program in there for program in programs):
+            raise SystemExit(f"{name} is not running; `make up` starts it.")
+        self.supervisor.restart(programs)
+        self.wait_ready([service])
+
     @property
     def ports(self) -> dict[str, int]:
         return ports.load(self.layout)
@@ -179,6 +189,12 @@ def down(stack: Stack) -> int:
     return 0
 
 
+def restart(stack: Stack, name: str) -> int:
+    stack.restart(name)
+    print(f"{name} was restarted and answers.")
+    return 0
+
+
 def status(stack: Stack) -> int:
     """Show each program; the exit code is 0 only when everything runs and answers."""
     processes = stack.supervisor.processes() if stack.layout.exists else {}
@@ -259,6 +275,7 @@ def main() -> int:
     actions = parser.add_subparsers(dest="action", required=True)
     for name in ("up", "down", "status", "clean"):
         actions.add_parser(name)
+    actions.add_parser("restart").add_argument("name")
     actions.add_parser("airflow").add_argument("arguments", nargs=argparse.REMAINDER)
     actions.add_parser("versions").add_argument("arguments", nargs=argparse.REMAINDER)
     actions.add_parser("preflight").add_argument("arguments", nargs=argparse.REMAINDER)
@@ -267,6 +284,8 @@ def main() -> int:
     modules = {"airflow": "airflow", "versions": "scripts.versions", "preflight": "scripts.preflight"}
     if module := modules.get(options.action):
         return run_module(stack, module, [a for a in options.arguments if a != "--"])
+    if options.action == "restart":
+        return restart(stack, options.name)
     return {"up": up, "down": down, "status": status, "clean": clean}[options.action](stack)
 
 

@@ -15,6 +15,7 @@ from contextlib import redirect_stdout
 from datetime import UTC, datetime
 
 from ontap_mlops import registry
+from scripts import beside_airflow
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dataset", required=True, help="name in config/datasets.yaml")
     parser.add_argument("--as-of", type=_time, help="ISO 8601 time; without a zone, UTC")
     asked = parser.parse_args(arguments)
+    beside_airflow.find_connections()
 
     with redirect_stdout(sys.stderr):
         from airflow.sdk.exceptions import AirflowNotFoundException
@@ -36,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             with hook.client() as client:
                 asks = {"svm": hook.svm(dataset.svm), "volume": dataset.volume, "dataset": dataset.name}
                 versions = dataset_versions.list_versions(client, **asks)
-        except (ValueError, OntapError, AirflowNotFoundException) as error:
+        except (OSError, ValueError, OntapError, AirflowNotFoundException) as error:
             print(error, file=sys.stderr)
             return 2
     if asked.as_of is None:

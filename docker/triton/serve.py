@@ -4,7 +4,9 @@
         --http-port 8100 --grpc-port 8101 --metrics-port 8102
 
 It serves the models whose folder holds a ``config.pbtxt``, each at the version that file names, and loads others only
-when asked over HTTP (POST /v2/repository/models/<name>/load). It listens on this machine only. SIGTERM stops it with
+when asked over HTTP (POST /v2/repository/models/<name>/load). Where TRITON_CONTROL_TOKEN is set, whoever asks for
+anything but inference, metadata and health has to show it as a bearer token, so that no page in a browser of this
+machine can unload a model. It listens on this machine only. SIGTERM stops it with
 everything it started; when this process is killed, all of it ends within seconds.
 """
 
@@ -26,6 +28,7 @@ from pathlib import Path
 
 BACKENDS = Path(__file__).parent / "backends"
 DRAIN_S = 5
+GUARDED = ("model-repository", "shared-memory", "trace", "logging")
 PLAIN = re.compile(r"[\w./+=-]+", re.ASCII)
 _PR_SET_PDEATHSIG = 1
 _FACTS = """
@@ -154,6 +157,9 @@ def flags(options: argparse.Namespace, repository: Path, backends: Path) -> list
         "exit-timeout-secs": DRAIN_S,
         "log-format": "ISO8601",
     }
+    if token := os.environ.get("TRITON_CONTROL_TOKEN"):
+        given["http-restricted-api"] = f"{','.join(GUARDED)}:authorization=Bearer {token}"
+        given["grpc-restricted-protocol"] = f"{','.join(GUARDED)}:authorization=Bearer {token}"
     deployed = sorted(config.parent.name for config in options.repository.glob("*/config.pbtxt"))
     return [f"--{name}={value}" for name, value in given.items()] + [f"--load-model={name}" for name in deployed]
 

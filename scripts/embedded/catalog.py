@@ -81,8 +81,8 @@ def _triton(layout: Layout, ports: Ports) -> list[str]:
     return [sys.executable, str(ROOT / "docker" / "triton" / "serve.py"), *folders, *listen]
 
 
-def _plain_variables(layout: Layout, ports: Ports) -> dict[str, str]:
-    return environment.clean()
+def _triton_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    return environment.clean() | {"TRITON_CONTROL_TOKEN": secrets.get(layout, secrets.TRITON_CONTROL)}
 
 
 def _airflow(program: str, *options: str) -> Program:
@@ -124,7 +124,7 @@ SERVICES = {
             "Triton inference server",
             lambda p: f"http://{HOST}:{p['triton_http']}",
             ("triton_http", "triton_grpc", "triton_metrics"),
-            (Program("triton", _triton, _plain_variables, stop_s=15),),
+            (Program("triton", _triton, _triton_variables, stop_s=15),),
         ),
         Service(
             "airflow",
@@ -149,6 +149,19 @@ def chosen(names: Iterable[str] | None) -> list[Service]:
     if unknown:
         raise SystemExit(f"No service is called {', '.join(unknown)}; there are {', '.join(SERVICES)}.")
     return [SERVICES[name] for name in wanted]
+
+
+def named(name: str) -> tuple[str, list[str]]:
+    """Return the service and the programs that a user means; SystemExit names those there are."""
+    for service in SERVICES.values():
+        programs = [program.name for program in service.programs]
+        if name == service.name:
+            return service.name, programs
+        if name in programs:
+            return service.name, [name]
+    others = [p.name for s in SERVICES.values() for p in s.programs if p.name not in SERVICES]
+    asked = f"No service is called {name!r}" if name else "Say which service"
+    raise SystemExit(f"{asked}; there are {', '.join(SERVICES)}, and the programs {', '.join(others)}.")
 
 
 def program(name: str) -> Program:

@@ -1,6 +1,8 @@
-"""Airflow's database at the installed version, with a pool for each place: ``python -m scripts.embedded.database``.
+"""Airflow's database at the installed version, with a pool for each place and a connection to each service.
 
-Runs in Airflow's own environment. One process for both, since starting Airflow's command line takes seconds.
+    python -m scripts.embedded.database FOLDER
+
+Runs in Airflow's own environment. One process for all, since starting Airflow's command line takes seconds.
 """
 
 from __future__ import annotations
@@ -12,10 +14,14 @@ from pathlib import Path
 
 from ontap_mlops.compute import places
 from ontap_mlops.config_file import ConfigError
+from scripts.embedded import connections, environment
+from scripts.embedded.layout import Layout
+from scripts.embedded.ports import load
 
 
-def main() -> None:
+def main(local: str) -> None:
     from airflow.cli.cli_parser import get_parser
+    from airflow.utils.session import create_session
 
     try:
         made = pools()
@@ -27,6 +33,12 @@ def main() -> None:
         for command in (["db", "migrate"], ["pools", "import", str(file)]):
             arguments = get_parser().parse_args(command)
             arguments.func(arguments)
+    layout = Layout(Path(local))
+    ports, kept = load(layout), layout.airflow / "connections.json"
+    with create_session() as session:
+        wanted = environment.connections(layout, ports)
+        for sentence in connections.write(wanted, environment.s3_endpoint(ports), kept, session):
+            print(sentence, flush=True)
 
 
 def pools() -> dict[str, dict[str, object]]:
@@ -45,4 +57,4 @@ def pools() -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

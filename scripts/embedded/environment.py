@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -84,7 +85,6 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         # Airflow's own use of a library would else be remarked on in every task's log.
         "PYTHONWARNINGS": "ignore:GitWildMatchPattern:DeprecationWarning",
         **{f"AIRFLOW__{name}": str(value) for name, value in config.items()},
-        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(value) for name, value in connections(layout, ports).items()},
         "ONTAP_MLOPS_LOCAL": str(layout.local),
         "ONTAP_MLOPS_NAMESPACE_ROOT": str(layout.namespace / SVM),
         **{k: v for k, v in layout.settings().items() if k.startswith(("AIRFLOW", "ONTAP_MLOPS"))},
@@ -92,7 +92,10 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
 
 
 def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, Any]]:
-    """Return Airflow connections by id. ``ontap_s3`` is missing on purpose: the provisioning DAG makes those keys."""
+    """Return what the rows of Airflow's database say, by id; see connections.py.
+
+    ``ontap_s3`` is missing on purpose: the provisioning DAG makes those keys.
+    """
     return {
         "ontap_default": {
             "conn_type": "ontap",
@@ -113,7 +116,13 @@ def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, An
             },
         },
         "mlflow_default": {"conn_type": "http", "schema": "http", "host": HOST, "port": ports["mlflow"]},
-        "inference_default": {"conn_type": "http", "schema": "http", "host": HOST, "port": ports["triton_http"]},
+        "inference_default": {
+            "conn_type": "http",
+            "schema": "http",
+            "host": HOST,
+            "port": ports["triton_http"],
+            "extra": {"token": secrets.get(layout, secrets.TRITON_CONTROL)},
+        },
         "airflow_api": {
             "conn_type": "http",
             "schema": "http",
@@ -123,6 +132,17 @@ def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, An
             "password": secrets.get(layout, secrets.AIRFLOW_ADMIN),
         },
     }
+
+
+def s3_endpoint(ports: dict[str, int]) -> str:
+    """Return the address of ONTAP's S3 server as the emulator gives it to clients."""
+    return f"http://{HOST}:{ports['ontap_s3']}"
+
+
+def connections_digest(layout: Layout, ports: dict[str, int]) -> str:
+    """Changes with what the rows are to say."""
+    facts = json.dumps([connections(layout, ports), s3_endpoint(ports)], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 def code_commit() -> str:

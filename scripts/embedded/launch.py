@@ -16,7 +16,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from scripts.embedded import catalog, ports, secrets
+from scripts.embedded import catalog, environment, ports, secrets
 from scripts.embedded.environment import ADMIN
 from scripts.embedded.layout import ROOT, Layout
 
@@ -32,7 +32,7 @@ def main(name: str, local: str) -> None:
         make_model_repository(layout)
     if name.startswith("airflow-"):
         write_passwords(layout)
-        migrate(layout, env)
+        migrate(layout, env, chosen_ports)
     os.chdir(ROOT)
     command = program.command(layout, chosen_ports)
     os.execvpe(command[0], command, env)  # noqa: S606 - the very command of the catalog
@@ -60,20 +60,23 @@ def write_passwords(layout: Layout) -> None:
     draft.replace(file)
 
 
-def migrate(layout: Layout, env: dict[str, str]) -> None:
-    """Bring Airflow's database to the installed version, with the pools of config/compute.yaml.
+def migrate(layout: Layout, env: dict[str, str], chosen_ports: dict[str, int]) -> None:
+    """Bring Airflow's database to the installed version, with the pools of config/compute.yaml and the connections.
 
-    Once for each version and content of that file, by whichever of Airflow's programs comes first.
+    Once for each version, content of that file and set of addresses, by whichever of Airflow's programs comes first.
     """
     done = layout.airflow / "database-version"
     places = Path(env["AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"]) / "compute.yaml"
     with (layout.airflow / "migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         digest = hashlib.sha256(places.read_bytes()).hexdigest() if places.exists() else "none"
-        current = f"{version('apache-airflow-core')} {digest}"
+        addresses = environment.connections_digest(layout, chosen_ports)
+        current = f"{version('apache-airflow-core')} {digest} {addresses}"
         if (layout.airflow / "airflow.db").exists() and done.exists() and done.read_text() == current:
             return
-        if subprocess.run([sys.executable, "-m", "scripts.embedded.database"], env=env, cwd=ROOT).returncode:
+        if subprocess.run(
+            [sys.executable, "-m", "scripts.embedded.database", str(layout.local)], env=env, cwd=ROOT
+        ).returncode:
             sys.exit("Airflow's database could not be made; the lines above say why.")
         done.write_text(current)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ontap_mlops import settings
+from scripts.embedded import environment
 from scripts.embedded.catalog import Ports, Program
 from scripts.embedded.environment import FOREIGN
 from scripts.embedded.launch import INSTANCE_VARIABLE
@@ -130,7 +131,9 @@ class Supervisor:
         variables = program.variables(self.layout, ports)
         if program.name != "airflow-scheduler":  # only the scheduler's children run code of this commit
             variables.pop(settings.variable("code_commit"), None)
-        own = {k: v for k, v in variables.items() if k.startswith(FOREIGN)}
+        own = {k: v for k, v in variables.items() if k.startswith((*FOREIGN, "TRITON_"))}
+        if program.name == "airflow-api-server":  # one of Airflow's programs writes them, and this one ends no task
+            own["connections"] = environment.connections_digest(self.layout, ports)
         facts = repr((program.command(self.layout, ports), sorted(own.items())))
         return hashlib.sha256(facts.encode()).hexdigest()
 
@@ -164,6 +167,17 @@ class Supervisor:
         for name, facts in self.processes().items():
             if facts["statename"] in DEAD:
                 self.rpc.startProcess(name, False)
+
+    def restart(self, names: Collection[str]) -> None:
+        """End these programs, side by side, and start them again."""
+        for name in names:
+            with contextlib.suppress(xmlrpc.client.Fault):  # it is not running
+                self.rpc.stopProcess(name, False)
+        deadline = time.monotonic() + STOPPING_S
+        while any(self.processes()[name]["statename"] not in DEAD for name in names) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for name in names:
+            self.rpc.startProcess(name, False)
 
     def is_running(self) -> bool:
         """Say whether it runs. While it ends, wait until that is over, so that a new one may be started."""

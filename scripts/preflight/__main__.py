@@ -6,6 +6,7 @@ import argparse
 import sys
 
 import scripts.preflight as preflight
+from scripts import beside_airflow
 from scripts.preflight import ontap, services
 
 
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--inference-conn-id", default="inference_default")
     parser.add_argument("--read-only", action="store_true", help="make nothing on ONTAP")
     options = parser.parse_args(arguments)
+    beside_airflow.find_connections()
 
     failed = preflight.report(services.configuration())
     failed += ontap.report(options.ontap_conn_id, read_only=options.read_only)

@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from ontap_mlops.hooks.inference import InferenceHook, ModelLoadFailed, ModelNot
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 from tasks.models.repository import ServedModel
 from tests.inference_server.models import ONES_SCORE, SHAPE, ones, write_onnx
-from tests.serving import connection
+from tests.serving import connection, triton_over
 
 pytestmark = pytest.mark.triton
 
@@ -105,6 +106,38 @@ def test_a_request_the_model_cannot_take_is_refused_in_tritons_words(triton, hoo
     with pytest.raises(ServiceRefused, match="asked to infer with model tyre and answered 400: .*unexpected shape"):
         hook.infer("tyre", wrong)
     assert score(hook) == [ONES_SCORE]
+
+
+def test_only_who_shows_the_token_changes_what_is_served(triton, monkeypatch):
+    """A page in a browser can send a POST without a body to any address of this machine, but no header."""
+    monkeypatch.setenv("TRITON_CONTROL_TOKEN", "let-me-in")
+    place(triton, 1)
+    triton.start()
+    monkeypatch.setenv("AIRFLOW_CONN_INFERENCE_DEFAULT", connection(triton.http))
+    for path in ("models/tyre/unload", "models/tyre/load", "index"):
+        foreign = urllib.request.Request(
+            f"{triton.url}/v2/repository/{path}", data=b"", headers={"Origin": "http://evil.example"}
+        )
+        with pytest.raises(urllib.error.HTTPError, match="403|401"):
+            urllib.request.urlopen(foreign)
+    with pytest.raises(ServiceRefused):
+        InferenceHook().unload("tyre")
+    assert score(InferenceHook()) == [ONES_SCORE], "whoever may ask it may ask without a token"
+    allowed = {"conn_type": "http", "host": "127.0.0.1", "port": triton.http, "extra": {"token": "let-me-in"}}
+    monkeypatch.setenv("AIRFLOW_CONN_INFERENCE_DEFAULT", json.dumps(allowed))
+    InferenceHook().unload("tyre")
+    assert not InferenceHook().model_ready("tyre")
+
+
+@pytest.mark.parametrize("name", ["a b", "100% (x) 'q' #1 ;é $HOME"])
+def test_models_and_backends_may_lie_in_a_folder_of_any_name(name, tmp_path, monkeypatch):
+    (tmp_path / name).mkdir()
+    with triton_over(tmp_path / name) as server:
+        server.arguments = (f"--backends-dir={tmp_path / name / 'backends'}",)
+        place(server, 1)
+        server.start()
+        monkeypatch.setenv("AIRFLOW_CONN_INFERENCE_DEFAULT", connection(server.http))
+        assert score(InferenceHook()) == [ONES_SCORE]
 
 
 def test_no_request_fails_while_the_version_changes(triton, hook):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import signal
 import socket
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.embedded import health, layout, ports, secrets
+from scripts.embedded import catalog, environment, health, layout, ports, secrets
 from scripts.embedded.layout import ROOT
 from scripts.services import Stack, clean, down, status, up
 
@@ -63,6 +62,24 @@ def test_a_killed_service_comes_back(stack: Stack):
         time.sleep(0.1)
     stack.wait_ready(["lake"])
     assert stack.supervisor.processes()["lake"]["pid"] != killed
+
+
+def test_one_service_is_restarted_and_the_others_go_on(stack: Stack):
+    stack.up(["lake", "ontap"])
+    before = {name: facts["pid"] for name, facts in stack.supervisor.processes().items()}
+    stack.restart("lake")
+    after = {name: facts["pid"] for name, facts in stack.supervisor.processes().items()}
+    assert after["lake"] != before["lake"] and after["ontap"] == before["ontap"]
+    assert stack.health(["lake"]) == {"lake": health.HEALTHY}
+    with pytest.raises(SystemExit, match=r"mlflow is not running; `make up` starts it\."):
+        stack.restart("mlflow")
+
+
+@pytest.mark.parametrize(("name", "said"), [("minio", "No service is called 'minio'; "), ("", "Say which service; ")])
+def test_a_restart_of_what_there_is_not_names_what_there_is(name: str, said: str, stack: Stack):
+    with pytest.raises(SystemExit, match=f"{said}there are ontap, lake, .*and the programs airflow-api-server, "):
+        stack.restart(name)
+    assert catalog.named("airflow-scheduler") == ("airflow", ["airflow-scheduler"])
 
 
 def test_what_a_killed_supervisor_left_is_ended_before_the_next_start(stack: Stack):
@@ -181,7 +198,7 @@ def test_no_secret_can_be_read_by_others(stack: Stack):
     stack.env()
     assert stack.layout.local.stat().st_mode & 0o077 == 0
     files = list((stack.layout.local / "secrets").iterdir())
-    assert len(files) >= 6 and all(f.stat().st_mode & 0o777 == 0o600 for f in files)
+    assert len(files) >= 5 and all(f.stat().st_mode & 0o777 == 0o600 for f in files)
     written = [stack.supervisor.config, stack.layout.log("lake"), stack.layout.local / "ports.json"]
     values = [f.read_text() for f in files]
     assert not [path for path in written if any(value in path.read_text() for value in values)]
@@ -287,14 +304,22 @@ def test_the_callers_own_airflow_and_cloud_do_not_reach_the_services(stack: Stac
     assert "mine" not in stack.env().values()
 
 
-def test_every_connection_but_the_provisioned_one_is_given(stack: Stack):
+def test_what_is_written_into_airflow_is_every_connection_but_the_provisioned_one(stack: Stack):
     stack.layout.make()
     ports.choose(stack.layout, [])
-    env = stack.env()
-    given = {name for name in env if name.startswith("AIRFLOW_CONN_")}
-    ids = ("ONTAP_DEFAULT", "AWS_DEFAULT", "MLFLOW_DEFAULT", "INFERENCE_DEFAULT", "AIRFLOW_API")
-    assert given == {f"AIRFLOW_CONN_{id_}" for id_ in ids}
-    assert json.loads(env["AIRFLOW_CONN_ONTAP_DEFAULT"])["extra"]["verify"] == str(stack.layout.ontap_ca)
+    given = environment.connections(stack.layout, stack.ports)
+    assert set(given) == {"ontap_default", "aws_default", "mlflow_default", "inference_default", "airflow_api"}
+    assert given["ontap_default"]["extra"]["verify"] == str(stack.layout.ontap_ca)
+    assert not [name for name in stack.env() if name.startswith("AIRFLOW_CONN_")], "it would win over the row"
+
+
+def test_a_port_that_moves_restarts_the_program_that_writes_the_rows_and_no_task(stack: Stack):
+    stack.layout.make()
+    before, _ = ports.choose(stack.layout, [])
+    after = before | {"ontap_s3": before["ontap_s3"] + 1}
+    names = [p.name for p in catalog.SERVICES["airflow"].programs]
+    digests = [{n: stack.supervisor._digest(catalog.program(n), each) for n in names} for each in (before, after)]
+    assert {n for n in names if digests[0][n] != digests[1][n]} == {"airflow-api-server"}
 
 
 def test_two_starts_at_once_end_with_one_set_of_services(stack: Stack):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ontap_mlops.hooks.address import address_of
+from ontap_mlops.hooks.extra import extra_of
 from ontap_mlops.hooks.rest import base_url, certificate_authority
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ _SETTINGS = (
     "host",
 )
 _NOT_POSSIBLE = frozenset((*_IDENTITY, *_SETTINGS))
+# Buckets in the path, as programs put them for every endpoint that is named; Airflow's own hooks have to be told.
+_AS_PROGRAMS_DO = {"config_kwargs": {"s3": {"addressing_style": "path"}}}
 
 
 def aws_environment(conn_id: str) -> dict[str, str]:
@@ -34,7 +37,8 @@ def aws_environment(conn_id: str) -> dict[str, str]:
     in the extra, which may give region_name and verify too. Raises ValueError for what programs cannot follow.
     """
     connection, extra = _connection(conn_id)
-    wrong = sorted(name for name in _NOT_POSSIBLE & set(extra) if extra[name])
+    given = {name for name in _NOT_POSSIBLE & set(extra) if extra[name]}
+    wrong = sorted(name for name in given if extra[name] != _AS_PROGRAMS_DO.get(name))
     if wrong:
         raise ValueError(
             f"connection {conn_id} has {' and '.join(wrong)} in its extra, which programs cannot follow; give keys as "
@@ -98,7 +102,7 @@ def _connection(conn_id: str) -> tuple[Any, dict[str, Any]]:
     from airflow.sdk import BaseHook
 
     connection = BaseHook.get_connection(conn_id)
-    return connection, connection.extra_dejson
+    return connection, extra_of(connection)
 
 
 def _filled(environment: dict[str, Any]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from ontap_mlops.hooks.address import Address, AddressError, address_of
+from ontap_mlops.hooks.extra import extra_of
 from ontap_mlops.ontap.errors import InvalidRequest, NotAuthorized, OntapError
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class OntapHook(BaseHook):
         missing = [field for field in ("host", "login", "password") if not getattr(connection, field)]
         if missing:
             raise InvalidRequest(f"Connection {self.ontap_conn_id!r} has no {' and no '.join(missing)}. Fill it in.")
-        extra, address = connection.extra_dejson, self._address()
+        extra, address = extra_of(connection), self._address()
         verify = _verify(extra.get("verify", True))
         if verify is False and address.scheme == "https":
             _warn_unverified(self.ontap_conn_id, address.host)
@@ -78,9 +80,20 @@ class OntapHook(BaseHook):
             connection=self.ontap_conn_id,
         )
 
+    def where(self) -> str:
+        """Return in words which address is worked on, and which variable hides a row that one may have meant."""
+        variable = f"AIRFLOW_CONN_{self.ontap_conn_id.upper()}"
+        said = f"Works on ONTAP at {self._address().url} (connection {self.ontap_conn_id})."
+        if os.environ.get(variable):
+            said += (
+                f" The connection comes from the environment variable {variable}: a row of that id, as Airflow's page "
+                "of connections shows it, is not used."
+            )
+        return said
+
     def svm(self, named: str | None = None) -> str:
         """Return the SVM named, or the connection's own. Raises InvalidRequest when there is neither."""
-        svm = named or self.connection.extra_dejson.get("svm")
+        svm = named or extra_of(self.connection).get("svm")
         if not svm:
             raise InvalidRequest(
                 f"No SVM is named, and connection {self.ontap_conn_id!r} has none either. Name one in the task, or "
@@ -95,7 +108,7 @@ class OntapHook(BaseHook):
         seen = False
         try:
             with self.client() as client:
-                svm = self.connection.extra_dejson.get("svm")
+                svm = extra_of(self.connection).get("svm")
                 if svm:
                     cluster.svm_uuid(client, svm=svm)
                     seen = True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.sdk import BaseHook
 
 from ontap_mlops.hooks.address import AddressError, address_of
+from ontap_mlops.hooks.extra import extra_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -88,7 +89,7 @@ class RestService:
         self.error_key = error_key
         self.temporary = temporary
         self._name = f"{kind} at {self.url} (connection {conn_id})"
-        extra = connection.extra_dejson
+        extra = extra_of(connection)
         self._auth = _credentials(connection, extra)
         self._verify = certificate_authority(extra.get("verify", True), conn_id)
 

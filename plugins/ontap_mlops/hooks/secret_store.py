@@ -31,7 +31,7 @@ from ontap_mlops.hooks.airflow_rest import AirflowRest
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 
 _KEYS = {"access_key", "secret_key", "endpoint_url"}
-_DESCRIPTION = "Keys of ONTAP's S3 server, written by the provisioning task"
+KEYS_DESCRIPTION = "Keys of ONTAP's S3 server, written by the provisioning task"
 _REGION = "us-east-1"  # ONTAP's S3 has no regions, but signing needs one
 
 
@@ -194,7 +194,7 @@ class AirflowConnectionStore:
         connection = {
             "connection_id": self.conn_id,
             "conn_type": "aws",
-            "description": _DESCRIPTION,
+            "description": KEYS_DESCRIPTION,
             "login": access_key,
             "password": secret_key,
             "extra": json.dumps(_aws_extra(endpoint_url)),
@@ -212,7 +212,7 @@ class AirflowConnectionStore:
 
     def _check_that_it_is_ours(self) -> None:
         _, there = self._airflow.call("GET", self._path, asked=f"read connection {self.conn_id!r}")
-        if there.get("description") != _DESCRIPTION:
+        if there.get("description") != KEYS_DESCRIPTION:
             raise ServiceRefused(
                 f"Connection {self.conn_id!r} was not written by the provisioning task, so it stays as it is: remove "
                 "it, or name another one in [ontap_mlops] secret_store."

@@ -99,7 +99,9 @@ class OntapOperator(MlopsOperator):
     def hook(self) -> OntapHook:
         from ontap_mlops.hooks.ontap import OntapHook
 
-        return OntapHook(self.ontap_conn_id)
+        hook = OntapHook(self.ontap_conn_id)
+        self.log.info(hook.where())
+        return hook
 
 
 def bytes_of(value: int | str) -> int:

@@ -145,6 +145,20 @@ def test_what_programs_cannot_follow_is_refused_by_name(connection, facts: dict[
     assert "hidden-secret" not in str(caught.value)
 
 
+def test_the_connections_that_this_project_writes_can_be_followed(connection, tmp_path) -> None:
+    from ontap_mlops.hooks.secret_store import _aws_extra
+    from scripts.embedded import environment, ports
+    from scripts.embedded.layout import Layout
+
+    layout = Layout(tmp_path)
+    layout.make()
+    chosen, _ = ports.choose(layout, [])
+    lake = environment.connections(layout, chosen)["aws_default"]
+    assert aws_environment(connection(**lake))["AWS_ENDPOINT_URL_S3"] == f"http://127.0.0.1:{chosen['lake']}"
+    keys = {**KEYS, "conn_type": "aws", "extra": _aws_extra("http://o:9000")}
+    assert aws_environment(connection(**keys))["AWS_ENDPOINT_URL_S3"] == "http://o:9000"
+
+
 def test_what_of_an_extra_is_not_used_is_said(connection, caplog: pytest.LogCaptureFixture) -> None:
     assert aws_environment(connection(conn_type="aws", **KEYS, extra={"bucket_name": "lake"})) == FOUND
     assert "Connection c has bucket_name in its extra, which programs do not use." in caplog.text
