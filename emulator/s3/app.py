@@ -108,7 +108,7 @@ def _refusal(error: errors.S3Error, method: str, resource: str, request_id: str,
     headers = {"content-type": "application/xml"} | error.headers | extra
     if method == "HEAD":
         return Response(error.status, headers)
-    return Response(error.status, headers, xml.error(error.code, error.message, resource, request_id))
+    return Response(error.status, headers, xml.error(error, resource, request_id))
 
 
 async def _send(response: Response, send: Send) -> None:

@@ -31,9 +31,9 @@ class Conditions:
         """
         if "if-match" in self.wanted:
             if not _etag_in(self.wanted["if-match"], facts.etag):
-                raise _failed(f"The object's ETag is {facts.etag}, not the one in If-Match.")
+                raise _failed("If-Match", f"The object's ETag is {facts.etag}, not the one in If-Match.")
         elif "if-unmodified-since" in self.wanted and changed_since(self.wanted["if-unmodified-since"], stat):
-            raise _failed("The object was modified after If-Unmodified-Since.")
+            raise _failed("If-Unmodified-Since", "The object was modified after If-Unmodified-Since.")
         if "if-none-match" in self.wanted:
             return _etag_in(self.wanted["if-none-match"], facts.etag)
         return "if-modified-since" in self.wanted and not changed_since(self.wanted["if-modified-since"], stat)
@@ -41,15 +41,20 @@ class Conditions:
     def require_source(self, facts: Facts, stat: os.stat_result) -> None:
         """For copying: as for reading, except that a copy of what is not modified is refused too."""
         if self.not_modified(facts, stat):
-            raise _failed("The source of the copy is one that x-amz-copy-source-if-* excludes.")
+            raise _failed(
+                "x-amz-copy-source-If-*", "The source of the copy is one that x-amz-copy-source-if-* excludes."
+            )
 
     def require(self, now: Facts | None) -> None:
         """For writing and removing; `now` is what is there, None where nothing is."""
         if "if-none-match" in self.wanted and now and _etag_in(self.wanted["if-none-match"], now.etag):
-            raise _failed(f"There is an object of this key, with the ETag {now.etag}, which If-None-Match excludes.")
+            raise _failed(
+                "If-None-Match",
+                f"There is an object of this key, with the ETag {now.etag}, which If-None-Match excludes.",
+            )
         if "if-match" in self.wanted and not (now and _etag_in(self.wanted["if-match"], now.etag)):
             there = f"The object's ETag is {now.etag}" if now else "There is no object of this key"
-            raise _failed(f"{there}, which is not what If-Match wants.")
+            raise _failed("If-Match", f"{there}, which is not what If-Match wants.")
 
 
 def of_read(headers: Mapping[str, str]) -> Conditions:
@@ -91,5 +96,5 @@ def _etag_in(header: str, etag: str) -> bool:
     return any(part.strip().removeprefix("W/").strip('"') in (etag, "*") for part in header.split(","))
 
 
-def _failed(message: str) -> errors.S3Error:
-    return errors.S3Error("PreconditionFailed", message)
+def _failed(condition: str, message: str) -> errors.S3Error:
+    return errors.S3Error("PreconditionFailed", message, condition=condition)

@@ -6,10 +6,23 @@ import asyncio
 import contextlib
 import os
 import re
-import shutil
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
-from emulator.s3 import checksums, conditions, errors, incoming, keys, numeric, reading, request, unix, writing, xml
+from emulator.s3 import (
+    checksums,
+    conditions,
+    errors,
+    incoming,
+    joining,
+    keys,
+    numeric,
+    reading,
+    request,
+    unix,
+    writing,
+    xml,
+)
 from emulator.s3.context import Context, Response
 from emulator.s3.facts import Facts
 from emulator.s3.target import Target
@@ -24,7 +37,8 @@ class Source:
 
     target: Target
     key: str
-    path: str
+    descriptor: int
+    """Open for reading: what is copied is one version, whatever takes its place meanwhile."""
     stat: os.stat_result
     facts: Facts
 
@@ -37,17 +51,27 @@ async def copy_object(ctx: Context) -> Response:
     _directive(ctx, "x-amz-tagging-directive")
     target.writable_path_of(ctx.req.key)
     described = writing.description(ctx, target)
-    source = await source_of(ctx)
+    async with source_of(ctx) as source:
+        return await _copied(ctx, target, source, described if replaces else None, wanted)
+
+
+async def _copied(
+    ctx: Context,
+    target: Target,
+    source: Source,
+    described: writing.Description | None,
+    wanted: conditions.Conditions,
+) -> Response:
     found = source.facts
-    if replaces:
-        kept = (described.content_type, described.metadata, described.headers)
-        found = replace(found, content_type=kept[0], metadata=kept[1], headers=kept[2])
+    if described:
+        found = replace(
+            found, content_type=described.content_type, metadata=described.metadata, headers=described.headers
+        )
     elif (source.target.root, source.key) == (target.root, ctx.req.key) and not _algorithm(ctx):
         raise errors.S3Error("InvalidRequest", "A copy of an object onto itself must change something of it.")
     staged = str(ctx.server.world.dataplane.stage())
     try:
-        with incoming.room_errors():
-            await asyncio.to_thread(shutil.copyfile, source.path, staged)
+        await asyncio.to_thread(joining.copy_range, source.descriptor, staged, 0, source.stat.st_size)
         if algorithm := _algorithm(ctx):
             computed = await asyncio.to_thread(checksums.of_file, algorithm, staged)
             found = replace(found, checksums={algorithm: computed}, checksum_type="FULL_OBJECT")
@@ -67,17 +91,21 @@ def refuse_on_nas(target: Target, operation: str) -> None:
         )
 
 
-async def source_of(ctx: Context) -> Source:
+@contextlib.asynccontextmanager
+async def source_of(ctx: Context) -> AsyncIterator[Source]:
     """The source of a copy, which the user may read and whose conditions hold."""
     bucket, key = _copy_source(ctx)
     target = ctx.target("GetObject", unix.READ | unix.SEARCH, key=key, bucket=bucket)
-    path = target.path_of(key)
-    stat = keys.regular(path) if path else None
-    if path is None or stat is None:
+    descriptor = None if target.is_folder(key) else keys.opened(target.path_of(key))
+    if descriptor is None:
         raise errors.S3Error("NoSuchKey", f"There is no object {key!r} in bucket {bucket!r} to copy.")
-    found = await reading.facts_of(ctx, path, stat)
-    conditions.of_copy_source(ctx.req.headers).require_source(found, stat)
-    return Source(target, key, path, stat, found)
+    try:
+        stat = os.fstat(descriptor)
+        found = await reading.facts_of(ctx, descriptor, stat)
+        conditions.of_copy_source(ctx.req.headers).require_source(found, stat)
+        yield Source(target, key, descriptor, stat, found)
+    finally:
+        os.close(descriptor)
 
 
 def source_range(ctx: Context, size: int) -> tuple[int, int]:

@@ -53,14 +53,21 @@ STATUS = {
 class S3Error(Exception):
     """A refusal. `code` is one of STATUS; `message` is one sentence for the person behind the client.
 
-    `headers` go out with the answer, e.g. Content-Range with an InvalidRange.
+    `headers` go out with the answer, e.g. Content-Range with an InvalidRange; `condition` is the one that failed.
     """
 
     def __init__(
-        self, code: str, message: str, headers: dict[str, str] | None = None, *, status: int | None = None
+        self,
+        code: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        status: int | None = None,
+        condition: str = "",
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.headers = headers or {}
+        self.condition = condition
         self.status = STATUS[code] if status is None else status

@@ -14,7 +14,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 ATTRIBUTE = "user.s3"
@@ -82,7 +81,7 @@ class FactStore:
         # Facts of files that cannot carry them, by device and inode: computed again after a restart.
         self._memory: dict[tuple[int, int], str] = {}
 
-    def remember(self, path: str, stat: os.stat_result, facts: Facts) -> None:
+    def remember(self, path: str | int, stat: os.stat_result, facts: Facts) -> None:
         # An attribute has a few kilobytes; thousands of parts of different sizes are what can best be spared.
         for text in dict.fromkeys((facts.text(stat), facts.text(stat, with_parts=False))):
             try:
@@ -93,8 +92,11 @@ class FactStore:
                     raise
         self._memory[stat.st_dev, stat.st_ino] = facts.text(stat)
 
-    def known(self, path: str, stat: os.stat_result) -> Facts | None:
-        """Facts of exactly this content, or None where the file is new to us or has changed."""
+    def known(self, path: str | int, stat: os.stat_result) -> Facts | None:
+        """Facts of exactly this content, or None where the file is new to us or has changed.
+
+        `path` may be an open descriptor, and should be where another file may take the path at any time.
+        """
         try:
             text: bytes | str | None = os.getxattr(path, ATTRIBUTE)
         except OSError:
@@ -103,12 +105,26 @@ class FactStore:
             return None
         return _read(text, stat)
 
-    def of(self, path: str, stat: os.stat_result) -> Facts:
+    def of(self, path: str | int, stat: os.stat_result) -> Facts:
         """Facts of a file; its MD5 is computed when it is not known yet, which reads the whole file."""
         facts = self.known(path, stat)
+        if facts is not None:
+            return facts
+        if isinstance(path, int):
+            return self._computed(path)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            return self._computed(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _computed(self, descriptor: int) -> Facts:
+        """By descriptor, so that what is computed of one file is never written to another that has taken its path."""
+        stat = os.fstat(descriptor)
+        facts = self.known(descriptor, stat)
         if facts is None:
-            facts = Facts(md5_of(path))
-            self.remember(path, stat, facts)
+            facts = Facts(md5_of(descriptor))
+            self.remember(descriptor, stat, facts)
         return facts
 
 
@@ -136,9 +152,9 @@ def _texts(found: dict[Any, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()}
 
 
-def md5_of(path: str) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with Path(path).open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+def md5_of(descriptor: int) -> str:
+    digest, offset = hashlib.md5(usedforsecurity=False), 0
+    while block := os.pread(descriptor, _BLOCK, offset):
+        digest.update(block)
+        offset += len(block)
     return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,13 +145,12 @@ def etag(parts: list[Chosen]) -> str:
     return f"{hashlib.md5(inner, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
-def copy_range(source: str, staged: str, offset: int, length: int) -> str:
-    """Copy bytes of a file into a new one and return their MD5. Runs in a thread."""
+def copy_range(source: int, staged: str, offset: int, length: int) -> str:
+    """Copy bytes of an open file into a new one and return their MD5. Runs in a thread."""
     digest = hashlib.md5(usedforsecurity=False)
-    with incoming.room_errors(), Path(source).open("rb") as file, Path(staged).open("xb") as made:
-        file.seek(offset)
-        while length and (block := file.read(min(length, _BLOCK))):
-            length -= len(block)
+    with incoming.room_errors(), Path(staged).open("xb") as made:
+        while length and (block := os.pread(source, min(length, _BLOCK), offset)):
+            offset, length = offset + len(block), length - len(block)
             digest.update(block)
             made.write(block)
     return digest.hexdigest()

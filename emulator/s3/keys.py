@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat as stat_module
 
@@ -58,6 +59,19 @@ def regular(path: str) -> os.stat_result | None:
     except (OSError, ValueError):
         return None
     return facts if stat_module.S_ISREG(facts.st_mode) else None
+
+
+def opened(path: str | None) -> int | None:
+    """A descriptor of a regular file, so that what is sent is one version even while a PUT replaces the name."""
+    if path is None:
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        # Not blocking: opening a pipe that somebody left in the volume would otherwise wait for its writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        if stat_module.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    return None
 
 
 def _impossible(parts: list[str]) -> bool:

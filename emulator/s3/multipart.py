@@ -76,20 +76,20 @@ async def upload_part_copy(ctx: Context) -> Response:
     target, folder, _ = _upload(ctx, "PutObject", writing.WRITE)
     copying.refuse_on_nas(target, "UploadPartCopy")
     number = numeric.decimal(ctx.req.query.get("partNumber", ""), "partNumber", least=1, most=MAX_PARTS)
-    source = await copying.source_of(ctx)
-    offset, length = copying.source_range(ctx, source.stat.st_size)
-    if length > incoming.MAX_OBJECT:
-        raise errors.S3Error("InvalidRequest", "One part takes at most 5 GiB of its source.")
-    ctx.server.space.require(target, length)
-    staged = str(ctx.server.world.dataplane.stage())
-    try:
-        etag = await asyncio.to_thread(joining.copy_range, source.path, staged, offset, length)
-        _add_part(ctx, folder, number, staged, facts.Facts(etag))
-        content: xml.Content = [("LastModified", xml.moment(source.stat.st_mtime)), ("ETag", f'"{etag}"')]
-        return Response(200, _XML, xml.document("CopyPartResult", content))
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(staged)  # noqa: PTH108
+    async with copying.source_of(ctx) as source:
+        offset, length = copying.source_range(ctx, source.stat.st_size)
+        if length > incoming.MAX_OBJECT:
+            raise errors.S3Error("InvalidRequest", "One part takes at most 5 GiB of its source.")
+        ctx.server.space.require(target, length)
+        staged = str(ctx.server.world.dataplane.stage())
+        try:
+            etag = await asyncio.to_thread(joining.copy_range, source.descriptor, staged, offset, length)
+            _add_part(ctx, folder, number, staged, facts.Facts(etag))
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(staged)  # noqa: PTH108
+    content: xml.Content = [("LastModified", xml.moment(source.stat.st_mtime)), ("ETag", f'"{etag}"')]
+    return Response(200, _XML, xml.document("CopyPartResult", content))
 
 
 async def complete(ctx: Context) -> Response:

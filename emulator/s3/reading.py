@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
-import stat as stat_module
 from email.utils import formatdate
 
-from emulator.s3 import checksums, conditions, errors, numeric, unix, xml
+from emulator.s3 import checksums, conditions, errors, keys, numeric, unix, xml
 from emulator.s3.context import Context, Response
 from emulator.s3.facts import Facts
 from emulator.s3.target import Target
@@ -32,20 +30,19 @@ async def get_object(ctx: Context) -> Response:
     target = ctx.target("GetObject", unix.READ | unix.SEARCH)
     if target.is_folder(ctx.req.key):
         return _folder(ctx, target)
-    path = target.path_of(ctx.req.key)
-    descriptor = _open(path)
-    if path is None or descriptor is None:
+    descriptor = keys.opened(target.path_of(ctx.req.key))
+    if descriptor is None:
         raise _missing(ctx)
     try:
-        return await _opened(ctx, path, descriptor)
+        return await _opened(ctx, descriptor)
     except BaseException:
         os.close(descriptor)
         raise
 
 
-async def _opened(ctx: Context, path: str, descriptor: int) -> Response:
+async def _opened(ctx: Context, descriptor: int) -> Response:
     stat = os.fstat(descriptor)
-    facts = await facts_of(ctx, path, stat)
+    facts = await facts_of(ctx, descriptor, stat)
     headers = object_headers(stat, facts)
     if conditions.of_read(ctx.req.headers).not_modified(facts, stat):
         os.close(descriptor)
@@ -65,7 +62,8 @@ async def _opened(ctx: Context, path: str, descriptor: int) -> Response:
     return Response(status, headers, file=descriptor, offset=offset, length=length)
 
 
-async def facts_of(ctx: Context, path: str, stat: os.stat_result) -> Facts:
+async def facts_of(ctx: Context, path: str | int, stat: os.stat_result) -> Facts:
+    """Facts of a file or an open descriptor, computed in a thread where that takes long."""
     facts = ctx.server.facts.known(path, stat)
     if facts is None:
         if stat.st_size <= _HASH_INLINE:
@@ -82,13 +80,12 @@ async def get_attributes(ctx: Context) -> Response:
         raise errors.S3Error(
             "InvalidArgument", f"x-amz-object-attributes must name some of {', '.join(sorted(_ATTRIBUTES))}."
         )
-    path = target.path_of(ctx.req.key)
-    descriptor = None if target.is_folder(ctx.req.key) else _open(path)
-    if path is None or descriptor is None:
+    descriptor = None if target.is_folder(ctx.req.key) else keys.opened(target.path_of(ctx.req.key))
+    if descriptor is None:
         raise _missing(ctx)
     try:
         stat = os.fstat(descriptor)
-        facts = await facts_of(ctx, path, stat)
+        facts = await facts_of(ctx, descriptor, stat)
     finally:
         os.close(descriptor)
     sums: xml.Content = [(f"Checksum{name.upper()}", value) for name, value in facts.checksums.items()]
@@ -121,19 +118,6 @@ def _folder(ctx: Context, target: Target) -> Response:
         raise _missing(ctx)
     empty = Facts("d41d8cd98f00b204e9800998ecf8427e", "application/x-directory")
     return Response(200, object_headers(os.stat(path), empty) | {"content-length": "0"})  # noqa: PTH116
-
-
-def _open(path: str | None) -> int | None:
-    """A descriptor of a regular file, so that what is sent is one version even while a PUT replaces the name."""
-    if path is None:
-        return None
-    with contextlib.suppress(OSError, ValueError):
-        # Not blocking: opening a pipe that somebody left in the volume would otherwise wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        if stat_module.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
-        os.close(descriptor)
-    return None
 
 
 def _missing(ctx: Context) -> errors.S3Error:

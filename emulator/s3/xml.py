@@ -26,8 +26,11 @@ def document(name: str, content: Content) -> bytes:
     return f'{_HEAD}<{name} xmlns="{NAMESPACE}">{_elements(content)}</{name}>'.encode()
 
 
-def error(code: str, message: str, resource: str, request_id: str) -> bytes:
-    content: Content = [("Code", code), ("Message", message), ("Resource", resource), ("RequestId", request_id)]
+def error(refused: errors.S3Error, resource: str, request_id: str) -> bytes:
+    content: Content = [("Code", refused.code), ("Message", refused.message)]
+    if refused.condition:
+        content.append(("Condition", refused.condition))
+    content += [("Resource", resource), ("RequestId", request_id)]
     return f"{_HEAD}<Error>{_elements(content)}</Error>".encode()
 
 

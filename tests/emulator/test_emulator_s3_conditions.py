@@ -21,6 +21,7 @@ def s3(tmp_path_factory) -> Iterator[S3World]:
     world.nas()
     world.bucket("native")
     world.bucket("other")
+    world.user()
     yield world
     world.stop()
 
@@ -94,7 +95,7 @@ def test_counting_by_compare_and_swap_loses_no_step(s3):
                 c.put_object(Bucket="native", Key="counter", Body=body, IfMatch=answer["ETag"])
                 return
             except ClientError as e:
-                assert e.response["Error"]["Code"] == "PreconditionFailed"
+                assert e.response["Error"]["Code"] == "PreconditionFailed", e
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(count, range(24)))

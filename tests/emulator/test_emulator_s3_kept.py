@@ -220,3 +220,27 @@ def test_owners_and_empty_parameters_of_a_list(c):
     assert c.list_objects(**at)["Contents"][0]["Owner"]["ID"] == "trainer"
     assert "Delimiter" not in c.list_objects_v2(**at, Delimiter="")
     assert c.list_objects_v2(**at, ContinuationToken="")["ContinuationToken"] == ""
+
+
+@pytest.mark.parametrize("bucket", ["images", "native"])
+def test_who_reads_while_others_write_gets_content_etag_and_metadata_of_one_version(s3, bucket):
+    def write(number: int) -> None:
+        c = s3.client()
+        for turn in range(8):
+            body = f"{number} {turn} ".encode() * 30_000
+            c.put_object(Bucket=bucket, Key="hot", Body=body, Metadata={"md5": hashlib.md5(body).hexdigest()})
+
+    def read(_: int) -> None:
+        c = s3.client()
+        for _ in range(12):
+            answer = c.get_object(Bucket=bucket, Key="hot")
+            digest = hashlib.md5(answer["Body"].read()).hexdigest()
+            assert (answer["ETag"], answer["Metadata"]) == (f'"{digest}"', {"md5": digest})
+            if bucket == "native":
+                c.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/hot")
+                copied = c.get_object(Bucket=bucket, Key="copy")
+                assert copied["Metadata"] == {"md5": hashlib.md5(copied["Body"].read()).hexdigest()}
+
+    write(0)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda number: (write if number % 2 else read)(number), range(6)))
