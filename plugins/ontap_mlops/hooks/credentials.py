@@ -7,27 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from ontap_mlops.hooks.address import address_of
-from ontap_mlops.hooks.extra import extra_of
 from ontap_mlops.hooks.rest import base_url, certificate_authority
 
 log = logging.getLogger(__name__)
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-_USED = frozenset((*_KEYS, "endpoint_url", "service_config", "region_name", "verify"))
+_USED = frozenset((*_KEYS, "endpoint_url", "service_config", "region_name", "verify", "config_kwargs"))
 # Another identity or another way to sign than the keys would give, in the extra of an ``aws`` connection.
 _IDENTITY = ("role_arn", "assume_role_method", "assume_role_kwargs", "external_id", "credential_source", "profile_name")
-_SETTINGS = (
-    "profile",
-    "session_kwargs",
-    "config_kwargs",
-    "botocore_kwargs",
-    "s3_config_file",
-    "s3_config_format",
-    "host",
-)
+_SETTINGS = ("profile", "session_kwargs", "botocore_kwargs", "s3_config_file", "s3_config_format", "host")
 _NOT_POSSIBLE = frozenset((*_IDENTITY, *_SETTINGS))
-# Buckets in the path, as programs put them for every endpoint that is named; Airflow's own hooks have to be told.
-_AS_PROGRAMS_DO = {"config_kwargs": {"s3": {"addressing_style": "path"}}}
+# Of config_kwargs, what decides who asks, or by which way: programs sign by SigV4 and go where the environment says.
+_NOT_POSSIBLE_IN_CONFIG = frozenset(
+    ("signature_version", "proxies", "proxies_config", "client_cert", "use_fips_endpoint")
+)
 
 
 def aws_environment(conn_id: str) -> dict[str, str]:
@@ -37,8 +30,9 @@ def aws_environment(conn_id: str) -> dict[str, str]:
     in the extra, which may give region_name and verify too. Raises ValueError for what programs cannot follow.
     """
     connection, extra = _connection(conn_id)
-    given = {name for name in _NOT_POSSIBLE & set(extra) if extra[name]}
-    wrong = sorted(name for name in given if extra[name] != _AS_PROGRAMS_DO.get(name))
+    config = extra.get("config_kwargs") or {}
+    wrong = sorted(name for name in _NOT_POSSIBLE & set(extra) if extra[name])
+    wrong += sorted(f"config_kwargs.{name}" for name in _NOT_POSSIBLE_IN_CONFIG & set(config) if config[name] != "s3v4")
     if wrong:
         raise ValueError(
             f"connection {conn_id} has {' and '.join(wrong)} in its extra, which programs cannot follow; give keys as "
@@ -102,7 +96,7 @@ def _connection(conn_id: str) -> tuple[Any, dict[str, Any]]:
     from airflow.sdk import BaseHook
 
     connection = BaseHook.get_connection(conn_id)
-    return connection, extra_of(connection)
+    return connection, connection.extra_dejson
 
 
 def _filled(environment: dict[str, Any]) -> dict[str, str]:

@@ -126,7 +126,10 @@ def test_programs_get_all_that_an_s3_connection_says(connection, facts, environm
         ),
         ({"extra": {"profile_name": "lab"}}, "has profile_name in its extra"),
         ({"extra": {"session_kwargs": {"profile_name": "lab"}}}, "has session_kwargs in its extra"),
-        ({**KEYS, "extra": {"config_kwargs": {"signature_version": "unsigned"}}}, "has config_kwargs in its extra"),
+        (
+            {**KEYS, "extra": {"config_kwargs": {"signature_version": "unsigned"}}},
+            "has config_kwargs.signature_version in its",
+        ),
         ({**KEYS, "extra": {"host": "http://ontap:9000"}}, "has host in its extra"),
         ({"login": "key-id"}, "has no secret key"),
         ({"password": "hidden-secret"}, "has no access key"),
