@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ontap_mlops.hooks.address import address_of
+from ontap_mlops.hooks.extra import extra_of
 from ontap_mlops.hooks.rest import base_url, certificate_authority
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def _connection(conn_id: str) -> tuple[Any, dict[str, Any]]:
     from airflow.sdk import BaseHook
 
     connection = BaseHook.get_connection(conn_id)
-    return connection, connection.extra_dejson
+    return connection, extra_of(connection)
 
 
 def _filled(environment: dict[str, Any]) -> dict[str, str]:

@@ -128,7 +128,7 @@ def test_programs_get_all_that_an_s3_connection_says(connection, facts, environm
         ({"extra": {"session_kwargs": {"profile_name": "lab"}}}, "has session_kwargs in its extra"),
         (
             {**KEYS, "extra": {"config_kwargs": {"signature_version": "unsigned"}}},
-            "has config_kwargs.signature_version in its",
+            "config_kwargs.signature_version",
         ),
         ({**KEYS, "extra": {"host": "http://ontap:9000"}}, "has host in its extra"),
         ({"login": "key-id"}, "has no secret key"),
@@ -160,6 +160,13 @@ def test_the_connections_that_this_project_writes_can_be_followed(connection, tm
     assert aws_environment(connection(**lake))["AWS_ENDPOINT_URL_S3"] == f"http://127.0.0.1:{chosen['lake']}"
     keys = {**KEYS, "conn_type": "aws", "extra": _aws_extra("http://o:9000")}
     assert aws_environment(connection(**keys))["AWS_ENDPOINT_URL_S3"] == "http://o:9000"
+
+
+@pytest.mark.parametrize(
+    "config", [{"s3": {"addressing_style": "auto"}}, {"retries": {"max_attempts": 3}}, {"signature_version": "s3v4"}]
+)
+def test_settings_that_only_say_how_to_ask_do_no_harm(connection, config: dict[str, Any]) -> None:
+    assert aws_environment(connection(conn_type="aws", **KEYS, extra={"config_kwargs": config})) == FOUND
 
 
 def test_what_of_an_extra_is_not_used_is_said(connection, caplog: pytest.LogCaptureFixture) -> None:
