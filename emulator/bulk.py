@@ -188,7 +188,7 @@ class _Work:
         if self.jobs:
             body["jobs"] = [job_link(uuid) for uuid in self.jobs]
         if following and not self._stopped:
-            path = f"/api{quote(self.call.path)}"
+            path = f"/api{self.call.href}"
             body["_links"] = {"next": {"href": path + "?" + _encoded(self.call.query | {"start.key": following})}}
         if not self._wait():
             return self._answer(body)
@@ -215,7 +215,7 @@ class _Work:
             svm={"name": owner["name"], "uuid": owner["uuid"]} if owner else None,
         )
         link = job_link(uuid)
-        link["_links"]["results"] = {"href": f"/api{quote(self.call.path)}?job_results_uuid={uuid}"}
+        link["_links"]["results"] = {"href": f"/api{self.call.href}?job_results_uuid={uuid}"}
         body = {"job": link, "num_records": self.done}
         if not self._wait():
             return Reply(202, body)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 RETURN_TIMEOUT_MAX_S = 120
 MAX_RECORDS = 10_000
+ANY = "*"
+"""In place of a parent in the path of a list: all of them, as in ``/storage/volumes/*/snapshots``."""
 
 CHANGE_ARGUMENTS = frozenset({"return_timeout", "return_records", "max_records", "start.key"})
 """Query arguments that every POST, PATCH and DELETE takes."""
@@ -56,6 +58,11 @@ class Call:
     def description(self) -> str:
         """What a job started by this call is called."""
         return f"{self.method} /api{self.path}"
+
+    @property
+    def href(self) -> str:
+        """The path as a link has it. What a client has escaped is so already."""
+        return quote(self.path, safe="/%*")
 
     @property
     def return_timeout_s(self) -> int:
@@ -255,7 +262,7 @@ def _token(key: list[Any]) -> str:
 
 
 def _href(call: Call, arguments: dict[str, str]) -> str:
-    path = "/api" + quote(call.path)
+    path = "/api" + call.href
     return f"{path}?{urlencode(arguments, quote_via=quote)}" if arguments else path
 
 

@@ -51,8 +51,9 @@ def render_node(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
 _VERSION = ("version.full", "version.generation", "version.major", "version.minor")
 CLUSTER = Shape(
     href="/cluster",
-    keys=("name", "uuid"),
-    common=("location", "contact", "timezone.name", "dns_domains", *_VERSION),
+    # There is only one, so nothing need be shown to tell it from others.
+    keys=(),
+    common=("name", "uuid", "location", "contact", "timezone.name", "dns_domains", *_VERSION),
     costly=(),
     render=render_cluster,
 )

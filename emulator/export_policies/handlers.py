@@ -4,7 +4,7 @@ from emulator.body import checked
 from emulator.errors import MissingField, NotFound
 from emulator.export_policies import state
 from emulator.export_policies.errors import DefaultPolicy, PolicyExists, PolicyInUse
-from emulator.rest import Call, Reply, created, many, one
+from emulator.rest import ANY, Call, Reply, created, many, one
 from emulator.store import Record
 from emulator.svms.state import ref, resolve, visible
 
@@ -76,7 +76,12 @@ def _rule(call: Call, policy: Record) -> Record:
 
 
 def list_rules(call: Call) -> Reply:
-    return many(call, state.RULE, _rule_records(_policy(call)))
+    """``*`` in place of a policy asks for the rules of all."""
+    if call.params["id"] != ANY:
+        return many(call, state.RULE, _rule_records(_policy(call)))
+    policies = visible(call, call.world.store.find(state.KIND))
+    rules = [rule for policy in policies for rule in _rule_records(policy)]
+    return many(call, state.RULE, [rule | {"_seq": place} for place, rule in enumerate(rules)])
 
 
 def get_rule(call: Call) -> Reply:

@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from emulator.protocols_s3.errors import NoService
-from emulator.rest import Call
+from emulator.rest import ANY, Call
 from emulator.store import Record
-from emulator.svms.state import ref, resolve
+from emulator.svms.state import ref, resolve, visible
 
 NAME = re.compile(r"[0-9A-Za-z_+=,.@-]+")
 
@@ -31,7 +31,9 @@ def require_service(call: Call, svm: dict[str, str]) -> None:
 
 
 def owned(call: Call, kind: str) -> list[Record]:
-    """All records of a kind that belong to the SVM of the path."""
+    """All records of a kind that belong to the SVM of the path, or with ``*`` in its place to any."""
+    if call.params["svm.uuid"] == ANY:
+        return visible(call, call.world.store.find(kind))
     return call.world.store.find(kind, svm__uuid=svm_of(call)["uuid"])
 
 

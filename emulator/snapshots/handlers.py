@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from emulator.rest import Call, Reply, accepted, many, one
+from emulator.rest import ANY, Call, Reply, accepted, many, one
 from emulator.snapshots import errors, state
 from emulator.store import Record
+from emulator.svms.state import visible
 from emulator.volumes.handlers import volume
 
 
@@ -17,6 +18,9 @@ def _snapshot(call: Call, parent: Record) -> Record:
 
 
 def list_snapshots(call: Call) -> Reply:
+    """``*`` in place of a volume asks for the snapshots of all."""
+    if call.params["volume.uuid"] == ANY:
+        return many(call, state.SNAPSHOT, visible(call, call.world.store.find(state.KIND)))
     parent = volume(call, "volume.uuid")
     return many(call, state.SNAPSHOT, call.world.store.find(state.KIND, volume=parent["uuid"]))
 

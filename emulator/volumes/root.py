@@ -45,7 +45,8 @@ def add(world: World, svm: Record) -> None:
         "tags": [],
         "language": "c.utf_8",
         "create_time": world.clock.iso(),
-        "aggregate": svm["aggregates"][0]["name"],
+        # An SVM to which no aggregate is assigned has its root volume somewhere, too.
+        "aggregate": (svm["aggregates"] or world.store.find("aggregate"))[0]["name"],
         "junction": JUNCTION,
         "nas": state.owner_kept({"uid": 0, "gid": 0}),
         "options": {},

@@ -132,3 +132,38 @@ def test_the_front_page_says_that_this_is_no_ontap(emulator):
 
     page = httpx.get(emulator.url, verify=False)
     assert "not an ONTAP cluster" in page.text and "/api/storage/volumes" in page.text
+
+
+def test_what_there_is_only_one_of_shows_what_was_asked_for_and_no_keys(api):
+    assert set(api.get("/api/cluster?fields=version").json()) == {"version", "_links"}
+    assert set(api.get("/api/cluster").json()) >= {"name", "uuid", "version"}
+
+
+def test_a_star_in_place_of_a_parent_lists_what_is_below_all_of_them(api, make, freeze):
+    volumes = [make()["uuid"] for _ in range(2)]
+    taken = {freeze(uuid)["uuid"] for uuid in volumes}
+    path = "/api/storage/volumes/*/snapshots"
+    found = api.get(f"{path}?volume.uuid={'|'.join(volumes)}&fields=volume.name").json()["records"]
+    assert {snapshot["uuid"] for snapshot in found} == taken
+    assert {snapshot["volume"]["uuid"] for snapshot in found} == set(volumes)
+    assert api.post(path, json={"name": "x"}).status_code == 404
+
+
+def test_a_star_in_place_of_a_policy_lists_all_rules_page_by_page(api):
+    names = [f"p_{time.time_ns()}_{number}" for number in range(2)]
+    for name in names:
+        body = {"name": name, "svm": {"name": "svm1"}, "rules": [{"clients": [{"match": "10.0.0.1"}]}] * 2}
+        assert api.post("/api/protocols/nfs/export-policies", json=body).status_code == 201
+    path, seen = f"/api/protocols/nfs/export-policies/*/rules?policy.name={'|'.join(names)}&max_records=1", []
+    while path:
+        page = api.get(path).json()
+        seen += [(rule["policy"]["name"], rule["index"]) for rule in page["records"]]
+        path = page["_links"].get("next", {}).get("href")
+    assert seen == [(name, index) for name in names for index in (1, 2)]
+
+
+def test_a_star_in_place_of_an_svm_lists_what_all_s3_servers_have(api):
+    svm = api.get("/api/svm/svms?name=svm1").json()["records"][0]["uuid"]
+    for kind in ("users", "groups", "buckets"):
+        own = api.get(f"/api/protocols/s3/services/{svm}/{kind}").json()["num_records"]
+        assert api.get(f"/api/protocols/s3/services/*/{kind}").json()["num_records"] >= own

@@ -16,7 +16,8 @@ import rest_fuzz
 from hypothesis import HealthCheck, Phase, given, note, settings
 
 EXAMPLES = int(os.environ.get("EMULATOR_FUZZ_EXAMPLES", "0"))
-BY_DEFAULT = 2000
+BY_DEFAULT = 1500
+"""Half a minute."""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,9 @@ def gun(target):
     rest_fuzz.NASTY_TEXT += [victim, f"../../{Path(victim).name}", f"{victim}/inner", "../victim"]
     auth = ("admin", target.password)
     with httpx.Client(auth=auth, timeout=rest_fuzz.TIMEOUT_S, trust_env=False) as client:
-        yield rest_fuzz.Gun(target.url, client)
+        ready = rest_fuzz.Gun(target.url, client)
+        ready.look()
+        yield ready
 
 
 def outside(target) -> dict[str, object]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
+import time
 
 import httpx
 import pytest
@@ -55,3 +58,28 @@ def test_small_answers_do_not_wait_for_acknowledgements_on_any_accepted_connecti
             return option
 
     assert asyncio.run(option_of_an_accepted_connection()) != 0
+
+
+def test_half_a_request_is_given_up_in_the_end(tmp_path):
+    """Head and body each have a time, here a short one, after which the connection is closed."""
+    program = (
+        "import runpy, emulator.s3.protocol as protocol, emulator.server as server;"
+        "protocol.HEAD_TIMEOUT_S = server.BODY_TIMEOUT_S = 0.3;"
+        "runpy.run_module('emulator', run_name='__main__')"
+    )
+    root = tmp_path / "ontap"
+    arguments = ["--root", str(root), "--port", "0", "--http"]
+    with subprocess.Popen([sys.executable, "-c", program, *arguments]) as process:
+        try:
+            while not (root / "endpoint.json").exists():
+                assert process.poll() is None
+                time.sleep(0.02)
+            url = httpx.URL(json.loads((root / "endpoint.json").read_text())["rest_url"])
+            head = b"POST /api/storage/volumes HTTP/1.1\r\nHost: x\r\n"
+            for half in (b"", head, head + b"Content-Length: 10\r\n\r\n{"):
+                with socket.create_connection((url.host, url.port), 20) as connection:
+                    connection.sendall(half)
+                    answer = connection.recv(65536)
+                    assert answer == b"" or answer.startswith(b"HTTP/1.1 408"), answer
+        finally:
+            process.terminate()

@@ -227,3 +227,10 @@ def test_a_snapshot_policy_that_an_svm_has_stays(api, other):
     assert api.delete(f"/api/storage/snapshot-policies/{uuid}").status_code == 409
     assert change(api, other, snapshot_policy={"name": "default"}).status_code == 200
     assert api.delete(f"/api/storage/snapshot-policies/{uuid}").status_code == 200
+
+
+def test_an_svm_without_aggregates_has_its_root_volume_all_the_same(api):
+    name = f"bare_{uuid4().hex[:8]}"
+    made = api.post("/api/svm/svms?return_timeout=60", json={"name": name, "aggregates": []})
+    assert made.status_code == 201, made.text
+    assert len(roots(api, name)) == 1
