@@ -4,7 +4,7 @@
     python -m tasks.data.keep_newest --newest 5 --keep v20261121t123830zc6c68f0d /data/results/parquet
 
 The newest are those in which something was made or removed last. A folder named by ``--keep`` stays however old it is;
-files, and folders that begin with a dot, are left alone. Stopped in the middle, it leaves nothing that could be taken
+files, links, and folders that begin with a dot, are left alone. Stopped in the middle, it leaves nothing that could be taken
 for a whole folder, and goes on when run again. A folder that does not exist yet has nothing to remove.
 """
 
@@ -63,7 +63,8 @@ def _folders_of_results(run: RunFile) -> list[str] | None:
 
 def keep_newest(folder: Path, newest: int, keep: list[str]) -> list[str]:
     """Names of the folders removed."""
-    there = [entry for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+    inside = folder.iterdir() if folder.is_dir() else ()
+    there = [entry for entry in inside if entry.is_dir() and not entry.is_symlink()]
     for entry in there:
         if entry.name.startswith(_REMOVING):  # an earlier try was stopped
             shutil.rmtree(entry)

@@ -64,3 +64,10 @@ def test_to_keep_none_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(BadInput, match="--newest is 0"):
         program.main()
     assert len(names(folder)) == 8
+
+
+def test_a_link_to_a_folder_is_no_result(folder: Path):
+    (folder / "latest").symlink_to(folder / "r5")
+    (folder / "oldest").symlink_to(folder / "r0")
+    assert sorted(keep_newest(folder, 5, [])) == ["r0"]
+    assert names(folder) == {"r1", "r2", "r3", "r4", "r5", "README", ".mlops", "latest", "oldest"}
