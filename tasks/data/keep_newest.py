@@ -4,8 +4,8 @@
     python -m tasks.data.keep_newest --newest 5 --keep v20261121t123830zc6c68f0d /data/results/parquet
 
 The newest are those in which something was made or removed last. A folder named by ``--keep`` stays however old it is;
-files, links, and folders that begin with a dot, are left alone. Stopped in the middle, it leaves nothing that could be taken
-for a whole folder, and goes on when run again. A folder that does not exist yet has nothing to remove.
+files, links, and folders that begin with a dot, are left alone. Stopped in the middle, it leaves nothing that could be
+taken for a whole folder, and goes on when run again. A folder that does not exist yet has nothing to remove.
 """
 
 from __future__ import annotations
