@@ -24,6 +24,12 @@ from tasks.ctr.reading import GZIP, PARQUET, TABLE, TEXT, Day, File, Part, parqu
 from tasks.ctr.tables import STATISTICS
 
 _TEXT_NAME = re.compile(r"(day_?\d+|.+\.(?:tsv|txt))(\.gz)?", re.IGNORECASE)
+# What a day may have been packed or half fetched as: said, since a training without it would be smaller.
+_UNREAD = re.compile(
+    r"(?:day_?\d+|.+\.(?:tsv|txt|csv))(?:\.\w+)*\.(?:zip|bz2|xz|zst|lz4|7z|rar|tar|tgz|csv|part|partial|crdownload|tmp)"
+    r"|.+\.csv",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d+")
 
 
@@ -40,15 +46,18 @@ def find_days(url: str, wanted: Sequence[str] = ()) -> list[Day]:
     places = {entry.key: place for entry in entries if (place := day_of(entry.key))}
     records = {place: record for key, place in places.items() if (record := read_record(store, key))}
     names = [*(day.name for day in found), *(name for name, _ in records)]
+    unread = [f"{entry.key} is neither text, .gz nor Parquet" for entry in entries if _is_unread(entry.key)]
     if not names:
         raise BadInput(
-            f"There are no click logs under {url}: expected files such as day_0, day_0.gz, train.txt or day_0.parquet."
+            f"There are no click logs under {url}: expected files such as day_0, day_0.gz, train.txt or day_0.parquet"
+            f"{f'; {unread[0]}' if unread else ''}."
         )
     _check_wanted(url, wanted, names)
     chosen = [day for day in found if not wanted or day.name in wanted]
     with_files = {(day.name, _above(day)) for day in chosen if day.kind == PARQUET}
     lone = {place: record for place, record in records.items() if place not in with_files}
     refused = [_why_not(url, name, record) for (name, _), record in lone.items() if not wanted or name in wanted]
+    refused += [] if wanted else unread
     told = [records.get((day.name, _above(day))) for day in chosen]
     return _once(url, admitted(url, list(zip(chosen, told, strict=True)), refused, named=bool(wanted)))
 
@@ -81,6 +90,10 @@ def _recognise(key: str) -> tuple[str, str] | None:
     if told is None:
         return None
     return Path(told[1]).stem, GZIP if told[2] else TEXT
+
+
+def _is_unread(key: str) -> bool:
+    return bool(_UNREAD.fullmatch(Path(key).name)) and not _recognise(key)
 
 
 def _is_part(path: Path) -> bool:

@@ -29,7 +29,7 @@ from tasks.common.result import write_whole
 from tasks.data.inspection import inspect
 from tasks.data.parallel import each
 
-RULES = 2  # what inspect() looks at; another number makes every file be read again
+RULES = 3  # what inspect() looks at; another number makes every file be read again
 EXAMPLES = 3  # file names in a sentence
 NAMED = 50  # broken files named in the log; the manifest names all of them
 LISTED = 20  # folders, types and schemas in the result, which must stay small
@@ -135,10 +135,20 @@ def summary(files: Mapping[str, Facts]) -> dict[str, Any]:
         "types": dict(Counter(Path(key).suffix.lower() or "none" for key in files)),
         "images": images_of([facts["image"] for facts in files.values() if "image" in facts]),
         "tables": [{"columns": list(columns), "files": count} for columns, count in schemas.most_common()],
+        "alike": alike(files),
         "duplicates": len(files) - len({facts["sha256"] for facts in files.values()}),
         "corrupt": corrupt,
         "personal_data": dict(personal),
     }
+
+
+def alike(files: Mapping[str, Facts]) -> dict[str, int]:
+    """Folders, such as a class's, of several images that all look alike: of one colour, or one file many times."""
+    images: dict[str, list[str]] = defaultdict(list)
+    for key, facts in files.items():
+        if "image" in facts and "/" in key:
+            images[key.split("/", 1)[0]].append(str(facts.get("flat") or facts["sha256"]))
+    return {folder: len(looks) for folder, looks in images.items() if len(looks) > 1 and len(set(looks)) == 1}
 
 
 def digest_of(files: Mapping[str, Facts]) -> str:
@@ -178,6 +188,8 @@ def report(found: Mapping[str, Any]) -> None:
     if found["corrupt"]:
         names = ", ".join(list(found["corrupt"])[:NAMED]) + (", ..." if len(found["corrupt"]) > NAMED else "")
         warn(f"{len(found['corrupt'])} of {found['files']} files are broken: {names}")
+    for folder, count in found["alike"].items():
+        warn(f"All {count} images of {folder} look alike, of one colour or one file: nothing is learned from them")
     for kind, names in found["personal_data"].items():
         say(f"Personal data: {kind} in {len(names)} files, such as {_some(names)}")
 
@@ -210,6 +222,7 @@ def result_of(found: Mapping[str, Any]) -> dict[str, Any]:
         "types": _top(found["types"]),
         "tables": len(found["tables"]),
         "corrupt": len(found["corrupt"]),
+        "alike": _top(found["alike"]),
         "personal_data": {kind: len(names) for kind, names in found["personal_data"].items()},
     }
 

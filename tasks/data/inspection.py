@@ -58,10 +58,26 @@ def _look_at_image(path: Path, content: bytes | None, facts: dict[str, Any]) -> 
             warnings.simplefilter("ignore")
             image.load()
             facts["image"] = [image.format, image.mode, image.width, image.height]
+            if colour := _only_colour(image):
+                facts["flat"] = colour
             return persons.in_image(image)
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as error:
         facts["corrupt"] = " ".join(str(error).split())[:120].replace(str(path), path.name)
         return set()
+
+
+def _only_colour(image: Any) -> list[int] | None:
+    """Red, green and blue of an image that is of one colour throughout, such as all white; None for any other."""
+    try:
+        extrema = image.getextrema()
+        ranges = extrema if isinstance(extrema[0], tuple) else [extrema]
+        if any(low != high for low, high in ranges):
+            return None
+        if image.mode.startswith("I;16"):
+            return [int(ranges[0][0]) // 257] * 3
+        return list(image.crop((0, 0, 1, 1)).convert("RGB").getpixel((0, 0)))
+    except (ValueError, OSError):  # a mode that Pillow neither measures nor shows
+        return None
 
 
 def _look_at_table(path: Path, suffix: str, facts: dict[str, Any]) -> None:

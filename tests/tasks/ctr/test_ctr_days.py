@@ -110,6 +110,26 @@ def test_hidden_files_are_no_days(folder, name, capsys):
     assert "1 hidden file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["day_1.zip", "day_1.bz2", "train.txt.zst", "day_2.gz.part", "day_3.gz.crdownload", "train.csv", "test.csv.xz"],
+)
+def test_a_day_in_a_form_that_is_not_read_is_told(folder, name, capsys):
+    write(folder / name, b"PK\x03\x04")
+    assert names(folder) == ["day_0"]
+    assert f"Passed over under {folder}: {name} is neither text, .gz nor Parquet" in capsys.readouterr().err
+    assert names(folder, "day_0") == ["day_0"] and not capsys.readouterr().err
+    (folder / "day_0").unlink()
+    with pytest.raises(BadInput, match=f"There are no click logs under .*; {name} is neither text"):
+        names(folder)
+
+
+@pytest.mark.parametrize("name", ["truth/day_0.json", "README.md", "day_0.md5", "statistics.csv.md"])
+def test_other_files_are_nobodys_business(folder, name, capsys):
+    write(folder / name, b"{}")
+    assert names(folder) == ["day_0"] and not capsys.readouterr().err
+
+
 def test_many_reasons_are_counted_not_all_told(folder, capsys):
     for number in range(9):
         write(folder / f"note{number}.txt", b"x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -288,3 +289,23 @@ def test_the_program_ends_as_the_contract_says(volume: Path, program_of) -> None
     assert (code, result["files"]) == (0, 6)
     code, result, said = program("--volume", str(volume), "--minimum-files=100")
     assert (code, result, said) == (2, {}, "The dataset holds 6 files, but at least 100 are needed.")
+
+
+ALIKE: dict[str, Callable[[int], Image.Image]] = {
+    "all white": lambda number: Image.new("L" if number else "RGB", (9 + number, 9), "white"),
+    "all black, 16 bit": lambda number: Image.new("I;16", (9 + number, 9)),
+    "one file many times": lambda number: Image.linear_gradient("L"),
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_a_folder_whose_images_are_all_alike_is_told(
+    volume: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    assert checked(volume)["alike"] == {}
+    for number in range(3):
+        ALIKE[kind](number).save(volume / f"data/good/{number}.png")
+    assert checked(volume)["alike"] == {"good": 3} == manifest(volume)["alike"]
+    assert "All 3 images of good look alike" in capsys.readouterr().err
+    Image.new("RGB", (9, 9), "red").save(volume / "data/good/1.png")
+    assert checked(volume)["alike"] == {}, "one other is enough"

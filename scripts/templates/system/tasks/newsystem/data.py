@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from tasks.common.data import Store
 from tasks.common.lineage import Dataset, dataset
+from tasks.common.listing import only_data
 from tasks.common.program import BadInput
 from tasks.common.run_file import RunFile
 from tasks.newsystem.configs import FEATURES, HELD_OUT_SHARE, LABEL
@@ -34,7 +35,7 @@ class Rows:
 def load(store: Store) -> tuple[Rows, Rows]:
     """(training, held out). Raises BadInput, naming the file and line, for what is not such a table."""
     sides: tuple[list[list[float]], list[list[float]]] = ([], [])
-    for entry in store.entries():
+    for entry in only_data(store.entries(), store.url):
         if entry.key.endswith(".csv"):
             for row in _rows(store.read(entry.key).decode(), f"{store.url}/{entry.key}"):
                 sides[is_held_out(row)].append(row)
