@@ -107,7 +107,7 @@ class Namespace:
 
     def stray(self, svm: str, paths: set[str]) -> list[Place]:
         """Junctions at the top of an SVM's namespace that are at none of these paths (with a leading slash)."""
-        with contextlib.suppress(Blocked):
+        with contextlib.suppress(Blocked, OSError):
             found = [relative for relative, entry in trees.walk(self.folder(svm)) if trees.junction(Path(entry.path))]
             return [Place(svm, relative) for relative in found if "/" + relative not in paths]
         return []

@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat as stat_module
 
+from emulator import trees
 from emulator.s3 import errors
 
 MAX_KEY_BYTES = 1024
@@ -44,6 +45,8 @@ def writable_path_of(root: str, volume_root: str, key: str) -> str:
     folders = key.rstrip("/").split("/")[:-1]
     if not _stays_inside(root, folders, os.path.dirname(path), volume_root):  # noqa: PTH120
         raise errors.S3Error("AccessDenied", f"The key {key!r} leads out of the volume through a link.")
+    if trees.junction(path):
+        raise errors.S3Error("AccessDenied", f"Another volume is mounted at {key!r}; use a bucket over that one.")
     return path
 
 

@@ -172,7 +172,8 @@ def restore_all(world: World, svm: Record) -> None:
             if refusal is None:
                 done.append(volume)
                 continue
-            lost.append(volume["junction"] + "/")
+            if all(other["junction"] != volume["junction"] for other in done):
+                lost.append(volume["junction"] + "/")
             world.store.update(KIND, volume["uuid"], junction=None)
             log.error("volume %s (%s) is unmounted now: %s", volume["name"], volume["uuid"], refusal)
 

@@ -126,9 +126,9 @@ class KillSwitch:
         return step
 
 
-def run_until_killed(world: World, operation: str, at: int) -> bool:
+def run_until_killed(world: World, operation: str, at: int, table: dict[str, Any] = ARGS) -> bool:
     """Do a job of its own, killed before step ``at``; False when it ended before that."""
-    args = ARGS[operation](world)
+    args = table[operation](world)
     job = {"uuid": "job", "description": operation, "state": "running", "operation": operation, "args": args}
     job |= {"svm": None, "start_time": world.clock.iso(), "reads_left": None, "seconds": 0, "fault": None}
     world.store.insert("job", job)
@@ -207,6 +207,73 @@ def test_killed_before_any_step_an_operation_is_finished_at_the_next_start(templ
         if not killed:
             break
         # The first steps and then every fourth: files within one copy are alike.
+        steps += 1 if steps < 8 else 4
+    assert steps > 2, "the switch saw the operation's steps"
+
+
+INNER: dict[str, Callable[[World], dict[str, Any]]] = {
+    "volume.modify": lambda world: {"uuid": CHILD, "body": {"nas": {"path": "/moved"}}},
+    "volume.delete": lambda world: {"uuid": CHILD},
+    "volume.restore": lambda world: {"uuid": PARENT, "snapshot": SNAPSHOT},
+    "svm.modify": lambda world: {
+        "uuid": world.store.find("svm")[0]["uuid"],
+        "was": "svm1",
+        "body": {"name": "svm2", "language": "ja.utf_8"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def nested(tmp_path_factory, template) -> Path:
+    """The same, with the child mounted inside the parent and FILES in it."""
+    root = tmp_path_factory.mktemp("nested") / "root"
+    shutil.copytree(template, root, symlinks=True)
+    world = World(root, Config())
+    record = volume_record(world, CHILD, junction=f"/v_{PARENT[:8]}/in")
+    OPERATIONS["volume.create"](world, {"record": record, "owner": OWNER, "user_svm": None})
+    fill(world.dataplane.data_dir(CHILD), FILES)
+    world.jobs.stop()
+    world.store.close()
+    return root
+
+
+def check_junctions(world: World) -> None:
+    """Every volume is seen at its path and nowhere else, whichever way it lies."""
+    plane, volumes = world.dataplane, world.store.find("volume")
+    tops = [plane.namespace.top, *(plane.data_dir(volume["uuid"]) for volume in volumes)]
+    found = [trees.junction(entry.path) for top in tops for _, entry in trees.walk(top)]
+    seen = {volume["uuid"]: volume["svm"]["name"] + volume["junction"] for volume in volumes}
+    assert sorted(filter(None, found)) == sorted(uuid for uuid, path in seen.items() if not path.endswith("/"))
+    for uuid, path in seen.items():
+        if not path.endswith("/"):
+            assert (plane.namespace.top / path).resolve() == plane.data_dir(uuid).resolve()
+
+
+@pytest.mark.parametrize("operation", INNER)
+def test_killed_before_any_step_a_volume_inside_another_keeps_its_place_and_its_files(nested, tmp_path, operation):
+    steps = 0
+    while True:
+        root = tmp_path / str(steps)
+        shutil.copytree(nested, root, symlinks=True)
+        world = World(root, Config())
+        killed = run_until_killed(world, operation, steps, INNER)
+        world.store.close()
+        again = World(root, Config())
+        seed.prepare(again, "secret")
+        check_junctions(again)
+        assert again.store.get("job", "job")["state"] == "success"
+        if operation == "volume.delete":
+            assert again.store.get("volume", CHILD) is None
+        else:
+            assert contents(again.dataplane.data_dir(CHILD)) == FILES
+        live = contents(again.dataplane.data_dir(PARENT))
+        assert live == (FILES if operation == "volume.restore" else FILES | AFTER)
+        if operation == "svm.modify":
+            assert {r["svm"]["name"] for kind in ("volume", "snapshot") for r in again.store.find(kind)} == {"svm2"}
+        again.jobs.stop()
+        again.store.close()
+        if not killed:
+            break
         steps += 1 if steps < 8 else 4
     assert steps > 2, "the switch saw the operation's steps"
 
