@@ -124,6 +124,9 @@ def _file(entry: os.DirEntry[str], key: str) -> Iterator[Local]:
         facts = entry.stat()
     except FileNotFoundError:  # just deleted
         return
+    except OSError as error:
+        yield _unusable(key, f"{shown(entry.path)} cannot be read ({error.strerror})")
+        return
     found = Local.of(key, facts)
     yield found if stat.S_ISREG(facts.st_mode) and key.isascii() else _checked(found, facts, entry.path)
 

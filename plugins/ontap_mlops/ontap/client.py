@@ -13,7 +13,8 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ontap_mlops.ontap import jobs
-from ontap_mlops.ontap.errors import InvalidRequest, ServiceTrouble, Unreachable, translated
+from ontap_mlops.ontap.errors import InvalidRequest, ServiceTrouble, Unreachable
+from ontap_mlops.ontap.translating import translated
 
 P = ParamSpec("P")
 R = TypeVar("R")

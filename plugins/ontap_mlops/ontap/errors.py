@@ -6,12 +6,7 @@ This is the one place that knows ONTAP's error codes. Above it only the names be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from netapp_ontap.error import NetAppRestError
+from typing import Any
 
 
 class OntapError(Exception):
@@ -165,8 +160,6 @@ _BY_STATUS: dict[int, type[OntapError]] = {
     422: InvalidRequest,
     429: ServiceTrouble,
 }
-# Answers whose meaning is clear without ONTAP's own words, as a proxy gives them.
-_SAYS_ENOUGH = (401, 429)
 # Jobs often fail with a generic code and say the reason in words only.
 _BY_WORDS: tuple[tuple[str, type[OntapError]], ...] = (
     ("enough space", SpaceFull),
@@ -209,103 +202,19 @@ def refused(
 ) -> OntapError:
     """The error for an answer of ONTAP, ready to raise: what was asked, what came back, what to do."""
     code = None if code in (None, "") else str(code)  # drawn as a number in some answers, as text in others
-    words = _short(message) or "no reason given"
+    words = short(message) or "no reason given"
     kind = kind_of(code, status, words, default)
     facts = ", ".join([f"HTTP {status}"] * (status is not None) + [f"code {code}"] * (code is not None))
     where = f" ({facts})" if facts else ""
     who = f"ONTAP at {host}" if host and issubclass(kind, AuthenticationFailed) else "ONTAP"
     return kind(
-        f"{who} refused to {asked}{where}: {words}.{_advice(kind)}", code=code, target=target, http_status=status
+        f"{who} refused to {asked}{where}: {words}.{advice_of(kind)}", code=code, target=target, http_status=status
     )
 
 
-def _advice(kind: type[OntapError]) -> str:
+def advice_of(kind: type[OntapError]) -> str:
     return f" {kind.advice}." if kind.advice else ""
 
 
-def _short(message: str | None) -> str:
+def short(message: str | None) -> str:
     return " ".join(str(message or "").split())[:400].rstrip(". ")
-
-
-@contextmanager
-def translated(asked: str, host: str) -> Iterator[None]:
-    """Errors of the client library inside become ours; the cause stays attached.
-
-    :param asked: what is being done, to which object: "create volume 'x' on SVM 'svm1'".
-    """
-    from netapp_ontap.error import NetAppRestError
-
-    try:
-        yield
-    except NetAppRestError as error:
-        raise _from_library(error, asked, host) from error
-    except ValueError as error:  # not JSON
-        raise _not_ontap(asked, host) from error
-
-
-def _from_library(error: NetAppRestError, asked: str, host: str) -> OntapError:
-    if error.status_code is None:
-        return _without_answer(error, asked, host)
-    body = error.response_body
-    detail = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(detail, dict):
-        if error.status_code not in _SAYS_ENOUGH and error.status_code < 500:
-            return _not_ontap(asked, host, f" with HTTP {error.status_code}")
-        detail = {}
-    return refused(
-        asked,
-        code=detail.get("code"),
-        message=detail.get("message"),
-        target=detail.get("target"),
-        status=error.status_code,
-        host=host,
-    )
-
-
-def _without_answer(error: NetAppRestError, asked: str, host: str) -> OntapError:
-    import requests
-
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, requests.exceptions.InvalidJSONError):
-        return _not_ontap(asked, host)
-    if isinstance(cause, requests.exceptions.SSLError):
-        kind, words = _of_tls(str(cause), host)
-    elif isinstance(cause, requests.exceptions.ConnectTimeout):
-        kind, words = NotReached, f"nothing at {host} took the connection in time"
-    elif isinstance(cause, requests.exceptions.Timeout):
-        kind, words = Unreachable, f"ONTAP at {host} did not answer in time"
-    elif isinstance(cause, requests.exceptions.ConnectionError):
-        kind, words = _of_connection(str(cause), host)
-    else:
-        kind, words = InvalidRequest, _short(_wrong_fields(getattr(cause, "messages", None)) or str(error))
-    return kind(f"Could not {asked}: {words}.{_advice(kind)}")
-
-
-def _of_tls(said: str, host: str) -> tuple[type[OntapError], str]:
-    if "WRONG_VERSION_NUMBER" in said or "RECORD_LAYER_FAILURE" in said or "UNEXPECTED_EOF" in said:
-        return NotTls, f"what listens at {host} does not speak HTTPS"
-    return CertificateRejected, f"the certificate of ONTAP at {host} is not trusted"
-
-
-def _of_connection(said: str, host: str) -> tuple[type[OntapError], str]:
-    if "NameResolutionError" in said or "Failed to resolve" in said:
-        return NotReached, f"the host name of {host} is not known here"
-    if "Connection refused" in said:
-        return NotReached, f"nothing listens at {host}"
-    if "unreachable" in said or "No route to host" in said:
-        return NotReached, f"there is no way to {host} from here"
-    return Unreachable, f"the connection to ONTAP at {host} failed or broke off"
-
-
-def _not_ontap(asked: str, host: str, status: str = "") -> InvalidRequest:
-    return InvalidRequest(
-        f"{host} was asked to {asked} and answered{status} in no form of ONTAP's REST API. "
-        "Check that host and port are those of ONTAP's management interface."
-    )
-
-
-def _wrong_fields(messages: Any) -> str:
-    """What the library's own check of a request says, such as ``{'name': ['"x" must be ...']}``, in words."""
-    if not isinstance(messages, dict):
-        return ""
-    return "; ".join(f"{field}: {' '.join(map(str, said))}" for field, said in messages.items() if said)
