@@ -15,8 +15,9 @@ OWNER = "names of image owners"
 _EMAIL = re.compile(rb"([A-Za-z0-9\x80-\xff._%+-]{1,64})@((?:[A-Za-z0-9\x80-\xff-]{1,63}\.)+)([A-Za-z]{2,24})\b")
 # Endings of files, none of which is a domain of the Internet (as .md, .py and .zip are), and domains of no network.
 _NO_DOMAIN = frozenset(
-    b"png jpg jpeg gif webp svg bmp tif tiff ico avif heic eps psd css js json jsonl html htm xml yaml yml txt csv tsv "
-    b"pdf parquet onnx npy whl jar exe dll local localdomain internal lan invalid".split()
+    b"png jpg jpeg jfif gif webp svg bmp tif tiff ico avif heic heif eps psd raw dng wav flac ogg avi mkv css js json "
+    b"jsonl html htm xml yaml yml toml ini cfg conf txt log csv tsv pdf doc docx xls xlsx ppt pptx ipynb parquet onnx "
+    b"npy npz pkl safetensors bin gz tgz xz whl jar exe dll bak tmp sql local localdomain internal lan invalid".split()
 )
 _NO_PERSON = frozenset({b"git", b"svn", b"hg"})  # git@github.com:owner/name
 _VERSION = re.compile(rb"\d+\.\d+\.")  # package@1.0.0-rc.one
@@ -26,7 +27,7 @@ _VERSION = re.compile(rb"\d+\.\d+\.")  # package@1.0.0-rc.one
 _PHONE = re.compile(
     rb"(?<![\w.+/-])(?:"
     rb"\+[1-9]\d{9,14}"
-    rb"|\+[1-9]\d{0,2}[ /-]?\(\d{1,5}\)[ /-]?\d{1,8}(?:[ /.-]\d{2,8}){0,4}"
+    rb"|\+[1-9]\d{0,2}[ /-]?\(\d{1,5}\)[ /-]?\d{1,12}(?:[ /.-]\d{2,8}){0,4}"
     rb"|\+[1-9]\d{0,2}(?:[ /-]\d{1,8}){2,6}"
     rb"|\+[1-9]\d{0,2} \d{6,12}"
     rb"|\+[1-9]\d{0,2}[. ]\d{1,5}(?:\.\d{2,8}){2,5}"
@@ -37,7 +38,8 @@ _PHONE = re.compile(
     rb")(?![\w-]|\.\d)"
 )
 _DATE = re.compile(rb"\b(?:19|20)\d\d-[01]\d-[0-3]\d\b")
-_DIGITS = range(8, 16)  # of a telephone number with its country code
+_DIGITS = range(8, 16)  # of a telephone number with its country code; those of +1 and +7 have 11
+_ROUND = re.compile(rb"\+\d{1,3}(?: 000)+")
 
 _GPS, _EXIF = 0x8825, 0x8769
 _LATITUDE, _LONGITUDE = 2, 4
@@ -79,8 +81,10 @@ def _is_address(match: re.Match[bytes]) -> bool:
 
 def _is_number(match: re.Match[bytes]) -> bool:
     text = match[0]
-    if text.startswith(b"+") and sum(map(text.count, b"0123456789")) not in _DIGITS:
-        return False
+    if text.startswith(b"+"):
+        digits = sum(map(text.count, (b"%d" % digit for digit in range(10))))
+        if digits not in _DIGITS or (text[1:2] in b"17" and digits != 11) or _ROUND.fullmatch(text):
+            return False
     return not _DATE.search(text)
 
 

@@ -20,7 +20,9 @@ HARMLESS = [
     "1,2,3\n100,200,300\n1234567890,9876543210", "(123) 456.7890", "0x1F+15551234567", "a+15551234567",
     "tyre@2x.png", '{"logo": "brand@3x.svg"}', "icon@1.5x.WEBP", "photo@dusk.min.jpeg", "model@v2.onnx",
     "app@main.js", "user@localhost", "root@nas.local", "me@host.lan", "root@10.0.0.1", "a @ b, @decorator, user@host",
-    "@angular/core@1.2.3", "lodash@4.17.21-beta.rc", "git@github.com:owner/name.git", "busybox@sha256:abcdef", "x@y",
+    "@angular/core@1.2.3", "lodash@4.17.21-beta.rc",
+    "archive@2026.tar.gz", "weights@v1.safetensors", "t=+1764151200", "+10 000 000", "+1 000 000 000", "GMT+1000",
+    "git@github.com:owner/name.git", "busybox@sha256:abcdef", "x@y",
 ]  # fmt: skip
 ADDRESSES = [
     "ask ada@example.org now", "Ada.Lovelace+x@mail.example.co.uk", "<ada@example.com>", "name@163.com",
@@ -31,7 +33,8 @@ NUMBERS = [
     "+49 30 1234567", "+49 (0)30 123456-78", "+1 (555) 123-4567", "+1-555-123-4567", "+1 555-123-4567",
     "+1.555.123.4567", "+33 1 23 45 67 89", "+33 1.23.45.67.89", "+442079460958", "+44 20 7946 0958", "+49/30/123456",
     "+49.30.1234567", "+86 138 0013 8000", "+7 (495) 123-45-67", "+91 98765 43210", "+49 3012345678",
-    "(555) 123-4567", "(0123) 456-7890", "(030) 1234567", "call 555-123-4567 now", "tel:+15551234567.",
+    "(555) 123-4567", "(0123) 456-7890", "(030) 1234567",
+    "+420 777 123 456", "+49(0)301234567", "call 555-123-4567 now", "tel:+15551234567.",
     "1,+4930123456,2", "+0.5 and +49 30 1234567",
 ]  # fmt: skip
 
