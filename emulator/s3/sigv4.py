@@ -26,6 +26,7 @@ _UNRESERVED = "-_.~"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/_.~-]*\Z")
 _CREDENTIAL = re.compile(r"(?P<key>[^/]+)/(?P<date>[0-9]{8})/(?P<region>[^/]*)/(?P<service>[^/]+)/aws4_request\Z")
 _TIMESTAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\Z", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SPACES = re.compile(r" {2,}")
 
 
@@ -88,6 +89,11 @@ def verify(
         claim, content = _header_claim(req), req.headers.get("x-amz-content-sha256", "")
         if not content:
             raise errors.S3Error("InvalidRequest", "The header x-amz-content-sha256 is missing.")
+        if content != UNSIGNED and not content.startswith("STREAMING-") and not _SHA256.fullmatch(content):
+            raise errors.S3Error(
+                "InvalidArgument",
+                f"x-amz-content-sha256 must be {UNSIGNED}, STREAMING-... or a SHA-256 in hexadecimal.",
+            )
         _check_skew(claim.timestamp, now)
     elif "X-Amz-Algorithm" in req.query or "X-Amz-Signature" in req.query:
         claim, content = _query_claim(req), UNSIGNED

@@ -51,18 +51,38 @@ class Raw:
         timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         host, port = self.address
         all_headers = {"host": f"{host}:{port}", "x-amz-date": timestamp, "x-amz-content-sha256": payload} | headers
-        names = sorted(all_headers)
-        lines = b"".join(f"{name}:{all_headers[name].strip()}\n".encode("latin-1") for name in names)
+        signature, credential = self._signature(method, path, query, all_headers, payload, timestamp)
+        signed = ";".join(sorted(all_headers))
+        proof = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={signed}, Signature={signature}"
+        return all_headers | {"authorization": proof}
+
+    def presigned(self, method: str, path: str, query: dict[str, str], expires: str = "60") -> dict[str, str]:
+        """The query of a URL that anybody may use."""
+        timestamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        host, port = self.address
+        _, credential = self._signature(method, path, {}, {}, UNSIGNED, timestamp)
+        query = query | {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": credential,
+            "X-Amz-Date": timestamp,
+            "X-Amz-Expires": expires,
+            "X-Amz-SignedHeaders": "host",
+        }
+        signature, _ = self._signature(method, path, query, {"host": f"{host}:{port}"}, UNSIGNED, timestamp)
+        return query | {"X-Amz-Signature": signature}
+
+    def _signature(
+        self, method: str, path: str, query: dict[str, str], headers: dict[str, str], payload: str, timestamp: str
+    ) -> tuple[str, str]:
+        names = sorted(headers)
+        lines = b"".join(f"{name}:{headers[name].strip()}\n".encode("latin-1") for name in names)
         before = f"{method}\n{path}\n{_query(query)}\n".encode()
         digest = hashlib.sha256(before + lines + f"\n{';'.join(names)}\n{payload}".encode()).hexdigest()
         scope = f"{timestamp[:8]}/us-east-1/s3/aws4_request"
         key = f"AWS4{self.keys[1]}".encode()
         for part in (timestamp[:8], "us-east-1", "s3", "aws4_request"):
             key = _hmac(key, part)
-        signature = _hmac(key, f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}").hex()
-        credential, signed = f"{self.keys[0]}/{scope}", ";".join(names)
-        proof = f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={signed}, Signature={signature}"
-        return all_headers | {"authorization": proof}
+        return _hmac(key, f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}").hex(), f"{self.keys[0]}/{scope}"
 
     def request(
         self,
@@ -90,7 +110,7 @@ class Raw:
             # Refused before the end: what it answered may still be read.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(data)
-            return _read(connection, data.startswith(b"HEAD "))
+            return read_answer(connection, data.startswith(b"HEAD "))
 
 
 def head(method: str, path: str, query: dict[str, str], headers: dict[str, str]) -> bytes:
@@ -100,11 +120,13 @@ def head(method: str, path: str, query: dict[str, str], headers: dict[str, str])
 
 
 def _query(query: dict[str, str]) -> str:
-    pairs = sorted((quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in query.items())
+    plain = {"safe": "-_.~", "errors": "surrogatepass"}
+    pairs = sorted((quote(name, **plain), quote(value, **plain)) for name, value in query.items())
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def _read(connection: socket.socket, bodyless: bool) -> Answer:
+def read_answer(connection: socket.socket, bodyless: bool) -> Answer:
+    """One answer; status 0 where the connection is closed without one. socket.timeout when nothing comes."""
     data = b""
     while b"\r\n\r\n" not in data:
         try:
@@ -119,7 +141,7 @@ def _read(connection: socket.socket, bodyless: bool) -> Answer:
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     number = int(status.split()[1])
     if number == 100:
-        return _read(connection, bodyless)
+        return read_answer(connection, bodyless)
     left = 0 if bodyless or number in (204, 304) else int(headers.get("content-length", "0"))
     while len(body) < left and (piece := connection.recv(65536)):
         body += piece

@@ -356,6 +356,11 @@ def test_a_trailer_that_was_announced_is_checked(raw):
     refused(raw.chunked("/images/k", b"5\r\nhello\r\n0\r\n\r\n", "5", **announced), "InvalidRequest")
 
 
+@pytest.mark.parametrize("digest", ["²", "\xe9" * 64, "0" * 63, "0" * 65, "g" * 64, "UNSIGNED", "STREAMING-\xb2", " "])
+def test_a_content_digest_that_is_none_is_refused(raw, digest):
+    assert raw.request("PUT", "/images/k", b"x", payload=digest).status == 400
+
+
 @pytest.mark.parametrize("value", ["Zürich", "日本", "naïve café", "\xe9 alone"])
 def test_metadata_is_signed_and_given_back_as_the_bytes_it_was_sent_as(raw, value):
     sent = value.encode().decode("latin-1") if "alone" not in value else value
