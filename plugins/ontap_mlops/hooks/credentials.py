@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from ontap_mlops.hooks.address import address_of
-from ontap_mlops.hooks.extra import extra_of
-from ontap_mlops.hooks.rest import base_url, certificate_authority
-
-log = logging.getLogger(__name__)
+from ontap_mlops.hooks.extra import extra_of, warn_of_unused
+from ontap_mlops.hooks.rest import USED, base_url, certificate_authority
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _USED = frozenset((*_KEYS, "endpoint_url", "service_config", "region_name", "verify", "config_kwargs"))
@@ -39,8 +36,7 @@ def aws_environment(conn_id: str) -> dict[str, str]:
             f"connection {conn_id} has {' and '.join(wrong)} in its extra, which programs cannot follow; give keys as "
             "login and password and the server as endpoint_url, or leave both out for the role of the machine"
         )
-    for name in sorted(set(extra) - _USED - _NOT_POSSIBLE):
-        log.warning("Connection %s has %s in its extra, which programs do not use.", conn_id, name)
+    warn_of_unused(conn_id, extra, _USED | _NOT_POSSIBLE)
     endpoint = _endpoint(conn_id, connection, extra)
     verify = certificate_authority(extra.get("verify", True), conn_id) if str(endpoint).startswith("https://") else True
     return _filled(
@@ -56,6 +52,7 @@ def aws_environment(conn_id: str) -> dict[str, str]:
 def mlflow_environment(conn_id: str) -> dict[str, str]:
     """Address, login or token, and certificate authority of an ``http`` connection to an MLflow server."""
     connection, extra = _connection(conn_id)
+    warn_of_unused(conn_id, extra, USED)
     verify = certificate_authority(extra.get("verify", True), conn_id)
     return _filled(
         {

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+log = logging.getLogger(__name__)
+
+_TOLD: set[tuple[str, str]] = set()
 _SECRET = re.compile("token|secret|password|passphrase|private_key|access_key", re.IGNORECASE)
 
 
@@ -26,6 +31,14 @@ def extra_of(connection: Connection) -> dict[str, Any]:
         return {}
     _mask(extra, secret=False)
     return extra
+
+
+def warn_of_unused(conn_id: str, extra: Mapping[str, Any], used: Collection[str]) -> None:
+    """Name what nobody reads, once per process, so that no setting is dropped in silence."""
+    for name in sorted(set(extra) - set(used)):
+        if (conn_id, name) not in _TOLD:
+            _TOLD.add((conn_id, name))
+            log.warning("Connection %s has %s in its extra, which is not used here.", conn_id, name)
 
 
 def _mask(value: Any, *, secret: bool) -> None:

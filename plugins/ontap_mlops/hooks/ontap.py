@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from ontap_mlops.hooks.address import Address, AddressError, address_of
-from ontap_mlops.hooks.extra import extra_of
+from ontap_mlops.hooks.extra import extra_of, warn_of_unused
 from ontap_mlops.ontap.errors import InvalidRequest, NotAuthorized, OntapError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class OntapHook(BaseHook):
         if missing:
             raise InvalidRequest(f"Connection {self.ontap_conn_id!r} has no {' and no '.join(missing)}. Fill it in.")
         extra, address = extra_of(connection), self._address()
+        warn_of_unused(self.ontap_conn_id, extra, ("verify", "svm", "job_timeout_s"))
         verify = _verify(extra.get("verify", True))
         if verify is False and address.scheme == "https":
             _warn_unverified(self.ontap_conn_id, address.host)

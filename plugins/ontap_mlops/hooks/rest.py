@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.sdk import BaseHook
 
 from ontap_mlops.hooks.address import AddressError, address_of
-from ontap_mlops.hooks.extra import extra_of
+from ontap_mlops.hooks.extra import extra_of, warn_of_unused
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -22,6 +22,7 @@ TEMPORARY_STATUS = frozenset({429, 502, 503, 504})
 # Login failures are told by the status: proxies and servers alike answer them with pages of their own.
 _NOT_ALLOWED = frozenset({401, 403})
 _SHOWN = 200
+USED = ("token", "verify")  # of a connection's extra
 
 
 class ServiceError(Exception):
@@ -90,6 +91,7 @@ class RestService:
         self.temporary = temporary
         self._name = f"{kind} at {self.url} (connection {conn_id})"
         extra = extra_of(connection)
+        warn_of_unused(conn_id, extra, USED)
         self._auth = _credentials(connection, extra)
         self._verify = certificate_authority(extra.get("verify", True), conn_id)
 
