@@ -22,6 +22,7 @@ BROUGHT = {
     "botocore": "boto3",
     "distributed": "dask",
     "scipy": "scikit-image",
+    "croniter": "apache-airflow",
     "openlineage": "apache-airflow-providers-openlineage",
 }
 
