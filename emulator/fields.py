@@ -20,10 +20,24 @@ _JOBS = ("job", "jobs")
 
 
 class Wanted(frozenset[str]):
-    """The leaf names asked for; a render function skips costly work when ``has`` says that nobody asked."""
+    """The leaf names asked for; a render function skips costly work when ``has`` says that nobody asked.
+
+    One of them serves all records of an answer, so that what it is asked once need not be worked out again.
+    """
 
     def has(self, prefix: str) -> bool:
-        return any(name == prefix or name.startswith(prefix + ".") for name in self)
+        known: dict[str, bool] = self.__dict__.setdefault("_has", {})
+        if prefix not in known:
+            known[prefix] = any(name == prefix or name.startswith(prefix + ".") for name in self)
+        return known[prefix]
+
+    def below(self, key: str) -> Wanted:
+        """What is asked for within ``key``, by the names it has there."""
+        known: dict[str, Wanted] = self.__dict__.setdefault("_below", {})
+        if key not in known:
+            start = key + "."
+            known[key] = Wanted(name.removeprefix(start) for name in self if name.startswith(start))
+        return known[key]
 
 
 @dataclass(frozen=True)
@@ -112,7 +126,7 @@ def cut(full: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
     """Only the wanted leaves of a nested answer; what is None was never set, and ONTAP leaves it out."""
     result: dict[str, Any] = {}
     for key, value in full.items():
-        inner = Wanted(name.removeprefix(key + ".") for name in wanted if name.startswith(key + "."))
+        inner = wanted.below(key)
         if key in wanted and value is not None:
             result[key] = value
         elif inner and isinstance(value, dict):

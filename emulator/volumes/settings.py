@@ -5,6 +5,7 @@ The emulator does nothing more with most of them; the snapshot reserve is taken 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,13 +104,19 @@ FACTS: dict[str, Any] = {
 }
 
 
-def shown(record: Record) -> dict[str, Any]:
-    """Every setting by its dotted name, as it was set or as ONTAP has it by itself."""
-    found = {name: setting.shown(record) for name, setting in SETTINGS.items()} | FACTS
-    encrypted = record["options"].get("encryption.enabled")
-    found |= {"encryption.state": "encrypted" if encrypted else "unencrypted"}
-    found |= {"encryption.type": "volume" if encrypted else "none"}
-    return found | {name: value for name, value in record["options"].items() if name in SETTINGS}
+def shown(record: Record, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Settings by their dotted names, all or these, as they were set or as ONTAP has them by itself."""
+    options = record["options"]
+    encrypted = options.get("encryption.enabled")
+    facts = FACTS | {
+        "encryption.state": "encrypted" if encrypted else "unencrypted",
+        "encryption.type": "volume" if encrypted else "none",
+    }
+    wanted = NAMES if names is None else [name for name in NAMES if name in names]
+    return {
+        name: facts[name] if name in facts else options[name] if name in options else SETTINGS[name].shown(record)
+        for name in wanted
+    }
 
 
 NAMES = (*SETTINGS, *FACTS, "encryption.state", "encryption.type")

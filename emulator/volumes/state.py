@@ -104,13 +104,13 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         "is_svm_root": record["junction"] == "/",
         "is_object_store": False,
     }
-    for name, value in settings.shown(record).items():
+    for name, value in settings.shown(record, wanted).items():
         _put(shown, name, value)
     if wanted.has("qos"):
         shown["qos"] = {"policy": qos.of_volume(world, record) or {}}
     shown["nas"] = _nas(world, record, wanted)
     shown["clone"] = _clone(world, record, wanted)
-    shown["space"] |= _space(world, record, wanted, shown["space"])
+    shown["space"] = _space(world, record, wanted, shown.get("space") or {})
     if wanted.has("files.used"):
         _put(shown, "files.used", world.dataplane.files(record["uuid"]))
     if wanted.has("snapshot_count"):
@@ -177,20 +177,23 @@ def _split(world: World, record: Record) -> dict[str, Any]:
 def _space(world: World, record: Record, wanted: Wanted, known: dict[str, Any]) -> dict[str, Any]:
     """Sizes in bytes; the snapshot reserve is no room for files, whether there are snapshots in it or not."""
     usable, reserve = settings.usable_bytes(record), settings.reserve_bytes(record)
-    shown: dict[str, Any] = {"size": record["size"], "afs_total": usable, "filesystem_size": record["size"]}
-    shown["snapshot"] = known["snapshot"] | {"reserve_size": reserve}
-    if any(wanted.has(f"space.{name}") for name in _MEASURED):
+    shown = known | {"size": record["size"], "afs_total": usable, "filesystem_size": record["size"]}
+    shown["snapshot"] = (known.get("snapshot") or {}) | {"reserve_size": reserve}
+    if any(wanted.has(name) for name in _MEASURED_NAMES):
         used = world.dataplane.used(record["uuid"])
         shown |= {"used": used, "available": max(0, usable - used), "user_data": used, "metadata": 0}
         shown["percent_used"] = min(100, used * 100 // usable) if usable else 100
         shown["available_percent"] = 100 - shown["percent_used"]
         shown["footprint"] = shown["total_footprint"] = used
-        shown["logical_space"] = known["logical_space"] | {"used": used, "available": shown["available"]}
+        logical = {"used": used, "available": shown["available"]}
+        shown["logical_space"] = (known.get("logical_space") or {}) | logical
     return shown
 
 
 _MEASURED: tuple[str, ...] = ("used", "available", "percent_used", "available_percent", "user_data", "metadata")
 _MEASURED += ("footprint", "total_footprint", "logical_space")
+_MEASURED_NAMES = tuple(f"space.{name}" for name in _MEASURED if name != "logical_space")
+_MEASURED_NAMES += ("space.logical_space.used", "space.logical_space.available")
 _SPACE_NAMES = tuple(f"space.{name}" for name in _MEASURED if name not in ("used", "available", "logical_space"))
 _SPACE_NAMES += ("space.logical_space.used", "space.logical_space.available", "space.afs_total")
 _SPACE_NAMES += ("space.filesystem_size", "space.snapshot.reserve_size")

@@ -62,7 +62,7 @@ def test_every_field_that_the_official_client_reads_may_be_asked_for(api, paths,
     assert api.get(paths(collection), params={"fields": ",".join(client_names(collection))}).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["tiering.object_tags", "snaplock", "snaplock.type", "statistics.cifs_ops_raw.open"])
+@pytest.mark.parametrize("name", ["tiering.object_tags", "movement", "movement.state", "statistics.cifs_ops_raw.open"])
 def test_a_field_that_only_ontap_has_is_absent_from_the_answer(api, make, name):
     uuid = make()["uuid"]
     shown = api.get(f"/api/storage/volumes/{uuid}?fields={name}").json()
@@ -75,9 +75,15 @@ def test_a_query_on_a_field_that_is_not_modelled_matches_as_one_that_is_not_set(
     def found(query: str) -> int:
         return api.get(f"/api/storage/volumes?uuid={uuid}&{query}").json()["num_records"]
 
-    for matching in ("quota.state=null", "snapmirror.is_protected=null", "movement=null"):
+    for matching in ("rebalancing.state=null", "snapmirror.is_protected=null", "movement=null"):
         assert found(matching) == 1, matching
-    for other in ("quota.state=on", "quota.state=!on", "quota.state=*", "quota.state=!null", "movement=!null"):
+    for other in (
+        "rebalancing.state=on",
+        "rebalancing.state=!on",
+        "rebalancing.state=*",
+        "rebalancing.state=!null",
+        "movement=!null",
+    ):
         assert found(other) == 0, other
 
 
