@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ TEMPORARY = (500, 502, 503, 504)  # SQLite under load answers 500 for a locked d
 NOISE = (
     *("::group::", "::endgroup::", "DAG bundles loaded", "Filling up the DagBag", "Worker startup parse complete"),
     *("Pushing xcom", "GitWildMatchPattern", "Task failed with exception", "Could not read served logs"),
+    "Retry policy decision",
     "/",  # the first line is the path of the log
 )
 
@@ -63,6 +64,15 @@ class AirflowApi:
 
     def unpause(self, dag_id: str) -> None:
         self.call("PATCH", f"dags/{dag_id}", json={"is_paused": False})
+
+    def pause(self, dag_id: str) -> None:
+        self.call("PATCH", f"dags/{dag_id}", json={"is_paused": True})
+
+    def run_of_date(self, dag_id: str, day: date) -> str | None:
+        """Return the newest run of this logical date; None when there is none yet."""
+        asked = {"logical_date_gte": f"{day}T00:00:00Z", "logical_date_lte": f"{day}T00:00:00Z", "order_by": "-id"}
+        runs = self.call("GET", f"dags/{dag_id}/dagRuns", params=asked)["dag_runs"]
+        return runs[0]["dag_run_id"] if runs else None
 
     def run_that_is_due(self, dag_id: str, timeout_s: float = 60) -> str | None:
         """Unpause the DAG; return the run that then starts by itself, if one is due: a second run would wait for it."""

@@ -54,7 +54,15 @@ def _in_order(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def name(task: dict[str, Any]) -> str:
-    return task["task_id"] if task["map_index"] < 0 else f"{task['task_id']}[{task['map_index']}]"
+    """Return the task's id, for one of several with what tells it from the others, such as ``train[pandas]``."""
+    if task["map_index"] < 0:
+        return task["task_id"]
+    return f"{task['task_id']}[{task.get('rendered_map_index') or task['map_index']}]"
+
+
+def _key(task: dict[str, Any]) -> tuple[str, int]:
+    """What stays the same while a task runs: its name in words comes with its first line."""
+    return task["task_id"], task["map_index"]
 
 
 def seconds(task: dict[str, Any]) -> str:
@@ -67,7 +75,7 @@ class _Lines:
 
     def __init__(self, dag_id: str) -> None:
         self.dag_id = dag_id
-        self.states: dict[str, str | None] = {}
+        self.states: dict[tuple[str, int], str | None] = {}
         self.said: dict[str, str] = {}
         self.next_log = time.monotonic() + LOG_EVERY_S
 
@@ -79,11 +87,11 @@ class _Lines:
 
     def update(self, tasks: list[dict[str, Any]], last_line: Any) -> None:
         for task in tasks:
-            if task["state"] != self.states.get(name(task)) and task["state"] in ("running", "up_for_retry", *DONE):
+            if task["state"] != self.states.get(_key(task)) and task["state"] in ("running", "up_for_retry", *DONE):
                 print(f"  {self.dag_id:<19} {name(task):<22} {task['state']:<9} {seconds(task)}".rstrip(), flush=True)
                 if task["state"] == "up_for_retry" and (line := last_line(task)):
                     print(f"  {'':<19} {'':<22} {line[:LINE]}", flush=True)
-            self.states[name(task)] = task["state"]
+            self.states[_key(task)] = task["state"]
         if time.monotonic() < self.next_log:
             return
         self.next_log = time.monotonic() + LOG_EVERY_S

@@ -9,6 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from ontap_mlops import registry
+from ontap_mlops.ontap import dataset_versions
+from ontap_mlops.ontap.errors import NotFound
+from ontap_mlops.records import DatasetVersion
 from scripts.embedded import environment, secrets
 from scripts.embedded.layout import ROOT
 from scripts.services import Stack
@@ -58,3 +62,23 @@ def bucket(stack: Stack) -> Any:
     if BUCKET not in {each.name for each in s3.buckets.all()}:
         s3.create_bucket(Bucket=BUCKET)
     return s3.Bucket(BUCKET)
+
+
+def versions_of(stack: Stack, dataset: str) -> list[DatasetVersion]:
+    """Return all versions of the dataset, oldest first, read from ONTAP as the DAGs do; [] before it has a volume."""
+    from ontap_mlops.ontap.client import Client
+
+    connection = environment.connections(stack.layout, stack.ports)["ontap_default"]
+    known = registry.dataset(dataset)
+    asks = {"svm": known.svm or connection["extra"]["svm"], "volume": known.volume, "dataset": known.name}
+    with Client(
+        host=connection["host"],
+        port=connection["port"],
+        username=connection["login"],
+        password=connection["password"],
+        verify=connection["extra"]["verify"],
+    ) as client:
+        try:
+            return dataset_versions.list_versions(client, **asks)
+        except NotFound:
+            return []

@@ -14,8 +14,11 @@ from typing import Any
 import httpx
 
 from ontap_mlops.hooks import mlflow_pages
+from ontap_mlops.records import DatasetVersion
+from scripts import days
 from scripts.airflow_api import AirflowApi
 from scripts.follow import RunFailed, failure, follow
+from scripts.lake import versions_of
 from scripts.services import Stack, shown
 from scripts.systems.system import System
 
@@ -26,7 +29,7 @@ PARSED_S, STARTED_S = 120, 90
 class Demo:
     """One demo of ``system`` on a stack: the seconds of each step by its key, and what came of it.
 
-    ``number`` counts the demos of this system that succeeded here, this one included.
+    ``number`` is the day of production whose data the lake gets: one more than at the last demo that succeeded here.
     """
 
     api: AirflowApi
@@ -44,9 +47,13 @@ class Demo:
         self.system.check(self.options)
         self.start_services()
         self.provision()
+        past = getattr(self.options, "days", None)
+        if past:
+            days.make_versions(self, past)
         self.ingest()
         self.train()
-        facts = self.facts()
+        trained = days.backfill(self, past) if past else []
+        facts = self.facts() | {"days": trained}
         self.keep(facts)
         return facts
 
@@ -63,12 +70,23 @@ class Demo:
         self.begin("services", "Starting the services and filling the data lake")
         self.stack.up(self.system.first, wait=False)
         self.stack.wait_ready(["lake"])
-        print(f"         {json.dumps(self.system.fill_lake(self.stack, self.number, self.options))}", flush=True)
+        self.fill_lake()
         self.stack.wait_ready(self.system.first)
+        days.put_back(self.stack)
         self.stack.up(wait=False)
         self.api = self.stack.airflow_api()
         self.wait_for_dags()
         self.end()
+
+    def fill_lake(self) -> None:
+        print(f"         {json.dumps(self.system.fill_lake(self.stack, self.number, self.options))}", flush=True)
+
+    def versions(self) -> list[DatasetVersion]:
+        """Return all versions of the dataset, oldest first, read from ONTAP as the DAGs do; [] before its volume is."""
+        return versions_of(self.stack, self.system.dataset)
+
+    def wait_for(self, question: Callable[[], str | None]) -> str | None:
+        return wait_for(question)
 
     def wait_for_dags(self) -> None:
         deadline = time.monotonic() + PARSED_S
@@ -89,9 +107,13 @@ class Demo:
         dag_id = self.system.ingest_dag
         self.begin("ingest", f"{dag_id}: what changed in the lake becomes a dataset version")
         self.api.unpause(self.system.train_dag)  # before the version is made: a paused DAG does not hear of it
+        self.run_ingest()
+        self.end()
+
+    def run_ingest(self) -> None:
+        dag_id = self.system.ingest_dag
         self.ingest_run = self.api.run_that_is_due(dag_id) or self.api.trigger(dag_id)
         follow(self.api, dag_id, self.ingest_run)
-        self.end()
 
     def train(self) -> None:
         """Follow the run that the new dataset version has started; start one when nothing was new."""

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from ontap_mlops import registry
 from ontap_mlops.hooks import mlflow_pages
 from ontap_mlops.ontap import dataset_versions
 from ontap_mlops.records import DatasetVersion
-from scripts import lake
-from scripts.embedded import environment
+from scripts import days, lake
 from scripts.follow import RunFailed
 from scripts.systems import text
 from scripts.systems.system import System
@@ -31,6 +29,7 @@ URL = f"s3://{lake.BUCKET}/{PREFIX}"
 FOLDERS = ("good", "defective")
 SAMPLE = re.compile(rf"{PREFIX}/((good|defective)/tyre_\d{{5}}\.\w+|\.mlops/.*)")
 COUNT, FULL_COUNT = 600, 1856
+MOST_DAYS = 14
 
 
 def evaluation(stack: Stack, facts: dict[str, Any]) -> str:
@@ -61,7 +60,11 @@ class Tyre(System):
         parser.add_argument("--images", type=Path, help="folder that holds good/ and defective/, instead of samples")
         parser.add_argument("--full", action="store_true", help=f"{FULL_COUNT} sample photographs instead of {COUNT}")
 
+        parser.add_argument("--days", type=_days, help="make versions of that many past days first, and train them")
+
     def check(self, options: argparse.Namespace) -> None:
+        if options.images and options.days:
+            raise SystemExit("DAYS makes the samples of past days, and IMAGES are of one day: give one of them.")
         if options.images:
             check_images(options.images)
 
@@ -75,7 +78,7 @@ class Tyre(System):
         demo.begin("prediction", "Asking the deployed model about one photograph")
         prediction, endpoint = predict(demo.stack, deployed)
         demo.end()
-        versions = versions_of(demo.stack, self.dataset)
+        versions = demo.versions()
         model_page = mlflow_pages.model_page(demo.stack.urls["mlflow"], deployed["model"], deployed["version"])
         return {
             "evaluation": demo.xcom("evaluate"),
@@ -92,8 +95,15 @@ class Tyre(System):
             _time_travel(facts),
             text.judged(facts, "images", self.metrics),
             _deployment(facts),
+            days.table(facts.get("days", [])),
             text.links(facts),
         )
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 1 to {MOST_DAYS}")
+    return int(text)
 
 
 SYSTEM = Tyre()
@@ -103,6 +113,7 @@ def fill_with_samples(stack: Stack, count: int, revision: int) -> dict[str, Any]
     """Draw photographs of this day of production: those of the day before, with some replaced, added and removed."""
     objects = lake.bucket(stack).objects.filter(Prefix=f"{PREFIX}/")
     foreign = [each for each in objects if not SAMPLE.fullmatch(each.key)]
+    say_removed(len(foreign), next((each.key for each in foreign), ""), "no samples")
     for each in foreign:  # a user's own images from an earlier demo would mix with the samples
         each.delete()
     options = ["--output", f"{URL}/", "--count", str(count), "--seed", "1", "--revision", str(revision)]
@@ -112,13 +123,29 @@ def fill_with_samples(stack: Stack, count: int, revision: int) -> dict[str, Any]
 def fill_with(stack: Stack, images: Path) -> dict[str, Any]:
     """Make the lake hold exactly what the two folders hold; only what differs is sent."""
     check_images(images)
-    lake.bucket(stack)
+    wanted = {
+        f"{PREFIX}/{file.relative_to(images).as_posix()}" for folder in FOLDERS for file in (images / folder).rglob("*")
+    }
+    there = [each.key for each in lake.bucket(stack).objects.filter(Prefix=f"{PREFIX}/")]
+    removed = [key for key in there if key not in wanted and key.startswith(tuple(f"{PREFIX}/{f}/" for f in FOLDERS))]
+    say_removed(len(removed), next(iter(removed), ""), f"not in {images}")
     return {
         folder: lake.run_program(
             stack, "tasks.data.sync", f"--source={images / folder}", f"--destination={URL}/{folder}/", "--delete"
         )
         for folder in FOLDERS
     }
+
+
+def say_removed(count: int, example: str, why: str) -> None:
+    """Tell what is about to leave the lake; nothing that somebody has put there goes without a word."""
+    if count:
+        print(
+            f"         {count} objects of {URL} are {why}, such as {example}: they leave the lake, so that the next "
+            "version holds one kind of images. Versions made before keep theirs; the new model is judged against the "
+            "one that serves.",
+            flush=True,
+        )
 
 
 def check_images(images: Path) -> None:
@@ -147,23 +174,6 @@ def predict(stack: Stack, deployed: dict[str, Any]) -> tuple[dict[str, Any], str
     options = [f"--endpoint={server}", f"--name={model}", f"--version={number}", f"--model={folder}"]
     answer = lake.run_program(stack, "tasks.tyre.predict", *options, f"--data={URL}")
     return answer, f"{server}/v2/models/{model}/versions/{number}/infer"
-
-
-def versions_of(stack: Stack, dataset: str) -> list[DatasetVersion]:
-    """Return all versions of the dataset, oldest first, read from ONTAP as the DAGs do."""
-    from ontap_mlops.ontap.client import Client
-
-    connection = environment.connections(stack.layout, stack.ports)["ontap_default"]
-    known = registry.dataset(dataset)
-    asks = {"svm": known.svm or connection["extra"]["svm"], "volume": known.volume, "dataset": known.name}
-    with Client(
-        host=connection["host"],
-        port=connection["port"],
-        username=connection["login"],
-        password=connection["password"],
-        verify=connection["extra"]["verify"],
-    ) as client:
-        return dataset_versions.list_versions(client, **asks)
 
 
 def time_travel(versions: list[DatasetVersion]) -> list[dict[str, Any]]:

@@ -61,6 +61,21 @@ def test_what_a_running_task_says_is_shown_once(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.count("epoch 2: loss 0.3") == 1
 
 
+def test_tasks_of_a_group_go_by_their_names_and_are_told_once(capsys: pytest.CaptureFixture[str]):
+    def tasks(state: str, *names: str | None) -> list[dict[str, Any]]:
+        return [task("train", state, map_index=i) | {"rendered_map_index": name} for i, name in enumerate(names)]
+
+    named = ("pandas", "dask")
+    states = [("running", tasks("running", None, None)), ("running", tasks("running", *named))]
+    follow.follow(Scripted(*states, ("success", tasks("success", *named))), "d", "r")
+    lines = [line.split()[1:3] for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line[1] == "running"] == [["train[0]", "running"], ["train[1]", "running"]]
+    assert [line for line in lines if line[1] == "success"] == [
+        ["train[pandas]", "success"],
+        ["train[dask]", "success"],
+    ]
+
+
 def test_a_retry_is_shown_with_its_reason(capsys: pytest.CaptureFixture[str]):
     waiting = ("running", [task("sync", "up_for_retry", duration=3.0)])
     follow.follow(Scripted(waiting, ("success", []), log=["The lake does not answer."]), "d", "r")

@@ -29,7 +29,7 @@ def test_a_folder_of_images_that_cannot_be_meant_is_told_before_anything_starts(
     assert not local.exists()
 
 
-def test_a_users_images_replace_the_samples_and_the_other_way_round(tmp_path: Path):
+def test_a_users_images_replace_the_samples_and_the_other_way_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     images = tmp_path / "images"
     for folder in tyre.FOLDERS:
         (images / folder).mkdir(parents=True)
@@ -38,9 +38,17 @@ def test_a_users_images_replace_the_samples_and_the_other_way_round(tmp_path: Pa
     stack.up(["lake"])
     try:
         tyre.fill_with_samples(stack, 4, revision=1)
+        assert "leave the lake" not in capsys.readouterr().out, "nothing of anybody's was there"
         tyre.fill_with(stack, images)
+        assert f"4 objects of s3://lake/tyre are not in {images}" in capsys.readouterr().out
+        tyre.fill_with(stack, images)
+        assert "leave the lake" not in capsys.readouterr().out, "the same images again"
         assert keys(stack) == ["defective/mine.png", "good/mine.png"]
         tyre.fill_with_samples(stack, 4, revision=1)
+        said = capsys.readouterr().out
+        assert (
+            "2 objects of s3://lake/tyre are no samples, such as tyre/defective/mine.png: they leave the lake" in said
+        )
         assert len(keys(stack)) == 4 and "good/mine.png" not in keys(stack)
         assert sorted(p.name for p in images.iterdir()) == ["defective", "good"], "the user's folder is left as it was"
     finally:
