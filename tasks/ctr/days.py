@@ -45,7 +45,7 @@ def find_days(url: str, wanted: Sequence[str] = ()) -> list[Day]:
     found = _candidates(url, entries)
     places = {entry.key: place for entry in entries if (place := day_of(entry.key))}
     records = {place: record for key, place in places.items() if (record := read_record(store, key))}
-    names = [*(day.name for day in found), *(name for name, _ in records)]
+    names = list(dict.fromkeys([*(day.name for day in found), *(name for name, _ in records)]))
     unread = [f"{entry.key} is neither text, .gz nor Parquet" for entry in entries if _is_unread(entry.key)]
     if not names:
         raise BadInput(

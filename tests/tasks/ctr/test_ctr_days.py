@@ -393,6 +393,14 @@ def test_a_part_of_another_source_is_found(folder, converted, monkeypatch, tmp_p
         parts_of(find_days(str(output))[0], 1 << 20)
 
 
+def test_a_day_that_is_not_there_is_asked_for(folder, converted):
+    write(folder / "day_1", SPOILT)
+    _, output = converted()
+    for place, listed in ((folder, "day_0, day_1"), (output, "day_0, day_1")):
+        with pytest.raises(BadInput, match=f"There is no day_9 under .*; there are {listed}[.]$"):
+            names(place, "day_9")
+
+
 def test_the_folder_of_one_converted_day_is_explained(converted):
     _, output = converted()
     with pytest.raises(BadInput, match="name the folder that it writes to"):
