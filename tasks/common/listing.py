@@ -20,7 +20,7 @@ IGNORED_FOLDERS = frozenset({".mlops", ".snapshot"})
 # Made by other systems beside what they hold: copies, thumbnails, waste.
 NO_DATA = frozenset(
     {"__MACOSX", "@eaDir", "#recycle", "#snapshot", "~snapshot", "$RECYCLE.BIN", "System Volume Information"}
-    | {"lost+found", "Thumbs.db", "desktop.ini"}
+    | {"lost+found", "Thumbs.db", "thumbs.db", "ehthumbs.db", "desktop.ini", "Desktop.ini"}
 )
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -59,8 +59,9 @@ Item = TypeVar("Item", bound=_Named)
 
 
 def is_data(key: str) -> bool:
-    """Whether no part of a key is hidden: begins with a dot, or is what other systems leave, such as ``__MACOSX``."""
-    return not any(part.startswith(".") or part in NO_DATA for part in key.split("/"))
+    """Whether no part of a key is hidden: begins with a dot, is what other systems leave, such as ``__MACOSX``, or is
+    named as a backup or a lock: ``day_0~``, ``~$day_0.txt``."""
+    return not any(part.startswith((".", "~$")) or part.endswith("~") or part in NO_DATA for part in key.split("/"))
 
 
 def only_data(entries: Sequence[Item], where: str) -> list[Item]:

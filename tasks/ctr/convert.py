@@ -21,22 +21,20 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from typing import Any
 
-import numpy as np
-
 from tasks.common import program
 from tasks.common.cli import Flags
 from tasks.common.data import Store, open_target
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
 from tasks.ctr.blocks import MALFORMED_SHARE, check_malformed
-from tasks.ctr.columns import CATEGORICAL, LABEL, MISSING, NUMERIC
-from tasks.ctr.converted import fingerprint, key_of, read_record, write_record
+from tasks.ctr.converted import day_of, fingerprint, key_of, read_record, write_record
 from tasks.ctr.days import find_days, parts_of
-from tasks.ctr.parse import Malformed, Rows, parse
+from tasks.ctr.parse import Malformed, parse
 from tasks.ctr.places import parquet_folder
 from tasks.ctr.processes import ended, finished, processes
 from tasks.ctr.reading import GZIP, PARQUET, TABLE, Day, File, Part, lines_of, parquet_file
 from tasks.ctr.tables import STATISTICS
+from tasks.ctr.typed import REPEATING, merged, statistics, typed_table
 
 PART_BYTES = 64 << 20  # of text; some 280,000 rows and 25 MB of Parquet
 ROW_GROUP = 1 << 17
@@ -57,9 +55,18 @@ def main() -> dict[str, Any]:
         for conversion in conversions:
             conversion.begin()
         results = [conversion.run() for conversion in conversions]
+    if not arguments.day:
+        _say_others({place[0] for key in there if (place := day_of(key))} - {day.name for day in found}, arguments)
     _check_refused([conversion.refused for conversion in conversions if conversion.refused])
     total = {name: sum(result[name] for result in results) for name in ("rows", "malformed", "parts", "bytes")}
     return {"days": len(days), "converted": sum(result["new"] for result in results), **total}
+
+
+def _say_others(names: set[str], arguments: argparse.Namespace) -> None:
+    """Days of an earlier source in the same folder, which may or may not be meant to stay."""
+    if names:
+        listed = ", ".join(sorted(names)[:5])
+        say(f"Also under {arguments.output}, and not from {arguments.data}: {listed}. Remove what none is to train on.")
 
 
 def _check_refused(sentences: list[str]) -> None:
@@ -135,7 +142,7 @@ class _Conversion:
             "parts": len(parts),
             "bytes": sum(part["bytes"] for part in parts),
         }
-        told = {"total": total, "examples": malformed.examples, "columns": _merge(parts)}
+        told = {"total": total, "examples": malformed.examples, "columns": merged(parts)}
         write_record(self.target, self.day.name, source=self.source, **told)
         return {**total, "new": 1}
 
@@ -204,69 +211,19 @@ def _convert(piece: Part | bytes, url: str, key: str, source: str) -> dict[str, 
     chunks = [piece] if isinstance(piece, bytes) else lines_of(piece)
     parsed = [parse(text, categorical=True) for text in chunks]
     malformed = sum((rows.malformed for rows in parsed), Malformed())
-    table = pyarrow.concat_tables([_table(rows) for rows in parsed] or [_table(parse(b"", categorical=True))])
+    table = pyarrow.concat_tables([typed_table(rows) for rows in parsed] or [typed_table(parse(b"", categorical=True))])
     told = {
         "source": source,
         "rows": table.num_rows,
         "malformed": malformed.count,
         "examples": malformed.examples,
-        "columns": _statistics(parsed),
+        "columns": statistics(parsed),
     }
     file = io.BytesIO()
     marked = table.replace_schema_metadata({STATISTICS: json.dumps(told)})
-    pyarrow.parquet.write_table(marked, file, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=_REPEATING)
+    pyarrow.parquet.write_table(marked, file, row_group_size=ROW_GROUP, compression="zstd", use_dictionary=REPEATING)
     open_target(url).write(key, file.getvalue())
     return {**told, "bytes": file.tell()}
-
-
-_REPEATING = [LABEL, *NUMERIC]
-
-
-def _table(rows: Rows) -> Any:
-    import pyarrow
-
-    assert rows.categorical is not None and rows.present is not None
-    columns = {LABEL: pyarrow.array(rows.labels, pyarrow.int8())}
-    for place, name in enumerate(NUMERIC):
-        values = np.ascontiguousarray(rows.numeric[:, place])
-        columns[name] = pyarrow.array(values, mask=values == MISSING)
-    for place, name in enumerate(CATEGORICAL):
-        values = np.ascontiguousarray(rows.categorical[:, place])
-        columns[name] = pyarrow.array(values, mask=~rows.present[:, place])
-    return pyarrow.table(columns)
-
-
-def _statistics(parsed: list[Rows]) -> dict[str, dict[str, float]]:
-    """Nulls of every column; smallest, largest and sum of the numeric ones and the label."""
-    parts = []
-    for rows in parsed:
-        assert rows.present is not None
-        values = {LABEL: _numbers(rows.labels.astype(np.int64), np.ones(len(rows.labels), bool))}
-        for place, name in enumerate(NUMERIC):
-            column = rows.numeric[:, place].astype(np.int64)
-            values[name] = _numbers(column, column != MISSING)
-        nulls = (~rows.present).sum(axis=0).tolist()
-        parts.append(values | {name: {"nulls": nulls[place]} for place, name in enumerate(CATEGORICAL)})
-    return _sum_up(parts)
-
-
-def _numbers(values: Any, present: Any) -> dict[str, float]:
-    held = values[present]
-    figures: dict[str, float] = {"nulls": int(len(values) - len(held)), "sum": int(held.sum())}
-    return figures | ({"min": int(held.min()), "max": int(held.max())} if len(held) else {})
-
-
-def _merge(parts: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    return _sum_up([part["columns"] for part in parts])
-
-
-def _sum_up(parts: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    join: dict[str, Any] = {"nulls": sum, "sum": sum, "min": min, "max": max}
-    total: dict[str, dict[str, float]] = {}
-    for name in parts[0] if parts else ():
-        found = {key: [part[name][key] for part in parts if key in part[name]] for key in join}
-        total[name] = {key: join[key](values) for key, values in found.items() if values}
-    return total
 
 
 if __name__ == "__main__":

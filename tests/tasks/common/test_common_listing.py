@@ -30,7 +30,12 @@ def test_ordinary_names_are_data(key: str) -> None:
     assert is_data(key)
 
 
-@pytest.mark.parametrize("key", [".DS_Store", ".ipynb_checkpoints/a", "a/.b/c", "a/._b", "__MACOSX/a", "a/__MACOSX/b"])
+OTHERS = ["a/Thumbs.db", "desktop.ini", "a/@eaDir/b.jpg/c.jpg", "$RECYCLE.BIN/a", "a.txt~", "~$a.txt", "~snapshot/a"]
+
+
+@pytest.mark.parametrize(
+    "key", [".DS_Store", ".ipynb_checkpoints/a", "a/.b/c", "a/._b", "__MACOSX/a", "a/__MACOSX/b", *OTHERS]
+)
 def test_hidden_names_are_no_data(key: str) -> None:
     assert not is_data(key)
 

@@ -102,6 +102,9 @@ def test_what_is_no_day_is_bad_input_where_it_is_named_or_all_there_is(folder, k
         "sub/.hidden/day_2",
         ".Trash-0/files/day_0",
         ".day_1.parquet",
+        "~$train.txt",
+        "day_1~",
+        "day_1.txt~/day_2",
     ],
 )
 def test_hidden_files_are_no_days(folder, name, capsys):
@@ -391,6 +394,15 @@ def test_a_part_of_another_source_is_found(folder, converted, monkeypatch, tmp_p
     first.write_bytes(content[1]), second.write_bytes(content[0])
     with pytest.raises(BadInput, match="part-00001.parquet under .* was made from another day than the rest"):
         parts_of(find_days(str(output))[0], 1 << 20)
+
+
+def test_a_day_that_has_left_the_source_is_told(folder, converted, capsys):
+    write(folder / "day_1", text(rows(1)))
+    converted()
+    assert "Also under" not in capsys.readouterr().err
+    (folder / "day_1").unlink()
+    _, output = converted()
+    assert f"Also under {output}, and not from {folder}: day_1." in capsys.readouterr().err
 
 
 def test_a_day_that_is_not_there_is_asked_for(folder, converted):
