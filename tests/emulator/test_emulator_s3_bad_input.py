@@ -356,7 +356,7 @@ def test_a_trailer_that_was_announced_is_checked(raw):
     refused(raw.chunked("/images/k", b"5\r\nhello\r\n0\r\n\r\n", "5", **announced), "InvalidRequest")
 
 
-@pytest.mark.parametrize("digest", ["²", "\xe9" * 64, "0" * 63, "0" * 65, "g" * 64, "UNSIGNED", "STREAMING-\xb2", " "])
+@pytest.mark.parametrize("digest", ["²", "\xe9" * 64, "0" * 63, "0" * 65, "g" * 64, "UNSIGNED", "streaming-x", " "])
 def test_a_content_digest_that_is_none_is_refused(raw, digest):
     assert raw.request("PUT", "/images/k", b"x", payload=digest).status == 400
 
