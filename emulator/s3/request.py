@@ -14,6 +14,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 BODY_TIMEOUT_S = 60.0  # between two pieces of a body; Amazon waits 20 s, a busy laptop may need longer
 
+SWALLOW_TIMEOUT_S = 2.0  # a refusal does not wait longer for the rest of what it refuses
+
 _SWALLOWED = 1 << 20
 
 
@@ -32,6 +34,7 @@ class Request:
         self.client_ip: str = (scope.get("client") or ("127.0.0.1", 0))[0]
         self.headers = _headers(scope["headers"])
         self._receive = receive
+        self._stalled = False
         self._body_ended = self.headers.get("content-length", "0") == "0" and "transfer-encoding" not in self.headers
         bucket, _, key = self.raw_path.lstrip("/").partition("/")
         self.bucket = decoded(bucket)
@@ -70,6 +73,7 @@ class Request:
                 async with asyncio.timeout(BODY_TIMEOUT_S):
                     message = await self._receive()
             except TimeoutError as e:
+                self._stalled = True
                 raise errors.S3Error(
                     "RequestTimeout", f"Nothing more of the request's body came for {BODY_TIMEOUT_S} s."
                 ) from e
@@ -89,13 +93,14 @@ class Request:
         """
         if self._body_ended:
             return True
-        if "expect" in self.headers or "content-length" not in self.headers:
+        if self._stalled or "expect" in self.headers or "content-length" not in self.headers:
             return False
         try:
             numeric.decimal(self.headers["content-length"], "content-length", most=_SWALLOWED)
-            async for _ in self.chunks():
-                pass
-        except errors.S3Error:  # too much, or nothing more comes
+            async with asyncio.timeout(SWALLOW_TIMEOUT_S):
+                async for _ in self.chunks():
+                    pass
+        except (errors.S3Error, TimeoutError):  # too much, or it does not come
             return False
         return True
 

@@ -312,6 +312,13 @@ def test_a_body_that_is_never_finished_is_given_up(s3, raw, monkeypatch):
     assert list(s3.world.dataplane.staging.iterdir()) == []
 
 
+def test_a_refusal_does_not_wait_for_the_rest_of_what_it_refuses(raw, monkeypatch):
+    monkeypatch.setattr(request, "SWALLOW_TIMEOUT_S", 0.2)
+    unsigned = b"PUT /images/k HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf"
+    answer = raw.exchange(unsigned)
+    assert (answer.status, answer.headers["connection"]) == (403, "close")
+
+
 def test_200_connections_that_say_nothing_keep_nobody_from_being_served(s3, raw):
     half = b"PUT /images/slow HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n"
     signed = raw.signed("PUT", "/images/slow", {}, {}, "UNSIGNED-PAYLOAD") | {"content-length": "10"}

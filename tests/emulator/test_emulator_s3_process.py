@@ -25,6 +25,8 @@ def s3(fresh_emulator):
         done(rest.post("/api/protocols/s3/services", json=service))
         done(rest.post("/api/storage/volumes?return_timeout=15", json=volume))
         done(rest.post("/api/protocols/s3/buckets?return_timeout=15", json=bucket))
+        objects = {"svm": {"name": "svm1"}, "name": "objects", "size": "1GB", "policy": policy}
+        done(rest.post("/api/protocols/s3/buckets?return_timeout=15", json=objects))
         users = f"/api/protocols/s3/services/{svm['uuid']}/users"
         keys = done(rest.post(users, json={"name": "trainer"}))["records"][0]
     return client(fresh_emulator.s3_url, keys["access_key"], keys["secret_key"])
@@ -57,7 +59,8 @@ def test_a_kill_in_the_middle_of_a_put_leaves_the_old_object(fresh_emulator, s3)
     assert list(staging.iterdir()) == []
 
 
-def test_after_a_kill_every_object_is_whole_with_the_facts_of_its_own_content(fresh_emulator, s3):
+@pytest.mark.parametrize(("bucket", "top"), [("images", ""), ("objects", "deep//" * 60)])
+def test_after_a_kill_every_object_is_whole_with_the_facts_of_its_own_content(fresh_emulator, s3, bucket, top):
     stop = threading.Event()
 
     def write(number: int) -> None:
@@ -66,7 +69,7 @@ def test_after_a_kill_every_object_is_whole_with_the_facts_of_its_own_content(fr
             turn += 1
             body = f"{number} {turn} ".encode() * 20_000
             try:
-                s3.put_object(Bucket="images", Key=f"{number}", Body=body, Metadata={"turn": str(turn)})
+                s3.put_object(Bucket=bucket, Key=f"{top}{number}", Body=body, Metadata={"turn": str(turn)})
             except Exception:
                 return
 
@@ -79,12 +82,12 @@ def test_after_a_kill_every_object_is_whole_with_the_facts_of_its_own_content(fr
     for writer in writers:
         writer.join()
     fresh_emulator.start()
-    found = s3.list_objects_v2(Bucket="images")["Contents"]
+    found = s3.list_objects_v2(Bucket=bucket)["Contents"]
     assert len(found) == 4
     for entry in found:
-        answer = s3.get_object(Bucket="images", Key=entry["Key"])
+        answer = s3.get_object(Bucket=bucket, Key=entry["Key"])
         body = answer["Body"].read()
-        assert body == f"{entry['Key']} {answer['Metadata']['turn']} ".encode() * 20_000
+        assert body == f"{entry['Key'].removeprefix(top)} {answer['Metadata']['turn']} ".encode() * 20_000
         assert answer["ETag"] == entry["ETag"] == f'"{hashlib.md5(body).hexdigest()}"'
 
 
