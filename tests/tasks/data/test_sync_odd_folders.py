@@ -64,6 +64,30 @@ def test_a_pipe_is_named_and_nobody_waits_for_it(lake, root: Path, prefix: str) 
     assert lake.contents(prefix) == {}
 
 
+@pytest.mark.parametrize(("closed", "sentence"), [("b.txt", "b.txt cannot be read"), ("c", "/c cannot be listed")])
+def test_what_must_not_be_read_is_named_and_its_objects_stay(
+    lake, root: Path, prefix: str, closed: str, sentence: str
+) -> None:
+    (root / "c").mkdir()
+    for name in ("b.txt", "c/1.txt"):
+        (root / name).write_bytes(b"x")
+    up(root, prefix)
+    before, user = lake.contents(prefix), os.geteuid()
+    if closed == "b.txt":
+        (root / closed).write_bytes(b"changed")
+    (root / closed).chmod(0)
+    if user == 0:  # to whom nothing is forbidden
+        for folder in (root, *root.parents[:-2]):
+            folder.chmod(0o755)
+        os.seteuid(65534)
+    try:
+        with pytest.raises(BadInput, match=f"{sentence}: Permission denied"):
+            up(root, prefix)
+    finally:
+        os.seteuid(user)
+    assert lake.contents(prefix) == before
+
+
 def test_a_name_that_is_no_utf8_is_told_before_anything_is_sent(lake, root: Path, prefix: str) -> None:
     Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.txt")).write_bytes(b"x")
     with pytest.raises(BadInput, match=r"caf\\xe9\.txt is no UTF-8"):
