@@ -113,7 +113,7 @@ def test_the_form_asks_in_words_and_in_sections(page):
         "Run it again": ["Repeat a run"],
     }
     for field in ("Dataset version", "Data as of", "Read data through"):
-        expect(form.get_by_text(field, exact=True).first).to_be_visible()  # without a click
+        expect(form.get_by_text(re.compile(rf"^{field}\s*\*?$")).first).to_be_visible()  # without a click
     for section, fields in asked.items():
         open_section(form, section)
         for field in fields:
