@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names
@@ -16,7 +16,7 @@ from ontap_mlops.operators.running import WorkloadFailed, _WorkloadTask
 __all__ = ["WorkloadFailed", "WorkloadOperator", "as_mount"]
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
 
 class WorkloadOperator(_WorkloadTask):
@@ -72,7 +72,7 @@ class WorkloadOperator(_WorkloadTask):
         "processes",
     )
     template_fields_renderers = {"arguments": "json", "mounts": "json", "environment": "json"}
-    operator_extra_links = (DashboardLink(), MlflowRunLink())
+    operator_extra_links: Collection[BaseOperatorLink] = (DashboardLink(), MlflowRunLink())
 
     def __init__(
         self,
