@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import obstore
 
-from tasks.common.listing import IGNORED_FOLDERS, is_data, readable, shown, walk
+from tasks.common.listing import IGNORED_FOLDERS, is_data, make_folder, readable, shown, walk
 from tasks.common.program import BadInput
 from tasks.common.result import write_whole
 from tasks.common.s3 import Absent, connect, listed, put_streamed, s3_errors
@@ -65,7 +65,7 @@ def open_target(url: str, connections: int = 16) -> Store:
     """Open a place to write to; a folder is made if it is not there, a bucket must exist."""
     if is_s3(url):
         return S3Store(url, connections)
-    Path(url).mkdir(parents=True, exist_ok=True)
+    make_folder(Path(url))
     return LocalStore(url)
 
 

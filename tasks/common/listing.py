@@ -94,6 +94,14 @@ def readable(found: Local) -> Local:
     return found
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder where there is none. Raises BadInput where something else is in its place."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise BadInput(f"{shown(str(path))} cannot be a folder: a file or a link to nothing is in its place.") from None
+
+
 def shown(name: str) -> str:
     """A file name as text that can be printed, bytes that are no UTF-8 as ``\\xe9``."""
     return os.fsencode(name).decode(errors="backslashreplace")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.common.data import Entry, S3Store
-from tasks.common.listing import Local
+from tasks.common.listing import Local, make_folder
 from tasks.common.program import BadInput, TryAgain, run
 from tasks.common.progress import Progress, say
 from tasks.common.s3 import ESCAPED, NameRefused, S3Failed
@@ -47,7 +47,7 @@ class Plan:
 
 
 def download(store: S3Store, root: Path, options: argparse.Namespace) -> dict[str, Any]:
-    root.mkdir(parents=True, exist_ok=True)
+    make_folder(root)
     folder = Folder(root)
     with folder.being_written():
         entries = store.entries()

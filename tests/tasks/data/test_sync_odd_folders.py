@@ -224,3 +224,12 @@ def test_a_clone_whose_files_are_new_ones_copies_nothing(lake, root: Path, prefi
     down(prefix, tmp_path / "volume/data")
     shutil.copytree(tmp_path / "volume", tmp_path / "clone")  # with times of modification, as any copy has new inodes
     assert down(prefix, tmp_path / "clone/data")["unchanged"] == 1
+
+
+@pytest.mark.parametrize("make", [lambda p: p.symlink_to("/nowhere/x"), lambda p: p.write_bytes(b"x")])
+@pytest.mark.parametrize("below", ["", "data"])
+def test_a_destination_that_cannot_be_a_folder_is_named(lake, root: Path, prefix: str, tmp_path: Path, make, below):
+    up(root, prefix)
+    make(tmp_path / "down")
+    with pytest.raises(BadInput, match="down.* cannot be a folder: a file or a link to nothing is in its place"):
+        down(prefix, tmp_path / "down" / below)
