@@ -9,11 +9,11 @@ from emulator.s3 import errors, numeric, request
 _SIGNATURE = (
     "X-Amz-Algorithm X-Amz-Credential X-Amz-Date X-Amz-Expires X-Amz-SignedHeaders X-Amz-Signature X-Amz-Content-Sha256"
 )
-# About the sender, the signature, the body and its checksums: they say nothing that an operation could ignore.
+# About the sender, the protocol, the signature, the body and its checksums: nothing in them could be ignored wrongly.
 _HARMLESS = (
     "x-amz-date x-amz-content-sha256 x-amz-user-agent x-amz-decoded-content-length x-amz-trailer x-amz-checksum-mode"
-    " x-amz-sdk-checksum-algorithm x-amz-request-payer x-amz-checksum-crc32 x-amz-checksum-crc32c"
-    " x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-sha256"
+    " x-amz-sdk-checksum-algorithm x-amz-request-payer x-amz-api-version x-amz-te x-amz-checksum-crc32"
+    " x-amz-checksum-crc32c x-amz-checksum-crc64nvme x-amz-checksum-sha1 x-amz-checksum-sha256"
 )
 # These values ask for what is the case anyway.
 _HARMLESS_VALUES = {
@@ -66,7 +66,7 @@ def _check_query(req: request.Request, query: str) -> None:
 
 
 def _check_header(name: str, value: str, headers: str) -> None:
-    if _in(name, _HARMLESS) or _in(name, headers) or value in _HARMLESS_VALUES.get(name, ()):
+    if not value or _in(name, _HARMLESS) or _in(name, headers) or value in _HARMLESS_VALUES.get(name, ()):
         return
     if name == "x-amz-security-token":
         raise _no_token()

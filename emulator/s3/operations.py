@@ -29,6 +29,7 @@ _COPY_SOURCE = (
     " x-amz-copy-source-if-modified-since x-amz-copy-source-if-unmodified-since"
 )
 _LIST = "prefix delimiter max-keys encoding-type"
+_LISTED = "x-amz-optional-object-attributes"  # no object has any of them
 _NEW = "x-amz-meta-* x-amz-tagging"
 
 _SERVICE = {
@@ -37,12 +38,12 @@ _SERVICE = {
 
 _BUCKET = {
     ("HEAD", ""): Operation("HeadBucket", bucket_ops.head_bucket),
-    ("GET", ""): Operation("ListObjects", bucket_ops.list_objects_v1, f"{_LIST} marker"),
+    ("GET", ""): Operation("ListObjects", bucket_ops.list_objects_v1, f"{_LIST} marker", _LISTED),
     ("GET", "list-type"): Operation(
         "ListObjectsV2",
         bucket_ops.list_objects_v2,
         f"{_LIST} list-type continuation-token start-after fetch-owner",
-        "x-amz-optional-object-attributes",
+        _LISTED,
     ),
     ("GET", "location"): Operation("GetBucketLocation", bucket_ops.get_location, "location"),
     ("GET", "versioning"): Operation("GetBucketVersioning", bucket_ops.get_versioning, "versioning"),

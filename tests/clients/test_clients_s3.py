@@ -1,4 +1,4 @@
-"""awscli, rclone, s3fs, obstore and MinIO's client do their usual work on both types of bucket."""
+"""awscli, rclone, s3fs, obstore, PyArrow and MinIO's client do their usual work on both types of bucket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ STEPS = {
     "minio": COMMON,
     "obstore": (*COMMON, "conditional_create", "conditional_update", "copy_unless_there"),
     "s3fs": (*COMMON, "conditional_create", "append"),
+    "pyarrow": tuple(step for step in COMMON if step != "presigned_url"),
 }
+OURS = ("pyarrow",)
+"""Clients that the product has in its own environment."""
 # What ONTAP has for buckets of type s3 only. A client is told at once, by a code it can show, and does not try again.
 NOT_ON_NAS = ("copy", "conditional_create", "conditional_update", "copy_unless_there", "append")
 TREE = {"a.txt": b"a", "deep/er/b.bin": bytes(range(256)) * 100, "large": b"0123456789abcdef" * (9 << 16), "ü ö/c": b""}
@@ -44,7 +47,8 @@ def outcomes(s3):
 
     def outcome(client: str, kind: str) -> dict[str, str]:
         if (client, kind) not in known:
-            done = s3.run("python", SESSIONS / f"with_{client}.py", BUCKET=f"bucket-{kind}")
+            python = sys.executable if client in OURS else "python"
+            done = s3.run(python, SESSIONS / f"with_{client}.py", BUCKET=f"bucket-{kind}")
             assert done.returncode == 0, done.stderr
             known[client, kind] = json.loads(done.stdout)
         return known[client, kind]

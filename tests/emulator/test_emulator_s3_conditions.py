@@ -259,6 +259,7 @@ def test_what_would_change_a_request_and_is_not_known_is_refused(s3, raw, c, buc
         ({"x-request-of": "me"}, {}),
         ({}, {"x-amz-acl": "private", "x-amz-storage-class": "STANDARD"}),
         ({}, {"x-amz-sdk-checksum-algorithm": "CRC32", "x-amz-user-agent": "x", "x-amz-request-payer": "requester"}),
+        ({}, {"x-amz-api-version": "2006-03-01", "x-amz-te": "append-md5", "x-amz-server-side-encryption": ""}),
         ({}, {"x-forwarded-for": "x", "accept-encoding": "gzip", "cache-control": "no-cache", "te": "trailers"}),
     ],
 )
