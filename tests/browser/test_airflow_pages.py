@@ -157,8 +157,7 @@ def test_the_log_of_a_training_tells_how_far_it_is(page, run_id):
 def test_a_button_leads_to_a_picture_of_the_evaluation(page, run_id, task_id, button, file):
     page.goto(link(page, run_id, task_id, button))
     expect(page.get_by_text(file).first).to_be_visible()
-    shown = page.locator(f"img[src*='{file}'], img[src^='blob:'], img[src^='data:']").first
-    expect(shown).to_be_visible()
+    expect(page.locator("img[src^='blob:']").first).to_be_visible()  # MLflow's page has fetched the file
 
 
 def test_a_task_without_a_page_to_show_has_no_heading_for_links(page, run_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from scripts import demo, lake
 from scripts.pipeline import Demo
 from scripts.services import Stack
 from scripts.systems import tyre
+from tests.ontap_mlops.hooks.answering import answering
 
 NOW = datetime.now(UTC)
 
@@ -104,3 +106,15 @@ def test_the_first_demo_has_no_champion_and_nowhere_to_travel(facts: dict[str, A
     facts["time_travel"] = facts["time_travel"][:1]
     text = tyre.SYSTEM.text(facts)
     assert "champion" not in text and "Time travel" not in text and "the same" not in text
+
+
+def test_the_page_of_the_evaluation_shows_the_three_pictures_of_the_demos_run():
+    with answering() as server:
+        server.answers(200, "a picture")
+        stack = SimpleNamespace(urls={"mlflow": f"http://127.0.0.1:{server.port}"})
+        page = tyre.evaluation(stack, {"mlflow_run_id": "m1"})
+        asked = [request for request, _ in server.seen]
+    for name in ("Mistakes", "Confusion", "ROC"):
+        assert f"<figcaption>{name}</figcaption>" in page
+    assert len(asked) == 3
+    assert all("run_uuid=m1" in request and "path=evaluation%2F" in request for request in asked)
