@@ -139,6 +139,12 @@ class S3Store:
             return False
         return True
 
+    def is_folder(self, key: str) -> bool:
+        """Whether what is listed as ``key`` is an object whose name ends with a slash: no client here can read it."""
+        with s3_errors("list", self.name_of(f"{key}/")):
+            items = listed(self.objects, self.bucket, f"{self.prefix}{key}/")
+            return any(item["path"] == self.prefix + key for item in items)
+
     def read(self, key: str) -> bytes:
         with s3_errors("read", self.name_of(key)):
             return obstore.get(self.objects, self.prefix + key).bytes().to_bytes()

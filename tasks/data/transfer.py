@@ -192,4 +192,8 @@ def _still_there(store: S3Store, key: str) -> Iterator[None]:
     try:
         yield
     except Absent as error:
+        if store.is_folder(key):
+            raise BadInput(
+                f"Object '{key}/' of {store.url} has the name of a folder, and content; rename or remove it."
+            ) from None
         raise TryAgain(f"{key} of {store.url} vanished while it was copied; run it again.") from error

@@ -131,3 +131,43 @@ def test_the_manifest_that_check_wrote_on_the_volume_is_read_through_its_bucket(
     assert (found.digest, found.source, len(entries)) == (told["digest"], "s3://lake/tyre", 21)
     for entry in entries:
         assert found.sha256(entry) == hashlib.sha256((mine / entry.key).read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def keys(bucket: Bucket) -> Any:
+    """A boto3 client and a bucket of type s3, which takes any key."""
+    import boto3
+    from botocore.config import Config
+
+    e = bucket.emulator
+    with Client(host=e.host, port=e.port, username=e.user, password=e.password, verify=e.ca) as client:
+        body = {"name": "keys", "type": "s3", "svm": {"name": "svm1"}, "size": 100 << 30}
+        client.create("S3Bucket", body, asked="create bucket 'keys'")
+    return boto3.session.Session().client("s3", region_name="us-east-1", config=Config(s3={"addressing_style": "path"}))
+
+
+@pytest.mark.parametrize("prefix", ["odd", "odd #1"])
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("foo", "foo/a", "b"), "holds both 'foo' and 'foo/a'"),
+        (("foo/", "b"), "Object 'foo/' of s3://keys/.* has the name of a folder, and content"),
+        (("/a", "b"), "a key there would not stay inside a folder as a file"),
+        (("../a", "b"), "a key there would not stay inside a folder as a file"),
+        (("a\tb", "b"), "a key there would not stay inside a folder as a file"),
+    ],
+)
+def test_a_key_that_can_be_no_file_is_named(keys: Any, tmp_path: Path, prefix: str, names: Any, sentence: str) -> None:
+    for name in names:
+        keys.put_object(Bucket="keys", Key=f"{prefix}/{name}", Body=b"content")
+    with pytest.raises(BadInput, match=sentence):
+        sync.sync(sync.parse(["--source", f"s3://keys/{prefix}", "--destination", str(tmp_path / "data")]))
+    assert not (tmp_path / "data/foo").exists()
+
+
+def test_markers_of_folders_are_passed_over_and_a_file_of_their_name_is_not(keys: Any, tmp_path: Path) -> None:
+    for name, content in (("", b""), ("a/", b""), ("a/1", b"1"), ("b/", b""), ("b", b"file")):
+        keys.put_object(Bucket="keys", Key=f"odd/{name}", Body=content)
+    sync.sync(sync.parse(["--source", "s3://keys/odd", "--destination", str(tmp_path / "data")]))
+    assert (tmp_path / "data/a/1").read_bytes() == b"1"
+    assert (tmp_path / "data/b").read_bytes() == b"file"
