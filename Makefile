@@ -53,7 +53,7 @@ versions:
 
 # Put a folder's files into the data lake: FROM=photos TO=bottle_images (a dataset), or TO=s3://lake/bottles/.
 upload:
-	$(PROGRAM) scripts.upload "$(FROM)" "$(TO)"
+	$(PROGRAM) scripts.upload "$$FROM" "$$TO"
 
 # Write the files of a new system that runs at once on a small sample, such as NAME=bearings.
 new-system:

@@ -21,13 +21,15 @@ LAKE_CONN_ID = "aws_default"  # the connection to the lake of these services
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder whose files and folders are sent as they are")
+    parser.add_argument("folder", help="folder whose files and folders are sent as they are")
     parser.add_argument("to", help="name of a dataset, or s3://lake/prefix/")
     parser.add_argument("--local", help="folder of the set of services (default: .local)")
     options = parser.parse_args(arguments)
     try:
         url = address(options.to)
-        sent = upload(Stack(options.local), options.folder, url)
+        if not options.folder:  # make without FROM; as a path it would be the present folder
+            raise ValueError(f"FROM is empty: name the folder whose files are to be sent to {url}.")
+        sent = upload(Stack(options.local), Path(options.folder), url)
     except (ValueError, ConfigError) as error:
         print(error, file=sys.stderr)
         return 2

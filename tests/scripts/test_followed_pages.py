@@ -89,6 +89,8 @@ def test_what_is_not_in_the_lake_is_answered_with_a_sentence(house, to, sentence
 
 def test_a_folder_that_is_none_and_a_lake_that_does_not_run_are_answered(house, tmp_path, capsys):
     options = [f"--local={tmp_path / 'nothing'}"]
+    assert upload.main(["", "bottle_images", *options]) == 2
+    assert "FROM is empty" in capsys.readouterr().err, "not the present folder"
     assert upload.main([str(tmp_path / "photos"), "bottle_images", *options]) == 2
     assert "photos is no folder" in capsys.readouterr().err
     (tmp_path / "photos").mkdir()
