@@ -55,3 +55,13 @@ def test_every_decision_has_a_question_a_choice_and_more_to_say_about_it(page: P
 def test_no_page_names_this_machine_or_a_registry():
     words = re.compile(r"/work/|/root/|/opt/|pypi\.org|files\.pythonhosted|localhost:\d{4}/simple")
     assert [(relative(page), found) for page in PAGES if (found := words.findall(page.read_text()))] == []
+
+
+def test_every_fault_of_the_table_names_tests_that_there_are():
+    rows = [line for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if line.startswith("| ")]
+    rows = [row for row in rows if not row.startswith(("| ---", "| What goes wrong"))]
+    assert len(rows) == 43
+    source = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"^(?:async )?def (test_\w+)", source, re.MULTILINE))
+    named = {row: re.findall(r"`(\w+)`", row.split("|")[3]) for row in rows}
+    assert [row for row, tests in named.items() if not tests or set(tests) - there] == []
