@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 
 
 _JOBS = ("job", "jobs")
+_SVM = ("/svm/svms", "uuid")
+_VOLUME = ("/storage/volumes", "uuid")
+# Where the resources are for which objects of these names stand, and by which key.
+_PLACES = {
+    "svm": _SVM,
+    "parent_svm": _SVM,
+    "volume": _VOLUME,
+    "parent_volume": _VOLUME,
+    "aggregates": ("/storage/aggregates", "uuid"),
+    "export_policy": ("/protocols/nfs/export-policies", "id"),
+    "snapshot_policy": ("/storage/snapshot-policies", "uuid"),
+    "schedule": ("/cluster/schedules", "uuid"),
+    "ip_interfaces": ("/network/ip/interfaces", "uuid"),
+}
 
 
 class Wanted(frozenset[str]):
@@ -106,7 +120,7 @@ class Shape:
 
     def show(self, world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         full = self.render(world, record, wanted)
-        shown = cut(full, wanted)
+        shown = linked(cut(full, wanted))
         shown["_links"] = {"self": {"href": self.link(full)}}
         return shown
 
@@ -135,6 +149,21 @@ def cut(full: dict[str, Any], wanted: Wanted) -> dict[str, Any]:
         elif inner and isinstance(value, list):
             result[key] = [cut(item, inner) for item in value if isinstance(item, dict)]
     return result
+
+
+def linked(shown: dict[str, Any]) -> dict[str, Any]:
+    """The same with a link in each object that stands for another resource, as far as it shows by which key."""
+    return {name: _linked(name, value) for name, value in shown.items()}
+
+
+def _linked(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_linked(name, item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    path, key = _PLACES.get(name, ("", ""))
+    link = {"_links": {"self": {"href": f"/api{path}/{value[key]}"}}} if value.get(key) else {}
+    return linked(value) | link
 
 
 def without_links(body: Any) -> Any:

@@ -41,6 +41,16 @@ def maker(api: httpx.Client) -> Make:
 
 
 @pytest.fixture
+def s3_server(api) -> Iterator[None]:
+    """An S3 server on svm1 while the test runs; other tests need the SVM without one."""
+    made = api.post("/api/protocols/s3/services", json={"svm": {"name": "svm1"}, "name": "s3.emulator.test"})
+    assert made.status_code == 201, made.text
+    yield
+    gone = api.delete(made.headers["location"] + "?delete_all=true&return_timeout=60")
+    assert gone.status_code == 200, gone.text
+
+
+@pytest.fixture
 def freeze(api) -> Callable[..., dict[str, Any]]:
     return freezer(api)
 

@@ -31,10 +31,13 @@ def svm(api):
 
 
 @pytest.fixture
-def server(api, svm):
-    """The SVM with an S3 server, which other tests may have made before."""
-    api.post("/api/protocols/s3/services", json={"svm": {"name": "svm1"}, "name": "s3.emulator.test"})
-    return f"/api/protocols/s3/services/{svm}"
+def server(api):
+    """An SVM of its own with an S3 server; other tests look at what svm1 has."""
+    name = f"svm_{uuid4().hex[:8]}"
+    assert api.post("/api/svm/svms?return_timeout=60", json={"name": name}).status_code == 201
+    made = api.post("/api/protocols/s3/services", json={"svm": {"name": name}, "name": "s3.emulator.test"})
+    assert made.status_code == 201, made.text
+    return made.headers["location"]
 
 
 def test_a_post_of_records_makes_each_and_tells_in_one_job_what_came_of_them(api):

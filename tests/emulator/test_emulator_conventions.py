@@ -167,3 +167,18 @@ def test_a_star_in_place_of_an_svm_lists_what_all_s3_servers_have(api):
     for kind in ("users", "groups", "buckets"):
         own = api.get(f"/api/protocols/s3/services/{svm}/{kind}").json()["num_records"]
         assert api.get(f"/api/protocols/s3/services/*/{kind}").json()["num_records"] >= own
+
+
+def test_objects_that_stand_for_other_resources_have_links_to_them(api, make, freeze):
+    made = make()
+    volume = api.get(
+        f"/api/storage/volumes/{made['uuid']}?fields=svm,aggregates,nas.export_policy,snapshot_policy"
+    ).json()
+    snapshot = freeze(made["uuid"])
+    shown = [volume["svm"], *volume["aggregates"], volume["nas"]["export_policy"], snapshot["volume"], snapshot["svm"]]
+    for named in shown:
+        found = api.get(named["_links"]["self"]["href"])
+        assert found.status_code == 200 and named.get("name") in (None, found.json()["name"]), named
+    assert volume["nas"].keys() == {"export_policy"} and "_links" not in volume["nas"]
+    plain = api.get(f"/api/storage/volumes/{made['uuid']}?fields=svm", headers={"Accept": "application/json"}).json()
+    assert plain["svm"].keys() == {"name", "uuid"}

@@ -204,7 +204,7 @@ def _aggregates(world: World, svm: dict[str, str], body: dict[str, Any]) -> list
     known = world.store.find("aggregate")
     wanted = [a["name"] for a in known if any(n.get("name") == a["name"] or n.get("uuid") == a["uuid"] for n in named)]
     home = world.store.get("svm", svm["uuid"])
-    return wanted or [(home["aggregates"] if home and home["aggregates"] else known)[0]["name"]]
+    return wanted or [a["name"] for a in (home["aggregates"] if home and home["aggregates"] else known)[:1]]
 
 
 def check_folder(world: World, svm: dict[str, str], bucket: str, path: str) -> None:
