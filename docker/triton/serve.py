@@ -70,13 +70,14 @@ def serve(options: argparse.Namespace) -> int:
         folder = environment.lay_out_backends(options.backends_dir or Path(scratch))
         repository, backends = (plain(each, Path(scratch)) for each in (options.repository.absolute(), folder))
         command = [*environment.command, *flags(options, repository, backends)]
-        return run_to_the_end(command, environment.variables(options.torch_path))
+        return run_to_the_end(command, environment.variables(options.torch_path, Path(scratch)))
 
 
 def plain(folder: Path, scratch: Path) -> Path:
     """The folder itself or, where its path holds signs that a shell reads as its own, a link to it.
 
-    The Python backend pastes the paths it is given into a command of the shell, unquoted.
+    The Python backend pastes the paths it is given into a command of the shell, unquoted, and the dynamic linker takes
+    a list of folders apart at every ``;``.
     """
     if PLAIN.fullmatch(str(folder)):
         return folder
@@ -127,10 +128,11 @@ class Environment:
             shutil.copy2(BACKENDS / "batching.py", target)
         return folder.absolute()
 
-    def variables(self, torch_path: Path | None) -> dict[str, str]:
+    def variables(self, torch_path: Path | None, scratch: Path) -> dict[str, str]:
         """The stub is linked to libpython by name only and would take the system's, which may not fit the environment's
         standard library: our interpreter's own folder comes first."""
-        libraries = [self.libdir, self.packages / "nvidia_pytriton.libs", os.environ.get("LD_LIBRARY_PATH", "")]
+        own = [plain(folder, scratch) for folder in (self.libdir, self.packages / "nvidia_pytriton.libs")]
+        libraries = [*own, os.environ.get("LD_LIBRARY_PATH", "")]
         return {
             **os.environ,
             "PATH": f"{self.bin}:{os.environ.get('PATH', '')}",
