@@ -7,7 +7,7 @@ from typing import Any
 
 from ontap_mlops.hooks.address import address_of
 from ontap_mlops.hooks.extra import extra_of, warn_of_unused
-from ontap_mlops.hooks.rest import USED, base_url, certificate_authority
+from ontap_mlops.hooks.rest import USED, WORDS, base_url, certificate_authority
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _USED = frozenset((*_KEYS, "endpoint_url", "service_config", "region_name", "verify", "config_kwargs"))
@@ -38,13 +38,15 @@ def aws_environment(conn_id: str) -> dict[str, str]:
         )
     warn_of_unused(conn_id, extra, _USED | _NOT_POSSIBLE)
     endpoint = _endpoint(conn_id, connection, extra)
-    verify = certificate_authority(extra.get("verify", True), conn_id) if str(endpoint).startswith("https://") else True
+    verify = extra.get("verify", True)
+    if not str(endpoint).startswith("http://"):  # nothing is checked there
+        verify = certificate_authority(verify, conn_id)
     return _filled(
         {
             **_keys(conn_id, connection, extra),
             "AWS_ENDPOINT_URL_S3": endpoint,
             "AWS_DEFAULT_REGION": extra.get("region_name"),
-            "AWS_CA_BUNDLE": verify if isinstance(verify, str) else None,
+            "AWS_CA_BUNDLE": verify if isinstance(verify, str) and verify.lower() not in WORDS else None,
         }
     )
 

@@ -22,6 +22,7 @@ TEMPORARY_STATUS = frozenset({429, 502, 503, 504})
 # Login failures are told by the status: proxies and servers alike answer them with pages of their own.
 _NOT_ALLOWED = frozenset({401, 403})
 _SHOWN = 200
+WORDS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}  # of ``verify``
 USED = ("token", "verify")  # of a connection's extra
 
 
@@ -180,9 +181,10 @@ def _credentials(connection: Connection, extra: Mapping[str, Any]) -> Any:
 def certificate_authority(verify: Any, conn_id: str) -> bool | str:
     """requests' ``verify``: True for the system's authorities, or the path of one."""
     word = str("" if verify is None else verify).strip().lower()
-    if word in ("true", "yes", "1"):
-        return True
-    if isinstance(verify, str) and word not in ("", "false", "no", "0"):
+    if word in WORDS:
+        if WORDS[word]:
+            return True
+    elif isinstance(verify, str):
         return verify
     raise ServiceRefused(
         f"Connection {conn_id} says verify={verify!r}, but certificates are always checked here: "

@@ -109,6 +109,8 @@ IN_EXTRA = {"aws_access_key_id": "key-id", "aws_secret_access_key": "hidden-secr
             {**KEYS, "host": "o", "extra": {"verify": "/path/ca.pem"}},
             {**FOUND, "AWS_ENDPOINT_URL_S3": "https://o", "AWS_CA_BUNDLE": "/path/ca.pem"},
         ),
+        ({**KEYS, "extra": {"verify": "/path/ca.pem"}}, {**FOUND, "AWS_CA_BUNDLE": "/path/ca.pem"}),
+        ({**KEYS, "host": "http://o", "extra": {"verify": "false"}}, {**FOUND, "AWS_ENDPOINT_URL_S3": "http://o"}),
         ({**KEYS, "host": "o", "extra": {"verify": "true"}}, {**FOUND, "AWS_ENDPOINT_URL_S3": "https://o"}),
     ],
 )
@@ -137,6 +139,7 @@ def test_programs_get_all_that_an_s3_connection_says(connection, facts, environm
         ({**KEYS, "host": "http://a", "extra": {"endpoint_url": "http://b"}}, "two servers, http://a and http://b"),
         ({**KEYS, "host": "o", "extra": {"verify": False}}, "certificates are always checked"),
         ({**KEYS, "host": "o", "extra": {"verify": "false"}}, "certificates are always checked"),
+        ({**KEYS, "extra": {"verify": False}}, "certificates are always checked"),
         ({**KEYS, "host": "a:1", "port": 2}, "port 1 in its host and 2 in its port"),
     ],
 )
