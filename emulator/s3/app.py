@@ -28,6 +28,9 @@ _REFUSED_BY_FILES = {
     errno.EISDIR: errors.S3Error("InvalidRequest", "The key is a folder in this bucket."),
     errno.EACCES: errors.S3Error("AccessDenied", "The file system does not permit this."),
     errno.EPERM: errors.S3Error("AccessDenied", "The file system does not permit this."),
+    errno.ENOENT: errors.S3Error("NoSuchBucket", "What the bucket points at has just been removed or unmounted."),
+    errno.ENOSPC: errors.S3Error("QuotaExceeded", "The disk below the emulator is full."),
+    errno.EDQUOT: errors.S3Error("QuotaExceeded", "The disk below the emulator is full."),
     errno.EROFS: errors.S3Error("AccessDenied", "The file system is read-only."),
 }
 

@@ -22,14 +22,15 @@ class Decoder:
     Raises S3Error at the first chunk whose signature is wrong, so that nothing after it is used.
     """
 
-    def __init__(self, signed: sigv4.Signed) -> None:
-        word = signed.content_sha256
+    def __init__(self, word: str, signed: sigv4.Signed | None) -> None:
         self._signs = word.startswith("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
         self._has_trailer = word.endswith("-TRAILER")
         if not self._signs and word != "STREAMING-UNSIGNED-PAYLOAD-TRAILER":
             raise errors.S3Error("NotImplemented", f"The body coding {word} is not supported.")
+        if self._signs and (signed is None or signed.content_sha256 != word):
+            raise errors.S3Error("InvalidRequest", "Chunks are signed only where the Authorization header signs too.")
         self._proof = signed
-        self._previous = signed.signature
+        self._previous = signed.signature if signed else ""
         self._buffer = b""
         self._left: int | None = None  # bytes of the chunk still to come; None: a size line comes next
         self._hash = hashlib.sha256()
@@ -134,6 +135,8 @@ class Decoder:
 
     def _check(self, kind: str, digest: str, claimed: str) -> None:
         proof = self._proof
+        if proof is None:
+            raise errors.S3Error("InvalidRequest", "A chunk is signed, and the request is not.")
         text = f"{kind}\n{proof.timestamp}\n{proof.scope}\n{self._previous}\n{digest}"
         expected = sigv4.sign(proof.signing_key, text)
         if not hmac.compare_digest(expected.encode(), claimed.encode()):

@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -23,6 +24,9 @@ _BLOCK = 1 << 20
 # No attributes on this file system, no room for one, or a file we may read only.
 _CANNOT = (errno.EOPNOTSUPP, errno.ENOSPC, errno.E2BIG, errno.EPERM, errno.EACCES, errno.EROFS)
 
+
+_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 # Headers that are kept as they were sent with the object and given back with it.
 KEPT_HEADERS = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
@@ -143,9 +147,22 @@ def _read(text: bytes | str, stat: os.stat_result) -> Facts | None:
         )
     except (ValueError, TypeError, AttributeError):
         return None  # not by us: who may write the file may write its attributes
-    if (size, mtime_ns) != (stat.st_size, stat.st_mtime_ns):
+    if (size, mtime_ns) != (stat.st_size, stat.st_mtime_ns) or not _is_sound(found, stat):
         return None
     return found
+
+
+def _is_sound(found: Facts, stat: os.stat_result) -> bool:
+    """Whether all of it can be sent as headers, and the parts are those of the file."""
+    values = [found.etag, found.content_type, found.checksum_type, *found.metadata.values(), *found.headers.values()]
+    names = [*found.metadata, *found.checksums]
+    return (
+        all(map(_VALUE.fullmatch, [*values, *found.checksums.values()]))
+        and all(map(_NAME.fullmatch, names))
+        and found.headers.keys() <= set(KEPT_HEADERS)
+        and all(size >= 0 and count > 0 for size, count in found.parts)
+        and (not found.parts or sum(size * count for size, count in found.parts) == stat.st_size)
+    )
 
 
 def _texts(found: dict[Any, Any]) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Incoming:
         self.md5 = hashlib.md5(usedforsecurity=False)
         self._declared = declared_size(ctx)
         self._content_md5 = _decoded_md5(headers.get("content-md5"))
-        self._sha256_wanted = _hex_digest(ctx.signed)
+        self._sha256_wanted = _hex_digest(ctx)
         self._sha256 = hashlib.sha256()
         self._decoder = _decoder(ctx)
         self._wanted = checksums.sent(headers) if has_checksums else {}
@@ -225,19 +225,27 @@ def declared_size(ctx: Context) -> int:
     return size
 
 
+def _content_word(ctx: Context) -> str:
+    """What is said of the body: by the signature, or by the header alone where that is none of the signature's."""
+    if ctx.signed is not None and ctx.signed.content_sha256 != sigv4.UNSIGNED:
+        return ctx.signed.content_sha256
+    word = ctx.req.headers.get("x-amz-content-sha256", sigv4.UNSIGNED)
+    sigv4.check_content_word(word)
+    return word
+
+
 def _is_streaming(ctx: Context) -> bool:
-    return ctx.signed is not None and ctx.signed.content_sha256.startswith(chunked.STREAMING)
+    return _content_word(ctx).startswith(chunked.STREAMING)
 
 
 def _decoder(ctx: Context) -> chunked.Decoder | None:
-    return chunked.Decoder(ctx.signed) if ctx.signed is not None and _is_streaming(ctx) else None
+    return chunked.Decoder(_content_word(ctx), ctx.signed) if _is_streaming(ctx) else None
 
 
-def _hex_digest(signed: sigv4.Signed | None) -> str:
-    """The SHA-256 that the signature vouches for, or "" where it vouches for none."""
-    if signed is None or signed.content_sha256 == sigv4.UNSIGNED or signed.content_sha256.startswith(chunked.STREAMING):
-        return ""
-    return signed.content_sha256
+def _hex_digest(ctx: Context) -> str:
+    """The SHA-256 that the body must have, or "" where none is said."""
+    word = _content_word(ctx)
+    return "" if word == sigv4.UNSIGNED or word.startswith(chunked.STREAMING) else word
 
 
 def _decoded_md5(header: str | None) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 from collections.abc import Iterator
@@ -207,13 +208,27 @@ def test_a_name_mapping_whose_pattern_is_no_expression_maps_nobody(s3):
         s3.world.store.delete("name_mapping", "m1")
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "[1, 2]", "null", "\xff", '{"a": 1}', "[1, 1, null, null, null]"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", "[1, 2]", "null", "\xff", '{"a": 1}', "[1, 1, null, null, null]"),
+        '[1, MTIME, "a\\r\\nx: y", "b", {}]',
+        '[1, MTIME, "e", "日本", {}]',
+        '[1, MTIME, "e", "b", {"a b": "c"}]',
+        '[1, MTIME, "e", "b", {"a": "c\\u0000"}]',
+        '[1, MTIME, "e", "b", {}, {"headers": {"content-length": "5"}}]',
+        '[1, MTIME, "e", "b", {}, {"parts": [[5, 2]]}]',
+        '[1, MTIME, "e", "b", {}, {"parts": [[-1, 1], [2, 1]]}]',
+        '[1, MTIME, "e", "b", {}, {"checksums": {"crc32": "\\n"}}]',
+        '[1, MTIME, "e", "b", {}, ["x"]]',
+    ],
+)
 def test_an_attribute_that_somebody_else_wrote_is_not_taken_for_ours(s3, tmp_path, text):
     import os
 
     path = s3.world.dataplane.data_dir(s3.world.store.find("volume")[0]["uuid"]) / "touched"
     path.write_bytes(b"x")
-    os.setxattr(path, facts.ATTRIBUTE, text.encode())
+    os.setxattr(path, facts.ATTRIBUTE, text.replace("MTIME", str(path.stat().st_mtime_ns)).encode())
     assert s3.client().head_object(Bucket="images", Key="touched")["ETag"] == '"9dd4e461268c8034f5c8564e155c67a6"'
 
 
@@ -364,8 +379,27 @@ def test_a_trailer_that_was_announced_is_checked(raw):
 
 
 @pytest.mark.parametrize("digest", ["²", "\xe9" * 64, "0" * 63, "0" * 65, "g" * 64, "UNSIGNED", "streaming-x", " "])
-def test_a_content_digest_that_is_none_is_refused(raw, digest):
+def test_a_content_digest_that_is_none_is_refused(s3, raw, digest):
     assert raw.request("PUT", "/images/k", b"x", payload=digest).status == 400
+    s3.statement("native", effect="allow", actions=["*"], principals=["*"], resources=["*"])
+    lines = f"host: x\r\ncontent-length: 1\r\nx-amz-content-sha256: {digest}\r\n\r\nx"
+    assert raw.exchange(b"PUT /native/k HTTP/1.1\r\n" + lines.encode("latin-1")).status == 400
+
+
+def test_who_does_not_sign_has_his_chunks_decoded_and_his_digest_checked(s3, raw):
+    s3.statement("native", effect="allow", actions=["*"], principals=["*"], resources=["*"])
+
+    def put(word: str, body: bytes) -> int:
+        lines = f"host: x\r\ncontent-length: {len(body)}\r\nx-amz-decoded-content-length: 5\r\n"
+        lines += f"x-amz-content-sha256: {word}\r\n\r\n"
+        return raw.exchange(b"PUT /native/anonymous HTTP/1.1\r\n" + lines.encode() + body).status
+
+    assert put("STREAMING-UNSIGNED-PAYLOAD-TRAILER", b"5\r\nhello\r\n0\r\n\r\n") == 200
+    assert raw.request("GET", "/native/anonymous").body == b"hello"
+    assert put("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", b"5\r\nhello\r\n0\r\n\r\n") == 400
+    assert put("0" * 64, b"other") == 400
+    assert put(hashlib.sha256(b"other").hexdigest(), b"other") == 200
+    assert raw.request("GET", "/native/anonymous").body == b"other"
 
 
 @pytest.mark.parametrize("value", ["Zürich", "日本", "naïve café", "\xe9 alone"])
