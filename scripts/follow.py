@@ -57,7 +57,7 @@ def name(task: dict[str, Any]) -> str:
     """Return the task's id, for one of several with what tells it from the others, such as ``train[pandas]``."""
     if task["map_index"] < 0:
         return task["task_id"]
-    return f"{task['task_id']}[{task.get('rendered_map_index') or task['map_index']}]"
+    return f"{task['task_id']}[{(task.get('rendered_map_index') or '').strip() or task['map_index']}]"
 
 
 def _key(task: dict[str, Any]) -> tuple[str, int]:

@@ -62,7 +62,8 @@ def _lake_variables(layout: Layout, ports: Ports) -> dict[str, str]:
 
 def _mlflow(layout: Layout, ports: Ports) -> list[str]:
     return [
-        *(sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(ports["mlflow"]), "--workers", "1"),
+        *(environment.plain_python(), "-m", "mlflow", "server", "--workers", "1"),
+        *("--host", HOST, "--port", str(ports["mlflow"])),
         *("--backend-store-uri", sqlite_url(layout.mlflow / "mlflow.db")),
         *("--artifacts-destination", (layout.mlflow / "artifacts").as_uri()),
     ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,20 @@ def clean() -> dict[str, str]:
     for name in ("no_proxy", "NO_PROXY"):  # a company's proxy is not asked for services of this machine
         env[name] = ",".join(filter(None, (env.get(name), HOST, "localhost")))
     return env
+
+
+def plain_python() -> str:
+    """Return our interpreter by a path without ``%``: MLflow reads one in its own path as a placeholder and ends."""
+    if "%" not in sys.executable:
+        return sys.executable
+    folder = Path(tempfile.gettempdir()) / f"ontap-mlops-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise SystemExit(f"{folder} belongs to another user; set TMPDIR to a folder of your own.")
+    link = folder / f"python-{hashlib.sha256(sys.prefix.encode()).hexdigest()[:16]}"
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(sys.prefix)
+    return str(link / "bin" / Path(sys.executable).name)
 
 
 def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:

@@ -167,6 +167,25 @@ def test_whatever_a_folder_is_called_services_start_in_it(name: str, tmp_path: P
     assert stack.processes_left() == []
 
 
+def test_mlflow_is_found_by_a_path_without_a_percent_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It puts the folder it is installed in into a configuration where the sign begins a placeholder."""
+    (tmp_path / "100% of it").mkdir()
+    (tmp_path / "100% of it" / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    assert environment.plain_python() == sys.executable, "the usual path is taken as it is"
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "100% of it" / ".venv"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "100% of it" / ".venv" / "bin" / "python"))
+    for _ in range(2):
+        command = [
+            environment.plain_python(),
+            "-c",
+            "from importlib.util import find_spec as f; print(f('mlflow').origin)",
+        ]
+        origin = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        assert "%" not in origin and Path(origin).exists()
+
+
 @pytest.mark.parametrize("name", ["plain", "a b", "100%41", "#x ;y", "is it? a=b&c", "it's", "é"])
 def test_a_database_is_made_where_its_address_says(name: str, tmp_path: Path):
     from sqlalchemy import create_engine
