@@ -7,18 +7,18 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-_SIZE = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?\s*(KB|MB|GB|TB|PB|B)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?\s*([KMGTP]B?|B)?", re.IGNORECASE)
 LARGEST = 2**63 - 1
 """ONTAP's integers have 64 bits."""
-_UNITS = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4, "PB": 1024**5}
+_UNITS = {"B": 1, "K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4, "P": 1024**5}
 
 
 def size(text: str) -> int:
-    """Bytes named by a number with an optional unit by 1024; ValueError when it is none."""
+    """Bytes named by a number with an optional unit by 1024, such as 10GB or 10g; ValueError when it is none."""
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise ValueError(f"{text!r} is not a size")
-    unit = _UNITS[(match[3] or "B").upper()]
+    unit = _UNITS[(match[3] or "B")[0].upper()]
     digits = match[2] or "0"
     size = int(match[1]) * unit + int(digits) * unit // 10 ** len(digits)
     if size > LARGEST:

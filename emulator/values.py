@@ -36,12 +36,13 @@ _LANGUAGES += ("tr", "zh", "zh.gbk", "zh_tw", "zh_tw.big5")
 
 
 def one_of(*choices: str) -> Callable[[Any], str]:
-    """A converter that takes one of these words."""
+    """A converter that takes one of these words, also with the hyphens that ONTAP's command line has in them."""
 
     def convert(value: Any) -> str:
-        if not isinstance(value, str) or value not in choices:
+        word = value.replace("-", "_") if isinstance(value, str) and value not in choices else value
+        if not isinstance(word, str) or word not in choices:
             raise ValueError("|".join(choices))
-        return value
+        return word
 
     return convert
 

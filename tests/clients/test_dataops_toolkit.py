@@ -95,7 +95,9 @@ def test_a_volume_that_the_toolkit_did_not_clone_is_not_deleted_by_the_way(toolk
     assert listed(toolkit, volume[0])
 
 
-@pytest.mark.parametrize("options", ["tiering_policy='auto'", "guarantee_space=True", "snapshot_policy='default'"])
+@pytest.mark.parametrize(
+    "options", ["tiering_policy='snapshot-only'", "guarantee_space=True", "snapshot_policy='default'"]
+)
 def test_a_volume_is_created_with_the_options_that_the_toolkit_has(toolkit, options):
     name = f"v_{uuid4().hex[:8]}"
     toolkit(f"create_volume({name!r}, '100MB', {options})")

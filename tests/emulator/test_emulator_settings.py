@@ -161,6 +161,23 @@ def test_more_than_90_percent_of_a_new_volume_cannot_be_reserved(api):
     assert refused(api.post("/api/storage/volumes", json=body)) == (400, "917835")
 
 
+@pytest.mark.parametrize(
+    "body, name, read",
+    [
+        ({"autosize": {"maximum": "500m"}}, "autosize.maximum", 500 * MB),
+        ({"autosize": {"maximum": "2G"}}, "autosize.maximum", 2048 * MB),
+        ({"autosize": {"maximum": "1.5t"}}, "autosize.maximum", 1536 * 1024 * MB),
+        ({"tiering": {"policy": "snapshot-only"}}, "tiering.policy", "snapshot_only"),
+        ({"autosize": {"mode": "grow-shrink"}}, "autosize.mode", "grow_shrink"),
+    ],
+)
+def test_words_and_sizes_may_be_written_as_on_ontaps_command_line(api, volume, body, name, read):
+    place = volume.removeprefix("/api/")
+    answer = api.patch(f"/api/{place}?return_timeout=60", json=body)
+    assert answer.status_code == 200, answer.text
+    assert value(shown(api, f"/api/{place}", name), name) == read
+
+
 def test_what_is_no_number_is_never_stored(api, volume):
     for text in ('{"files": {"maximum": NaN}}', '{"size": Infinity}', '{"autosize": {"maximum": 1e999}}'):
         assert api.patch(volume, content=text.encode()).status_code == 400, text
