@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,7 @@ def backfill(demo: Demo, count: int) -> list[dict[str, Any]]:
         raise RunFailed(f"The backfill was refused: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
     rows = []
     for day in days:
-        run_id = demo.wait_for(lambda day=day: demo.api.run_of_date(dag_id, day))
+        run_id = demo.wait_for(partial(demo.api.run_of_date, dag_id, day))
         if run_id is None:
             raise RunFailed(
                 f"The backfill has started no run of {dag_id} for {day}; look at {demo.stack.urls['airflow']}"

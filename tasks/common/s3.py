@@ -203,7 +203,7 @@ def _explained(verb: str, url: str, told: str) -> Exception:
     if code in _FULL or "status code: 507" in told:
         return OSError(errno.ENOSPC, "no space left", url)
     if code in _ABSENT:
-        return Absent(f"Cannot {verb} {url}: S3 says it does not exist ({code}).")
+        return Absent(f"Cannot {verb} {url}: S3 says it does not exist ({code}).{_asked()}")
     if code == "SignatureDoesNotMatch" and (escaped := ESCAPED.search(url)):
         return NameRefused(
             f"Cannot {verb} {url}: this S3 server takes no name with {escaped[0]!r}, which it reads as another letter; "
@@ -211,8 +211,14 @@ def _explained(verb: str, url: str, told: str) -> Exception:
         )
     if code in _REFUSED:
         advice = "check the bucket's policy and the permissions of the files behind it"
-        return BadInput(f"Cannot {verb} {url}: S3 refuses these keys ({code}); {advice}.")
-    return S3Failed(f"S3 failed to {verb} {url}: {_reason(told)}. Run it again to go on.", code)
+        return BadInput(f"Cannot {verb} {url}: S3 refuses these keys ({code}); {advice}.{_asked()}")
+    return S3Failed(f"S3 failed to {verb} {url}: {_reason(told)}. Run it again to go on.{_asked()}", code)
+
+
+def _asked() -> str:
+    """A sentence that names the server: another program may have taken its port. Nothing where it is AWS itself."""
+    server = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return f" The server asked was {server}." if server else ""
 
 
 def code_of(told: str) -> str:
