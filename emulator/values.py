@@ -73,6 +73,7 @@ def at_most(length: int) -> Callable[[Any], str]:
 
 comment = at_most(MAXIMUM_COMMENT)
 short_comment = at_most(255)
+s3_comment = at_most(256)
 port = between(1, 65535)
 unix_id = between(0, MAXIMUM_ID - 1)
 

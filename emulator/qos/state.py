@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from emulator.body import Accepts, flag, number, text
+from emulator.body import Accepts, flag, text
 from emulator.fields import Shape, Wanted
 from emulator.qos import errors
 from emulator.store import Record
 from emulator.svms import parts
+from emulator.values import at_most, between, one_of
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -21,33 +22,29 @@ NONE = "none"
 # ONTAP's own adaptive policies, in IOPS per TB: expected, peak, and the least for a volume of any size.
 _PRESETS = {"extreme": (6144, 12288, 1000), "performance": (2048, 4096, 500), "value": (128, 512, 75)}
 
+_LIMIT = between(0, 2**31 - 1)
 _FIXED: Accepts = {
-    "max_throughput_iops": number,
-    "min_throughput_iops": number,
-    "max_throughput_mbps": number,
-    "min_throughput_mbps": number,
+    "max_throughput_iops": _LIMIT,
+    "min_throughput_iops": _LIMIT,
+    "max_throughput_mbps": _LIMIT,
+    "min_throughput_mbps": _LIMIT,
     "capacity_shared": flag,
 }
 
 
-def allocation(value: Any) -> str:
-    if value not in ("used_space", "allocated_space"):
-        raise ValueError("used_space or allocated_space")
-    return value
-
-
+_ALLOCATION = one_of("used_space", "allocated_space")
 _ADAPTIVE: Accepts = {
-    "expected_iops": number,
-    "peak_iops": number,
-    "absolute_min_iops": number,
-    "expected_iops_allocation": allocation,
-    "peak_iops_allocation": allocation,
-    "block_size": text,
+    "expected_iops": _LIMIT,
+    "peak_iops": _LIMIT,
+    "absolute_min_iops": _LIMIT,
+    "expected_iops_allocation": _ALLOCATION,
+    "peak_iops_allocation": _ALLOCATION,
+    "block_size": one_of("any", "4k", "8k", "16k", "32k", "64k", "128k"),
 }
 _LIMITS: Accepts = {f"fixed.{name}": convert for name, convert in _FIXED.items()} | {
     f"adaptive.{name}": convert for name, convert in _ADAPTIVE.items()
 }
-PATCH_FIELDS: Accepts = {"name": text} | _LIMITS
+PATCH_FIELDS: Accepts = {"name": at_most(128)} | _LIMITS
 POST_FIELDS: Accepts = {"svm.name": text, "svm.uuid": text} | PATCH_FIELDS
 
 

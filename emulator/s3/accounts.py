@@ -133,7 +133,9 @@ def mounted_volumes(world: World, svm_uuid: str) -> list[tuple[str, Record]]:
 def _read(world: World) -> View:
     store = world.store
     view = View()
-    view.services = {record["svm"]["uuid"]: record for record in store.find("s3_service")}
+    stopped = {svm["uuid"] for svm in store.find("svm") if svm["state"] != "running"}
+    services = {record["svm"]["uuid"]: record for record in store.find("s3_service")}
+    view.services = {svm: service for svm, service in services.items() if svm not in stopped}
     view.stopped = frozenset(uuid for uuid, state in store.column("svm", "state").items() if state == "stopped")
     view.keys = {record["uuid"]: record for record in store.find("s3_secret")}
     view.buckets = {(r["svm"]["uuid"], r["name"]): r for r in store.find("s3_bucket")}

@@ -162,7 +162,7 @@ def test_a_policy_shows_its_statements_as_they_were_given(api, svm):
     "body",
     [
         *[{"port": -1}, {"port": 0}, {"secure_port": 65536}, {"port": 10**30}, {"port": "http"}],
-        *[{"default_unix_user": "nosuch"}, {"comment": "x" * 256}, {"max_key_time_to_live": "P99999999999999999D"}],
+        *[{"default_unix_user": "nosuch"}, {"comment": "x" * 257}, {"max_key_time_to_live": "P99999999999999999D"}],
         *[{"max_key_time_to_live": "P9999999D"}, {"enabled": "perhaps"}],
     ],
     ids=str,
@@ -221,3 +221,14 @@ def test_a_name_mapping_that_works_is_made(api, svm, pattern, replacement):
     body = {"svm": {"uuid": svm[1]}, "direction": "s3_unix", "index": 2}
     mapping = body | {"pattern": pattern, "replacement": replacement}
     assert api.post("/api/name-services/name-mappings", json=mapping).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"fixed": {"max_throughput_iops": -1}}, {"fixed": {"min_throughput_mbps": 2**40}}]
+    + [{"adaptive": {"expected_iops": "many"}}, {"adaptive": {"block_size": "1m"}}, {"adaptive": {"peak_iops": [5]}}],
+    ids=str,
+)
+def test_a_qos_policy_has_limits_that_can_be(api, limits):
+    body = {"name": f"q_{uuid4().hex[:8]}", "svm": {"name": "svm1"}} | limits
+    assert refused(api.post("/api/storage/qos/policies", json=body)) == (400, "262197")

@@ -234,3 +234,18 @@ def test_an_svm_without_aggregates_has_its_root_volume_all_the_same(api):
     made = api.post("/api/svm/svms?return_timeout=60", json={"name": name, "aggregates": []})
     assert made.status_code == 201, made.text
     assert len(roots(api, name)) == 1
+
+
+def test_a_stopped_svm_serves_no_objects(emulator, api, other):
+    import httpx
+
+    name = f"b-{uuid4().hex[:8]}"
+    api.post("/api/protocols/s3/services", json={"svm": {"name": other}, "name": "s3-of-it", "is_http_enabled": True})
+    statement = {"effect": "allow", "actions": ["*"], "principals": ["*"]}
+    body = {"svm": {"name": other}, "name": name, "policy": {"statements": [statement]}}
+    assert api.post("/api/protocols/s3/buckets?return_timeout=60", json=body).status_code == 201
+    answers = []
+    for state in ("running", "stopped", "running"):
+        changed(api, other, state=state)
+        answers.append(httpx.get(f"{emulator.s3_url}/{name}").status_code)
+    assert answers == [200, 503, 200]

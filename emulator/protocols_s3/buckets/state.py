@@ -29,7 +29,7 @@ from emulator.protocols_s3.errors import (
 from emulator.s3 import accounts, context, uploads
 from emulator.store import Record
 from emulator.svms import parts
-from emulator.values import short_comment
+from emulator.values import s3_comment
 from emulator.volumes import object_store
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def nas_path(value: Any) -> str:
 
 
 PATCH_FIELDS: Accepts = {
-    "comment": short_comment,
+    "comment": s3_comment,
     "size": size,
     "nas_path": nas_path,
     "type": text,

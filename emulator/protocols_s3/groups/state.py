@@ -20,6 +20,7 @@ from emulator.protocols_s3.errors import (
 from emulator.s3.policy import PREDEFINED
 from emulator.store import Record
 from emulator.svms import parts
+from emulator.values import s3_comment
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -38,7 +39,7 @@ GROUP = Shape(
     costly=(),
     render=render,
 )
-POST_FIELDS: Accepts = {"name": text, "comment": text, "users.name": text, "policies.name": text}
+POST_FIELDS: Accepts = {"name": text, "comment": s3_comment, "users.name": text, "policies.name": text}
 PATCH_FIELDS: Accepts = POST_FIELDS
 
 

@@ -18,6 +18,7 @@ from emulator.protocols_s3.errors import (
 from emulator.s3.policy import PREDEFINED
 from emulator.store import Record
 from emulator.svms import parts
+from emulator.values import s3_comment
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -43,7 +44,7 @@ POLICY = Shape(
     costly=(),
     render=render,
 )
-PATCH_FIELDS: Accepts = {"comment": text, **statements.fields("statements", principals=False)}
+PATCH_FIELDS: Accepts = {"comment": s3_comment, **statements.fields("statements", principals=False)}
 POST_FIELDS: Accepts = {"name": text, **PATCH_FIELDS}
 
 

@@ -25,7 +25,7 @@ from emulator.protocols_s3.users import state as users
 from emulator.s3.unix import BUILT_IN
 from emulator.store import Record
 from emulator.svms import parts
-from emulator.values import port, short_comment
+from emulator.values import port, s3_comment
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -78,7 +78,7 @@ SERVICE = Shape(
 )
 PATCH_FIELDS: Accepts = {
     "name": text,
-    "comment": short_comment,
+    "comment": s3_comment,
     "enabled": flag,
     "is_http_enabled": flag,
     "is_https_enabled": flag,

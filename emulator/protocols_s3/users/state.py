@@ -17,6 +17,7 @@ from emulator.protocols_s3.durations import duration, seconds
 from emulator.protocols_s3.errors import KeysNotCreated, UserExists, UserNameInvalid, UserNameLength
 from emulator.store import Record
 from emulator.svms import parts
+from emulator.values import s3_comment
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -51,7 +52,7 @@ USER = Shape(
     costly=(),
     render=render,
 )
-_KEY_FIELDS: Accepts = {"access_key": text, "secret_key": text, "key_time_to_live": duration, "comment": text}
+_KEY_FIELDS: Accepts = {"access_key": text, "secret_key": text, "key_time_to_live": duration, "comment": s3_comment}
 POST_FIELDS: Accepts = {"name": text, **_KEY_FIELDS}
 PATCH_FIELDS: Accepts = {"key_id": number, **_KEY_FIELDS}
 
