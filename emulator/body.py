@@ -90,11 +90,23 @@ def _nested(body: dict[str, Any], depth: int) -> dict[str, Any]:
         parts = key.split(".")
         if depth + len(parts) > DEEPEST:
             raise OntapError(f"The request body is nested more than {DEEPEST} levels deep.")
-        inner = _opened(value, depth + len(parts))
-        for part in reversed(parts):
-            inner = {part: inner}
-        result = merged(result, inner)
+        _put(result, parts, _opened(value, depth + len(parts)))
     return result
+
+
+def _put(result: dict[str, Any], parts: list[str], value: Any) -> None:
+    """Set a value below the given names, in place: copies for each of a hundred thousand names would take minutes."""
+    *folders, leaf = parts
+    for folder in folders:
+        if not isinstance(result.get(folder), dict):
+            result[folder] = {}
+        result = result[folder]
+    there = result.get(leaf)
+    if not isinstance(value, dict) or not isinstance(there, dict):
+        result[leaf] = value
+        return
+    for name, inner in value.items():
+        _put(there, [name], inner)
 
 
 def _opened(value: Any, depth: int) -> Any:

@@ -147,6 +147,13 @@ def test_a_body_that_is_no_sound_json_object_is_refused(api, make, body):
         refused(api.request(method, path, content=body, headers=json_type))
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", ["name.x{}", "nas.path.x{}", "x{}", "nas.x{}"])
+def test_a_body_of_very_many_names_is_refused_in_time(api, name):
+    refused(api.post(VOLUMES, json={name.format(number): 1 for number in range(100_000)}))
+    assert api.get("/api/cluster").status_code == 200
+
+
 def test_a_surrogate_in_what_is_refused_is_answered_in_json(api):
     for name in ("%ED%A0%80", "%FF", "%00"):
         answer = api.get(f"{VOLUMES}?{name}=1")
