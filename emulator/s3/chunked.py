@@ -32,6 +32,8 @@ class Decoder:
         self._proof = signed
         self._previous = signed.signature if signed else ""
         self._buffer = b""
+        # What lies before it is used up; cutting that off after each of many small chunks would take for ever.
+        self._at = 0
         self._left: int | None = None  # bytes of the chunk still to come; None: a size line comes next
         self._hash = hashlib.sha256()
         self._claimed = ""
@@ -41,10 +43,12 @@ class Decoder:
         self.done = False
 
     def feed(self, data: bytes) -> bytes:
-        self._buffer += data
+        self._buffer, self._at = self._buffer[self._at :] + data, 0
         content: list[bytes] = []
         while self._step(content):
             pass
+        if self.done and self._at < len(self._buffer):
+            raise errors.S3Error("InvalidRequest", "The aws-chunked body goes on after its last chunk.")
         return b"".join(content)
 
     def finish(self) -> None:
@@ -62,12 +66,12 @@ class Decoder:
         return self._read_content(content) if self._left else self._read_chunk_end()
 
     def _line(self) -> str | None:
-        line, separator, rest = self._buffer.partition(b"\r\n")
-        if not separator:
-            if len(self._buffer) > _MAX_LINE:
+        end = self._buffer.find(b"\r\n", self._at, self._at + _MAX_LINE)
+        if end < 0:
+            if len(self._buffer) - self._at >= _MAX_LINE:
                 raise errors.S3Error("InvalidRequest", "A chunk header of the aws-chunked body is too long.")
             return None
-        self._buffer = rest
+        line, self._at = self._buffer[self._at : end], end + 2
         return line.decode("latin-1")
 
     def _read_size_line(self) -> bool:
@@ -84,9 +88,10 @@ class Decoder:
         return True
 
     def _read_content(self, content: list[bytes]) -> bool:
-        if not self._buffer or self._left is None:
+        if self._at == len(self._buffer) or self._left is None:
             return False
-        piece, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+        piece = self._buffer[self._at : self._at + self._left]
+        self._at += len(piece)
         self._left -= len(piece)
         if self._signs:
             self._hash.update(piece)
@@ -94,11 +99,11 @@ class Decoder:
         return True
 
     def _read_chunk_end(self) -> bool:
-        if len(self._buffer) < 2:
+        if len(self._buffer) - self._at < 2:
             return False
-        if not self._buffer.startswith(b"\r\n"):
+        if not self._buffer.startswith(b"\r\n", self._at):
             raise errors.S3Error("InvalidRequest", "A chunk of the aws-chunked body is longer than its size.")
-        self._buffer = self._buffer[2:]
+        self._at += 2
         self._check_chunk()
         self._left = None
         return True

@@ -82,7 +82,8 @@ class Incoming:
         self._descriptor = -1
 
     async def _take(self, data: bytes) -> None:
-        if self._declared >= self._thread_from:
+        # A body in very small chunks is many times as long as what it declares.
+        if self._declared >= self._thread_from or (self._decoder and len(data) >= _THREAD_FROM_SLOW):
             await asyncio.to_thread(self._add, data)
         else:
             self._add(data)

@@ -108,15 +108,22 @@ class _Walk:
         return path is not None and os.path.isdir(path)  # noqa: PTH112
 
     def _below(self, folder: str) -> Iterator[Entry]:
-        for name, entry in self._children(folder):
-            key = folder + name
-            if not key.startswith(self._prefix):
-                continue
-            if name.endswith("/"):
-                if self._reaches_past_mark(key):
-                    yield from self._below(key)
-            elif key.encode() > self._after:
-                yield from self._file(key, entry)
+        """By a list of what is under way, since a volume may have more levels than Python can call."""
+        levels = [(folder, iter(self._children(folder)))]
+        while levels:
+            folder, children = levels[-1]
+            for name, entry in children:
+                key = folder + name
+                if not key.startswith(self._prefix):
+                    continue
+                if not name.endswith("/"):
+                    if key.encode() > self._after:
+                        yield from self._file(key, entry)
+                elif self._reaches_past_mark(key):
+                    levels.append((key, iter(self._children(key))))
+                    break
+            else:
+                levels.pop()
 
     def _reaches_past_mark(self, folder: str) -> bool:
         """False for a directory all of whose keys lie before the mark."""

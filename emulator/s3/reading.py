@@ -97,14 +97,14 @@ async def get_attributes(ctx: Context) -> Response:
         ("ObjectSize", stat.st_size),
     ]
     content = [(name, value) for name, value in shown if name in wanted and value is not None]
-    headers = {"content-type": "application/xml", "last-modified": formatdate(stat.st_mtime, usegmt=True)}
+    headers = {"content-type": "application/xml", "last-modified": formatdate(xml.sane(stat.st_mtime), usegmt=True)}
     return Response(200, headers, xml.document("GetObjectAttributesResponse", content))
 
 
 def object_headers(stat: os.stat_result, facts: Facts) -> dict[str, str]:
     return {
         "etag": f'"{facts.etag}"',
-        "last-modified": formatdate(stat.st_mtime, usegmt=True),
+        "last-modified": formatdate(xml.sane(stat.st_mtime), usegmt=True),
         "content-type": facts.content_type,
         "accept-ranges": "bytes",
         **facts.headers,

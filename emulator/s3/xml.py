@@ -17,6 +17,7 @@ MAX_DEPTH = 20
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)")
+_YEAR_10000 = 253_402_300_800
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 Content = list[tuple[str, Any]]
 
@@ -72,7 +73,12 @@ class _Builder(ElementTree.TreeBuilder):
 
 
 def moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return datetime.fromtimestamp(sane(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def sane(seconds: float) -> float:
+    """A file's time as a calendar can show it; some file systems keep any number."""
+    return min(max(seconds, 0), _YEAR_10000 - 1)
 
 
 def key(text: str, encoding: str) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from s3_raw import Raw
 from s3_support import S3World
 
-from emulator.s3 import facts, policy, protocol, request
+from emulator.s3 import facts, policy, protocol, request, xml
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,46 @@ def test_a_chunk_size_that_is_not_plain_hexadecimal_is_refused_and_others_are_se
 def test_a_chunked_body_that_does_not_add_up_is_refused(raw, body):
     answer = raw.chunked("/images/k", body, "5")
     assert answer.status == 400, answer.text
+
+
+def test_a_body_in_very_many_very_small_chunks_is_decoded_and_others_are_served(s3, raw):
+    content = bytes(range(256)) * 1000
+    body = b"".join(b"1\r\n%c\r\n" % byte for byte in content) + b"0\r\n\r\n"
+    with ThreadPoolExecutor() as pool:
+        sent = pool.submit(raw.chunked, "/native/small-chunks", body, str(len(content)))
+        while not sent.done():
+            assert s3.client().list_buckets()["Buckets"]
+    assert sent.result().status == 200
+    assert raw.request("GET", "/native/small-chunks").body == content
+
+
+@pytest.mark.parametrize("more", [b"x", b"5\r\nhello\r\n0\r\n\r\n", b"\r\n", b"y" * 3_000_000])
+def test_a_chunked_body_that_goes_on_after_its_end_is_refused(raw, more):
+    refused(raw.chunked("/native/k", b"5\r\nhello\r\n0\r\n\r\n" + more, "5"), "InvalidRequest")
+
+
+def test_folders_deeper_than_python_can_call_are_listed(s3):
+    top = s3.nas("deep")
+    path = os.open(top, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=path)
+        path, before = os.open("d", os.O_RDONLY, dir_fd=path), path
+        os.close(before)
+    os.close(os.open("leaf", os.O_CREAT | os.O_WRONLY, dir_fd=path))
+    os.close(path)
+    try:
+        keys = [entry["Key"] for entry in s3.client().list_objects_v2(Bucket="deep")["Contents"]]
+        assert keys == ["d/" * 1500 + "leaf"]
+        found = s3.client().list_objects_v2(Bucket="deep", Delimiter="/")["CommonPrefixes"]
+        assert found == [{"Prefix": "d/"}]
+    finally:
+        # Python's own rmtree, by which pytest tidies up, cannot go so deep.
+        subprocess.run(["rm", "-rf", str(top / "d")], check=True)
+
+
+@pytest.mark.parametrize("seconds", [-1e12, 0, 1e12, 1e18, float("inf")])
+def test_any_time_of_a_file_can_be_shown(seconds):
+    assert len(xml.moment(seconds)) == len("2026-01-01T00:00:00.000Z")
 
 
 @pytest.mark.parametrize("declared", ["²", "-1", "+5", "1_0", "5 5", "\u0665", "9" * 5000, "0x5", "5.0", ""])
@@ -224,8 +267,6 @@ def test_a_name_mapping_whose_pattern_is_no_expression_maps_nobody(s3):
     ],
 )
 def test_an_attribute_that_somebody_else_wrote_is_not_taken_for_ours(s3, tmp_path, text):
-    import os
-
     path = s3.world.dataplane.data_dir(s3.world.store.find("volume")[0]["uuid"]) / "touched"
     path.write_bytes(b"x")
     os.setxattr(path, facts.ATTRIBUTE, text.replace("MTIME", str(path.stat().st_mtime_ns)).encode())
@@ -351,8 +392,6 @@ def test_200_connections_that_say_nothing_keep_nobody_from_being_served(s3, raw)
 
 
 def test_facts_are_read_in_every_form_they_were_ever_written(tmp_path):
-    import os
-
     path = tmp_path / "old"
     path.write_bytes(b"x")
     stat = path.stat()
