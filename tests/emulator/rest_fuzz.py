@@ -294,13 +294,16 @@ class Gun:
             )
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
             return 0, "the connection was closed without an answer"
-        if shot.path == "/emulator/reset":
+        if shot.path == "/emulator/reset" or (shot.method == "DELETE" and shot.path.startswith("/api/svm/svms")):
             self.look()
         self._learn(answer)
         return answer.status_code, answer.text
 
     def look(self) -> None:
-        """Learn what there is to begin with, or after a reset."""
+        """Learn what there is to begin with, or after a reset. Without an SVM, nothing sent later would go deep."""
+        svms = self.client.get(f"{self.url}/api/svm/svms?name=svm1").json()
+        if not svms["num_records"]:
+            self.client.post(f"{self.url}/emulator/reset").raise_for_status()
         self.known.clear()
         for route in ROUTES:
             if route.method == "GET" and "{" not in route.path:
