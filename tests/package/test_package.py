@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ontap_mlops import settings
+from tests import pages
 from tests.conftest import REPOSITORY
 from tests.package.conftest import Installed
 
@@ -66,6 +67,24 @@ def test_a_wheel_without_the_programs_says_which_package_is_missing(installed: I
     assert re.search(r"program tasks\.data\.check is not installed .{,300}install ontap-mlops-programs", said), said[
         -3000:
     ]
+
+
+def test_the_page_your_own_dag_works_as_it_stands(installed: Installed, wheels: dict[str, Path]) -> None:
+    folder = installed.folder / "page"
+    for name, text in pages.files("your-own-dag.md").items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        roots = json.loads((installed.folder / "config" / "compute.yaml").read_text())
+        mounted = roots["places"]["local"]["namespace_roots"]["default"]
+        (folder / name).write_text(text.replace("/mnt/svm1", mounted))
+    variables = {"CONFIG_DIR": folder / "config", "PROGRAMS_DIR": folder}
+    told = {f"AIRFLOW__ONTAP_MLOPS__{name}": str(value) for name, value in variables.items()}
+    assert {line.partition("=")[0] for line in pages.commands("your-own-dag.md") if line.startswith("export")} == {
+        f"export {name}" for name in told
+    }
+    told["AIRFLOW__CORE__DAGS_FOLDER"] = str(folder / "dags")
+    reader = Installed(installed.folder, {**installed.variables, **told})
+    done = reader.run("python", RUNNER, folder / "dags")
+    assert "RESULT my_first success" in done.stdout, done.stdout[-6000:] + done.stderr[-6000:]
 
 
 def test_every_example_runs(installed: Installed, wheels: dict[str, Path]) -> None:

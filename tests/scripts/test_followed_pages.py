@@ -1,6 +1,6 @@
 """docs/your-own-data.md and docs/your-own-dag.md, followed as far as no service is needed.
 
-The rest of the way is tests/journey/test_your_own_data.py and tests/package/test_package.py.
+tests/package/test_package.py goes the rest of the way of the second one.
 """
 
 from __future__ import annotations
