@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -126,8 +127,7 @@ def _clone(call: Call, record: Record) -> Reply:
         if body.get(field) or (field == "size" and (body.get("space") or {}).get("size")):
             raise errors.NotForClone(field)
     snapshot = _parent_snapshot(call, wish.get("parent_snapshot") or {}, parent)
-    # Without a snapshot named, ONTAP takes one of its own.
-    new_name = None if snapshot else f"clone_{record['name']}.{call.world.clock.now():%Y-%m-%d_%H%M%S}.0"
+    new_name = None if snapshot else _snapshot_for(call, record["name"], parent)
     uuid = snapshot["uuid"] if snapshot else str(uuid4())
     inherited = {key: parent[key] for key in ("size", "aggregate", "language")}
     if "security_style" not in (body.get("nas") or {}):
@@ -139,6 +139,13 @@ def _clone(call: Call, record: Record) -> Reply:
     }
     args = {"record": record, "parent": parent["uuid"], "snapshot": uuid, "new_snapshot": new_name}
     return _accept(call, "volume.clone", args | {"owner": owner_of(body)}, record)
+
+
+def _snapshot_for(call: Call, clone: str, parent: Record) -> str:
+    """What ONTAP calls the snapshot that it takes for a clone of the volume as it is; counted within a second."""
+    begin = f"clone_{clone}.{call.world.clock.now():%Y-%m-%d_%H%M%S}."
+    taken = {snapshot["name"] for snapshot in call.world.store.find("snapshot", volume=parent["uuid"])}
+    return next(name for number in count() if (name := f"{begin}{number}") not in taken)
 
 
 def _parent(call: Call, wish: dict[str, Any], svm: dict[str, str]) -> Record:

@@ -173,3 +173,16 @@ def test_an_offline_volume_takes_no_snapshot(api, make):
     api.patch(f"/api/storage/volumes/{volume}?return_timeout=60", json={"state": "offline"})
     answer = api.post(f"/api/storage/volumes/{volume}/snapshots?return_timeout=60", json={"name": "s"})
     assert refused(answer)[0] == "524479"
+
+
+def test_clones_of_one_name_made_within_a_second_have_snapshots_of_their_own(api, make):
+    parent = make()
+    clone = {"is_flexclone": True, "parent_volume": {"uuid": parent["uuid"]}}
+    name = parent["name"] + "_again"
+    for number in range(1, 4):
+        made = api.post(
+            "/api/storage/volumes?return_timeout=60", json={"name": name, "svm": {"name": "svm1"}, "clone": clone}
+        )
+        assert made.status_code == 201, made.text
+        assert api.delete(f"/api/storage/volumes?name={name}&return_timeout=60").is_success
+        assert api.get(f"/api/storage/volumes/{parent['uuid']}/snapshots").json()["num_records"] == number
