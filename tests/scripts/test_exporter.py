@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -124,3 +128,34 @@ def test_it_serves_metrics_and_targets_and_nothing_else(runner):
         with pytest.raises(OSError, match="404"):
             urlopen(f"{place}/etc/passwd")
         serving.shutdown()
+
+
+printable = st.text(st.characters(codec="latin-1", exclude_characters="\r\n "), min_size=1, max_size=40)
+odd = st.sampled_from(
+    ["/metrics?name[]=²", "/metrics?name[]=%ff", "/targets/../..", "//", "*", "http://[", "/%00", "/\xff"]
+)
+heads = st.lists(
+    st.tuples(printable, st.sampled_from(["Accept", "Accept-Encoding", "Content-Length", "Host"])), max_size=3
+)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory) -> Iterator[int]:
+    """Port of an exporter of no workloads."""
+    with server(tmp_path_factory.mktemp("workloads"), port=0) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        yield serving.server_port
+        serving.shutdown()
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(method=st.sampled_from(["GET", "HEAD", "POST", "DELETE", "X"]), path=odd | printable, head=heads)
+def test_whatever_is_asked_it_neither_fails_nor_hangs(pages, method, path, head):
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for value, name in head), "Connection: close", "", ""]
+    with socket.create_connection(("127.0.0.1", pages), timeout=10) as connection:
+        connection.sendall("\r\n".join(lines).encode("latin-1"))
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1."), answer
+    assert answer.split()[1][:1] in (b"2", b"3", b"4"), answer[:300]
+    assert urlopen(f"http://127.0.0.1:{pages}/targets", timeout=10).status == 200
