@@ -28,6 +28,7 @@ from scripts.follow import follow
 from scripts.services import Stack
 from scripts.systems import tyre
 from scripts.systems.system import System
+from tests import pages
 
 INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_ontap"
 MODELS = names.model_volume("tyre")
@@ -251,11 +252,15 @@ def world() -> World:
 
 
 def furnish(house: Path) -> Path:
-    """A copy of the DAGs, programs and configuration, with the system that ``make new-system`` writes among them."""
+    """A copy of DAGs, programs and configuration, with what ``make new-system`` and docs/your-own-data.md make."""
     if not house.exists():
         for name in ("config", "dags", "tasks", "tests/dags"):
             shutil.copytree(ROOT / name, house / name, ignore=shutil.ignore_patterns("__pycache__"))
         new_system.write(NEW_SYSTEM, house)
+        told = pages.files("your-own-data.md")
+        (house / "dags" / "bottles.py").write_text(told["dags/bottles.py"])
+        with (house / "config" / "datasets.yaml").open("a") as file:
+            file.write(told["config/datasets.yaml"].partition("datasets:\n")[2])
     return house
 
 
