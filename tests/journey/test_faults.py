@@ -138,7 +138,7 @@ def test_what_a_person_does_to_a_run_that_trains(world: World):
 def remove_by_hand(world: World) -> None:
     """What the log of a collection asks for; the other journeys expect that nothing is left of any run."""
     for path in ("/protocols/s3/buckets", "/storage/volumes"):
-        asked = {"name": "mlops-ws*|mlops_ws*", "return_timeout": 60}
+        asked: dict[str, str | int] = {"name": "mlops-ws*|mlops_ws*", "return_timeout": 60}
         world.ontap.delete(f"/api{path}", params=asked).raise_for_status()
     assert world.workspaces() == set()
 
