@@ -57,7 +57,7 @@ QUICK = Suite(
 SERVICES = Suite("tests with real services", "triton and not journey", 360)
 CLIENTS = Suite("real clients", "clients", 240, installs=("--clients",))
 PACKAGE = Suite("the wheel in an empty environment", "package", 120)
-JOURNEY = Suite("journeys", "journey", 720)
+JOURNEY = Suite("journeys", "journey", 1000)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
 STACK = Suite("journeys and browser tests", "journey or browser", JOURNEY.budget_s + BROWSER.budget_s)
