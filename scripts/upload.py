@@ -42,8 +42,9 @@ def address(to: str) -> str:
     if to.startswith("s3://"):
         url, whose = to, ""
     else:
-        known = registry.datasets()
+        known = registry.usable()
         if to not in known:
+            registry.datasets()  # the entry meant may be one with a mistake, which is then told
             close = difflib.get_close_matches(to, known, n=1)
             meant = f" Did you mean {close[0]}?" if close else ""
             raise ValueError(

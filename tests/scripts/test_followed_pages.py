@@ -18,6 +18,7 @@ import yaml
 
 from ontap_mlops import registry
 from ontap_mlops.compute import places
+from ontap_mlops.config_file import ConfigError
 from scripts import upload
 from tests import pages
 from tests.conftest import REPOSITORY
@@ -85,6 +86,14 @@ def test_what_is_not_in_the_lake_is_answered_with_a_sentence(house, to, sentence
     path.write_text(yaml.safe_dump(known))
     with pytest.raises(ValueError, match=sentence):
         upload.address(to)
+
+
+def test_a_mistake_in_another_datasets_entry_keeps_nobody_from_sending(house):
+    with (house / "config" / "datasets.yaml").open("a") as file:
+        file.write("  broken: {source: 's3://lake/broken/', volume: broken, sizee: 1GB}\n")
+    assert upload.address("bottle_images") == "s3://lake/bottles/"
+    with pytest.raises(ConfigError, match="sizee"):
+        upload.address("broken")
 
 
 def test_a_folder_that_is_none_and_a_lake_that_does_not_run_are_answered(house, tmp_path, capsys):
