@@ -22,6 +22,7 @@ def checkout(tmp_path_factory) -> Path:
     for name in ("config", "dags", "tasks", "tests/dags", "tests/journey", "scripts", "plugins"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copy(ROOT / "tests" / "pages.py", folder / "tests")
     new_system.write("probe", folder)
     return folder
 
