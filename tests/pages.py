@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from tests.conftest import REPOSITORY
-
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def files(page: str) -> dict[str, str]:
     """Return the files that the page tells to write: blocks whose first line is a comment with their path."""
     found = {}
-    for _, text in _BLOCK.findall((REPOSITORY / "docs" / page).read_text()):
+    for _, text in _BLOCK.findall((DOCS / page).read_text()):
         first, _, rest = text.partition("\n")
         if match := re.fullmatch(r"# ([\w./-]+\.\w+)", first):
             found[match[1]] = rest
@@ -21,5 +21,5 @@ def files(page: str) -> dict[str, str]:
 
 def commands(page: str) -> list[str]:
     """Return the lines that the page tells to type."""
-    blocks = _BLOCK.findall((REPOSITORY / "docs" / page).read_text())
+    blocks = _BLOCK.findall((DOCS / page).read_text())
     return [line for kind, text in blocks if kind == "bash" for line in text.splitlines() if line.strip()]

@@ -21,8 +21,8 @@ def checkout(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("house")
     for name in ("config", "dags", "tasks", "tests/dags", "tests/journey", "scripts", "plugins"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    shutil.copy(ROOT / "tests" / "pages.py", folder / "tests")
+    for name in ("pyproject.toml", "tests/pages.py"):
+        shutil.copy(ROOT / name, folder / name)
     new_system.write("probe", folder)
     return folder
 
