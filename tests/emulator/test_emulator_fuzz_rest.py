@@ -7,15 +7,14 @@ Each run sends the same requests. To look further, with others each time:
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import httpx
 import pytest
 import rest_fuzz
-from hypothesis import HealthCheck, Phase, given, settings
+from fuzzing import EXAMPLES, outside, requests
+from hypothesis import given
 
-EXAMPLES = int(os.environ.get("EMULATOR_FUZZ_EXAMPLES", "0"))
 BY_DEFAULT = 1500
 """Half a minute."""
 
@@ -43,22 +42,7 @@ def gun(target):
         yield ready
 
 
-def outside(target) -> dict[str, object]:
-    """Everything beside the emulator's folder, with what is in it."""
-    home = target.root.parent
-    kept = [path for path in home.rglob("*") if target.root not in (path, *path.parents) and path.suffix != ".log"]
-    beside = {str(path): path.read_text() if path.is_file() else None for path in kept}
-    return beside | {str(path): None for path in home.parent.iterdir()}
-
-
-@settings(
-    max_examples=EXAMPLES or BY_DEFAULT,
-    derandomize=not EXAMPLES,
-    database=None,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@requests(BY_DEFAULT)
 @given(shot=rest_fuzz.shots)
 def shoot(target, gun, missed, shot):
     """Shots that miss are kept, not raised: the next one meets another state, so none could be tried again."""

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 
 import pytest
 import s3_fuzz
-from hypothesis import HealthCheck, Phase, given, note, settings
+from fuzzing import outside, requests
+from hypothesis import given, note
 from s3_raw import Raw
 
-EXAMPLES = int(os.environ.get("EMULATOR_FUZZ_EXAMPLES", "0"))
 BY_DEFAULT = 2500
 FULL = 507
 """The one 5xx that is documented: a volume without room."""
@@ -77,21 +77,7 @@ def others_are_served(raw) -> Iterator[list[object]]:
     asking.join()
 
 
-def outside(target) -> dict[str, object]:
-    home = target.root.parent
-    kept = [path for path in home.rglob("*") if target.root not in (path, *path.parents) and path.suffix != ".log"]
-    beside = {str(path): path.read_text() if path.is_file() else None for path in kept}
-    return beside | {str(path): None for path in home.parent.iterdir()}
-
-
-@settings(
-    max_examples=EXAMPLES or BY_DEFAULT,
-    derandomize=not EXAMPLES,
-    database=None,
-    deadline=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@requests(BY_DEFAULT)
 @given(shot=s3_fuzz.shots())
 def shoot(target, gun, shot):
     note(repr(shot))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 
 from tasks.common import program
 from tasks.ctr import generate, synthetic, train
-from tests.lake import Lake
 
 ROWS = 24_000
 Trained = tuple[int, dict[str, Any]]
@@ -54,21 +53,3 @@ def trained(run: Callable[..., Trained]) -> Callable[..., Trained]:
         return run(train.main, f"--data={data}", f"--output={output}", *where, *flags)
 
     return call
-
-
-@pytest.fixture(scope="module")
-def running_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    folder = tmp_path_factory.mktemp("lake") / "data"
-    folder.mkdir()
-    lake = Lake(folder)
-    lake.start()
-    lake.client.create_bucket(Bucket="lake")
-    yield lake
-    lake.stop()
-
-
-@pytest.fixture
-def lake(running_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    for name, value in running_lake.environment.items():
-        monkeypatch.setenv(name, value)
-    return running_lake

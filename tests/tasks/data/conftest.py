@@ -1,4 +1,4 @@
-"""A real S3 server with one bucket, and programs run as they are on compute."""
+"""Programs run as they are on compute."""
 
 from __future__ import annotations
 
@@ -6,31 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.lake import Lake
-
-
-@pytest.fixture(scope="session")
-def running_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    folder = tmp_path_factory.mktemp("lake") / "data"
-    folder.mkdir()
-    lake = Lake(folder)
-    lake.start()
-    lake.client.create_bucket(Bucket="lake")
-    yield lake
-    lake.stop()
-
-
-@pytest.fixture
-def lake(running_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    for name, value in running_lake.environment.items():
-        monkeypatch.setenv(name, value)
-    return running_lake
 
 
 class Program:

@@ -1,3 +1,5 @@
+"""A real S3 server with one bucket, for the programs' tests."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
