@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
+from emulator import rules
+from emulator.errors import OntapError
 from emulator.s3 import errors, facts, flat, keys, policy, request, sigv4, space, unix
 from emulator.s3.accounts import Accounts
 from emulator.s3.target import Target
@@ -111,6 +113,7 @@ class Context:
         self.require(action, record, self.req.key if key is None else key)
         found = self._nas_target(record) if record["type"] == "nas" else self._s3_target(record)
         if found.is_nas:
+            self._require_usable(found, wanted)
             self._require_unix(found, wanted)
         return found
 
@@ -133,6 +136,13 @@ class Context:
     def _s3_target(self, record: Record) -> Target:
         root = f"{self.server.buckets}/{record['uuid']}"
         return Target(record, root, root, {}, record["size"])
+
+    def _require_usable(self, target: Target, wanted: int) -> None:
+        """A volume of a kind that is not read, or not written, now is not so as objects either."""
+        try:
+            rules.check("write" if wanted & unix.WRITE else "read", self.server.world, target.volume)
+        except OntapError as refused:
+            raise errors.S3Error("AccessDenied", refused.message) from refused
 
     def _require_unix(self, target: Target, wanted: int) -> None:
         user = self.server.accounts.unix_user(self.svm, self.user)

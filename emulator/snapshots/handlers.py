@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
+from emulator import rules
 from emulator.rest import ANY, Call, Reply, accepted, many, one
 from emulator.snapshots import errors, state
 from emulator.store import Record
@@ -31,6 +32,7 @@ def get_snapshot(call: Call) -> Reply:
 
 def create(call: Call) -> Reply:
     parent, world = volume(call, "volume.uuid"), call.world
+    rules.check("snapshot.create", world, parent)
     uuid = str(uuid4())
     # ONTAP makes up a name from the time when none is given.
     named = {"name": f"snapshot.{world.clock.now():%Y-%m-%d_%H%M%S}"} | state.facts_of(call.body, parent)
@@ -49,6 +51,7 @@ def create(call: Call) -> Reply:
 def modify(call: Call) -> Reply:
     parent = volume(call, "volume.uuid")
     record = _snapshot(call, parent)
+    rules.check("snapshot.modify", call.world, parent)
     facts = state.facts_of(call.body, parent)
     if facts.get("name", record["name"]) != record["name"]:
         state.check_name(call.world, facts["name"], parent)
@@ -61,5 +64,6 @@ def modify(call: Call) -> Reply:
 def delete(call: Call) -> Reply:
     parent = volume(call, "volume.uuid")
     record = _snapshot(call, parent)
+    rules.check("snapshot.delete", call.world, parent)
     state.check_removable(call.world, parent, record)
     return accepted(call, "snapshot.delete", {"volume": parent["uuid"], "uuid": record["uuid"]}, svm=parent["svm"])

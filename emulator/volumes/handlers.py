@@ -4,6 +4,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from emulator import rules
 from emulator.body import checked, merged
 from emulator.errors import BadValue, MissingField, NotFound, NotSupported
 from emulator.rest import Call, Reply, accepted, many, one
@@ -121,6 +122,7 @@ def _aggregate(call: Call, record: Record) -> str:
 def _clone(call: Call, record: Record) -> Reply:
     body, wish = call.body, call.body["clone"]
     parent = _parent(call, wish, record["svm"])
+    rules.check("clone", call.world, parent)
     if parent["svm"]["uuid"] != record["svm"]["uuid"] and record["junction"]:
         raise errors.PathWithParentSvm()
     for field in ("size", "aggregates"):
@@ -178,9 +180,12 @@ def modify(call: Call) -> Reply:
     record, world = volume(call), call.world
     body = merged(call.body, _restore_arguments(call))
     if body.get("restore_to"):
+        rules.check("restore", world, record)
         return _restore(call, record, body)
     if (body.get("clone") or {}).get("split_initiated"):
+        rules.check("split", world, record)
         return _split(call, record, body)
+    rules.check("modify", world, record)
     if body.get("name") and body["name"] != record["name"]:
         state.check_name(world, body["name"], record["svm"])
     changes = changes_of(world, body, record)
@@ -226,6 +231,7 @@ def _split(call: Call, record: Record, body: dict[str, Any]) -> Reply:
 def delete(call: Call) -> Reply:
     record = volume(call)
     root.check_delete(record)
+    rules.check("delete", call.world, record)
     junctions.check_free(call.world, record)
     for snapshot in call.world.store.find(snapshots.KIND, volume=record["uuid"]):
         if snapshots.is_locked(call.world, snapshot):

@@ -17,6 +17,7 @@ from ontap_mlops.config_file import ConfigError
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.links import DashboardLink
 from ontap_mlops.operators.places import pool_of
+from ontap_mlops.operators.waiting import CANCEL_WAIT_S, FIRST_WAIT_S
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 _BEGINNING: Any = (None, "")
 SUPERSEDED = "superseded"  # of a job that a user's clear has made worthless
 OVERDUE_MARGIN_S = 120.0  # beyond time limit and grace, until a place that does not stop a program is given up on
-# A deferrable task waits in its worker first: to come back from the triggerer costs 3 s (a process that loads Airflow,
-# measured on 2 cores), which would be a lot for a short program and is at most a tenth after this time.
-FIRST_WAIT_S = 30.0
-CANCEL_WAIT_S = 2.0  # Airflow kills a task some five seconds after its SIGTERM; the place goes on by itself
 
 
 class WorkloadFailed(RuntimeError):
