@@ -86,6 +86,18 @@ def shaped(pattern: str, shape: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+Size = Annotated[str, shaped(r"\d+ ?(MB|GB|TB)", "give it like 500MB, 20GB or 4TB")]
+_UNIT = {"MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+
+
+def bytes_of(size: str) -> int:
+    """Read a ``Size`` by 1024, as ONTAP does. Raises ValueError for anything else."""
+    parts = re.fullmatch(r"(\d+) ?(MB|GB|TB)", size)
+    if not parts:
+        raise ValueError(f"{size!r} does not fit: give it like 500MB, 20GB or 4TB")
+    return int(parts[1]) * _UNIT[parts[2]]
+
+
 def load(path: Path, model: type[Model]) -> Model:
     """The file as the model says. Raises ConfigError, beginning ``file:line:``, on anything amiss."""
     node = composed(path)
@@ -193,6 +205,8 @@ def _sentence(details: ErrorDetails) -> str:
             return f"{_shown(value)} is not a number"
         case "bool_parsing" | "bool_type":
             return f"{_shown(value)} is not true or false"
+        case "greater_than":
+            return f"{value} is not above {context['gt']:g}"
         case "greater_than_equal":
             return f"{value} is below {context['ge']:g}, the least allowed"
         case "less_than_equal":

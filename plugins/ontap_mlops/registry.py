@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +10,9 @@ from pydantic import AfterValidator, Field
 
 from ontap_mlops import names, settings
 from ontap_mlops.config_entries import Each, load_each
-from ontap_mlops.config_file import ConfigError, Section, Texts, meant, shaped
+from ontap_mlops.config_file import ConfigError, Section, Size, Texts, bytes_of, meant, shaped
 
 DEFAULT_CONN_ID = "ontap_default"
-_UNIT = {"MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
 _PRESETS = ("@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")
 
@@ -50,7 +48,6 @@ Volume = Annotated[
     AfterValidator(_volume),
 ]
 Schedule = Annotated[str, AfterValidator(_schedule)]
-Size = Annotated[str, shaped(r"\d+ ?(MB|GB|TB)", "give it like 500MB, 20GB or 4TB")]
 
 
 class Check(Section):
@@ -92,8 +89,7 @@ class Entry(Section):
 
     @property
     def size_bytes(self) -> int:
-        number, unit = re.findall(r"\d+|[MGT]B", self.size)
-        return int(number) * _UNIT[unit]
+        return bytes_of(self.size)
 
 
 class Dataset(Entry):

@@ -28,8 +28,8 @@ OPTIONS: dict[str, Option] = {
     "config_dir": Option(
         "string",
         "",
-        "Folder that holds datasets.yaml and compute.yaml. It has no default: whatever needs a file of it says that "
-        "this option is not set.",
+        "Folder that holds datasets.yaml, compute.yaml and, where there are other sites, sites.yaml. It has no "
+        "default: whatever needs a file of it says that this option is not set.",
         "/srv/ml/config",
     ),
     "programs_dir": Option(

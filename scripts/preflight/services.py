@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from ontap_mlops import registry, settings
+from ontap_mlops import registry, settings, sites
 from ontap_mlops.compute import places
 from ontap_mlops.compute.kinds.local import LocalRunner
 from scripts.preflight import Check, Failed
@@ -14,7 +14,13 @@ from scripts.preflight import Check, Failed
 def configuration() -> list[Check]:
     datasets = Check("datasets.yaml", lambda: f"names {_listed(registry.datasets())}", "ingest_*, every training DAG")
     compute = Check("compute.yaml", lambda: f"names {_listed(places.places())}", "every task that runs a program")
-    return [Check("[ontap_mlops] config_dir", lambda: str(settings.config_dir()), "every DAG"), datasets, compute]
+    others = Check("sites.yaml", lambda: f"names {_listed(sites.sites())}", "cache_dataset, replicate")
+    return [
+        Check("[ontap_mlops] config_dir", lambda: str(settings.config_dir()), "every DAG"),
+        datasets,
+        compute,
+        others,
+    ]
 
 
 def checks(mlflow_conn_id: str, inference_conn_id: str) -> list[Check]:

@@ -57,6 +57,19 @@ def test_a_mistake_in_one_dataset_takes_its_dags_only_and_stands_in_the_list_of_
     assert "(in datasets.ctr_days.volum)" in error
 
 
+def test_a_mistake_in_a_site_stands_in_the_list_of_import_errors(tmp_path, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    for file in (DAGS.parent / "config").glob("*.yaml"):
+        (tmp_path / file.name).write_text(file.read_text().replace("cache_bytes: 1GB", "cache_bytes: much"))
+    for name in ("ONTAP_MLOPS_CONFIG_DIR", "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    bag = DagBag(str(DAGS))
+    ((_, error),) = bag.import_errors.items()
+    assert "sites.yaml:" in error and "'much' does not fit" in error and "(in sites.remote.cache_bytes)" in error
+    assert set(bag.dags) >= EVERY - {"cache_dataset", "evict_caches"}
+
+
 def test_every_dag_has_a_page_and_one_that_starts_by_itself_valid_defaults(dags):
     for dag in dags.values():
         assert dag.doc_md.strip().startswith("# "), dag.dag_id

@@ -1,0 +1,123 @@
+"""The other sites: what ``sites.yaml`` says, or a value that a DAG gives itself, as checked objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from ontap_mlops import settings
+from ontap_mlops.config_entries import Each, load_each
+from ontap_mlops.config_file import ConfigError, Section, Texts, bytes_of, shaped
+
+HOME = "home"  # said of the SVM of a dataset's own entry; never the name of a site
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+        raise ValueError(f"{name!r} does not fit: up to 40 of a-z, 0-9 and _, and a letter first")
+    if name == HOME:
+        raise ValueError(f"{HOME!r} means where a dataset's own entry says; give the site another name")
+    return name
+
+
+def _bytes(value: Any) -> Any:
+    """A size with its unit in bytes; anything else is left to the model."""
+    return bytes_of(value) if isinstance(value, str) and not value.isdecimal() else value
+
+
+NAME = AfterValidator(_name)
+Name = Annotated[str, NAME]
+Text = Annotated[str, shaped(r".*\S.*", "an empty text names nothing")]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(ge=1)]
+
+
+class Entry(Section):
+    """One entry of ``sites.yaml``, below its name.
+
+    ``cache_bytes`` are for all caches there together; ``aggregate`` None lets ONTAP choose; ``link_mbps`` is in
+    megabits per second, None where nobody has measured it; ``places`` are those of ``compute.yaml`` at this site.
+    """
+
+    ontap_conn_id: Text
+    svm: Text
+    cache_bytes: Bytes
+    description: str = ""
+    aggregate: Text | None = None
+    cache_keep_unused_days: Annotated[int, Field(ge=0)] = 1
+    link_mbps: Annotated[float, Field(gt=0)] | None = None
+    places: Texts = ()
+
+
+class Site(Entry):
+    name: Name
+
+
+def sites(path: Path | None = None) -> dict[str, Site]:
+    """Every site by name. Raises ConfigError with file, line and the allowed keys where any entry is wrong."""
+    read = _read(path or _path())
+    for wrong in read.wrong.values():
+        raise wrong
+    return _named(read)
+
+
+def usable(path: Path | None = None) -> dict[str, Site]:
+    """Every site whose entry is right: a mistake in one takes no other from a DAG file that asks for these.
+
+    Raises ConfigError for a file that cannot be read as a whole.
+    """
+    return _named(_read(path or _path()))
+
+
+def site(name: str) -> Site:
+    """Raises ConfigError where its entry is wrong, and ValueError, naming the known ones, where there is none."""
+    read = _read(_path())
+    if name in read.wrong:
+        raise read.wrong[name]
+    if name not in read.good:
+        raise ValueError(f"no site {name!r} in {_path()}; it has {sorted(read.good)}")
+    return _named(read)[name]
+
+
+def as_site(value: str | Site | Mapping[str, Any]) -> Site:
+    """A site by name, or by value: an object, or a mapping with the keys of ``sites.yaml`` and ``name``."""
+    if isinstance(value, Site):
+        return value
+    if isinstance(value, str):
+        return site(value)
+    return Site.of(value, "site given by value")
+
+
+def as_argument(value: str | Site | Mapping[str, Any]) -> str | dict[str, Any]:
+    """The same as an operator keeps it, so that Airflow can store and template it: the name, or plain values."""
+    if isinstance(value, str):
+        return value
+    return value.model_dump(mode="json") if isinstance(value, Site) else dict(value)
+
+
+def _named(read: Each[Entry]) -> dict[str, Site]:
+    return {name: Site(name=name, **entry.model_dump()) for name, entry in read.good.items()}
+
+
+def _read(path: Path) -> Each[Entry]:
+    """Nothing where there is no file: other sites are optional. Of two entries for one SVM the later one is wrong."""
+    if not path.exists():
+        return Each({}, {}, {})
+    read = load_each(path, "sites", Entry, NAME)
+    seen: dict[tuple[str, str], str] = {}
+    for name, entry in list(read.good.items()):
+        first = seen.setdefault((entry.ontap_conn_id, entry.svm), name)
+        if first != name:
+            del read.good[name]
+            read.wrong[name] = ConfigError(
+                f"{path}:{read.lines[name]}: SVM {entry.svm!r} of connection {entry.ontap_conn_id!r} is already site "
+                f"{first!r}; two sites would each spend its space for caches (in sites.{name}.svm)"
+            )
+    return read
+
+
+def _path() -> Path:
+    return settings.config_dir() / "sites.yaml"
