@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.module_loading import import_string
 
 from ontap_mlops.hooks.address import Address, AddressError, address_of
 from ontap_mlops.hooks.extra import extra_of, warn_of_unused
@@ -163,20 +162,6 @@ def look_at_job(ontap_conn_id: str, uuid: str, asked: str) -> dict[str, Any]:
         return {"done": True, "payload": {"uuid": uuid, "known": False}}
     facts = {"state": job.state, "message": job.message}
     return {"done": job.done, "payload": {"uuid": uuid, "known": True, **facts}, "facts": facts}
-
-
-def look(
-    ontap_conn_id: str, function: str, subject: Mapping[str, Any], stop: str = "", cursor: Any = None
-) -> dict[str, Any]:
-    """Call ``function(client, **subject)`` once, for a trigger that knows only plain values; ``stop`` is for cancel."""
-    with OntapHook(ontap_conn_id).client() as client:
-        return import_string(function)(client, **subject, **({} if cursor is None else {"cursor": cursor}))
-
-
-def cancel(ontap_conn_id: str, function: str, subject: Mapping[str, Any], stop: str) -> None:
-    """Call ``stop(client, **subject)``; arguments as those of ``look``."""
-    with OntapHook(ontap_conn_id).client() as client:
-        import_string(stop)(client, **subject)
 
 
 def _warn_unverified(conn_id: str, host: str) -> None:

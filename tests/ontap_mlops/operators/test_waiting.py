@@ -43,7 +43,7 @@ class OntapTestOperator(OntapWaitingOperator):
 def connected(ontap, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", ontap.connection())
     monkeypatch.setattr("ontap_mlops.triggers.polling.import_string", _here)
-    monkeypatch.setattr("ontap_mlops.hooks.ontap.import_string", _here)
+    monkeypatch.setattr("ontap_mlops.hooks.looking.import_string", _here)
     monkeypatch.setattr("ontap_mlops.operators.waiting.import_string", _here)
     LOOKS.clear()
     STOPPED.clear()
