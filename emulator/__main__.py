@@ -20,6 +20,7 @@ import uvicorn
 
 from emulator import seed, tls
 from emulator.auth import initial_password
+from emulator.cluster import state as cluster
 from emulator.errors import OntapError
 from emulator.s3 import server as s3
 from emulator.s3.protocol import Protocol
@@ -47,6 +48,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         type=_svm,
         help="an SVM to begin with; may be given again (default: svm1)",
     )
+    parser.add_argument("--cluster", default=cluster.CLUSTER_NAME, help="name of the cluster (default: %(default)s)")
     parser.add_argument("--ontap-version", type=_version, default="9.16.1", help="the release to behave like")
     return parser.parse_args(argv)
 
@@ -79,7 +81,9 @@ def main() -> int:
         listener = _listen(args.port)
     except OSError as error:
         return _refuse(f"port {args.port} on {HOST} cannot be used ({error.strerror}); choose another --port, or 0")
-    world = World(root, Config(ontap_version=args.ontap_version, svms=tuple(args.svm or (seed.SVM,))))
+    world = World(
+        root, Config(ontap_version=args.ontap_version, svms=tuple(args.svm or (seed.SVM,)), cluster=args.cluster)
+    )
     seed.prepare(world, initial_password(root))
     try:
         return _run(world, listener, args)

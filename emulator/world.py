@@ -24,6 +24,8 @@ class Config:
     """Snapshots that a volume can hold; a test may lower it."""
     svms: tuple[str, ...] = ("svm1",)
     """What SVMs there are to begin with, each with an interface."""
+    cluster: str = "emulator"
+    """Name of the cluster when it is made."""
 
     @property
     def version(self) -> tuple[int, int, int]:

@@ -236,11 +236,12 @@ def clean(stack: Stack) -> int:
     return 0
 
 
-def _counted(layout: layout.Layout) -> str:
+def _counted(kept: layout.Layout) -> str:
     """Say how much there is of what cannot be made again."""
-    svms = [folder for folder in layout.namespace.glob("*") if folder.is_dir()]
+    namespaces = [layout.namespace_of(cluster) for cluster in kept.clusters]
+    svms = [folder for namespace in namespaces for folder in namespace.glob("*") if folder.is_dir()]
     volumes = sum(1 for svm in svms for volume in svm.iterdir())
-    folders = (layout.model_repository.glob("*/"), (layout.airflow / "logs").glob("dag_id=*/run_id=*"))
+    folders = (kept.model_repository.glob("*/"), (kept.airflow / "logs").glob("dag_id=*/run_id=*"))
     models, runs = (len(list(found)) for found in folders)
     return f"{volumes} volumes, {models} deployed models, {runs} runs of DAGs"
 

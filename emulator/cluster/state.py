@@ -67,5 +67,5 @@ NODE_SHAPE = Shape(
 
 
 def seed(world: World) -> None:
-    world.store.insert(KIND, {"uuid": str(uuid4()), "name": CLUSTER_NAME})
+    world.store.insert(KIND, {"uuid": str(uuid4()), "name": world.config.cluster})
     world.store.insert(NODE, {"uuid": str(uuid4()), "name": NODE_NAME})

@@ -48,6 +48,16 @@ def _ontap_variables(layout: Layout, ports: Ports) -> dict[str, str]:
     return environment.clean() | {"ONTAP_EMULATOR_PASSWORD": secrets.get(layout, secrets.ONTAP_ADMIN)}
 
 
+def _ontap_remote(layout: Layout, ports: Ports) -> list[str]:
+    listen = ["--port", str(ports["ontap_remote"]), "--s3-port", str(ports["ontap_remote_s3"])]
+    named = ["--svm", environment.REMOTE_SVM, "--cluster", environment.REMOTE_CLUSTER]
+    return [sys.executable, "-m", "emulator", "--root", str(layout.ontap_remote), *listen, *named]
+
+
+def _ontap_remote_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    return environment.clean() | {"ONTAP_EMULATOR_PASSWORD": secrets.get(layout, secrets.ONTAP_REMOTE_ADMIN)}
+
+
 def _lake(layout: Layout, ports: Ports) -> list[str]:
     options = ["--host", HOST, "--port", str(ports["lake"]), "--region", environment.REGION]
     return [sys.executable, "-m", "nanio", "serve", "--data-dir", str(layout.lake), "--no-access-log", *options]
@@ -126,6 +136,13 @@ SERVICES = {
             lambda p: f"http://{HOST}:{p['triton_http']}",
             ("triton_http", "triton_grpc", "triton_metrics"),
             (Program("triton", _triton, _triton_variables, stop_s=15),),
+        ),
+        Service(
+            "ontap_remote",
+            "ONTAP emulator of the second site",
+            lambda p: f"https://{HOST}:{p['ontap_remote']}",
+            ("ontap_remote", "ontap_remote_s3"),
+            (Program("ontap_remote", _ontap_remote, _ontap_remote_variables),),
         ),
         Service(
             "airflow",

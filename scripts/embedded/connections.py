@@ -22,23 +22,24 @@ DESCRIPTION = "Written by `make up`, which keeps it current; once changed here, 
 _FIELDS = ("conn_type", "host", "schema", "login", "password", "port")
 
 
-def write(wanted: dict[str, dict[str, Any]], s3_endpoint: str, kept: Path, session: Session) -> list[str]:
+def write(wanted: dict[str, dict[str, Any]], s3_endpoints: dict[str, str], kept: Path, session: Session) -> list[str]:
     """Bring the rows up to date and return what was done, a sentence for each row that was written or left.
 
-    ``wanted`` are connections by id, ``s3_endpoint`` the address of ONTAP's S3 server, ``kept`` the file that remembers
-    what was written last.
+    ``wanted`` are connections by id, ``s3_endpoints`` the addresses of the S3 servers by cluster, ``kept`` the file
+    that remembers what was written last.
     """
     from airflow.models.connection import Connection
     from sqlalchemy import select
 
-    memory = json.loads(kept.read_text()) if kept.exists() else {"rows": {}, "s3_endpoint": None}
+    memory = json.loads(kept.read_text()) if kept.exists() else {"rows": {}}
     rows = {row.conn_id: row for row in session.scalars(select(Connection))}
     said = [_ensure(row_id, facts, rows, memory["rows"], session) for row_id, facts in wanted.items()]
-    said += [_follow(row, memory["s3_endpoint"], s3_endpoint) for row in rows.values()]
+    moved = _moved(memory, s3_endpoints)
+    said += [_follow(row, moved) for row in rows.values()]
     session.commit()
     ours = (id_ for id_, facts in wanted.items() if id_ not in rows or _digest(rows[id_]) == digest(facts))
     digests = {id_: digest(wanted[id_]) for id_ in ours}
-    _keep(kept, {"rows": digests, "s3_endpoint": s3_endpoint})
+    _keep(kept, {"rows": digests, "s3_endpoints": s3_endpoints})
     return [sentence for sentence in said if sentence]
 
 
@@ -59,10 +60,17 @@ def _ensure(
     return f"Connection {conn_id} is somebody's own and stays as it is; these services have {_place(facts)}."
 
 
-def _follow(row: Connection, old: str | None, new: str) -> str:
-    """Let keys that were made for ONTAP's S3 server at its old address name its new one."""
+def _moved(memory: dict[str, Any], now: dict[str, str]) -> dict[str, str]:
+    """Old address to new one of the S3 servers that have moved; earlier releases knew one server."""
+    before = memory.get("s3_endpoints") or {"ontap": memory.get("s3_endpoint")}
+    return {old: now[name] for name, old in before.items() if old and name in now and old != now[name]}
+
+
+def _follow(row: Connection, moved: dict[str, str]) -> str:
+    """Let keys that were made for an S3 server of ONTAP at its old address name its new one."""
     extra = row.extra_dejson
-    if old in (None, new) or row.description != KEYS_DESCRIPTION or extra.get("endpoint_url") != old:
+    new = moved.get(extra.get("endpoint_url", ""))
+    if new is None or row.description != KEYS_DESCRIPTION:
         return ""
     row.set_extra(json.dumps(extra | {"endpoint_url": new}))
     return f"Connection {row.conn_id} now names {new}."

@@ -37,7 +37,7 @@ def main(local: str) -> None:
     ports, kept = load(layout), layout.airflow / "connections.json"
     with create_session() as session:
         wanted = environment.connections(layout, ports)
-        for sentence in connections.write(wanted, environment.s3_endpoint(ports), kept, session):
+        for sentence in connections.write(wanted, environment.s3_endpoints(ports), kept, session):
             print(sentence, flush=True)
 
 

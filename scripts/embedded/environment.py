@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.embedded import secrets
-from scripts.embedded.layout import ROOT, Layout, sqlite_url
+from scripts.embedded.layout import ROOT, Layout, authorities, namespace_of, sqlite_url
 
 HOST = "127.0.0.1"
 ADMIN = "admin"
 SVM = "svm1"
+REMOTE_SVM, REMOTE_CLUSTER = "svm_remote", "emulator_remote"
 REGION = "us-east-1"
 # The caller's own Airflow, MLflow or cloud account must not leak into the services, nor his dry-run into ours.
 FOREIGN = ("AIRFLOW", "MLFLOW_", "AWS_", "NANIO_", "ONTAP_", "PYTHONPATH", "VIRTUAL_ENV")
@@ -103,6 +104,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         **{f"AIRFLOW__{name}": str(value) for name, value in config.items()},
         "ONTAP_MLOPS_LOCAL": str(layout.local),
         "ONTAP_MLOPS_NAMESPACE_ROOT": str(layout.namespace / SVM),
+        "ONTAP_MLOPS_REMOTE_NAMESPACE_ROOT": str(namespace_of(layout.ontap_remote) / REMOTE_SVM),
         **{k: v for k, v in layout.settings().items() if k.startswith(("AIRFLOW", "ONTAP_MLOPS"))},
     }
 
@@ -110,7 +112,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
 def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, Any]]:
     """Return what the rows of Airflow's database say, by id; see connections.py.
 
-    ``ontap_s3`` is missing on purpose: the provisioning DAG makes those keys.
+    ``ontap_s3`` and its like of the second site are missing on purpose: DAGs make those keys.
     """
     return {
         "ontap_default": {
@@ -120,6 +122,14 @@ def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, An
             "login": ADMIN,
             "password": secrets.get(layout, secrets.ONTAP_ADMIN),
             "extra": {"verify": str(layout.ontap_ca), "svm": SVM},
+        },
+        "ontap_remote": {
+            "conn_type": "ontap",
+            "host": HOST,
+            "port": ports["ontap_remote"],
+            "login": ADMIN,
+            "password": secrets.get(layout, secrets.ONTAP_REMOTE_ADMIN),
+            "extra": {"verify": str(authorities(layout.ontap_remote)), "svm": REMOTE_SVM},
         },
         "aws_default": {
             "conn_type": "aws",
@@ -150,14 +160,14 @@ def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, An
     }
 
 
-def s3_endpoint(ports: dict[str, int]) -> str:
-    """Return the address of ONTAP's S3 server as the emulator gives it to clients."""
-    return f"http://{HOST}:{ports['ontap_s3']}"
+def s3_endpoints(ports: dict[str, int]) -> dict[str, str]:
+    """Return the addresses of both clusters' S3 servers, as the emulator gives them to clients, by service."""
+    return {name: f"http://{HOST}:{ports[f'{name}_s3']}" for name in ("ontap", "ontap_remote")}
 
 
 def connections_digest(layout: Layout, ports: dict[str, int]) -> str:
     """Changes with what the rows are to say."""
-    facts = json.dumps([connections(layout, ports), s3_endpoint(ports)], sort_keys=True)
+    facts = json.dumps([connections(layout, ports), s3_endpoints(ports)], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()
 
 

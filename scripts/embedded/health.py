@@ -11,12 +11,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from scripts.embedded import secrets
 from scripts.embedded.catalog import SERVICES, Ports
 from scripts.embedded.environment import ADMIN
-from scripts.embedded.layout import Layout
+from scripts.embedded.layout import Layout, authorities
 
 HEALTHY = "healthy"
 WAITING = "waiting for its model volume"
@@ -50,14 +51,23 @@ def _asked(question: Callable[[], str]) -> str:
 
 
 def _ontap(layout: Layout, ports: Ports) -> dict[str, str]:
+    return {"ontap": _cluster("ontap", secrets.get(layout, secrets.ONTAP_ADMIN), layout.ontap, ports)}
+
+
+def _ontap_remote(layout: Layout, ports: Ports) -> dict[str, str]:
+    password = secrets.get(layout, secrets.ONTAP_REMOTE_ADMIN)
+    return {"ontap_remote": _cluster("ontap_remote", password, layout.ontap_remote, ports)}
+
+
+def _cluster(name: str, password: str, folder: Path, ports: Ports) -> str:
     def question() -> str:
-        login = base64.b64encode(f"{ADMIN}:{secrets.get(layout, secrets.ONTAP_ADMIN)}".encode()).decode()
-        context = ssl.create_default_context(cafile=str(layout.ontap_ca))
-        url = f"{SERVICES['ontap'].url(ports)}/api/cluster?fields=version"
+        login = base64.b64encode(f"{ADMIN}:{password}".encode()).decode()
+        context = ssl.create_default_context(cafile=str(authorities(folder)))
+        url = f"{SERVICES[name].url(ports)}/api/cluster?fields=version"
         code, _ = _get(url, headers={"Authorization": f"Basic {login}"}, context=context)
         return HEALTHY if code == 200 else f"answers {code} to GET /api/cluster"
 
-    return {"ontap": _asked(question)}
+    return _asked(question)
 
 
 def _lake(layout: Layout, ports: Ports) -> dict[str, str]:
@@ -101,4 +111,11 @@ def _airflow(layout: Layout, ports: Ports) -> dict[str, str]:
     return {"airflow-api-server": said, **dict.fromkeys(programs, "known when the API server answers")}
 
 
-_CHECKS = {"ontap": _ontap, "lake": _lake, "mlflow": _mlflow, "triton": _triton, "airflow": _airflow}
+_CHECKS = {
+    "ontap": _ontap,
+    "lake": _lake,
+    "mlflow": _mlflow,
+    "triton": _triton,
+    "ontap_remote": _ontap_remote,
+    "airflow": _airflow,
+}

@@ -39,6 +39,16 @@ def sqlite_url(file: Path, **query: str) -> str:
     return f"sqlite:///{quote(str(file))}" + (f"?{urlencode(query)}" if query else "")
 
 
+def authorities(cluster: Path) -> Path:
+    """Return the certificates by which clients know this emulated cluster."""
+    return cluster / "tls" / "ca.pem"
+
+
+def namespace_of(cluster: Path) -> Path:
+    """Return where the namespaces of this emulated cluster's SVMs are."""
+    return cluster / "namespace"
+
+
 @dataclass(frozen=True)
 class Layout:
     local: Path
@@ -47,7 +57,7 @@ class Layout:
         """Make the folder, readable by its owner only: secrets, data and logs lie below it."""
         self.local.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.local.chmod(0o700)
-        for folder in (self.logs, self.airflow, self.mlflow, self.lake, self.ontap, self.workloads, self.triton):
+        for folder in (self.logs, self.airflow, self.mlflow, self.lake, *self.clusters, self.workloads, self.triton):
             folder.mkdir(exist_ok=True)
         if not self.instance_file.exists():
             self.instance_file.write_text(uuid.uuid4().hex)
@@ -90,13 +100,22 @@ class Layout:
         return self.local / "ontap"
 
     @property
+    def ontap_remote(self) -> Path:
+        """The cluster of the second site."""
+        return self.local / "ontap_remote"
+
+    @property
+    def clusters(self) -> tuple[Path, Path]:
+        return self.ontap, self.ontap_remote
+
+    @property
     def ontap_ca(self) -> Path:
-        return self.ontap / "tls" / "ca.pem"
+        return authorities(self.ontap)
 
     @property
     def namespace(self) -> Path:
         """Every SVM's namespace, as an NFS client has it mounted: ``<namespace>/<svm>/<junction path>``."""
-        return self.ontap / "namespace"
+        return namespace_of(self.ontap)
 
     @property
     def triton(self) -> Path:

@@ -17,6 +17,8 @@ USUAL = {
     "triton_http": 8100,
     "triton_grpc": 8101,
     "triton_metrics": 8102,
+    "ontap_remote": 8543,
+    "ontap_remote_s3": 9200,
 }
 TRIED_ABOVE = 200
 

@@ -11,6 +11,7 @@ from scripts.embedded.layout import Layout
 
 AIRFLOW_ADMIN = "airflow_admin"
 ONTAP_ADMIN = "ontap_admin"
+ONTAP_REMOTE_ADMIN = "ontap_remote_admin"
 LAKE_ACCESS_KEY = "lake_access_key"
 LAKE_SECRET_KEY = "lake_secret_key"
 TRITON_CONTROL = "triton_control"

@@ -34,7 +34,7 @@ INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_onta
 MODELS = names.model_volume("tyre")
 IMAGES = 120
 NEW_SYSTEM = "probe"
-FIRST_PORT = 20000 + os.getpid() % 1500 * 8  # below the range that outgoing connections take their ports from
+FIRST_PORT = 20000 + os.getpid() % 1200 * 10  # below the range that outgoing connections take their ports from
 QUICK = {"epochs": 1, "limit": 100}
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 

@@ -20,6 +20,7 @@ from scripts.embedded.layout import ROOT, Layout
 
 S3 = "http://127.0.0.1:9000"
 MOVED = "http://127.0.0.1:9001"
+REMOTE = "http://127.0.0.1:9200"
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def row(session: Session, conn_id: str) -> Any:
 @pytest.fixture
 def write(session: Session, tmp_path: Path) -> Any:
     def write(facts: dict[str, dict[str, Any]], s3: str = S3) -> list[str]:
-        return connections.write(facts, s3, tmp_path / "connections.json", session)
+        return connections.write(facts, {"ontap": s3, "ontap_remote": REMOTE}, tmp_path / "connections.json", session)
 
     return write
 
@@ -128,6 +129,20 @@ def test_keys_follow_the_s3_server_when_its_port_moves(session, write) -> None:
     assert said == [f"Connection {name} now names {MOVED}." for name in ("ontap_s3", "ontap_s3_svm2")]
     assert row(session, "ontap_s3").extra_dejson == {"endpoint_url": MOVED, "region_name": "r"}
     assert row(session, "ontap_s3").login == "AK"
+
+
+def test_keys_of_one_cluster_stay_where_the_other_one_moves(session, write) -> None:
+    write(wanted())
+    keys(session, "ontap_s3", S3)
+    keys(session, "ontap_s3_ontap_remote", REMOTE)
+    assert write(wanted(), MOVED) == [f"Connection ontap_s3 now names {MOVED}."]
+    assert row(session, "ontap_s3_ontap_remote").extra_dejson["endpoint_url"] == REMOTE
+
+
+def test_keys_follow_a_server_that_an_earlier_release_knew_as_the_only_one(session, write, tmp_path) -> None:
+    keys(session, "ontap_s3", S3)
+    (tmp_path / "connections.json").write_text(json.dumps({"rows": {}, "s3_endpoint": S3}))
+    assert f"Connection ontap_s3 now names {MOVED}." in write(wanted(), MOVED)
 
 
 def test_keys_of_another_server_or_of_somebody_else_stay(session, write) -> None:

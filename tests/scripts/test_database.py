@@ -34,5 +34,5 @@ def test_no_task_waits_in_a_pool_that_is_not_made(places, monkeypatch: pytest.Mo
 def test_the_services_use_them(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     layout.make()
-    ports = dict.fromkeys(("airflow", "ontap", "lake", "mlflow", "triton_http"), 1)
+    ports = dict.fromkeys(("airflow", "ontap", "ontap_remote", "lake", "mlflow", "triton_http"), 1)
     assert environment.airflow(layout, ports)["AIRFLOW__ONTAP_MLOPS__USE_POOLS"] == "True"

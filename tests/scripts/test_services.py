@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,6 +92,29 @@ def test_what_a_killed_supervisor_left_is_ended_before_the_next_start(stack: Sta
     stack.up(["lake"], say=said.append)
     assert orphan not in stack.processes_left()
     assert (stack.ports, said) == (kept, []), "the port is free again, so the service keeps it"
+
+
+def test_the_two_clusters_are_apart(stack: Stack):
+    stack.up(["ontap", "ontap_remote"])
+    assert stack.health(["ontap", "ontap_remote"]) == {"ontap": health.HEALTHY, "ontap_remote": health.HEALTHY}
+    rows = environment.connections(stack.layout, stack.ports)
+    found = {name: _svms(rows[name]) for name in ("ontap_default", "ontap_remote")}
+    assert found == {name: ("emulator" + suffix, {rows[name]["extra"]["svm"]}) for name, suffix in CLUSTERS.items()}
+    assert rows["ontap_default"]["password"] != rows["ontap_remote"]["password"]
+
+
+CLUSTERS = {"ontap_default": "", "ontap_remote": "_remote"}
+
+
+def _svms(row: dict[str, Any]) -> tuple[str, set[str]]:
+    """Name of the cluster and of its SVMs, as the connection finds them."""
+    from ontap_mlops.ontap import cluster
+    from ontap_mlops.ontap.client import Client
+
+    login = {"username": row["login"], "password": row["password"], "verify": row["extra"]["verify"]}
+    with Client(host=row["host"], port=row["port"], **login) as client:
+        found = client.records("Svm", asked="list SVMs", fields="name")
+        return cluster.get(client).name, {record["name"] for record in found}
 
 
 def test_a_frozen_supervisor_is_replaced(stack: Stack, monkeypatch: pytest.MonkeyPatch):
@@ -304,7 +328,9 @@ def test_clean_refuses_a_folder_that_is_not_ours(tmp_path: Path, capsys: pytest.
 
 
 def test_an_unknown_service_is_told_with_the_known_ones(stack: Stack):
-    with pytest.raises(SystemExit, match="No service is called minio; there are ontap, lake, mlflow, triton, airflow"):
+    with pytest.raises(
+        SystemExit, match="No service is called minio; there are ontap, lake, mlflow, triton, ontap_remote, "
+    ):
         stack.up(["minio"])
 
 
@@ -327,7 +353,8 @@ def test_what_is_written_into_airflow_is_every_connection_but_the_provisioned_on
     stack.layout.make()
     ports.choose(stack.layout, [])
     given = environment.connections(stack.layout, stack.ports)
-    assert set(given) == {"ontap_default", "aws_default", "mlflow_default", "inference_default", "airflow_api"}
+    services = {"ontap_default", "ontap_remote", "aws_default", "mlflow_default", "inference_default", "airflow_api"}
+    assert set(given) == services
     assert given["ontap_default"]["extra"]["verify"] == str(stack.layout.ontap_ca)
     assert not [name for name in stack.env() if name.startswith("AIRFLOW_CONN_")], "it would win over the row"
 
