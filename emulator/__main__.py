@@ -22,6 +22,8 @@ from emulator import seed, tls
 from emulator.auth import initial_password
 from emulator.cluster import state as cluster
 from emulator.errors import OntapError
+from emulator.intercluster import address
+from emulator.intercluster import server as intercluster
 from emulator.s3 import server as s3
 from emulator.s3.protocol import Protocol
 from emulator.server import App
@@ -48,7 +50,17 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         type=_svm,
         help="an SVM to begin with; may be given again (default: svm1)",
     )
-    parser.add_argument("--cluster", default=cluster.CLUSTER_NAME, help="name of the cluster (default: %(default)s)")
+    parser.add_argument(
+        "--cluster",
+        type=_cluster,
+        default=cluster.CLUSTER_NAME,
+        help="name of the cluster when it is made (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--intercluster-ip",
+        metavar="ADDRESS",
+        help="loopback address at which peered clusters reach this one (default: one that follows from the root)",
+    )
     parser.add_argument("--ontap-version", type=_version, default="9.16.1", help="the release to behave like")
     return parser.parse_args(argv)
 
@@ -56,6 +68,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 def _version(text: str) -> str:
     if not re.fullmatch(r"\d+\.\d+\.\d+", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no release such as 9.16.1")
+    return text
+
+
+def _cluster(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,43}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a cluster: a letter, then letters, digits, - and _")
     return text
 
 
@@ -81,16 +99,30 @@ def main() -> int:
         listener = _listen(args.port)
     except OSError as error:
         return _refuse(f"port {args.port} on {HOST} cannot be used ({error.strerror}); choose another --port, or 0")
-    world = World(
-        root, Config(ontap_version=args.ontap_version, svms=tuple(args.svm or (seed.SVM,)), cluster=args.cluster)
-    )
+    try:
+        peers = address.listen(root, args.intercluster_ip)
+    except OSError as error:
+        return _refuse(f"no address for peered clusters ({error.strerror}); choose another --intercluster-ip")
+    world = World(root, _config(args, peers))
     seed.prepare(world, initial_password(root))
+    answering = intercluster.serve(world, peers)
     try:
         return _run(world, listener, args)
     finally:
         (root / "endpoint.json").unlink(missing_ok=True)
+        intercluster.stop(answering)
+        world.peers.close()
         world.jobs.stop()
         world.store.close()
+
+
+def _config(args: argparse.Namespace, peers: socket.socket) -> Config:
+    return Config(
+        ontap_version=args.ontap_version,
+        cluster=args.cluster,
+        intercluster_ip=peers.getsockname()[0],
+        svms=tuple(args.svm or (seed.SVM,)),
+    )
 
 
 def _run(world: World, listener: socket.socket, args: argparse.Namespace) -> int:
@@ -118,6 +150,7 @@ def _settings(
         "s3_url": f"http://{HOST}:{world.config.s3_port}",
         "pid": os.getpid(),
         "ca": None if args.http else str(ca),
+        "intercluster_ip": world.config.intercluster_ip,
     }
     config = uvicorn.Config(
         App(world),

@@ -58,6 +58,7 @@ ROLES: dict[str, list[tuple[str, str]]] = {
     "vsadmin": [
         *_VOLUMES,
         ("/api/protocols/s3/.*", _ALL),
+        ("/api/svm/peers(/.*)?", _ALL),
         ("/api/network/ip/interfaces(/.*)?", _READ),
         ("/api/cluster", _READ),
     ],

@@ -10,6 +10,7 @@ from typing import Any
 from emulator.clock import Clock
 from emulator.dataplane import DataPlane
 from emulator.faults import Faults
+from emulator.intercluster.peers import Peers
 from emulator.jobs.runner import Jobs
 from emulator.store import Store
 
@@ -22,6 +23,8 @@ class Config:
     """The port that the S3 server listens on; known once it has started."""
     snapshot_limit: int = 1023
     """Snapshots that a volume can hold; a test may lower it."""
+    intercluster_ip: str = ""
+    """The address at which peered clusters reach this one."""
     svms: tuple[str, ...] = ("svm1",)
     """What SVMs there are to begin with, each with an interface."""
     cluster: str = "emulator"
@@ -42,6 +45,7 @@ class World:
     dataplane: DataPlane = field(init=False)
     faults: Faults = field(init=False)
     jobs: Jobs = field(init=False)
+    peers: Peers = field(init=False)
     requests: deque[dict[str, Any]] = field(init=False)
     """The last REST requests: method, path with its query, status (None when the connection was dropped)."""
 
@@ -51,4 +55,5 @@ class World:
         self.dataplane = DataPlane(self.root)
         self.faults = Faults()
         self.jobs = Jobs(self)
+        self.peers = Peers(self)
         self.requests = deque(maxlen=1000)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -40,6 +40,9 @@ class Emulator:
         self.port = 0
         self.url = ""
         self.s3_url = ""
+        self.intercluster_ip = ""
+        self.svm = arguments[arguments.index("--svm") + 1] if "--svm" in arguments else "svm1"
+        """The first SVM."""
         self.ca: str | None = None
 
     def start(self) -> Emulator:
@@ -67,6 +70,7 @@ class Emulator:
         endpoint = json.loads((self.root / "endpoint.json").read_text())
         self.url, self.s3_url, self.ca = endpoint["rest_url"], endpoint["s3_url"], endpoint["ca"]
         self.port = int(self.url.rsplit(":", 1)[1])
+        self.intercluster_ip = endpoint["intercluster_ip"]
 
     @property
     def log(self) -> str:
@@ -74,8 +78,8 @@ class Emulator:
 
     @property
     def namespace(self) -> Path:
-        """The SVM's namespace, as an NFS client sees it mounted."""
-        return self.root / "namespace" / "svm1"
+        """The first SVM's namespace, as an NFS client sees it mounted."""
+        return self.root / "namespace" / self.svm
 
     def client(self, user: str | None = None, password: str | None = None) -> httpx.Client:
         import ssl
@@ -113,6 +117,52 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     running = Emulator(tmp_path_factory.mktemp("emulator") / "root").start()
     yield running
     running.close()
+
+
+@pytest.fixture(scope="session")
+def other_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """A second cluster, `there` with the SVM `svm2`, shared as the first one is."""
+    folder = tmp_path_factory.mktemp("other_emulator")
+    running = Emulator(folder / "root", "--cluster", "there", "--svm", "svm2").start()
+    yield running
+    running.close()
+
+
+def unpeer(*emulators: Emulator) -> None:
+    """Forget every peer of these clusters, also where mirrors or caches use it: they are emptied."""
+    for each in emulators:
+        each.control("POST", "/reset")
+
+
+def peer(here: Emulator, there: Emulator, applications: tuple[str, ...] = ("snapmirror", "flexcache")) -> None:
+    """Make the two clusters and their first SVMs peers of each other; neither may have peers."""
+    with here.client() as one, there.client() as other:
+        offer = {"remote": {"ip_addresses": [there.intercluster_ip]}, "authentication": {"generate_passphrase": True}}
+        made = one.post("/api/cluster/peers", json=offer).raise_for_status().json()["records"][0]
+        passphrase = made["authentication"]["passphrase"]
+        taken = {"remote": {"ip_addresses": [here.intercluster_ip]}, "authentication": {"passphrase": passphrase}}
+        taken["initial_allowed_svms"] = [{"name": there.svm}]
+        known = other.post("/api/cluster/peers", json=taken).raise_for_status().json()["records"][0]
+        cluster = one.get("/api/cluster/peers", params={"uuid": made["uuid"]}).json()["records"][0]["name"]
+        assert known["authentication"]["state"] == "ok", known
+        svms = {"svm": {"name": here.svm}, "peer": {"svm": {"name": there.svm}, "cluster": {"name": cluster}}}
+        one.post("/api/svm/peers", json={**svms, "applications": list(applications)}).raise_for_status()
+
+
+class Pair(NamedTuple):
+    """Two peered clusters: data lives `here`, and is mirrored and cached `there`."""
+
+    here: Emulator
+    there: Emulator
+
+
+@pytest.fixture
+def peered(emulator: Emulator, other_emulator: Emulator) -> Iterator[Pair]:
+    """Both emptied before and after, the clusters and their SVMs `svm1` and `svm2` peered for mirrors and caches."""
+    unpeer(emulator, other_emulator)
+    peer(emulator, other_emulator)
+    yield Pair(emulator, other_emulator)
+    unpeer(emulator, other_emulator)
 
 
 @pytest.fixture

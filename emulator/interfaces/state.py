@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from emulator.fields import Shape, Wanted
 from emulator.store import Record
@@ -16,16 +16,32 @@ KIND = parts.belongs("ip_interface")
 SERVICES = ["data_core", "data_nfs", "data_s3_server", "management_https"]
 
 
+_INTERCLUSTER = {"scope": "cluster", "service_policy": {"name": "default-intercluster"}}
+
+
+def intercluster(world: World) -> Record:
+    """The interface of the cluster itself at which peers reach it. It has no record: the address is the process's."""
+    cluster = world.store.find("cluster")[0]
+    ip = {"address": world.config.intercluster_ip, "netmask": "8", "family": "ipv4"}
+    uuid = str(uuid5(UUID(cluster["uuid"]), "intercluster"))
+    record = {"uuid": uuid, "name": "intercluster1", "svm": None, "ip": ip, "services": ["intercluster_core"]}
+    return record | {"_seq": 0}
+
+
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown = {key: record[key] for key in ("uuid", "name", "svm", "ip", "services")}
-    return shown | {
-        "enabled": True,
-        "state": "up",
-        "scope": "svm",
-        "ipspace": {"name": "Default"},
-        "service_policy": {"name": "default-data-files"},
-        "location": {"node": {"name": "node1"}, "home_node": {"name": "node1"}, "is_home": True},
-    }
+    return (
+        shown
+        | {
+            "enabled": True,
+            "state": "up",
+            "scope": "svm",
+            "ipspace": {"name": "Default"},
+            "service_policy": {"name": "default-data-files"},
+            "location": {"node": {"name": "node1"}, "home_node": {"name": "node1"}, "is_home": True},
+        }
+        | ({} if record["svm"] else _INTERCLUSTER)
+    )
 
 
 INTERFACE = Shape(

@@ -30,7 +30,7 @@ def test_http_and_another_release_on_request(plain):
 
 def test_the_address_file_says_where_everything_is(emulator):
     endpoint = json.loads((emulator.root / "endpoint.json").read_text())
-    assert set(endpoint) == {"rest_url", "s3_url", "pid", "ca"}
+    assert set(endpoint) == {"rest_url", "s3_url", "pid", "ca", "intercluster_ip"}
     assert endpoint["pid"] == emulator.process.pid
     assert httpx.get(endpoint["s3_url"]).status_code in (400, 403, 404)
 

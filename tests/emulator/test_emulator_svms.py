@@ -97,7 +97,7 @@ def test_an_emulator_begins_with_the_svms_that_are_named(tmp_path):
     try:
         with running.client() as api:
             assert [svm["name"] for svm in api.get("/api/svm/svms").json()["records"]] == ["east", "west"]
-            found = api.get("/api/network/ip/interfaces?fields=svm").json()["records"]
+            found = api.get("/api/network/ip/interfaces?fields=svm&scope=svm").json()["records"]
             assert [lif["svm"]["name"] for lif in found] == ["east", "west"]
         with running.client("vsadmin") as api:
             assert [svm["name"] for svm in api.get("/api/svm/svms").json()["records"]] == ["east"]
