@@ -36,6 +36,34 @@ _ONTAP_CONNECTION: dict[str, Any] = {
     },
 }
 
+_COPY_SYNC_CONNECTION: dict[str, Any] = {
+    "connection-type": "netapp_copy_sync",
+    "hook-class-name": "ontap_mlops.hooks.copy_sync.CopySyncHook",
+    "hook-name": "NetApp Copy and Sync",
+    "ui-field-behaviour": {
+        "hidden-fields": ["port", "schema"],
+        "relabeling": {"login": "Client ID of a service account", "password": "Its secret, or a refresh token"},
+        "placeholders": {"host": "https://api.cloudsync.netapp.com"},
+    },
+    "conn-fields": {
+        "account_id": {
+            "label": "Account",
+            "description": "NetApp account to work in; needed where the login has several.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "token_url": {
+            "label": "Token address",
+            "description": "Where tokens are renewed; NetApp's own if empty.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "verify": {
+            "label": "Certificate authority",
+            "description": "Path of a file with the certificate authority of a proxy; the system's own if empty.",
+            "schema": {"type": ["string", "null"]},
+        },
+    },
+}
+
 EXTRA_LINKS = [
     "ontap_mlops.operators.links.MlflowRunLink",
     "ontap_mlops.operators.links.MlflowModelLink",
@@ -85,7 +113,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         **{room: _modules(room) for room in ROOMS},
-        "connection-types": [_ONTAP_CONNECTION],
+        "connection-types": [_ONTAP_CONNECTION, _COPY_SYNC_CONNECTION],
         "extra-links": list(EXTRA_LINKS),
         "asset-uris": [
             {

@@ -7,12 +7,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from scripts.environment import index_options
+from tests.clouds.copy_sync_service import CopySyncService
+from tests.clouds.local_service import serving
 from tests.conftest import REPOSITORY, Emulator
 
 UV = Path(sys.executable).with_name("uv")
@@ -67,8 +70,17 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def installed(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path], emulator: Emulator) -> Installed:
-    """Airflow with the provider and without the programs; ONTAP is the emulator."""
+def clouds() -> Iterator[dict[str, str]]:
+    """The variables by which examples/ finds the services beside ONTAP."""
+    with serving(CopySyncService()) as copy_sync:
+        yield {"AIRFLOW_CONN_COPY_SYNC_DEFAULT": copy_sync.connection()}
+
+
+@pytest.fixture(scope="session")
+def installed(
+    tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path], emulator: Emulator, clouds: dict[str, str]
+) -> Installed:
+    """Airflow with the provider and without the programs; ONTAP is the emulator, the clouds are services of our own."""
     folder = tmp_path_factory.mktemp("installed")
     (folder / "config").mkdir()
     place = {"kind": "local", "namespace_roots": {"default": str(emulator.namespace)}}
@@ -91,6 +103,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, wheels: dict[str, Path],
         "AIRFLOW__ONTAP_MLOPS__SECRET_STORE": f"file://{folder}/secrets/s3.json",
         "AIRFLOW__ONTAP_MLOPS__SECRETS_DIR": str(folder / "secrets"),
         "AIRFLOW_CONN_ONTAP_DEFAULT": json.dumps(connection),
+        **clouds,
     }
     uv("venv", "--quiet", "--python", sys.executable, "venv", folder=folder)
     made = Installed(folder, {**kept, **airflow, "PYTHONDONTWRITEBYTECODE": "1"})

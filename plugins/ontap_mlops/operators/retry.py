@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
+from ontap_mlops.clouds.errors import CloudPermanentError, CloudTemporaryError
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
 from ontap_mlops.ontap.errors import OntapPermanentError, OntapTemporaryError
 
@@ -13,6 +14,10 @@ RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(OntapPermanentError, RetryAction.FAIL, reason="ONTAP will refuse it again; no retry can help"),
         RetryRule(OntapTemporaryError, RetryAction.RETRY, reason="ONTAP may do it later; a retry finds what is made"),
+        RetryRule(CloudPermanentError, RetryAction.FAIL, reason="the service will refuse it again; no retry can help"),
+        RetryRule(
+            CloudTemporaryError, RetryAction.RETRY, reason="the service may do it later; a retry finds what is made"
+        ),
         # Only the exact classes: an answer cut off in the middle is a kind of ValueError too, and worth another try.
         RetryRule([ValueError, TypeError], RetryAction.FAIL, reason="bad input", match_subclasses=False),
         RetryRule(ServiceRefused, RetryAction.FAIL, reason="the service will refuse it again; no retry can help"),

@@ -10,13 +10,14 @@ from typing import Any
 from airflow.sdk.module_loading import import_string
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from ontap_mlops.clouds.errors import TooBusy, Unreachable
 from ontap_mlops.compute.following import show
 from ontap_mlops.compute.workload import PlaceUnavailable
 from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.ontap.errors import OntapTemporaryError
 
 PATIENCE_S = 600.0  # how long looks may fail in a row before the wait is given up
-_PASSING = (OntapTemporaryError, ServiceUnavailable, PlaceUnavailable, OSError)
+_PASSING = (OntapTemporaryError, ServiceUnavailable, PlaceUnavailable, Unreachable, TooBusy, OSError)
 
 
 class WaitFailed(RuntimeError):

@@ -1,0 +1,48 @@
+"""Local services that speak the clouds' documented interfaces, one process-wide each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from tests.clouds.copy_sync_service import CopySyncService
+from tests.clouds.local_service import LocalService, serving
+
+
+@pytest.fixture(scope="session")
+def copy_sync_running() -> Iterator[LocalService]:
+    with serving(CopySyncService()) as service:
+        yield service
+
+
+@pytest.fixture
+def copy_sync(copy_sync_running: CopySyncService, monkeypatch: pytest.MonkeyPatch) -> CopySyncService:
+    from ontap_mlops.clouds.copy_sync import client
+
+    copy_sync_running.forget()
+    client._TOKENS.clear()
+    monkeypatch.setenv("AIRFLOW_CONN_COPY_SYNC_DEFAULT", copy_sync_running.connection())
+    return copy_sync_running
+
+
+@pytest.fixture
+def carried_out() -> Callable[[Any], Any]:
+    """Run an operator to its end, through the triggerer where it defers."""
+    import asyncio
+
+    def run(operator: Any, context: Any = None) -> Any:
+        context = {} if context is None else context
+        try:
+            return operator.execute(context)
+        except TaskDeferred as deferred:
+            event = asyncio.run(_first_of(deferred.trigger))
+            return operator.execute_complete(context, event, **(deferred.kwargs or {}))
+
+    return run
+
+
+async def _first_of(trigger: Any) -> Any:
+    return (await anext(trigger.run())).payload
