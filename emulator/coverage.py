@@ -40,8 +40,12 @@ path. A field that ONTAP has and that is not listed below may be asked for and i
   counts or copies the outer volume finds an empty folder in its place. Files at the top of a namespace are not in the
   root volume.
 - QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules and snapshot policies are
-  kept and checked, but nothing happens at their times and no snapshot is taken. Tiering, autosize and efficiency are
-  accepted and read back, and do nothing.
+  kept and checked, but nothing happens at their times and no snapshot is taken. Tiering and efficiency are checked and
+  read back, and neither moves nor saves a byte.
+- Autosize acts when somebody looks at the volume, and objects are taken up to its maximum: a directory tells nobody
+  that it was written to.
+- The job of a volume move lasts as long as the move. Of the constituents of a FlexGroup volume the files know nothing:
+  they share its space in equal parts.
 - A stopped SVM serves no S3; its directories stay. The protocols that an SVM is allowed, its language and its number of
   volumes are kept and shown, and change nothing.
 - Who runs as root can write into a snapshot's directory; anybody else cannot.
@@ -55,7 +59,7 @@ _CLIENTS = """\
 
 - DataOps Toolkit 3.1, functions and command line: volumes, snapshots with retention, clones, restore, datasets, S3 push
   and pull work, for `admin` and for the least-privilege account `least`. FlexCache, SnapMirror, qtrees, CIFS shares,
-  volumes that are FlexGroups (its default type), of type `dp` or with SnapLock, and `svm_dr_unprotect` do not.
+  volumes of type `dp` or with SnapLock, and `svm_dr_unprotect` do not.
 - Ansible's `netapp.ontap` 23: the modules for SVMs, volumes, autosize, clones, snapshots, snapshot policies, schedules,
   export policies and rules, QoS policy groups, S3 services, users, groups, policies and buckets, UNIX users, name
   mappings, `na_ontap_rest_info` and `na_ontap_restit` work, and change nothing the second time. Modules that set up

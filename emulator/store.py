@@ -13,7 +13,7 @@ from typing import Any
 Record = dict[str, Any]
 
 # What records are looked up by. One value on its own decides in the index; what else is asked for is compared after.
-_INDEXED = ("name", "state", "volume", "aggregate", "junction", "clone.parent", "clone.snapshot")
+_INDEXED = ("name", "state", "volume", "aggregate", "junction", "clone.parent", "clone.snapshot", "style")
 
 
 class Store:

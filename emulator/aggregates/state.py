@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from emulator.fields import Shape, Wanted
 from emulator.store import Record
+from emulator.volumes.places import FLEXGROUP, shares
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -28,7 +29,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         "state": "online",
         "node": {"name": "node1"},
         "create_time": record["create_time"],
-        "volume_count": world.store.count("volume", aggregate=record["name"]),
+        "volume_count": volume_count(world, record["name"]) if wanted.has("volume_count") else None,
         "space": {"block_storage": block},
         "snaplock_type": "non_snaplock",
         "data_encryption": {"software_encryption_enabled": False, "drive_protection_enabled": False},
@@ -45,7 +46,20 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
 
 def used_bytes(world: World, record: Record) -> int:
     """What volumes have reserved: their size with guarantee ``volume``, else nothing (clones included)."""
-    return sum(world.store.column("volume", "size", aggregate=record["name"], guarantee="volume").values())
+    name = record["name"]
+    whole = world.store.column("volume", "size", aggregate=name, guarantee="volume").values()
+    groups = [volume for volume in _flexgroups(world) if volume["guarantee"] == "volume"]
+    return sum(whole) + sum(shares(volume, volume["size"]).get(name, 0) for volume in groups)
+
+
+def volume_count(world: World, name: str) -> int:
+    """FlexVol volumes and constituents of FlexGroup volumes on an aggregate."""
+    parts = [each for volume in _flexgroups(world) for each in volume["constituents"] if each["aggregate"] == name]
+    return world.store.count("volume", aggregate=name) + len(parts)
+
+
+def _flexgroups(world: World) -> list[Record]:
+    return world.store.find("volume", style=FLEXGROUP)
 
 
 AGGREGATE = Shape(

@@ -23,7 +23,8 @@ _FORGET_EVERY = 100
 WORKERS = 4
 # ONTAP calls a job what takes longer than this.
 COURTESY_S = 2.0
-_OPEN = ("queued", "running")
+PAUSED = "paused"
+_OPEN = ("queued", "running", PAUSED)
 GROUP = "group"
 """State and operation of a job that stands for others; what is shown of it follows from them."""
 
@@ -171,7 +172,7 @@ class Jobs:
     def _run(self, uuid: str) -> None:
         world = self._world
         record = world.store.get(KIND, uuid)
-        if record is None or record["state"] not in _OPEN:
+        if record is None or record["state"] not in _OPEN or record["state"] == PAUSED:
             return
         world.store.update(KIND, uuid, state="running")
         try:
@@ -218,7 +219,7 @@ class Jobs:
         record = self._world.store.get(KIND, uuid)
         for part in (record or {}).get("parts", []):
             self.read(part)
-        if record is None or record["state"] not in _OPEN or not record["reads_left"]:
+        if record is None or record["state"] not in _OPEN or record["state"] == PAUSED or not record["reads_left"]:
             return
         left = record["reads_left"] - 1
         self._world.store.update(
@@ -226,6 +227,46 @@ class Jobs:
         )
         if left == 0:
             self._start(uuid).result()
+
+    def of_volume(self, operation: str, volume: str) -> Record | None:
+        """The open job that does this to a volume (uuid)."""
+        for record in self.open_jobs():
+            if record["operation"] == operation and record["args"].get("uuid") == volume:
+                return record
+        return None
+
+    def pause(self, uuid: str) -> None:
+        """Let an open job that has not come to its work yet wait for ``resume``."""
+        with self._lock:
+            if uuid not in self._running:
+                self._stop_timer(uuid)
+                self._world.store.update(KIND, uuid, state=PAUSED)
+
+    def resume(self, uuid: str) -> None:
+        record = self._world.store.get(KIND, uuid)
+        if record and record["state"] == PAUSED:
+            self._schedule(self._world.store.update(KIND, uuid, state="queued"))
+
+    def hurry(self, uuid: str) -> None:
+        """Do now what an open job would do at its pace."""
+        self.resume(uuid)
+        self._stop_timer(uuid)
+        if self._world.store.get(KIND, uuid):
+            self._world.store.update(KIND, uuid, reads_left=None, seconds=0)
+            self._start(uuid)
+
+    def cancel(self, uuid: str, error: OntapError) -> bool:
+        """End an open job with an error; False when it has come to its work already, which then goes to its end."""
+        with self._lock:
+            if uuid in self._running:
+                return False
+            self._stop_timer(uuid)
+            self._end(uuid, "failure", error)
+            return True
+
+    def _stop_timer(self, uuid: str) -> None:
+        if timer := self._timers.pop(uuid, None):
+            timer.cancel()
 
     def done_percent(self, record: Record) -> int:
         """How far an open job is, as its pace says."""
@@ -250,7 +291,7 @@ class Jobs:
     def recover(self) -> None:
         """Do again, before anybody is served, what a kill interrupted."""
         self._forget_old()
-        for record in self.open_jobs():
+        for record in [job for job in self.open_jobs() if job["state"] != PAUSED]:
             log.warning("job %s (%s) was interrupted; it is done again", record["uuid"], record["description"])
             self._world.store.update(KIND, record["uuid"], reads_left=None, seconds=0)
             self._start(record["uuid"]).result()

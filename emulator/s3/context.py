@@ -13,7 +13,7 @@ from emulator.errors import OntapError
 from emulator.s3 import errors, facts, flat, keys, policy, request, sigv4, space, unix
 from emulator.s3.accounts import Accounts
 from emulator.s3.target import Target
-from emulator.volumes.settings import usable_bytes
+from emulator.volumes.autosize import room_for_files
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -131,7 +131,7 @@ class Context:
             raise errors.S3Error(
                 "NoSuchBucket", f"The folder {record['nas_path']!r} of this bucket is not in its volume."
             )
-        return Target(record, root, volume_root, volume, usable_bytes(volume))
+        return Target(record, root, volume_root, volume, room_for_files(volume))
 
     def _s3_target(self, record: Record) -> Target:
         root = f"{self.server.buckets}/{record['uuid']}"

@@ -69,7 +69,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
 
 def _owners(world: World, record: Record) -> list[str] | None:
     """Absent, as ONTAP has it, when nobody owns the snapshot; a clone shows itself as ``volume_clone``."""
-    from emulator.volumes.state import clones_of
+    from emulator.volumes.checks import clones_of
 
     clones = ["volume_clone"] if clones_of(world, record["volume"], record["uuid"]) else []
     return [*record["owners"], *clones] or None
@@ -172,7 +172,7 @@ def check_removable(world: World, volume: Record, record: Record) -> None:
 
 
 def check_not_busy(world: World, volume: Record, record: Record) -> None:
-    from emulator.volumes.state import clones_of
+    from emulator.volumes.checks import clones_of
 
     if clones := clones_of(world, volume["uuid"], record["uuid"]):
         raise errors.Busy(record["name"], volume["name"], volume["svm"]["name"], clones)

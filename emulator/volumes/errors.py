@@ -1,4 +1,4 @@
-from emulator.errors import Exists, InUse, NotAllowed, OntapError
+from emulator.errors import Exists, InUse, NotAllowed, NotSupported, OntapError
 from emulator.faults import NoSpace
 
 
@@ -296,3 +296,113 @@ class SizesDiffer(OntapError):
 
     def __init__(self, size: int, space: int) -> None:
         super().__init__(f'"size" ({size}) and "space.size" ({space}) name different sizes.', "size")
+
+
+class AggregateMismatch(OntapError):
+    code = "787141"
+
+    def __init__(self) -> None:
+        super().__init__(
+            'The specified "aggregates.name" and "aggregates.uuid" refer to different aggregates.', "aggregates"
+        )
+
+
+class SameAggregate(OntapError):
+    code = "918265"
+
+    def __init__(self, volume: str, aggregate: str) -> None:
+        super().__init__(
+            f'Volume "{volume}" is on the same aggregate, "{aggregate}".', "movement.destination_aggregate"
+        )
+
+
+class MoveOrState(OntapError):
+    code = "918266"
+
+    def __init__(self) -> None:
+        super().__init__(
+            '"movement.destination_aggregate" and "movement.state" are mutually exclusive, unless the state is '
+            '"cutover-wait".',
+            "movement.state",
+        )
+
+
+class NoMoveDestination(OntapError):
+    code = "918267"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f'The specified "movement.destination_aggregate" "{name}" does not exist.',
+            "movement.destination_aggregate",
+        )
+
+
+class OnlyMove(OntapError):
+    def __init__(self, field: str) -> None:
+        super().__init__(f'Specifying a value for "{field}" is not valid for a volume move operation.', field)
+
+
+class MoveNotGiven(OntapError):
+    def __init__(self) -> None:
+        super().__init__('One of "movement.destination_aggregate" and "movement.state" must be provided.', "movement")
+
+
+class NoMove(OntapError):
+    def __init__(self, volume: str, state: str) -> None:
+        super().__init__(
+            f'Volume "{volume}" is not being moved, so its "movement.state" cannot become "{state}".', "movement.state"
+        )
+
+
+class MoveUnderWay(InUse):
+    def __init__(self, volume: str) -> None:
+        super().__init__(f'Volume "{volume}" is being moved already.', "movement.destination_aggregate")
+
+
+class MoveAborted(OntapError):
+    def __init__(self, volume: str) -> None:
+        super().__init__(f'The move of volume "{volume}" was aborted.')
+
+
+class TieringWhileMoving(InUse):
+    code = "918193"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Cannot modify tiering min cooling days when vol move is in progress.", "tiering.min_cooling_days"
+        )
+
+
+class SplitUnderWay(InUse):
+    def __init__(self, volume: str) -> None:
+        super().__init__(f'Volume "{volume}" is being split from its parent already.', "clone.split_initiated")
+
+
+class SplitStopped(OntapError):
+    def __init__(self, volume: str) -> None:
+        super().__init__(f'The split of volume "{volume}" from its parent was stopped.')
+
+
+class NoKeyManager(NotSupported):
+    """Comes from the job, not from the 202."""
+
+    def __init__(self, volume: str) -> None:
+        super().__init__(
+            f'Volume "{volume}" cannot be encrypted: no key manager is configured for its SVM or the cluster.',
+            "encryption.enabled",
+        )
+
+
+class StaysEncrypted(NotSupported):
+    def __init__(self, volume: str) -> None:
+        super().__init__(
+            f'Volume "{volume}" is encrypted. It is decrypted only while it is moved to another aggregate.',
+            "encryption.enabled",
+        )
+
+
+class BadStyle(OntapError):
+    code = "918240"
+
+    def __init__(self, style: str) -> None:
+        super().__init__(f'The target style "{style}" is an invalid volume style.', "style")

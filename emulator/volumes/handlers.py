@@ -13,18 +13,36 @@ from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
 from emulator.svms import state as svms
 from emulator.svms.state import ref, resolve, visible
-from emulator.volumes import errors, junctions, object_store, root, settings, state
+from emulator.volumes import (
+    autosize,
+    checks,
+    errors,
+    flexgroups,
+    junctions,
+    moves,
+    object_store,
+    root,
+    settings,
+    splits,
+    state,
+)
 from emulator.volumes.operations import changes_of, owner_of
+from emulator.volumes.places import FLEXGROUP
 
 DEFAULT_MODE = 0o755
 
 
 def list_volumes(call: Call) -> Reply:
+    if call.flag("is_constituent"):
+        return many(call, state.VOLUME, visible(call, flexgroups.every(call.world)))
     hidden = object_store.find_all(call.world) if "is_object_store" in call.query else []
     return many(call, state.VOLUME, _all(call) + visible(call, hidden))
 
 
 def get_volume(call: Call) -> Reply:
+    if call.flag("is_constituent"):
+        found = [part for part in flexgroups.every(call.world) if part["uuid"] == call.params["uuid"]]
+        return one(call, state.VOLUME, next(iter(visible(call, found)), None))
     hidden = object_store.find(call.world, call.params["uuid"])
     if hidden and visible(call, [hidden]):
         return one(call, state.VOLUME, hidden)
@@ -32,7 +50,8 @@ def get_volume(call: Call) -> Reply:
 
 
 def _all(call: Call) -> list[Record]:
-    return visible(call, call.world.store.find(state.KIND))
+    found = visible(call, call.world.store.find(state.KIND))
+    return [autosize.settled(call.world, record) for record in found]
 
 
 def volume(call: Call, name: str = "uuid") -> Record:
@@ -43,7 +62,7 @@ def volume(call: Call, name: str = "uuid") -> Record:
     record = call.world.store.get(state.KIND, call.params[name])
     if record is None or not visible(call, [record]):
         raise NotFound(name)
-    return record
+    return autosize.settled(call.world, record)
 
 
 def create(call: Call) -> Reply:
@@ -52,16 +71,15 @@ def create(call: Call) -> Reply:
         raise MissingField("name")
     home = resolve(call, body.get("svm"))
     svm = ref(home)
-    state.check_name(world, body["name"], svm)
+    checks.check_name(world, body["name"], svm)
     record = _new_record(call, body, svm, home)
     if record["junction"]:
         junctions.check(world, record, record["junction"])
     if (body.get("clone") or {}).get("is_flexclone"):
         return _clone(call, record)
-    if (body.get("type") or "rw").lower() != "rw" or (body.get("style") or "flexvol").lower() != "flexvol":
-        raise NotSupported("The emulator makes read-write FlexVol volumes only.", "type")
-    state.check_size(record["size"])
-    record["aggregate"] = _aggregate(call, record)
+    if (body.get("type") or "rw").lower() != "rw":
+        raise NotSupported("The emulator makes read-write volumes only.", "type")
+    _place(call, record)
     owner = {"mode": DEFAULT_MODE, "uid": 0, "gid": 0} | owner_of(body)
     args = {"record": record, "owner": owner, "user_svm": call.user.svm}
     return _accept(call, "volume.create", args, record)
@@ -82,7 +100,7 @@ def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Rec
     defaults = {
         "uuid": str(uuid4()),
         "svm": svm,
-        "size": state.DEFAULT_SIZE,
+        "size": checks.DEFAULT_SIZE,
         "state": "online",
         "comment": "",
         "tags": [],
@@ -90,7 +108,7 @@ def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Rec
         "create_time": call.world.clock.iso(),
         "aggregate": None,
         "junction": None,
-        "nas": state.owner_kept({"uid": 0, "gid": 0}),
+        "nas": checks.owner_kept({"uid": 0, "gid": 0}),
         "options": {},
         "export_policy": find(call.world, svm, {"name": DEFAULT})["uuid"],
         "security_style": "unix",
@@ -104,8 +122,20 @@ def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Rec
     return record
 
 
-def _aggregate(call: Call, record: Record) -> str:
-    named = call.body.get("aggregates") or []
+def _place(call: Call, record: Record) -> None:
+    """Say on which aggregate, or aggregates, a new volume lies."""
+    style, named = (call.body.get("style") or "").lower(), call.body.get("aggregates") or []
+    if style not in ("", "flexvol", FLEXGROUP):
+        raise errors.BadStyle(style)
+    asked = call.body.get("constituents_per_aggregate") or call.body.get("constituent_count")
+    if style == FLEXGROUP or (not style and (len(named) > 1 or asked)):
+        record |= {"style": FLEXGROUP, "constituents": flexgroups.planned(call.world, call.body, record["size"])}
+        return
+    checks.check_size(record["size"])
+    record["aggregate"] = _aggregate(call, named)
+
+
+def _aggregate(call: Call, named: list[dict[str, Any]]) -> str:
     known = call.world.store.find("aggregate")
     if not named:
         if call.body.get("style"):
@@ -131,7 +161,7 @@ def _clone(call: Call, record: Record) -> Reply:
     snapshot = _parent_snapshot(call, wish.get("parent_snapshot") or {}, parent)
     new_name = None if snapshot else _snapshot_for(call, record["name"], parent)
     uuid = snapshot["uuid"] if snapshot else str(uuid4())
-    inherited = {key: parent[key] for key in ("size", "aggregate", "language")}
+    inherited = {key: parent[key] for key in ("size", "aggregate", "language")} | flexgroups.like(parent)
     if "security_style" not in (body.get("nas") or {}):
         inherited["security_style"] = parent["security_style"]
     record |= inherited | {
@@ -182,18 +212,22 @@ def modify(call: Call) -> Reply:
     if body.get("restore_to"):
         rules.check("restore", world, record)
         return _restore(call, record, body)
-    if (body.get("clone") or {}).get("split_initiated"):
+    if (body.get("clone") or {}).get("split_initiated") is not None:
         rules.check("split", world, record)
-        return _split(call, record, body)
+        return splits.request(call, record, body)
+    if body.get("movement"):
+        return moves.request(call, record, body)
     rules.check("modify", world, record)
     if body.get("name") and body["name"] != record["name"]:
-        state.check_name(world, body["name"], record["svm"])
+        checks.check_name(world, body["name"], record["svm"])
     changes = changes_of(world, body, record)
     if "size" in changes:
-        state.check_size(changes["size"])
+        checks.check_size(changes["size"] // len(record.get("constituents") or [None]))
     settings.check(record | changes, settings.of_body(body), new=False)
     if (maximum := changes["options"].get("files.maximum")) and maximum < world.dataplane.files(record["uuid"]):
         raise BadValue(maximum, "files.maximum", "at least as many as there are files")
+    if body.get("tiering") and "min_cooling_days" in body["tiering"] and moves.under_way(world, record["uuid"]):
+        raise errors.TieringWhileMoving()
     root.check_change(record, changes)
     junctions.check_move(world, record, changes)
     return accepted(call, "volume.modify", {"uuid": record["uuid"], "body": body}, svm=record["svm"])
@@ -217,15 +251,6 @@ def _restore(call: Call, record: Record, body: dict[str, Any]) -> Reply:
         raise NoSuchSnapshot(str(wish.get("name") or wish.get("uuid")), record["name"])
     args = {"uuid": record["uuid"], "snapshot": snapshot["uuid"]}
     return accepted(call, "volume.restore", args, svm=record["svm"])
-
-
-def _split(call: Call, record: Record, body: dict[str, Any]) -> Reply:
-    for field in body:
-        if field != "clone":
-            raise errors.OnlySplit(field)
-    if record["clone"] is None:
-        raise errors.NotAClone(record["name"])
-    return accepted(call, "volume.split", {"uuid": record["uuid"]}, svm=record["svm"])
 
 
 def delete(call: Call) -> Reply:

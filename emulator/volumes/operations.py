@@ -12,12 +12,13 @@ from emulator.qos import state as qos
 from emulator.snapshot_policies import state as snapshot_policies
 from emulator.snapshots import state as snapshots
 from emulator.store import Record
-from emulator.volumes import errors, junctions, settings, state
+from emulator.volumes import autosize, checks, encryption, errors, junctions, settings
+from emulator.volumes.places import aggregates_of
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = state.KIND
+KIND = checks.KIND
 
 
 def _volume(world: World, uuid: str) -> Record:
@@ -33,7 +34,8 @@ def create(world: World, args: dict[str, Any]) -> None:
     if world.store.get(KIND, record["uuid"]):
         return
     _check_delegated(world, args)
-    state.check_aggregate_room(world, record, record["size"])
+    encryption.check(world, record | {"options": {}}, record["options"])
+    checks.check_aggregate_room(world, record, record["size"])
     world.dataplane.create_volume(record["uuid"], **args["owner"])
     _add(world, record)
 
@@ -43,8 +45,10 @@ def _check_delegated(world: World, args: dict[str, Any]) -> None:
     svm = world.store.get("svm", record["svm"]["uuid"])
     if svm is None:
         raise NotFound("svm.uuid")
-    if args["user_svm"] and all(a["name"] != record["aggregate"] for a in svm["aggregates"]):
-        raise errors.AggregateNotDelegated(record["aggregate"], svm["name"])
+    delegated = {aggregate["name"] for aggregate in svm["aggregates"]}
+    for name in aggregates_of(record) if args["user_svm"] else ():
+        if name not in delegated:
+            raise errors.AggregateNotDelegated(name, svm["name"])
 
 
 def _add(world: World, record: Record) -> None:
@@ -54,7 +58,7 @@ def _add(world: World, record: Record) -> None:
     """
     try:
         with world.dataplane.namespace.lock, world.store.transaction():
-            state.check_name(world, record["name"], record["svm"])
+            checks.check_name(world, record["name"], record["svm"])
             if record["junction"]:
                 junctions.check(world, record, record["junction"])
                 junctions.show(world, record)
@@ -75,7 +79,7 @@ def clone(world: World, args: dict[str, Any]) -> None:
     snapshot = world.store.get(snapshots.KIND, args["snapshot"])
     if snapshot is None:
         raise NotFound("clone.parent_snapshot")
-    state.check_room(world, parent)
+    checks.check_room(world, autosize.settled(world, parent))
     # No lock: the open job itself keeps the snapshot from being removed, so clones of one parent run side by side.
     world.dataplane.clone_volume(
         record["uuid"], parent=parent["uuid"], snapshot=snapshot["uuid"], name=snapshot["name"]
@@ -92,7 +96,7 @@ def modify(world: World, args: dict[str, Any]) -> None:
         old = _volume(world, args["uuid"])
         changes = _changes(world, old, body)
         if changes.get("name", old["name"]) != old["name"]:
-            state.check_name(world, changes["name"], old["svm"])
+            checks.check_name(world, changes["name"], old["svm"])
         with world.dataplane.namespace.lock:
             junctions.check_move(world, old, changes)
             if owner := owner_of(body):
@@ -119,7 +123,8 @@ def _changes(world: World, old: Record, body: dict[str, Any]) -> dict[str, Any]:
         used = world.dataplane.used(old["uuid"])
         if settings.usable_bytes(old | changes) < used:
             raise errors.UsedExceedsSize(old["name"], size, used)
-        state.check_aggregate_room(world, old, max(0, size - old["size"]))
+        checks.check_aggregate_room(world, old, max(0, size - old["size"]))
+    encryption.check(world, old, changes["options"])
     if changes.get("locking") is False and old["locking"]:
         raise errors.LockingStays(old["name"])
     return changes
@@ -136,7 +141,7 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
         raise errors.SizesDiffer(changes["size"], size)
     if body.get("_tags") is not None:
         changes["tags"] = body["_tags"]
-    changes["nas"] = old["nas"] | state.owner_kept(nas)
+    changes["nas"] = old["nas"] | checks.owner_kept(nas)
     if nas.get("path") is not None:
         changes["junction"] = nas["path"] or None
     if nas.get("security_style"):
@@ -149,7 +154,8 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
         changes["snapshot_policy"] = snapshot_policies.usable(world, old["svm"], wish)["name"]
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
-    return changes | {"options": old["options"] | settings.of_body(body) | _qos_of(world, body, old)}
+    options = settings.changed(old, settings.of_body(body), changes.get("size", old["size"]))
+    return changes | {"options": options | _qos_of(world, body, old)}
 
 
 def _qos_of(world: World, body: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
@@ -162,16 +168,6 @@ def owner_of(body: dict[str, Any]) -> dict[str, int]:
     nas = body.get("nas") or {}
     named = {"mode": nas.get("unix_permissions"), "uid": nas.get("uid"), "gid": nas.get("gid")}
     return {key: value for key, value in named.items() if value is not None}
-
-
-@operation("volume.split")
-def split(world: World, args: dict[str, Any]) -> None:
-    """From now on the clone shares nothing. Its files are its own already, so only the record changes."""
-    record = _volume(world, args["uuid"])
-    if record["clone"] is None:
-        return
-    state.check_aggregate_room(world, record, record["size"])
-    world.store.update(KIND, record["uuid"], clone=None)
 
 
 @operation("volume.restore")
@@ -212,7 +208,7 @@ def delete(world: World, args: dict[str, Any]) -> None:
             return
         junctions.check_free(world, record)
         with world.store.transaction():
-            if clones := state.clones_of(world, record["uuid"]):
+            if clones := checks.clones_of(world, record["uuid"]):
                 raise errors.HasClones(record["name"], clones)
             for snapshot in world.store.find(snapshots.KIND, volume=record["uuid"]):
                 world.store.delete(snapshots.KIND, snapshot["uuid"])

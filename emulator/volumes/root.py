@@ -13,7 +13,7 @@ from emulator.errors import NotSupported
 from emulator.export_policies import state as export_policies
 from emulator.store import Record
 from emulator.svms import parts
-from emulator.volumes import state
+from emulator.volumes import checks
 from emulator.volumes.junctions import ROOT as JUNCTION
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def is_root(record: Record) -> bool:
 @parts.begins_with
 def add(world: World, svm: Record) -> None:
     """Give an SVM its root volume, unless it has one: a state written by an older emulator has none."""
-    if any(is_root(volume) for volume in world.store.find(state.KIND, svm__uuid=svm["uuid"])):
+    if any(is_root(volume) for volume in world.store.find(checks.KIND, svm__uuid=svm["uuid"])):
         return
     ref = {"name": svm["name"], "uuid": svm["uuid"]}
-    taken = {volume["name"] for volume in world.store.find(state.KIND, svm__uuid=svm["uuid"])}
+    taken = {volume["name"] for volume in world.store.find(checks.KIND, svm__uuid=svm["uuid"])}
     name = f"{svm['name']}_root"
     record = {
         "uuid": str(uuid4()),
@@ -48,7 +48,7 @@ def add(world: World, svm: Record) -> None:
         # An SVM to which no aggregate is assigned has its root volume somewhere, too.
         "aggregate": (svm["aggregates"] or world.store.find("aggregate"))[0]["name"],
         "junction": JUNCTION,
-        "nas": state.owner_kept({"uid": 0, "gid": 0}),
+        "nas": checks.owner_kept({"uid": 0, "gid": 0}),
         "options": {},
         "export_policy": export_policies.default_of(world, ref)["uuid"],
         "security_style": "unix",
@@ -59,16 +59,16 @@ def add(world: World, svm: Record) -> None:
     }
     # The directory first: after a kill one without a record is cleaned away.
     world.dataplane.create_volume(record["uuid"], mode=MODE, uid=0, gid=0)
-    world.store.insert(state.KIND, record)
+    world.store.insert(checks.KIND, record)
 
 
 @parts.ends_with
 def remove(world: World, svm: Record) -> None:
-    for volume in world.store.find(state.KIND, svm__uuid=svm["uuid"]):
+    for volume in world.store.find(checks.KIND, svm__uuid=svm["uuid"]):
         with world.store.transaction():
             for snapshot in world.store.find("snapshot", volume=volume["uuid"]):
                 world.store.delete("snapshot", snapshot["uuid"])
-            world.store.delete(state.KIND, volume["uuid"])
+            world.store.delete(checks.KIND, volume["uuid"])
         world.dataplane.delete_volume(volume["uuid"])
 
 

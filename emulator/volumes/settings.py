@@ -1,6 +1,7 @@
 """What can be set on a volume and read back: which values ONTAP takes, and what it shows where nobody set anything.
 
-The emulator does nothing more with most of them; the snapshot reserve is taken off the room for files.
+The emulator does nothing more with most of them; the snapshot reserve is taken off the room for files, and autosize
+acts (`autosize`).
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ SETTINGS: dict[str, Setting] = {
     "snaplock.type": Setting(one_of("non_snaplock"), "non_snaplock"),
 }
 
+_SAVINGS = ("efficiency.compression", "efficiency.dedupe", "efficiency.cross_volume_dedupe", "efficiency.compaction")
+
 # Never set, always shown.
 FACTS: dict[str, Any] = {
     "error_state.has_bad_blocks": False,
@@ -143,6 +146,32 @@ def of_body(body: dict[str, Any]) -> dict[str, Any]:
         if value is not None:
             found[name] = value
     return found
+
+
+def changed(old: Record, given: dict[str, Any], size: int) -> dict[str, Any]:
+    """The settings of a volume after a request that names some, with what follows from those by itself."""
+    options = old["options"] | given
+    if given.get("tiering.policy", _policy(old)) != _policy(old) and "tiering.min_cooling_days" not in given:
+        options.pop("tiering.min_cooling_days", None)
+    if options.get("autosize.maximum", size) < size:
+        options.pop("autosize.maximum")
+    return options | _efficiency(options, given)
+
+
+def _policy(record: Record) -> str:
+    return record["options"].get("tiering.policy", "none")
+
+
+def _efficiency(options: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Any saving switches efficiency on, with deduplication in the background; without one, it is off."""
+    if given.get("efficiency.state") == "disabled":
+        return dict.fromkeys(_SAVINGS, "none")
+    if not any(name in given for name in _SAVINGS):
+        return {}
+    if all(options.get(name, "none") == "none" for name in _SAVINGS):
+        return {"efficiency.state": "disabled"}
+    background = {} if options.get("efficiency.dedupe", "none") != "none" else {"efficiency.dedupe": "background"}
+    return {"efficiency.state": "enabled"} | background
 
 
 def check(record: Record, given: dict[str, Any], *, new: bool) -> None:

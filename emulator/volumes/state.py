@@ -1,9 +1,7 @@
-"""Volumes: what can be read and set, and the rules that names, paths and space keep."""
+"""Volumes: what can be read and set."""
 
 from __future__ import annotations
 
-import os
-import re
 from typing import TYPE_CHECKING, Any
 
 from emulator.body import Accepts, flag, number, size, text, texts
@@ -13,15 +11,13 @@ from emulator.qos import state as qos
 from emulator.snapshot_policies import state as snapshot_policies
 from emulator.store import Record
 from emulator.values import comment, language, one_of, unix_id
-from emulator.volumes import errors, junctions, object_store, settings
+from emulator.volumes import checks, flexgroups, junctions, moves, object_store, settings, splits
+from emulator.volumes.places import aggregates_of, is_flexgroup
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "volume"
-DEFAULT_SIZE = 20 * 1024**2
-MINIMUM_SIZE = 20 * 1024**2
-MAXIMUM_NAME = 203
+KIND = checks.KIND
 
 _QOS_NAMES = ("qos.policy.name", "qos.policy.uuid")
 _CLONE_NAMES = (
@@ -70,6 +66,7 @@ POST_FIELDS: Accepts = _COMMON_FIELDS | {
     "type": text,
     "style": text,
     "language": language,
+    **flexgroups.FIELDS,
     "clone.is_flexclone": flag,
     "clone.parent_volume.name": text,
     "clone.parent_volume.uuid": text,
@@ -79,25 +76,32 @@ POST_FIELDS: Accepts = _COMMON_FIELDS | {
     "clone.parent_svm.uuid": text,
 }
 RESTORE_ARGUMENTS = ("restore_to.snapshot.name", "restore_to.snapshot.uuid", "restore_to.force")
-PATCH_FIELDS: Accepts = _COMMON_FIELDS | {
-    "clone.split_initiated": flag,
-    "restore_to.snapshot.name": text,
-    "restore_to.snapshot.uuid": text,
-    "restore_to.force": flag,
-}
+PATCH_FIELDS: Accepts = (
+    _COMMON_FIELDS
+    | moves.FIELDS
+    | {
+        "clone.split_initiated": flag,
+        "restore_to.snapshot.name": text,
+        "restore_to.snapshot.uuid": text,
+        "restore_to.force": flag,
+    }
+)
 
 
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     if record.get("is_object_store"):
         return object_store.render(world, record, wanted)
+    if "flexgroup" in record:
+        return flexgroups.shown_constituent(record, _named(world, record["aggregate"]))
     shown: dict[str, Any] = {key: record[key] for key in ("uuid", "name", "svm", "size", "state", "comment")}
     shown |= {
         "_tags": record["tags"],
         "type": "rw",
-        "style": "flexvol",
+        "style": record.get("style", "flexvol"),
+        "is_constituent": False,
         "language": record["language"],
         "create_time": record["create_time"],
-        "aggregates": [_aggregate(world, record)] if wanted.has("aggregates") else [],
+        "aggregates": [_named(world, name) for name in aggregates_of(record)] if wanted.has("aggregates") else [],
         "guarantee": {"type": record["guarantee"], "honored": True},
         "snapshot_policy": _snapshot_policy(world, record) if wanted.has("snapshot_policy") else {},
         "snapshot_locking_enabled": record["locking"],
@@ -111,6 +115,10 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown["nas"] = _nas(world, record, wanted)
     shown["clone"] = _clone(world, record, wanted)
     shown["space"] = _space(world, record, wanted, shown.get("space") or {})
+    if wanted.has("movement"):
+        shown["movement"] = moves.shown(world, record) or {}
+    if is_flexgroup(record):
+        shown |= flexgroups.shown(record, {name: _named(world, name) for name in aggregates_of(record)})
     if wanted.has("files.used"):
         _put(shown, "files.used", world.dataplane.files(record["uuid"]))
     if wanted.has("snapshot_count"):
@@ -134,9 +142,9 @@ def _snapshot_policy(world: World, record: Record) -> dict[str, str]:
     return {"name": policy["name"], "uuid": policy["uuid"]}
 
 
-def _aggregate(world: World, record: Record) -> dict[str, str]:
-    found = world.store.find("aggregate", name=record["aggregate"])
-    return {"name": record["aggregate"], "uuid": found[0]["uuid"] if found else ""}
+def _named(world: World, aggregate: str) -> dict[str, str]:
+    found = world.store.find("aggregate", name=aggregate)
+    return {"name": aggregate, "uuid": found[0]["uuid"] if found else ""}
 
 
 def _nas(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
@@ -163,15 +171,8 @@ def _clone(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         shown["parent_volume"] = {"uuid": clone["parent"], "name": parent["name"] if parent else None}
         shown["parent_snapshot"] = {"uuid": clone["snapshot"], "name": snapshot["name"] if snapshot else None}
         shown["parent_svm"] = parent["svm"] if parent else None
-        shown |= _split(world, record)
+        shown |= splits.shown(world, record)
     return shown
-
-
-def _split(world: World, record: Record) -> dict[str, Any]:
-    for job in world.jobs.open_jobs():
-        if job["operation"] == "volume.split" and job["args"]["uuid"] == record["uuid"]:
-            return {"split_initiated": True, "split_complete_percent": world.jobs.done_percent(job)}
-    return {"split_initiated": False, "split_estimate": world.dataplane.used(record["uuid"])}
 
 
 def _space(world: World, record: Record, wanted: Wanted, known: dict[str, Any]) -> dict[str, Any]:
@@ -222,62 +223,8 @@ VOLUME = Shape(
     + tuple(f"nas.{name}" for name in _NAS_NAMES)
     + _PARENT_NAMES
     + _QOS_NAMES
+    + moves.NAMES
+    + flexgroups.NAMES
     + tuple(name for name in settings.NAMES if name not in _COMMON_SETTINGS),
     render=render,
 )
-
-
-def owner_kept(nas: dict[str, Any]) -> dict[str, int]:
-    """Owner and group that a request names, as far as the record must keep them.
-
-    The directory itself has them where the emulator runs as root; elsewhere it cannot.
-    """
-    if os.geteuid() == 0:
-        return {}
-    return {key: nas[key] for key in ("uid", "gid") if nas.get(key) is not None}
-
-
-def check_name(world: World, name: str, svm: dict[str, str]) -> None:
-    if len(name) > MAXIMUM_NAME:
-        raise errors.NameTooLong(name)
-    if not re.match(r"[A-Za-z_]", name):
-        raise errors.NameBadStart(name)
-    if not re.fullmatch(r"\w+", name, re.ASCII):
-        raise errors.NameBadCharacter(name)
-    if world.store.find(KIND, svm__uuid=svm["uuid"], name=name):
-        raise errors.NameTaken(name, svm["name"])
-
-
-def check_size(wanted: int) -> None:
-    if wanted < MINIMUM_SIZE:
-        raise errors.TooSmall(wanted, MINIMUM_SIZE)
-    if wanted > settings.MAXIMUM_SIZE:
-        raise errors.SizeTooLarge(wanted, settings.MAXIMUM_SIZE)
-
-
-def check_aggregate_room(world: World, record: Record, more: int) -> None:
-    """Refuse what does not fit; only volumes with guarantee ``volume`` reserve space, but none may exceed it all."""
-    from emulator.aggregates.state import used_bytes
-
-    aggregate = world.store.find("aggregate", name=record["aggregate"])[0]
-    reserved = used_bytes(world, aggregate) if record["guarantee"] == "volume" else 0
-    available = max(0, aggregate["size"] - reserved)
-    if more > available:
-        raise errors.AggregateFull(record["name"], record["aggregate"], more, available)
-
-
-def check_room(world: World, record: Record) -> None:
-    """Refuse when more is in the volume than has room: a directory cannot refuse the write that overfills it."""
-    if world.dataplane.used(record["uuid"]) > settings.usable_bytes(record):
-        raise errors.VolumeFull(record["name"])
-
-
-def clones_of(world: World, volume: str, snapshot: str | None = None) -> list[str]:
-    """Names of the clones of a volume (uuid), or of one snapshot of it, with those that are being made."""
-    of = {"clone__parent": volume} if snapshot is None else {"clone__snapshot": snapshot}
-    names = [clone["name"] for clone in world.store.find(KIND, **of)]
-    for job in world.jobs.open_jobs():
-        args = job["args"]
-        if job["operation"] == "volume.clone" and args["parent"] == volume and snapshot in (None, args["snapshot"]):
-            names.append(args["record"]["name"])
-    return list(dict.fromkeys(names))

@@ -94,6 +94,7 @@ ARGS: dict[str, Callable[[World], dict[str, Any]]] = {
     "volume.modify": lambda world: {"uuid": PARENT, "body": {"name": "renamed", "nas": {"path": "/moved"}}},
     "volume.restore": lambda world: {"uuid": PARENT, "snapshot": SNAPSHOT},
     "volume.delete": lambda world: {"uuid": PARENT},
+    "volume.move": lambda world: {"uuid": PARENT, "destination": "aggr2", "wish": {}, "start": world.clock.iso()},
     "snapshot.create": lambda world: {"volume": PARENT, "facts": {"uuid": LATER, "name": "s2"}},
     "snapshot.modify": lambda world: {"volume": PARENT, "uuid": SNAPSHOT, "facts": {"name": "renamed"}},
     "snapshot.delete": lambda world: {"volume": PARENT, "uuid": SNAPSHOT},
@@ -168,6 +169,8 @@ def check_done(world: World, operation: str) -> None:
         assert contents(plane.data_dir(CHILD)) == FILES
     if operation == "volume.modify":
         assert (parent["name"], parent["junction"]) == ("renamed", "/moved")
+    if operation == "volume.move":
+        assert (parent["aggregate"], parent["movement"]["state"]) == ("aggr2", "success")
     assert (parent is None) == (operation == "volume.delete")
     assert live == {"volume.restore": FILES, "volume.delete": None}.get(operation, FILES | AFTER)
     expected = {
