@@ -20,13 +20,9 @@ PER_AGGREGATE = 4
 """Constituents on each aggregate that a request names, unless it says how many."""
 _MOST = 200
 FIELDS: Accepts = {"constituents_per_aggregate": between(1, _MOST), "constituent_count": between(1, _MOST)}
-NAMES = ("constituents_per_aggregate", "constituent_count", "flexgroup.name", "flexgroup.uuid", "is_constituent")
-NAMES += (
-    "constituents.name",
-    "constituents.space.size",
-    "constituents.aggregates.name",
-    "constituents.aggregates.uuid",
-)
+NAMES: tuple[str, ...] = ("constituents_per_aggregate", "constituent_count", "is_constituent")
+NAMES += ("flexgroup.name", "flexgroup.uuid", "constituents.name", "constituents.space.size")
+NAMES += ("constituents.aggregates.name", "constituents.aggregates.uuid")
 
 
 def planned(world: World, body: dict[str, Any], size: int) -> list[dict[str, str]]:

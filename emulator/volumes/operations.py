@@ -154,7 +154,7 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
         changes["snapshot_policy"] = snapshot_policies.usable(world, old["svm"], wish)["name"]
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
-    options = settings.changed(old, settings.of_body(body), changes.get("size", old["size"]))
+    options = settings.changed(old, settings.of_body(body), int(changes.get("size", old["size"])))
     return changes | {"options": options | _qos_of(world, body, old)}
 
 

@@ -278,7 +278,7 @@ def test_what_is_not_emulated_is_said_by_the_toolkit(toolkit, expression):
         toolkit(expression)
 
 
-@pytest.mark.parametrize("options", ["volume_type='flexgroup'", "vol_dp=True", "snaplock_type='enterprise'"])
+@pytest.mark.parametrize("options", ["vol_dp=True", "snaplock_type='enterprise'"])
 def test_a_kind_of_volume_that_is_not_emulated_is_refused_and_not_made(toolkit, options):
     with pytest.raises(ToolkitError, match="APIConnectionError"):
         toolkit(f"create_volume('v_odd', '100MB', {options})")
