@@ -117,7 +117,7 @@ class RunRecord(Record):
     """What ``choose`` settles once for a run; each of its programs reads it from the file RUN_FILE.
 
     ``promote`` is the policy that holds for this run: ``if_better``, ``always`` or ``never``. ``repeat_of`` is the
-    training that the run does again.
+    training that the run does again. ``site`` is where the run's data is: ``home``, or a name of sites.yaml.
     """
 
     run_key: str
@@ -129,6 +129,7 @@ class RunRecord(Record):
     promote: str
     code_commit: str
     repeat_of: TrainingRecord | None = None
+    site: str = "home"
 
 
 @dataclass(frozen=True, kw_only=True)

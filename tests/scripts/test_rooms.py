@@ -13,7 +13,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROVIDER = ROOT / "plugins" / "ontap_mlops"
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
-ROOMS = ("pipelines", "operators", "assets", "registry", "sites", "names")  # of the provider, that a DAG file may use
+ROOMS = (
+    "pipelines",
+    "operators",
+    "assets",
+    "locations",
+    "registry",
+    "sites",
+    "names",
+)  # of the provider, that a DAG file may use
 
 
 def imports(code: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ ARTIFACT = "record.json"
 RUN_KEY_TAG = "run_key"
 RECORD_TAG = "record"
 SNAPSHOT_TAG = "snapshot_uuid"
+VERSION_TAG = "dataset_version"
 # What makes two trainings the same, in one value that MLflow can search for.
 IDENTITY_TAG = "training_identity"
 # MLflow cuts a run's tag at 8,000 characters without a word, earlier releases refuse one of over 5,000.
@@ -85,14 +86,19 @@ class Trainings:
 
     def snapshots_since(self, at: datetime) -> dict[str, str]:
         """Snapshot UUIDs that trainings begun since then stand on, each with a run key: those that have a record, and
-        those that go on. A run that failed has nothing to repeat."""
+        those that go on. A run that failed has nothing to repeat.
+
+        The ids of their dataset versions are among them too: a training at another site has used a copy of the
+        snapshot, which has another UUID.
+        """
         query = f"attributes.start_time >= {int(at.timestamp() * 1000)}"
         found: dict[str, str] = {}
         for run in self._search(query, f"find trainings since {at.isoformat()}"):
             said, recorded = tags(run["data"]), RECORD_TAG in tags(run["data"])
             uuid = said.get(SNAPSHOT_TAG) or (self._read(run).dataset_version.snapshot_uuid if recorded else None)
             if uuid and (recorded or run["info"].get("status") == "RUNNING"):
-                found.setdefault(uuid, said.get(RUN_KEY_TAG) or run["info"]["run_id"])
+                for stood_on in filter(None, (uuid, said.get(VERSION_TAG))):
+                    found.setdefault(stood_on, said.get(RUN_KEY_TAG) or run["info"]["run_id"])
         return found
 
     def _search(self, query: str, asked: str) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from ontap_mlops import assets, registry, settings
+from ontap_mlops import assets, locations, registry, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import code_commit, run_key
 from ontap_mlops.records import DatasetVersion, RunRecord, TrainingRecord
@@ -36,16 +36,19 @@ class RunChooseOperator(OntapOperator):
     A scheduled or backfilled date before the first version skips the run, with a message. So does a run that nobody
     asked for by hand when the same training has been done before.
 
-    The values come from the run's Params of the same names (see ``pipelines.params``).
+    The values come from the run's Params of the same names (see ``pipelines.params``). At another site than home, the
+    version is looked for in the volume that a mirror keeps there, and the run never promotes: the claim on the model
+    and its versions are at home (decision 24).
 
     :param dataset: name in config/datasets.yaml, a ``registry.Dataset``, or a mapping of its fields.
     :param model: registered model whose champion the new one is judged against.
     :param parameters: names of the Params that the training depends on; their values become part of its record.
+    :param site: ``home``, or a name in config/sites.yaml; ``ontap_conn_id`` is that site's.
     :param mlflow_conn_id: connection to the tracking server that keeps the records of past trainings.
     :return: the RunRecord, as JSON.
     """
 
-    template_fields: Sequence[str] = (*OntapOperator.template_fields, "dataset", "model", "mlflow_conn_id")
+    template_fields: Sequence[str] = (*OntapOperator.template_fields, "dataset", "model", "site", "mlflow_conn_id")
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class RunChooseOperator(OntapOperator):
         dataset: Any,
         model: str,
         parameters: Sequence[str],
+        site: str = locations.HOME,
         mlflow_conn_id: str = "mlflow_default",
         **kwargs: Any,
     ) -> None:
@@ -60,6 +64,7 @@ class RunChooseOperator(OntapOperator):
         self.dataset = registry.as_argument(dataset)
         self.model = model
         self.parameters = parameters
+        self.site = site
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -77,9 +82,10 @@ class RunChooseOperator(OntapOperator):
             model=self.model,
             dataset_version=version,
             parameters=dict(repeat_of.parameters) if repeat_of else {name: params[name] for name in self.parameters},
-            promote=_policy(params.get("promote", "if_better"), context["dag_run"].run_type, repeat_of),
+            promote=_policy(params.get("promote", "if_better"), context["dag_run"].run_type, repeat_of, self.site),
             code_commit=commit,
             repeat_of=repeat_of,
+            site=self.site,
         )
         self._skip_if_done(context, mlflow, record)
         self.log.info("%s", self._said(record, why, mlflow))
@@ -96,8 +102,9 @@ class RunChooseOperator(OntapOperator):
         except (ServiceError, AirflowNotFoundException) as error:  # the run needs it later, and will say so
             self.log.debug("The champion of %s is not known: %s", self.model, error)
             champion = "not known, MLflow does not say"
+        where = "" if record.site == locations.HOME else f" at site {record.site}"
         return (
-            f"Version {version.id}, {why}: {version.files:,} files, {version.bytes / 1e6:,.1f} MB; "
+            f"Version {version.id}{where}, {why}: {version.files:,} files, {version.bytes / 1e6:,.1f} MB; "
             f"champion of {self.model}: {champion}; promote: {record.promote}"
         )
 
@@ -126,16 +133,22 @@ class RunChooseOperator(OntapOperator):
         from ontap_mlops.ontap import dataset_versions
 
         dataset, params = registry.as_dataset(self.dataset), context["params"]
+        place = locations.of(dataset, self.site)
         with self.hook.client() as client:
-            svm = self.hook.svm(dataset.svm)
+            svm = self.hook.svm(place.svm)
             versions = dataset_versions.list_versions(client, svm=svm, volume=dataset.volume, dataset=dataset.name)
+        if not versions and not place.is_home:
+            raise AirflowFailException(
+                f"Dataset {dataset.name} has no version at site {place.site}, in volume {svm}:{dataset.volume}: run "
+                "the DAG replicate for this dataset and site first."
+            )
         if repeat_of:
-            return _still_there(versions, repeat_of), f"as in run {repeat_of.run_key}, which is repeated"
+            return _still_there(versions, repeat_of, place), f"as in run {repeat_of.run_key}, which is repeated"
         if named := params.get("dataset_version"):
-            return _named(versions, named, dataset), "named by whoever started the run"
+            return _named(versions, named, dataset, place), "named by whoever started the run"
         asked = _parse_time(params["as_of"]) if params.get("as_of") else None
         if asked is None and (event := _event_version(context, dataset)):
-            return _named(versions, event, dataset), "whose event started the run"
+            return _named(versions, event, dataset, place), "whose event started the run"
         at = asked or _logical_date(context)
         if at is not None:
             found = dataset_versions.current_at(versions, at)
@@ -194,34 +207,54 @@ def _refuse_unknown(context: Context) -> None:
     )
 
 
-def _policy(wanted: str, run_type: str, repeat_of: TrainingRecord | None) -> str:
-    """The policy that holds for this run: a repeated run never promotes, a backfill only where asked to."""
+def _policy(wanted: str, run_type: str, repeat_of: TrainingRecord | None, site: str = locations.HOME) -> str:
+    """The policy that holds for this run: one that repeats another or is away from home never promotes, a backfill only
+    where asked to."""
     if wanted not in PROMOTE:
         raise AirflowFailException(f"promote is {wanted!r}; choose one of {', '.join(PROMOTE)}.")
-    if repeat_of or (run_type == "backfill" and wanted == "if_better"):
+    if repeat_of or site != locations.HOME or (run_type == "backfill" and wanted == "if_better"):
         return "never"
     return "if_better" if wanted == "if_better_even_in_backfill" else wanted
 
 
-def _named(versions: list[DatasetVersion], id_: str, dataset: registry.Dataset) -> DatasetVersion:
+def _named(
+    versions: list[DatasetVersion], id_: str, dataset: registry.Dataset, place: locations.Location
+) -> DatasetVersion:
     for version in versions:
         if id_ in (version.id, version.snapshot, version.snapshot_uuid):
             return version
     known = ", ".join(version.id for version in versions[-5:]) or "none"
     raise AirflowFailException(
-        f"Dataset {dataset.name} has no version {id_!r} on volume {dataset.svm}:{dataset.volume}; newest are: {known}."
+        f"Dataset {dataset.name} has no version {id_!r} on volume {place.svm}:{dataset.volume}; newest are: {known}."
+        + _behind(place)
     )
 
 
-def _still_there(versions: list[DatasetVersion], record: TrainingRecord) -> DatasetVersion:
+def _behind(place: locations.Location) -> str:
+    return "" if place.is_home else f" Site {place.site} may be behind home: run the DAG replicate to update it."
+
+
+def _same(version: DatasetVersion, wanted: DatasetVersion) -> bool:
+    """A snapshot that was brought to another volume has another UUID there, and the same name and content."""
+    if version.snapshot_uuid == wanted.snapshot_uuid:
+        return True
+    elsewhere = version.volume_uuid != wanted.volume_uuid
+    return elsewhere and (version.id, version.digest) == (wanted.id, wanted.digest)
+
+
+def _still_there(versions: list[DatasetVersion], record: TrainingRecord, place: locations.Location) -> DatasetVersion:
     wanted = record.dataset_version
     for version in versions:
-        if version.snapshot_uuid == wanted.snapshot_uuid:
+        if _same(version, wanted):
             return version
     raise AirflowFailException(
         f"Run {record.run_key} (MLflow run {record.mlflow_run_id}) needs dataset version {wanted.id}, snapshot "
-        f"{wanted.snapshot} of volume {wanted.svm}:{wanted.volume}, which has been removed; "
-        "restore the volume from a mirror or backup that holds it, or train on another version."
+        f"{wanted.snapshot} of volume {wanted.svm}:{wanted.volume}, which "
+        + (
+            "has been removed; restore the volume from a mirror or backup that holds it, or train on another version."
+            if place.is_home
+            else f"is not at site {place.site}.{_behind(place)}"
+        )
     )
 
 

@@ -122,7 +122,10 @@ class DatasetVersionExpireOperator(OntapOperator):
             versions = dataset_versions.list_versions(client, svm=svm, volume=dataset.volume, dataset=dataset.name)
             old = dataset_versions.expired(versions, newest=dataset.keep.versions, days=dataset.keep.days, now=now)
             needed = self._needed(now - timedelta(days=dataset.keep.days)) if old else {}
-            reasons = {version.id: needed.get(version.snapshot_uuid) or _removed(client, version) for version in old}
+            reasons = {
+                version.id: needed.get(version.snapshot_uuid) or needed.get(version.id) or _removed(client, version)
+                for version in old
+            }
         kept = {id_: reason for id_, reason in reasons.items() if reason}
         for id_, reason in kept.items():
             self.log.info("Version %s stays although it is old: %s", id_, reason)
@@ -131,12 +134,19 @@ class DatasetVersionExpireOperator(OntapOperator):
         return {"removed": removed, "kept": kept}
 
     def _needed(self, since: datetime) -> dict[str, str]:
-        """Snapshot UUID to the reason why its version stays. All of it is known before the first one is removed."""
+        """Snapshot UUID, or id of the version where a copy of it was used, to the reason why the version stays.
+
+        All of it is known before the first one is removed.
+        """
         from ontap_mlops.hooks.mlflow import MlflowHook
 
         mlflow = MlflowHook(self.mlflow_conn_id)
         trainings = mlflow.snapshots_trained_on(since)
-        models = {m.dataset_version.snapshot_uuid: f"{m.model} {m.version}" for m in mlflow.model_versions()}
+        models = {
+            stood_on: f"{m.model} {m.version}"
+            for m in mlflow.model_versions()
+            for stood_on in (m.dataset_version.snapshot_uuid, m.dataset_version.id)
+        }
         return {
             **{uuid: f"training {key} since {since:%Y-%m-%d} used it" for uuid, key in trainings.items()},
             **{uuid: f"model {model} was trained on it" for uuid, model in models.items()},

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
-from ontap_mlops import assets, registry
+from ontap_mlops import assets, locations, registry
 from ontap_mlops.operators.base import RETRIES
 from ontap_mlops.pipelines.params import TRACKED, training_params
 from ontap_mlops.pipelines.run import Run
@@ -54,7 +54,7 @@ def training_dag(
             start_date=datetime(2025, 1, 1, tzinfo=UTC),
             catchup=False,
             max_active_runs=max_active_runs,
-            default_args={"retries": RETRIES, "ontap_conn_id": dataset.ontap_conn_id},
+            default_args={"retries": RETRIES, "ontap_conn_id": locations.chosen(dataset, "ontap_conn_id")},
             params=training_params(system, {**own, **(options or {})}),
             tags=["train", dataset.name],
             **kwargs,

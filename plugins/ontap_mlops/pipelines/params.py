@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from airflow.sdk import Param
 
+from ontap_mlops import locations
 from ontap_mlops.operators.choose import PROMOTE
 from ontap_mlops.operators.judging import JUDGE_BY
 from ontap_mlops.operators.places import known_places, places_param
@@ -21,6 +22,25 @@ def training_params(system: System, own: Mapping[str, Param]) -> dict[str, Param
         for name, param in params.items():
             sections.setdefault(param.schema.get("section", ""), {})[name] = param
     return {name: param for params in sections.values() for name, param in params.items()}
+
+
+def _site() -> dict[str, Param]:
+    """Nothing where no other site is configured."""
+    known = locations.choices()
+    if len(known) == 1:
+        return {}
+    site = Param(
+        locations.HOME,
+        type="string",
+        enum=known,
+        title="Site",
+        description=(
+            "Where to train: at home, or on the copy of the data that the DAG replicate keeps at another site. A run "
+            "at another site trains and judges, and leaves the deployed model alone. Choose a place to compute that "
+            "mounts the volumes of the site."
+        ),
+    )
+    return {"site": site}
 
 
 def _data(system: System) -> dict[str, Param]:
@@ -43,6 +63,7 @@ def _data(system: System) -> dict[str, Param]:
             title="Data as of",
             description="Train on the version that was current at this time.",
         ),
+        **_site(),
     }
     if system.buckets:
         params["read_through"] = Param(

@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import DAG, TaskGroup
 from airflow.sdk.definitions.taskgroup import DAGNode
 
-from ontap_mlops import names, registry
+from ontap_mlops import locations, names, registry
 from ontap_mlops.operators.choose import RunChooseOperator
 from ontap_mlops.operators.claims import ModelClaimOperator, ModelReleaseOperator
 from ontap_mlops.operators.judging import PromotionDecideOperator, RunCompareOperator, TrainingRecordOperator
@@ -25,7 +25,6 @@ from ontap_mlops.pipelines import serving
 from ontap_mlops.pipelines.system import System
 
 MODELS, RESULTS = "models", "results"
-BUCKETS = "ontap_s3"
 RETIRED, CONFIRM = "old_models", "deploy.confirm"
 EVALUATION_LIMIT = timedelta(hours=1)
 
@@ -40,15 +39,19 @@ class Run:
     def __init__(self, system: System, dataset: registry.Dataset, tracked: Sequence[str]) -> None:
         self.system = system
         self.dataset = dataset
-        # The connection with the S3 keys of the dataset's SVM, as provision_ontap makes it; reads datasets.yaml.
-        self.bucket_conn_id = BUCKETS + registry.keys_suffix(dataset.ontap_conn_id, dataset.svm)
+        # The connection with the S3 keys of the SVM, as provision_ontap and replicate make it; reads datasets.yaml.
+        self.bucket_conn_id = locations.chosen(dataset, "keys_conn_id")
         self.facts: dict[str, str] = {}
         self.programs: list[Any] = []
         self.decide: PromotionDecideOperator | None = None
         self.claim: Any = None
         self.loaded: list[Any] = []
         self.choose = RunChooseOperator(
-            task_id="choose", dataset=dataset.name, model=system.registered_model, parameters=list(tracked)
+            task_id="choose",
+            dataset=dataset.name,
+            model=system.registered_model,
+            parameters=list(tracked),
+            site=locations.chosen(dataset, "site"),
         )
         self.workspace = WorkspaceCreateOperator(
             task_id="create_workspace",
@@ -59,7 +62,7 @@ class Run:
     @property
     def svm(self) -> str | None:
         """None means the connection's own."""
-        return self.dataset.svm or None
+        return locations.chosen(self.dataset, "svm") or None
 
     def program(
         self,

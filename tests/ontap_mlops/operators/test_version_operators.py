@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -52,7 +53,8 @@ def left(client) -> list[str]:
 
 def training(version: DatasetVersion, *, days_ago: int, recorded: bool = True, status: str = "FINISHED") -> str:
     hook, key = MlflowHook(), f"r{time.time_ns()}"
-    tags = [{"key": "run_key", "value": key}, {"key": "snapshot_uuid", "value": version.snapshot_uuid}]
+    facts = {"run_key": key, "snapshot_uuid": version.snapshot_uuid, "dataset_version": version.id}
+    tags = [{"key": name, "value": value} for name, value in facts.items()]
     began = int((time.time() - days_ago * 86400) * 1000)
     body = {"experiment_id": "0", "start_time": began, "tags": tags}
     run_id = hook.service.part("POST", "runs/create", "begin a run", "run", json=body)["info"]["run_id"]
@@ -96,6 +98,17 @@ def test_a_version_that_was_trained_on_lately_stays_to_be_repeated(client, versi
     result = expire()
     assert result["removed"] == [versions[1].id, versions[2].id]
     assert f"training {recent} since" in result["kept"][versions[0].id]
+
+
+def test_a_version_stays_that_was_used_at_another_site_where_its_snapshot_has_another_uuid(
+    client, versions, mlflow_connection
+) -> None:
+    trained = training(dataclasses.replace(versions[0], svm="svm_remote", snapshot_uuid="copy"), days_ago=1)
+    model = register(dataclasses.replace(versions[1], svm="svm_remote", snapshot_uuid="other copy"))
+    result = expire()
+    assert result["removed"] == [versions[2].id]
+    assert f"training {trained} since" in result["kept"][versions[0].id]
+    assert result["kept"][versions[1].id] == f"model {model.model} 1 was trained on it"
 
 
 def test_a_version_that_is_being_trained_on_stays(client, versions, mlflow_connection) -> None:

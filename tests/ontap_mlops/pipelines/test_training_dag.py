@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from airflow.sdk import Param
+from jinja2 import StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
 
 from ontap_mlops.pipelines import Run, System, training_dag
 
+CONFIG = Path(__file__).parents[3] / "config"
 SYSTEM = System(name="bearings", dataset="tyre_images", metrics=("accuracy", "roc_auc"))
 PARAMS = {"depth": Param(3, type="integer", section="Training")}
 OPTIONS = {"speed": Param("fast", type="string", section="Storage")}
@@ -43,7 +47,7 @@ def test_programs_are_those_of_the_system(dag):
 
 def test_own_params_join_the_common_ones_in_the_section_they_name(dag):
     assert list(dag.params) == [
-        *("dataset_version", "as_of"),
+        *("dataset_version", "as_of", "site"),
         *("depth", "seed", "compute"),
         "speed",
         *("promote", "metric", "judge_by", "minimum_gain", "confidence"),
@@ -54,6 +58,35 @@ def test_own_params_join_the_common_ones_in_the_section_they_name(dag):
 
 def test_what_is_trained_is_recorded_and_how_it_runs_is_not(dag):
     assert dag.get_task("choose").parameters == ["depth", "seed", "confidence"]
+
+
+def rendered(task, site):
+    jinja = SandboxedEnvironment(undefined=StrictUndefined)
+    return {
+        name: jinja.from_string(getattr(task, name)).render(params={"site": site})
+        for name in ("ontap_conn_id", "svm", "bucket_conn_id", "site")
+        if isinstance(getattr(task, name, None), str)
+    }
+
+
+def test_every_step_works_at_the_site_that_is_chosen(dag):
+    at = {"ontap_conn_id": "ontap_remote", "svm": "svm_remote", "site": "remote"}
+    at["bucket_conn_id"] = "ontap_s3_ontap_remote_svm_remote"
+    home = {"ontap_conn_id": "ontap_default", "svm": "", "site": "home", "bucket_conn_id": "ontap_s3"}
+    asked = ("choose", "create_workspace", "train", "model_volume", "claim", "promote.register", "delete_workspace")
+    for task in map(dag.get_task, (*asked, "release", "old_models.versions")):
+        assert rendered(task, "remote").items() <= at.items(), task.task_id
+        assert rendered(task, "home").items() <= home.items(), task.task_id
+        assert rendered(task, "home"), f"{task.task_id} speaks to no site"
+
+
+def test_without_another_site_nobody_is_asked_for_one(tmp_path, monkeypatch):
+    for name in ("datasets.yaml", "compute.yaml"):
+        (tmp_path / name).write_text((CONFIG / name).read_text())
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    alone = made()
+    assert "site" not in alone.params
+    assert (alone.get_task("choose").ontap_conn_id, alone.get_task("choose").site) == ("ontap_default", "home")
 
 
 def test_only_a_system_with_buckets_asks_how_data_is_read():
