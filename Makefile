@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions upload new-system rerun test test-quick journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions upload new-system rerun test test-quick faults journey browser bench bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -70,6 +70,10 @@ test:
 # Run the tests that start no Airflow, no browser and no Triton.
 test-quick:
 	$(PROGRAM) scripts.tests quick
+
+# Run every ONTAP operator under every fault at each of its calls, and print the table.
+faults:
+	$(PROGRAM) scripts.tests faults
 
 # Run the tests in which the real scheduler runs the DAGs, or only NAME=tyre.
 journey:

@@ -3,6 +3,7 @@
 python -m scripts.tests                  everything that needs no GPU, no cluster and no cloud
 python -m scripts.tests quick            without Airflow, browser and Triton
 python -m scripts.tests services         those that start Triton, MLflow or Prometheus, without a scheduler
+python -m scripts.tests faults           every ONTAP operator under every fault at each of its calls; prints the table
 python -m scripts.tests clients          those that run NetApp's own clients and other people's against the emulator
 python -m scripts.tests package          those that install the wheel into an empty environment and run examples/
 python -m scripts.tests journey          only those in which the real scheduler runs the DAGs; `browser` likewise
@@ -40,6 +41,8 @@ class Suite:
     arguments: tuple[str, ...] = ()
     installs: tuple[str, ...] = ()
     """What scripts/environment.py is told to install first, beyond what `make` does."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Variables that its tests look at."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,14 @@ QUICK = Suite(
     "quick tests", "not (journey or browser or triton or package or clients)", 480, ("-n", "3", "--dist", "loadfile")
 )
 SERVICES = Suite("tests with real services", "triton and not journey", 360)
+# Whole, it is not part of `make test`, which plays a sample of it among the quick tests.
+FAULTS = Suite(
+    "faults",
+    "not journey",
+    900,
+    ("-n", "2", "--dist", "loadgroup", "tests/faults"),
+    environment=(("ONTAP_FAULTS", "all"),),
+)
 CLIENTS = Suite("real clients", "clients", 240, installs=("--clients",))
 PACKAGE = Suite("the wheel in an empty environment", "package", 120)
 JOURNEY = Suite("journeys", "journey", 1000)
@@ -65,6 +76,7 @@ SUITES = {
     "all": [QUICK, SERVICES, CLIENTS, PACKAGE, STACK],
     "quick": [QUICK],
     "services": [SERVICES],
+    "faults": [FAULTS],
     "clients": [CLIENTS],
     "package": [PACKAGE],
     "journey": [JOURNEY],
@@ -88,7 +100,7 @@ def run(suite: Suite, paths: list[str]) -> Result:
         # The older family of reports is the one that names files.
         options = ["-m", suite.marks, *suite.arguments, f"--junitxml={report}", "-o", "junit_family=xunit1"]
         command = [sys.executable, "-m", "pytest", "-q", *options, *paths]
-        code = subprocess.run(command, cwd=ROOT, env=kept | {"AIRFLOW_HOME": home}).returncode
+        code = subprocess.run(command, cwd=ROOT, env=kept | dict(suite.environment) | {"AIRFLOW_HOME": home}).returncode
         counts, files = read(report)
     return Result(suite, code in (0, NO_TESTS_COLLECTED), time.monotonic() - started, counts, files)
 

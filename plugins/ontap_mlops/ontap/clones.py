@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ontap_mlops.ontap import jobs, s3, volumes
 from ontap_mlops.ontap.client import Client, repeatable
-from ontap_mlops.ontap.errors import NameTaken, NotAuthorized
+from ontap_mlops.ontap.errors import NameTaken, NotAuthorized, OntapPermanentError
 from ontap_mlops.ontap.volumes import Volume
 
 
@@ -47,9 +47,10 @@ def delete(client: Client, *, svm: str, name: str, comment: str | None = None) -
 
 
 def delete_with_bucket(client: Client, *, svm: str, name: str, bucket: str, comment: str | None = None) -> bool:
-    """Remove the clone and the bucket over it; False when there was no clone. The clone goes even if the bucket cannot.
+    """Remove the clone and the bucket over it; False when there was no clone.
 
-    An account that may not see buckets made none, so that is no error.
+    The clone goes even if the bucket never can. Where it may go later, the clone stays until then: by it the next try,
+    or a collection, finds the bucket. An account that may not see buckets made none, so that is no error.
     """
     there = volumes.find(client, svm=svm, name=name)
     if there is not None:
@@ -57,9 +58,10 @@ def delete_with_bucket(client: Client, *, svm: str, name: str, bucket: str, comm
     try:
         if _sees_bucket(client, svm, bucket):
             s3.delete_bucket(client, svm=svm, name=bucket, over=there)
-    finally:
-        removed = volumes.delete(client, svm=svm, name=name, comment=comment)
-    return removed
+    except OntapPermanentError:
+        volumes.delete(client, svm=svm, name=name, comment=comment)
+        raise
+    return volumes.delete(client, svm=svm, name=name, comment=comment)
 
 
 def _sees_bucket(client: Client, svm: str, name: str) -> bool:

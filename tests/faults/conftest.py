@@ -1,0 +1,84 @@
+"""A site for the scenarios, and after them the table of operators and faults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ontap_mlops import settings
+from ontap_mlops.ontap import client as ontap_client
+from tests.faults.site import Site
+from tests.faults.table import table
+from tests.faults.wire import Wire
+from tests.ontap_mlops.conftest import Ontap
+from tests.serving import mlflow_connection, mlflow_port
+
+__all__ = ["mlflow_connection", "mlflow_port"]
+
+
+@pytest.fixture
+def second(request: pytest.FixtureRequest) -> Any:
+    """The other cluster of a scenario that needs one, else None."""
+    scenario = getattr(request.node, "callspec", None) and request.node.callspec.params.get("scenario")
+    return request.getfixturevalue("other_emulator") if scenario and scenario.clusters == 2 else None
+
+
+@pytest.fixture
+def site(
+    request: pytest.FixtureRequest, emulator: Any, second: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    """Emptied before and after; all calls of this process go through its wire."""
+    scenario = getattr(request.node, "callspec", None) and request.node.callspec.params.get("scenario")
+    if scenario and scenario.mlflow:
+        request.getfixturevalue("mlflow_connection")
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    monkeypatch.setenv(settings.variable("secrets_dir"), str(folder))
+    # A client's own patience is part of what is tested, the time it takes is not.
+    monkeypatch.setattr(ontap_client, "_PAUSES_S", (0.0,) * len(ontap_client._PAUSES_S))
+    with emulator.client() as http, _there(second) as there:
+        here = Ontap(emulator, http)
+        urls = {emulator.url: "here"} | ({second.url: "there"} if second else {})
+        monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", here.connection())
+        if there:
+            monkeypatch.setenv("AIRFLOW_CONN_ONTAP_REMOTE", there.connection(extra=_remote(second)))
+        with Wire(urls).tapped() as wire:
+            made = Site(here, there, wire, folder)
+            yield made
+            wire.forget()
+            made.empty()
+        for client in (*here.clients, *(there.clients if there else [])):
+            client.close()
+
+
+def _remote(emulator: Any) -> dict[str, Any]:
+    return {"verify": emulator.ca, "svm": "svm_remote"}
+
+
+class _there:
+    """The second cluster, with a connection that is closed; None without one."""
+
+    def __init__(self, emulator: Any) -> None:
+        self.emulator = emulator
+
+    def __enter__(self) -> Ontap | None:
+        self.http = self.emulator.client() if self.emulator else None
+        return Ontap(self.emulator, self.http) if self.http else None
+
+    def __exit__(self, *_: object) -> None:
+        if self.http:
+            self.http.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the table when all faults were played at all calls."""
+    if os.environ.get("ONTAP_FAULTS") != "all":
+        return
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, []) if r.when == "call"]
+    cells = [dict(report.user_properties).get("cell") for report in reports]
+    for line in table([cell for cell in cells if cell]):
+        terminalreporter.write_line(line)

@@ -1,0 +1,172 @@
+"""Where scenarios play: one or two clusters, a run of a DAG, and what an operator's own tasks would have told it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from airflow.sdk.bases.operator import BaseOperator, ExecutorSafeguard
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
+from airflow.sdk.module_loading import import_string
+
+from ontap_mlops import names
+from ontap_mlops.ontap.client import Client
+from tests.faults import holdings
+from tests.faults.wire import Killed, Wire
+from tests.ontap_mlops.conftest import SVM, Ontap
+
+DAG_ID, RUN_ID, RUN_AFTER = "tyre_quality", "manual__1", datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
+SKIPPED = "skipped"
+
+
+class Store(dict[str, Any]):
+    """The store that Airflow gives each task."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
+class Site:
+    """``here`` is ``ontap_default``; ``there``, of a scenario on two clusters, is ``ontap_remote``.
+
+    What ``prepare`` leaves for ``make`` goes to ``made``, and what earlier tasks of the run returned to ``results``.
+    """
+
+    def __init__(self, here: Ontap, there: Ontap | None, wire: Wire, folder: Path) -> None:
+        self.here, self._there, self.wire, self.folder = here, there, wire, folder
+        self.run_key = names.run_key(DAG_ID, RUN_ID, RUN_AFTER)
+        self.client: Client = here.client()
+        self.made: dict[str, Any] = {}
+        self.results: dict[str, Any] = {}
+        self.states: dict[str, str] = {}
+        self.runs: dict[tuple[str, str], str] = {}
+        self.params: dict[str, Any] = {}
+
+    @property
+    def there(self) -> Ontap:
+        assert self._there is not None, "the scenario says clusters=2"
+        return self._there
+
+    @property
+    def clusters(self) -> list[Ontap]:
+        return [self.here] if self._there is None else [self.here, self._there]
+
+    def empty(self) -> None:
+        """Back to the first state, on every cluster and on disk."""
+        for cluster in self.clusters:
+            cluster.control("POST", "/reset")
+        for path in self.folder.iterdir():
+            path.unlink()
+        self.made, self.results, self.states, self.runs, self.params = {}, {}, {}, {}, {}
+        self.client.svm_uuids.clear()
+
+    def held(self) -> list[dict[str, Any]]:
+        roots = [cluster.emulator.root for cluster in self.clusters]
+        return [holdings.held(root, *roots) for root in roots]
+
+    def context(self, operator: BaseOperator) -> dict[str, Any]:
+        run = SimpleNamespace(
+            dag_id=DAG_ID, run_id=RUN_ID, run_after=RUN_AFTER, logical_date=RUN_AFTER, run_type="manual", conf=None
+        )
+        task = SimpleNamespace(
+            task_id=operator.task_id,
+            dag_id=DAG_ID,
+            run_id=RUN_ID,
+            map_index=-1,
+            max_tries=4,
+            stats_tags={},
+            xcom_push=lambda key, value: None,
+            xcom_pull=lambda task_ids, key="return_value": self.results.get(task_ids),
+            get_task_states=lambda **_: {RUN_ID: dict(self.states)},
+            get_dr_count=self._count_runs,
+        )
+        return {
+            "ti": task,
+            "dag_run": run,
+            "dag": SimpleNamespace(params=self.params),
+            "params": self.params,
+            "outlet_events": defaultdict(lambda: SimpleNamespace(extra={})),
+            "triggering_asset_events": {},
+            "task_state_store": Store(),
+        }
+
+    def run(self, operator: BaseOperator) -> Any:
+        """Execute it as one try of a task does, in the worker and, where it defers, in the triggerer."""
+        ExecutorSafeguard.tracker.set(operator)
+        context = self.context(operator)
+        try:
+            result = operator.execute(context)
+        except TaskDeferred as deferred:
+            result = self._resumed(operator, context, deferred)
+        except AirflowSkipException:
+            result = SKIPPED
+        return result
+
+    def _resumed(self, operator: BaseOperator, context: dict[str, Any], deferred: TaskDeferred) -> Any:
+        event = self._fired(*deferred.trigger.serialize())
+        method = getattr(operator, deferred.method_name)
+        try:
+            return method(context, event=event, **(deferred.kwargs or {}))
+        except TaskDeferred as again:
+            return self._resumed(operator, context, again)
+
+    def _fired(self, kind: str, facts: dict[str, Any]) -> Any:
+        """The trigger's event. When a triggerer dies, another takes the trigger up from what the database has of it."""
+        try:
+            return asyncio.run(_first(import_string(kind)(**{**facts, "interval_s": 0.01})))
+        except Killed:
+            self.wire.dead = False
+            return self._fired(kind, facts)
+
+    def _count_runs(self, *, dag_id: str, run_ids: list[str], states: list[str] | None = None) -> int:
+        found = [self.runs.get((dag_id, run_id)) for run_id in run_ids]
+        return sum(state is not None and (states is None or state in states) for state in found)
+
+
+async def _first(trigger: Any) -> Any:
+    trigger.task_instance = None
+    async for event in trigger.run():
+        return event.payload
+    return None
+
+
+def nothing(site: Site) -> None:
+    """What many scenarios need before they begin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """One thing that an operator does, from a prepared beginning to an end that can be compared."""
+
+    operator: str
+    """Name of its class."""
+
+    make: Callable[[Site], BaseOperator]
+    """A new operator for each try, as Airflow makes one."""
+
+    prepare: Callable[[Site], Any] = nothing
+    """Undisturbed; from the first state of every cluster."""
+
+    name: str = ""
+    """Tells two scenarios of one operator apart."""
+
+    clusters: int = 1
+
+    mlflow: bool = False
+    """Whether a real MLflow server is needed. The quick tests leave such a scenario to ``make faults``."""
+
+    end: Callable[[Site], Any] = field(default=lambda site: site.held())
+    """A comparable end state."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.operator} ({self.name})" if self.name else self.operator
+
+
+__all__ = ["SVM", "Scenario", "Site", "nothing"]

@@ -1,0 +1,39 @@
+"""No operator on ONTAP without a scenario in ``scenarios/<subject>.py``, but for those that ``not_yet.txt`` names."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import ontap_mlops.operators
+from ontap_mlops.operators.base import OntapOperator
+from tests.faults.every import scenarios
+
+NOT_YET = Path(__file__).parent / "not_yet.txt"
+# Not of that base, but its first step is ONTAP's.
+OTHERS = {"ModelClaimOperator"}
+BASES = {"OntapOperator", "OntapWaitingOperator"}
+
+
+def operators() -> set[str]:
+    for path in Path(ontap_mlops.operators.__file__).parent.glob("*.py"):
+        import_module(f"ontap_mlops.operators.{path.stem}")
+    found, look_at = set(), [OntapOperator]
+    while look_at:
+        kind = look_at.pop()
+        found.add(kind)
+        look_at += kind.__subclasses__()
+    ours = {kind.__name__ for kind in found if kind.__module__.startswith("ontap_mlops.")}
+    return {name for name in ours if not name.startswith("_")} - BASES | OTHERS
+
+
+def test_every_operator_on_ontap_has_a_scenario_or_is_waited_for() -> None:
+    covered, waited_for = {scenario.operator for scenario in scenarios()}, set(NOT_YET.read_text().split())
+    missing = operators() - covered - waited_for
+    assert not missing, f"{', '.join(sorted(missing))}: add a scenario to tests/faults/scenarios/"
+    assert not covered & waited_for, f"{', '.join(sorted(covered & waited_for))}: covered, so take it off not_yet.txt"
+    assert not waited_for - operators(), f"{', '.join(sorted(waited_for - operators()))}: there is no such operator"
+
+
+def test_every_scenario_names_an_operator_and_makes_it() -> None:
+    assert {scenario.operator for scenario in scenarios()} <= operators()

@@ -1,0 +1,44 @@
+"""Every operator meets every fault at its calls, and ends as if undisturbed or says clearly why it cannot.
+
+``make faults`` plays all faults at all calls and prints the table; the quick tests play each fault at one call.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.faults.every import scenarios
+from tests.faults.playing import Undisturbed, play, undisturbed
+from tests.faults.site import Scenario, Site
+from tests.faults.trouble import TROUBLES, Trouble
+
+ALL = os.environ.get("ONTAP_FAULTS") == "all"
+MOST = 12 if ALL else 1  # calls of one run that are disturbed, each in a run of its own
+IN_QUICK = 3  # faults that each scenario meets in the quick tests; each fault meets some scenario
+_KNOWN: dict[str, Undisturbed] = {}
+
+
+def cells() -> Iterator[Any]:
+    """One scenario is played in one process, which knows its undisturbed run."""
+    for number, scenario in enumerate(each for each in scenarios() if ALL or not each.mlflow):
+        meets = [trouble for trouble in TROUBLES if scenario.clusters >= trouble.clusters]
+        turn = number * IN_QUICK % len(meets)
+        for trouble in meets if ALL else (meets + meets)[turn : turn + IN_QUICK]:
+            yield pytest.param(
+                scenario, trouble, id=f"{scenario.title}-{trouble.title}", marks=pytest.mark.xdist_group(scenario.title)
+            )
+
+
+@pytest.mark.parametrize(("scenario", "trouble"), list(cells()))
+def test_disturbed_it_ends_as_undisturbed_or_says_why_not(
+    scenario: Scenario, trouble: Trouble, site: Site, record_property: pytest.RecordProperty
+) -> None:
+    if scenario.title not in _KNOWN:
+        _KNOWN[scenario.title] = undisturbed(site, scenario)
+    record_property("cell", (scenario.title, trouble.title, "BROKEN"))
+    cell = play(site, scenario, trouble, _KNOWN[scenario.title], MOST)
+    record_property("cell", (scenario.title, trouble.title, str(cell)))
