@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ def site(
         urls = {emulator.url: "here"} | ({second.url: "there"} if second else {})
         monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", here.connection())
         if there:
-            monkeypatch.setenv("AIRFLOW_CONN_ONTAP_REMOTE", there.connection(extra=_remote(second)))
+            extra = {"verify": second.ca, "svm": second.svm}
+            monkeypatch.setenv("AIRFLOW_CONN_ONTAP_REMOTE", there.connection(extra=extra))
         with Wire(urls).tapped() as wire:
             made = Site(here, there, wire, folder)
             yield made
@@ -55,23 +57,14 @@ def site(
             client.close()
 
 
-def _remote(emulator: Any) -> dict[str, Any]:
-    return {"verify": emulator.ca, "svm": "svm_remote"}
-
-
-class _there:
-    """The second cluster, with a connection that is closed; None without one."""
-
-    def __init__(self, emulator: Any) -> None:
-        self.emulator = emulator
-
-    def __enter__(self) -> Ontap | None:
-        self.http = self.emulator.client() if self.emulator else None
-        return Ontap(self.emulator, self.http) if self.http else None
-
-    def __exit__(self, *_: object) -> None:
-        if self.http:
-            self.http.close()
+@contextmanager
+def _there(emulator: Any) -> Iterator[Ontap | None]:
+    """The second cluster with a connection that is closed; None without one."""
+    if emulator is None:
+        yield None
+        return
+    with emulator.client() as http:
+        yield Ontap(emulator, http)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 # What is no object of ONTAP's, or is the same whatever a task does.
 _NOT_HELD = ("job", "account", "role", "setting")
-_SECRETS = ("access_key", "secret_key", "salt", "digest", "key_expiry_time")
+_SECRETS = ("access_key", "secret_key", "salt", "digest", "passphrase", "secret", "serial_number")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_ACCESS_KEY = re.compile(r"\b[A-Z0-9]{20}\b")
+_KEY = re.compile(r"\b[A-Z0-9]{20}\b|(?<!sha256:)\b[0-9a-f]{64}\b")
 _TIMES = (
     re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)?"),
     re.compile(r"\d{8}[tT]\d{6}[zZ]"),
@@ -68,7 +68,7 @@ def _said(text: str, names: dict[str, str], depth: int = 2) -> str:
         name = names.get(match[0], "<uuid>")
         return _said(name, names, depth - 1) if depth else "<uuid>"
 
-    text = _ACCESS_KEY.sub("<key>", _UUID.sub(called, text))
+    text = _KEY.sub("<key>", _UUID.sub(called, text))
     for pattern in _TIMES:
         text = pattern.sub("<time>", text)
     return text

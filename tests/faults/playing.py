@@ -55,7 +55,7 @@ def undisturbed(site: Site, scenario: Scenario) -> Undisturbed:
 
 
 def begin(site: Site, scenario: Scenario) -> None:
-    site.empty()
+    site.empty(peered=scenario.peered and scenario.clusters == 2)
     scenario.prepare(site)
     site.wire.forget()
 

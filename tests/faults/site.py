@@ -17,6 +17,7 @@ from airflow.sdk.module_loading import import_string
 
 from ontap_mlops import names
 from ontap_mlops.ontap.client import Client
+from tests.conftest import peer
 from tests.faults import holdings
 from tests.faults.wire import Killed, Wire
 from tests.ontap_mlops.conftest import SVM, Ontap
@@ -33,7 +34,7 @@ class Store(dict[str, Any]):
 
 
 class Site:
-    """``here`` is ``ontap_default``; ``there``, of a scenario on two clusters, is ``ontap_remote``.
+    """``here`` is ``ontap_default`` with the SVM ``svm1``; ``there``, where there are two, is ``ontap_remote`` with ``svm2``.
 
     What ``prepare`` leaves for ``make`` goes to ``made``, and what earlier tasks of the run returned to ``results``.
     """
@@ -57,14 +58,16 @@ class Site:
     def clusters(self) -> list[Ontap]:
         return [self.here] if self._there is None else [self.here, self._there]
 
-    def empty(self) -> None:
-        """Back to the first state, on every cluster and on disk."""
+    def empty(self, *, peered: bool = False) -> None:
+        """Back to the first state, on every cluster and on disk; two clusters as peers where that is wanted."""
         for cluster in self.clusters:
             cluster.control("POST", "/reset")
         for path in self.folder.iterdir():
             path.unlink()
         self.made, self.results, self.states, self.runs, self.params = {}, {}, {}, {}, {}
         self.client.svm_uuids.clear()
+        if peered:
+            peer(*(cluster.emulator for cluster in self.clusters))
 
     def held(self) -> list[dict[str, Any]]:
         roots = [cluster.emulator.root for cluster in self.clusters]
@@ -157,6 +160,9 @@ class Scenario:
     """Tells two scenarios of one operator apart."""
 
     clusters: int = 1
+
+    peered: bool = True
+    """Of two clusters: whether they and their first SVMs are peers before ``prepare``."""
 
     mlflow: bool = False
     """Whether a real MLflow server is needed. The quick tests leave such a scenario to ``make faults``."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ontap_mlops.hooks.ontap import OntapHook
 from ontap_mlops.ontap import snapshots, volumes
 from ontap_mlops.operators.snapshots import OntapSnapshotCreateOperator
 from tests.faults.playing import play, undisturbed
@@ -91,3 +92,29 @@ def test_a_sound_operator_survives_and_the_table_says_so(site: Site) -> None:
         for line in table([("OntapSnapshotCreateOperator", "killed after", "survived")])
     )
     assert dict(zip(head, row, strict=True))["killed after"] == "survived"
+
+
+class AsksThere(OntapSnapshotCreateOperator):
+    """Looks at the other cluster before it makes its snapshot here."""
+
+    def execute(self, context: Any) -> Any:
+        with OntapHook("ontap_remote").client() as client:
+            volumes.list_volumes(client, svm="svm2")
+        return super().execute(context)
+
+
+TWO = Scenario(
+    operator="AsksThere",
+    clusters=2,
+    prepare=tyre,
+    make=lambda site: AsksThere(task_id="t", volume="tyre", snapshot="v1", comment="facts"),
+)
+
+
+@pytest.mark.parametrize("scenario", [TWO], ids=["two clusters"])
+def test_of_two_clusters_the_other_one_can_be_away(scenario: Scenario, site: Site) -> None:
+    good = undisturbed(site, scenario)
+    assert {call.cluster for call in good.calls} == {"here", "there"}
+    assert [len(site.there.records(path)) for path in ("/cluster/peers", "/svm/peers")] == [1, 1]
+    ended = str(play(site, scenario, COLUMNS["peer unreachable"], good, 9))
+    assert ended == "survived / Unreachable", "its first call cannot be made, the later ones do not need the peer"
