@@ -34,7 +34,7 @@ class Store(dict[str, Any]):
 
 
 class Site:
-    """``here`` is ``ontap_default`` with the SVM ``svm1``; ``there``, where there are two, is ``ontap_remote`` with ``svm2``.
+    """``here`` is ``ontap_default`` with ``svm1``; ``there``, where there are two, is ``ontap_remote`` with ``svm2``.
 
     What ``prepare`` leaves for ``make`` goes to ``made``, and what earlier tasks of the run returned to ``results``.
     """
