@@ -22,6 +22,7 @@ from emulator import seed, tls
 from emulator.auth import initial_password
 from emulator.cluster import state as cluster
 from emulator.errors import OntapError
+from emulator.flexcache import views
 from emulator.intercluster import address
 from emulator.intercluster import server as intercluster
 from emulator.s3 import server as s3
@@ -106,9 +107,11 @@ def main() -> int:
     world = World(root, _config(args, peers))
     seed.prepare(world, initial_password(root))
     answering = intercluster.serve(world, peers)
+    caches = views.Watch(world)
     try:
         return _run(world, listener, args)
     finally:
+        caches.stop()
         (root / "endpoint.json").unlink(missing_ok=True)
         intercluster.stop(answering)
         world.peers.close()

@@ -3,6 +3,7 @@
     DIR/volumes/<uuid>/data               the live files; its .snapshot is a link to ../snapshots
     DIR/volumes/<uuid>/snapshots/<name>   frozen copies, without write bits
     DIR/volumes/<uuid>/modes/<uuid>.json  the permission bits that freezing a snapshot took away
+    DIR/volumes/<uuid>/data, kept         of a FlexCache volume: see `kept`
     DIR/namespace/<svm>/<junction path>   link to a volume's live files: the SVM as an NFS client sees it (`namespace`)
     DIR/staging                           whatever is not complete yet, or no longer wanted; emptied at start
 
@@ -21,7 +22,7 @@ from collections import defaultdict
 from pathlib import Path
 from uuid import uuid4
 
-from emulator import trees
+from emulator import kept, trees
 from emulator.namespace import Blocked, Namespace
 
 SNAPSHOT_LINK = ".snapshot"
@@ -106,6 +107,20 @@ class DataPlane:
         info = self.data_dir(volume).stat()
         return stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid
 
+    # Caches
+
+    def create_cache(self, volume: str, origin: Path) -> None:
+        """A FlexCache volume that shows the files of ``origin`` (see `kept`)."""
+        self._discard(self.volumes / volume)
+        kept.make(self.volumes / volume, self.stage(), origin)
+
+    def is_cache(self, volume: str) -> bool:
+        return self.data_dir(volume).is_symlink()
+
+    def kept_by(self, volume: str) -> kept.Kept:
+        """The copies of a cache; whoever uses them holds the volume's lock."""
+        return kept.Kept.of(trees.child(self.volumes, volume), self.staging)
+
     # Snapshots
 
     def create_snapshot(self, volume: str, snapshot: str, name: str) -> int:
@@ -178,6 +193,8 @@ class DataPlane:
         known = self._used.get(volume)
         if known and time.monotonic() < known[1]:
             return known[0]
+        if self.is_cache(volume):
+            return kept.measured(self.volumes / volume)
         start = time.monotonic()
         found = trees.measured(self.data_dir(volume), _SKIP)
         took = time.monotonic() - start
@@ -210,6 +227,8 @@ class DataPlane:
 
     def _complete(self, folder: Path) -> None:
         """Somebody may have removed a directory by hand; the volume is then there, without what was in it."""
+        if (folder / "data").is_symlink():
+            return  # a cache: its files are its origin's
         for name in ("data", "snapshots", "modes"):
             if not (folder / name).is_dir():
                 log.error("%s is gone; volume %s goes on without what was in it", folder / name, folder.name)

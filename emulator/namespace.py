@@ -115,6 +115,8 @@ class Namespace:
     def _link(self, place: Place) -> Path:
         """Where the link of a junction lies; every folder on the way there is a real one, or is not there yet."""
         step = self.folder(place.svm) if place.inside is None else trees.child(self._volumes, place.inside) / "data"
+        if step.is_symlink():
+            raise Blocked("it would lie in a FlexCache volume, whose files are its origin's")
         try:
             *folders, last = place.path.split("/")
             for part in folders:

@@ -141,6 +141,11 @@ def _copy_entry(source: str, target: str, relative: str, mode: int | None) -> tu
         return None
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy one regular file with its attributes; nothing may be at the target."""
+    _copy_file(str(source), str(target), os.lstat(source), None)
+
+
 def _copy_file(source: str, target: str, info: os.stat_result, mode: int | None) -> None:
     reader = os.open(source, os.O_RDONLY)
     try:

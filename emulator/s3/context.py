@@ -22,6 +22,7 @@ Record = dict[str, Any]
 
 MULTIPART_ON_NAS = (9, 16, 1)
 METADATA_ON_NAS = (9, 16, 1)
+NAS_ON_CACHE = (9, 18, 1)
 
 
 @dataclass
@@ -126,6 +127,10 @@ class Context:
             )
         volume, rest = at
         volume_root = f"{self.server.volumes}/{volume['uuid']}/data"
+        if volume.get("flexcache"):
+            if self.version < NAS_ON_CACHE:
+                raise errors.S3Error("NotImplemented", f"FlexCache volume {volume['name']!r} serves S3 from 9.18.1 on.")
+            volume_root = os.path.realpath(volume_root)  # its files are its origin's, or its own copies
         root = keys.path_of(volume_root, volume_root, rest) if rest else volume_root
         if root is None:
             raise errors.S3Error(

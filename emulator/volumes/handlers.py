@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from emulator import rules
 from emulator.body import checked, merged
 from emulator.errors import BadValue, MissingField, NotFound, NotSupported
+from emulator.flexcache.refusals import check_fields
 from emulator.rest import Call, Reply, accepted, many, one
 from emulator.snapshots import state as snapshots
 from emulator.snapshots.errors import NoSuchSnapshot
@@ -28,6 +29,9 @@ from emulator.volumes import (
 )
 from emulator.volumes.operations import changes_of, owner_of
 from emulator.volumes.places import FLEXGROUP
+
+if TYPE_CHECKING:
+    from emulator.world import World
 
 DEFAULT_MODE = 0o755
 
@@ -72,7 +76,7 @@ def create(call: Call) -> Reply:
     home = resolve(call, body.get("svm"))
     svm = ref(home)
     checks.check_name(world, body["name"], svm)
-    record = _new_record(call, body, svm, home)
+    record = new_record(call, body, svm, home)
     if record["junction"]:
         junctions.check(world, record, record["junction"])
     if (body.get("clone") or {}).get("is_flexclone"):
@@ -94,7 +98,7 @@ def _accept(call: Call, operation: str, args: dict[str, Any], record: Record) ->
     return accepted(call, operation, args, location=location, result=shown, svm=record["svm"])
 
 
-def _new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Record) -> Record:
+def new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Record) -> Record:
     from emulator.export_policies.state import DEFAULT, find
 
     defaults = {
@@ -132,20 +136,20 @@ def _place(call: Call, record: Record) -> None:
         record |= {"style": FLEXGROUP, "constituents": flexgroups.planned(call.world, call.body, record["size"])}
         return
     checks.check_size(record["size"])
-    record["aggregate"] = _aggregate(call, named)
+    record["aggregate"] = aggregate(call, named)
 
 
-def _aggregate(call: Call, named: list[dict[str, Any]]) -> str:
+def aggregate(call: Call, named: list[dict[str, Any]]) -> str:
     known = call.world.store.find("aggregate")
     if not named:
-        if call.body.get("style"):
+        if body.get("style"):
             return known[0]["name"]
         raise errors.AggregatesMissing()
     if len(named) > 1:
         raise errors.OneAggregate()
-    for aggregate in known:
-        if aggregate["name"] == named[0].get("name") or aggregate["uuid"] == named[0].get("uuid"):
-            return aggregate["name"]
+    for each in known:
+        if each["name"] == named[0].get("name") or each["uuid"] == named[0].get("uuid"):
+            return each["name"]
     raise errors.NoSuchAggregate(named[0].get("name") or str(named[0].get("uuid")))
 
 
@@ -218,6 +222,7 @@ def modify(call: Call) -> Reply:
     if body.get("movement"):
         return moves.request(call, record, body)
     rules.check("modify", world, record)
+    check_fields(record, body)
     if body.get("name") and body["name"] != record["name"]:
         checks.check_name(world, body["name"], record["svm"])
     changes = changes_of(world, body, record)

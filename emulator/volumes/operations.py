@@ -33,14 +33,14 @@ def create(world: World, args: dict[str, Any]) -> None:
     record = args["record"]
     if world.store.get(KIND, record["uuid"]):
         return
-    _check_delegated(world, args)
+    check_delegated(world, args)
     encryption.check(world, record | {"options": {}}, record["options"])
     checks.check_aggregate_room(world, record, record["size"])
     world.dataplane.create_volume(record["uuid"], **args["owner"])
-    _add(world, record)
+    add(world, record)
 
 
-def _check_delegated(world: World, args: dict[str, Any]) -> None:
+def check_delegated(world: World, args: dict[str, Any]) -> None:
     record = args["record"]
     svm = world.store.get("svm", record["svm"]["uuid"])
     if svm is None:
@@ -51,7 +51,7 @@ def _check_delegated(world: World, args: dict[str, Any]) -> None:
             raise errors.AggregateNotDelegated(name, svm["name"])
 
 
-def _add(world: World, record: Record) -> None:
+def add(world: World, record: Record) -> None:
     """The last step of making a volume: junction and record, or neither when another job was faster or it cannot be.
 
     The junction comes first: after a kill, one without a record is taken away.
@@ -86,7 +86,7 @@ def clone(world: World, args: dict[str, Any]) -> None:
     )
     if args["owner"]:
         world.dataplane.set_owner(record["uuid"], **args["owner"])
-    _add(world, record)
+    add(world, record)
 
 
 @operation("volume.modify")

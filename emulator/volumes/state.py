@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.body import Accepts, flag, number, size, text, texts
 from emulator.errors import OntapError
 from emulator.fields import Shape, Wanted
+from emulator.flexcache import origins
 from emulator.qos import state as qos
 from emulator.snapshot_policies import state as snapshot_policies
 from emulator.store import Record
@@ -110,6 +111,8 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     }
     for name, value in settings.shown(record, wanted).items():
         _put(shown, name, value)
+    if wanted.has("flexcache_endpoint_type"):
+        shown["flexcache_endpoint_type"] = origins.endpoint_type(world, record)
     if wanted.has("qos"):
         shown["qos"] = {"policy": qos.of_volume(world, record) or {}}
     shown["nas"] = _nas(world, record, wanted)
@@ -217,6 +220,7 @@ VOLUME = Shape(
         "nas.export_policy.name",
     )
     + ("space.size", "space.used", "space.available", "snapshot_count", "snapshot_locking_enabled")
+    + ("flexcache_endpoint_type",)
     + _COMMON_SETTINGS,
     costly=("guarantee.type", "guarantee.honored", "is_svm_root", "is_object_store", "files.used", *_SPACE_NAMES)
     + tuple(f"clone.{name}" for name in _CLONE_NAMES)

@@ -27,6 +27,7 @@ from emulator.protocols_s3.errors import (
     PartNotCreated,
 )
 from emulator.s3 import accounts, context, uploads
+from emulator.s3.accounts import mounted_volumes, volume_at
 from emulator.store import Record
 from emulator.svms import parts
 from emulator.values import s3_comment
@@ -128,6 +129,10 @@ def check_new(world: World, svm: dict[str, str], body: dict[str, Any]) -> None:
     check_fields(body.get("type", "s3"), body)
     if body.get("type") == "nas" and not body.get("nas_path"):
         raise MissingField("nas_path")
+    if body.get("nas_path") and world.config.version < context.NAS_ON_CACHE:
+        at = volume_at(mounted_volumes(world, svm["uuid"]), body["nas_path"])
+        if at and at[0].get("flexcache"):
+            raise NotSupported(f'A NAS bucket on FlexCache volume "{at[0]["name"]}" needs ONTAP 9.18.1.', "nas_path")
     if body.get("constituents_per_aggregate") and not body.get("aggregates"):
         raise AggregatesMissing()
     for named in body.get("aggregates") or []:

@@ -1,0 +1,116 @@
+"""What the folder of a cache shows: the origin's files while they can be reached, its own copies while they cannot."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from emulator.errors import OntapError
+from emulator.flexcache import errors, origins
+from emulator.store import Record
+
+if TYPE_CHECKING:
+    from emulator.world import World
+
+KIND = "flexcache"
+LOOK_EVERY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def named(world: World, wish: dict[str, Any], svm: dict[str, str]) -> tuple[dict[str, Any], str | None]:
+    """The facts of the volume that is to be the origin, and by which peer (uuid) it is reached; None for one here."""
+    whose, volume = wish.get("svm") or {}, wish.get("volume") or {}
+    name, cluster = whose.get("name"), (wish.get("cluster") or {}).get("name")
+    if cluster in (None, origins.cluster(world)["name"]):
+        for own in world.store.find("svm"):
+            if own["name"] == name or own["uuid"] == whose.get("uuid"):
+                return origins.here(world, volume, own), None
+    raise errors.NotPeered(name or str(whose.get("uuid")), svm["name"])
+
+
+def address_of(world: World, peer: str | None) -> str:
+    """The intercluster address of a peer (uuid), or of this cluster."""
+    return "127.0.0.1"
+
+
+def register(world: World, cache: Record, told: dict[str, Any]) -> None:
+    """Tell the origin's cluster of a cache; done again, it changes nothing."""
+    origins.add(world, cache["origin"]["volume"]["uuid"], told)
+
+
+def forget(world: World, cache: Record) -> None:
+    """Tell the origin's cluster that a cache is no more."""
+    origins.remove(world, cache["uuid"])
+
+
+def origin_of(world: World, cache: Record) -> dict[str, Any]:
+    """The facts of a cache's origin (see `origins.facts`). 66846923 when it cannot be reached now."""
+    named = f"{cache['origin']['svm']['name']}:{cache['origin']['volume']['name']}"
+    found = _local(world, cache) if cache["peer"] is None else _remote(world, cache)
+    if isinstance(found, str):
+        raise errors.OriginUnreachable(named, _name(world, cache), found)
+    if found["state"] != "online":
+        raise errors.OriginUnreachable(named, _name(world, cache), "it is offline")
+    if origins.folder(found) is None:
+        raise errors.OriginUnreachable(named, _name(world, cache), "its folder is not on this machine")
+    return found
+
+
+def _local(world: World, cache: Record) -> dict[str, Any] | str:
+    volume = world.store.get("volume", cache["origin"]["volume"]["uuid"])
+    return origins.facts(world, volume) if volume else "it is gone"
+
+
+def _remote(world: World, cache: Record) -> dict[str, Any] | str:
+    return "there is no peer"
+
+
+def _name(world: World, cache: Record) -> str:
+    volume = world.store.get("volume", cache["uuid"])
+    return volume["name"] if volume else cache["uuid"]
+
+
+def look(world: World, uuid: str) -> bool:
+    """Let a cache show what it can now; whether its origin is reached."""
+    with world.dataplane.lock(uuid):
+        cache = world.store.get(KIND, uuid)
+        if cache is None:
+            return False
+        copies = world.dataplane.kept_by(uuid)
+        try:
+            found = origin_of(world, cache)
+        except OntapError as error:
+            if cache["connected"] and (last := origins.folder(cache["origin"])):
+                copies.compare(last)
+            if copies.show(copies.top) or cache["connected"]:
+                log.warning("%s Files that were copied here are still there.", error.message)
+                world.store.update(KIND, uuid, connected=False)
+            return False
+        moved = copies.show(origins.folder(found) or copies.top)
+        if moved or not cache["connected"] or found != cache["origin"]:
+            world.store.update(KIND, uuid, connected=True, origin=found)
+        return True
+
+
+class Watch:
+    """Looks after every cache once a second, until it is stopped."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="flexcache", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_EVERY_S):
+            for uuid in self._world.store.column(KIND, "state") if self._world.store.count(KIND) else ():
+                try:
+                    look(self._world, uuid)
+                except Exception:
+                    log.exception("cache %s could not be looked after", uuid)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
