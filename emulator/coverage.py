@@ -48,6 +48,10 @@ path. A field that ONTAP has and that is not listed below may be asked for and i
   they share its space in equal parts.
 - A stopped SVM serves no S3; its directories stay. The protocols that an SVM is allowed, its language and its number of
   volumes are kept and shown, and change nothing.
+- A FlexCache volume is a link to its origin's files, also where the origin is a peered cluster's, which then has to be
+  on this machine. What a client reads through it is not copied: only a prepopulate fills it, and only that counts in
+  `space.used`. While the origin is away, the link leads to those copies; a name that is not among them leads nowhere.
+  Write-back, scrubbing by access time and global file locks are kept and shown, and change nothing.
 - Who runs as root can write into a snapshot's directory; anybody else cannot.
 - One node, two aggregates, one SVM with one interface to begin with (`--svm NAME`, given again, makes others).
 """

@@ -3,15 +3,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from emulator.body import merged
+from emulator.aggregates.state import used_bytes
 from emulator.errors import MissingField, NotFound
-from emulator.flexcache import errors, origins, refusals, state, views
+from emulator.flexcache import errors, origins, refusals, remote, state, views
 from emulator.rest import Call, Reply, accepted, many, one
 from emulator.store import Record
 from emulator.svms.state import ref, resolve, visible
+from emulator.volumes import checks, junctions
 from emulator.volumes import handlers as volumes
-from emulator.volumes import junctions
-from emulator.volumes import state as volume_state
 
 __all__ = ["refusals"]  # imported so that its rules hold
 
@@ -44,7 +43,7 @@ def create(call: Call) -> Reply:
     svm = ref(home)
     if any(world.store.get("volume", c["uuid"])["name"] == body["name"] for c in _caches_of(call, svm)):  # type: ignore[index]
         raise errors.Taken(body["name"], svm["name"])
-    volume_state.check_name(world, body["name"], svm)
+    checks.check_name(world, body["name"], svm)
     if len(body.get("origins") or []) != 1:
         raise errors.OneOrigin()
     cache = _new_cache(call, body, svm)
@@ -69,8 +68,8 @@ def _caches_of(call: Call, svm: dict[str, str]) -> list[Record]:
 
 
 def _new_cache(call: Call, body: dict[str, Any], svm: dict[str, str]) -> Record:
-    origin, peer = views.named(call.world, body["origins"][0], svm)
-    given = {key: body[key] for key in ("dr_cache", "global_file_locking_enabled") if key in body}
+    origin, peer = remote.named(call.world, body["origins"][0], svm)
+    given: dict[str, Any] = {key: body[key] for key in ("dr_cache", "global_file_locking_enabled") if key in body}
     return {
         "uuid": str(uuid4()),
         "svm": svm,
@@ -78,8 +77,8 @@ def _new_cache(call: Call, body: dict[str, Any], svm: dict[str, str]) -> Record:
         "peer": peer,
         "connected": True,
         "create_time": call.world.clock.iso(),
-        "ip_address": views.address_of(call.world, peer),
-        "own_ip_address": views.address_of(call.world, None),
+        "ip_address": remote.address(call.world, peer),
+        "own_ip_address": remote.address(call.world, None),
         **state.DEFAULTS,
         **given,
         **state.settings_of(body, state.DEFAULTS),
@@ -94,10 +93,18 @@ def _volume(call: Call, body: dict[str, Any], svm: dict[str, str], home: Record,
     guarantee = (body.get("guarantee") or {}).get("type", "none")
     as_volume = {"name": body["name"], "size": wanted, "nas": {"path": body.get("path") or ""}}
     record = volumes.new_record(call, as_volume | {"guarantee": {"type": guarantee}}, svm, home)
-    record |= {"uuid": cache["uuid"], "flexcache": True, "style": "flexgroup", "snapshot_policy": "none"}
-    volume_state.check_size(record["size"])
-    record["aggregate"] = volumes.aggregate(merged(body, {"style": "flexgroup"}), call.world)
+    record |= {"uuid": cache["uuid"], "flexcache": True, "snapshot_policy": "none"}
+    checks.check_size(record["size"])
+    named = body.get("aggregates") or [{"name": _roomiest(call, home)}]
+    record["aggregate"] = volumes.aggregate(call, named)
     return record
+
+
+def _roomiest(call: Call, svm: Record) -> str:
+    """Where ONTAP puts a cache by itself."""
+    own = [each["name"] for each in svm["aggregates"]]
+    known = [each for each in call.world.store.find("aggregate") if not own or each["name"] in own]
+    return max(known, key=lambda each: each["size"] - used_bytes(call.world, each))["name"]
 
 
 def modify(call: Call) -> Reply:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator import kept
 from emulator.errors import NotFound
-from emulator.flexcache import errors, origins, state, views
+from emulator.flexcache import errors, origins, remote, state, views
 from emulator.jobs import operation
 from emulator.store import Record
-from emulator.volumes import junctions, settings
+from emulator.volumes import checks, junctions, settings
 from emulator.volumes import operations as volumes
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ def create(world: World, args: dict[str, Any]) -> None:
     record, cache = args["record"], args["cache"]
     if world.store.get(KIND, record["uuid"]) is None:
         volumes.check_delegated(world, args)
-        volumes.state.check_aggregate_room(world, record, record["size"])
+        checks.check_aggregate_room(world, record, record["size"])
         origin = views.origin_of(world, cache)
-        views.register(world, cache, _told(world, record, cache))
         try:
+            remote.register(world, cache, _told(world, record, cache))
             _make(world, record, cache, Path(origin["data"]))
         except errors.OntapError:
-            views.forget(world, cache)
+            # Told of one that never came to be, the origin forgets it now or when its name is used again.
+            with contextlib.suppress(errors.OntapError):
+                remote.forget(world, cache)
             raise
     if wish := args["prepopulate"]:
         prepopulate(world, {"uuid": record["uuid"], "wish": wish})
@@ -91,10 +94,10 @@ def modify(world: World, args: dict[str, Any]) -> None:
 def _resize(world: World, uuid: str, size: int) -> None:
     """What no longer fits is removed from the cache: nothing is lost, since the origin has it."""
     volume = world.store.get("volume", uuid)
-    size = max(size, volumes.state.MINIMUM_SIZE)
+    size = max(size, checks.MINIMUM_SIZE)
     if volume is None or size == volume["size"]:
         return
-    volumes.state.check_aggregate_room(world, volume, max(0, size - volume["size"]))
+    checks.check_aggregate_room(world, volume, max(0, size - volume["size"]))
     world.dataplane.kept_by(uuid).shrink(settings.usable_bytes(volume | {"size": size}))
     world.store.update("volume", uuid, size=size)
 
@@ -110,7 +113,7 @@ def delete(world: World, args: dict[str, Any]) -> None:
             if volume["junction"]:
                 raise errors.StillMounted(volume["name"], volume["junction"])
             junctions.check_free(world, volume)
-        views.forget(world, cache)
+        remote.forget(world, cache)
         with world.store.transaction():
             world.store.delete(KIND, uuid)
             if volume:

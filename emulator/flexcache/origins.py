@@ -17,7 +17,7 @@ KIND = "flexcache_origin"
 """A record for each cache that a volume of this cluster is the origin of; ``uuid`` is the cache's."""
 
 
-def here(world: World, wish: dict[str, Any], svm: Record) -> dict[str, Any]:
+def here(world: World, wish: dict[str, Any], svm: dict[str, Any]) -> dict[str, Any]:
     """The facts of a volume of this SVM that is to be an origin. 66846730, 66846844, and 3 for a cache."""
     name, uuid = wish.get("name"), wish.get("uuid")
     found = [v for v in world.store.find("volume", svm__uuid=svm["uuid"]) if v["uuid"] == uuid or v["name"] == name]
@@ -93,10 +93,13 @@ def endpoint_type(world: World, volume: Record) -> str:
     return "origin" if world.store.count(KIND, volume=volume["uuid"]) else "none"
 
 
-def add(world: World, volume: str, cache: dict[str, Any]) -> None:
-    """Note a cache of a volume (uuid); done again, it changes nothing."""
+def add(world: World, volume: str, cache: dict[str, Any], *, pair: str | None = None) -> None:
+    """Note a cache of a volume (uuid); done again, it changes nothing. ``pair`` is that of the SVM peers."""
     if world.store.get(KIND, cache["uuid"]) is None:
-        world.store.insert(KIND, {"uuid": cache["uuid"], "volume": volume, "cache": cache})
+        for entry in world.store.find(KIND, cache__svm__uuid=cache["svm"]["uuid"]):
+            if entry["cache"]["volume"]["name"] == cache["volume"]["name"] and entry["pair"] is not None:
+                remove(world, entry["uuid"])  # left by a try that failed: the name can be that of one cache only
+        world.store.insert(KIND, {"uuid": cache["uuid"], "volume": volume, "cache": cache, "pair": pair})
 
 
 def remove(world: World, cache: str) -> None:

@@ -1,11 +1,11 @@
-from emulator.body import flag
+from emulator.body import Accepts, flag
 from emulator.flexcache import handlers, operations  # noqa: F401 - registers what jobs do
 from emulator.flexcache.origins import ORIGIN
 from emulator.flexcache.state import FLEXCACHE, PATCH_FIELDS, POST_FIELDS
 from emulator.rest import Route
 
 _CACHES, _ORIGINS = "/storage/flexcache/flexcaches", "/storage/flexcache/origins"
-_ORIGIN_FIELDS = {"block_level_invalidation": flag, "global_file_locking_enabled": flag}
+_ORIGIN_FIELDS: Accepts = {"block_level_invalidation": flag, "global_file_locking_enabled": flag}
 
 URLS = [
     Route("GET", _CACHES, handlers.list_caches, shape=FLEXCACHE),

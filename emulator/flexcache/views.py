@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from emulator.errors import OntapError
-from emulator.flexcache import errors, origins
+from emulator.flexcache import errors, origins, remote
 from emulator.store import Record
 
 if TYPE_CHECKING:
@@ -19,52 +19,25 @@ LOOK_EVERY_S = 1.0
 log = logging.getLogger(__name__)
 
 
-def named(world: World, wish: dict[str, Any], svm: dict[str, str]) -> tuple[dict[str, Any], str | None]:
-    """The facts of the volume that is to be the origin, and by which peer (uuid) it is reached; None for one here."""
-    whose, volume = wish.get("svm") or {}, wish.get("volume") or {}
-    name, cluster = whose.get("name"), (wish.get("cluster") or {}).get("name")
-    if cluster in (None, origins.cluster(world)["name"]):
-        for own in world.store.find("svm"):
-            if own["name"] == name or own["uuid"] == whose.get("uuid"):
-                return origins.here(world, volume, own), None
-    raise errors.NotPeered(name or str(whose.get("uuid")), svm["name"])
-
-
-def address_of(world: World, peer: str | None) -> str:
-    """The intercluster address of a peer (uuid), or of this cluster."""
-    return "127.0.0.1"
-
-
-def register(world: World, cache: Record, told: dict[str, Any]) -> None:
-    """Tell the origin's cluster of a cache; done again, it changes nothing."""
-    origins.add(world, cache["origin"]["volume"]["uuid"], told)
-
-
-def forget(world: World, cache: Record) -> None:
-    """Tell the origin's cluster that a cache is no more."""
-    origins.remove(world, cache["uuid"])
-
-
 def origin_of(world: World, cache: Record) -> dict[str, Any]:
     """The facts of a cache's origin (see `origins.facts`). 66846923 when it cannot be reached now."""
-    named = f"{cache['origin']['svm']['name']}:{cache['origin']['volume']['name']}"
-    found = _local(world, cache) if cache["peer"] is None else _remote(world, cache)
-    if isinstance(found, str):
-        raise errors.OriginUnreachable(named, _name(world, cache), found)
+    origin, of = f"{cache['origin']['svm']['name']}:{cache['origin']['volume']['name']}", _name(world, cache)
+    try:
+        found = remote.look(world, cache) if cache["peer"] else _local(world, cache)
+    except OntapError as error:
+        raise errors.OriginUnreachable(origin, of, error.message.rstrip(".")) from error
     if found["state"] != "online":
-        raise errors.OriginUnreachable(named, _name(world, cache), "it is offline")
+        raise errors.OriginUnreachable(origin, of, "it is offline")
     if origins.folder(found) is None:
-        raise errors.OriginUnreachable(named, _name(world, cache), "its folder is not on this machine")
+        raise errors.OriginUnreachable(origin, of, "its folder is not on this machine")
     return found
 
 
-def _local(world: World, cache: Record) -> dict[str, Any] | str:
+def _local(world: World, cache: Record) -> dict[str, Any]:
     volume = world.store.get("volume", cache["origin"]["volume"]["uuid"])
-    return origins.facts(world, volume) if volume else "it is gone"
-
-
-def _remote(world: World, cache: Record) -> dict[str, Any] | str:
-    return "there is no peer"
+    if volume is None:
+        raise OntapError("it is gone")
+    return origins.facts(world, volume)
 
 
 def _name(world: World, cache: Record) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from emulator import rules
@@ -29,9 +29,6 @@ from emulator.volumes import (
 )
 from emulator.volumes.operations import changes_of, owner_of
 from emulator.volumes.places import FLEXGROUP
-
-if TYPE_CHECKING:
-    from emulator.world import World
 
 DEFAULT_MODE = 0o755
 
@@ -140,9 +137,10 @@ def _place(call: Call, record: Record) -> None:
 
 
 def aggregate(call: Call, named: list[dict[str, Any]]) -> str:
+    """The name of the one aggregate that a request names. 787140, 918242, or 4 for one that is not there."""
     known = call.world.store.find("aggregate")
     if not named:
-        if body.get("style"):
+        if call.body.get("style"):
             return known[0]["name"]
         raise errors.AggregatesMissing()
     if len(named) > 1:

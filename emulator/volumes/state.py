@@ -98,7 +98,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown |= {
         "_tags": record["tags"],
         "type": "rw",
-        "style": record.get("style", "flexvol"),
+        "style": "flexgroup" if record.get("flexcache") else record.get("style", "flexvol"),
         "is_constituent": False,
         "language": record["language"],
         "create_time": record["create_time"],

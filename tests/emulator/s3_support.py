@@ -47,6 +47,15 @@ class S3World:
         self.world.store.insert("volume", record | {"options": {"space.snapshot.reserve_percent": 0}})
         return self.world.dataplane.data_dir(uuid)
 
+    def cache(self, name: str, *, of: str) -> None:
+        """A mounted FlexCache volume that shows the files of another volume."""
+        (origin,) = self.world.store.find("volume", name=of)
+        uuid = str(uuid4())
+        self.world.dataplane.create_cache(uuid, self.world.dataplane.data_dir(origin["uuid"]))
+        shown = {"uuid": uuid, "name": name, "junction": f"/{name}", "flexcache": True}
+        self.world.store.insert("volume", {key: origin[key] for key in origin if key != "_seq"} | shown)
+        self.world.store.insert("flexcache", {"uuid": uuid, "connected": True})
+
     def bucket(self, name: str, *, nas_path: str | None = None, size: int = GB, statements: Any = None) -> None:
         """Everybody who signs may do everything, unless `statements` says something else."""
         uuid = str(uuid4())

@@ -19,7 +19,10 @@ import pytest
 import emulator.server  # noqa: F401 - registers the operations of all resources
 from emulator import seed, trees
 from emulator.dataplane import DataPlane
+from emulator.flexcache import origins
+from emulator.flexcache import state as flexcache
 from emulator.jobs.operations import OPERATIONS
+from emulator.namespace import Place
 from emulator.store import Store
 from emulator.world import Config, World
 
@@ -369,3 +372,81 @@ def test_the_data_plane_says_what_it_uses(tmp_path):
     plane.create_volume(PARENT, **OWNER)
     fill(plane.data_dir(PARENT), {"a": "x" * 10})
     assert plane.used(PARENT) == 10
+
+
+CACHE = str(uuid4())
+
+
+def cached_world(root: Path) -> World:
+    """The prepared world, with a cache of the parent in which one folder is kept."""
+    world = prepared(root)
+    OPERATIONS["flexcache.create"](world, cache_args(world))
+    wish = {"dir_paths": ["folder0"]}
+    OPERATIONS["flexcache.prepopulate"](world, {"uuid": CACHE, "wish": wish})
+    world.store.update("volume", CACHE, junction=None)
+    world.dataplane.namespace.unmount(Place("svm1", "cache"))
+    return world
+
+
+def cache_args(world: World) -> dict[str, Any]:
+    record = volume_record(world, CACHE, name="cache", junction="/cache", flexcache=True)
+    origin = origins.facts(world, world.store.get("volume", PARENT))
+    cache = {"uuid": CACHE, "svm": record["svm"], "origin": origin, "peer": None, "connected": True}
+    cache |= {"create_time": world.clock.iso(), "ip_address": "", "own_ip_address": "", **flexcache.DEFAULTS}
+    return {"record": record, "cache": cache, "prepopulate": None, "user_svm": None}
+
+
+CACHES: dict[str, Callable[[World], dict[str, Any]]] = {
+    "flexcache.create": lambda world: cache_args(world) | {"prepopulate": {"dir_paths": ["folder1"]}},
+    "flexcache.prepopulate": lambda world: {"uuid": CACHE, "wish": {"dir_paths": [""]}},
+    "flexcache.modify": lambda world: {
+        "uuid": CACHE,
+        "body": {"relative_size": {"enabled": True, "percentage": 1}, "writeback": {"enabled": True}},
+    },
+    "flexcache.delete": lambda world: {"uuid": CACHE},
+}
+
+
+@pytest.mark.parametrize("operation", CACHES)
+def test_killed_before_any_step_a_cache_is_whole_again_at_the_next_start(tmp_path, operation):
+    begin = prepared if operation == "flexcache.create" else cached_world
+    world = begin(tmp_path / "template")
+    if operation == "flexcache.prepopulate":
+        world.store.update("volume", CACHE, junction="/cache")
+    world.jobs.stop()
+    world.store.close()
+    steps = 0
+    while True:
+        root = tmp_path / str(steps)
+        shutil.copytree(tmp_path / "template", root, symlinks=True)
+        world = World(root, Config())
+        if (view := world.dataplane.data_dir(CACHE)).is_symlink():
+            view.unlink()  # it names its origin by an absolute path, which is another after copying
+            view.symlink_to(world.dataplane.data_dir(PARENT))
+        killed = run_until_killed(world, operation, steps, CACHES)
+        world.store.close()
+        again = World(root, Config())
+        seed.prepare(again, "secret")
+        assert again.store.get("job", "job")["state"] == "success", again.store.get("job", "job")["error"]
+        assert list(again.dataplane.staging.iterdir()) == []
+        assert contents(again.dataplane.data_dir(PARENT)) == FILES | AFTER
+        check_cache(again, operation)
+        again.jobs.stop()
+        again.store.close()
+        if not killed:
+            break
+        steps += 1 if steps < 8 else 4
+    assert steps > 2, "the switch saw the operation's steps"
+
+
+def check_cache(world: World, operation: str) -> None:
+    plane, known = world.dataplane, [entry["uuid"] for entry in world.store.find("flexcache_origin")]
+    if operation == "flexcache.delete":
+        assert known == [] and world.store.find("flexcache") == [] and not (plane.volumes / CACHE).exists()
+        return
+    assert known == [CACHE]
+    assert contents(plane.data_dir(CACHE)) == FILES | AFTER
+    expected = {"flexcache.create": "folder1/", "flexcache.prepopulate": "", "flexcache.modify": "folder0/"}[operation]
+    assert contents(plane.kept_by(CACHE).top) == {k: v for k, v in (FILES | AFTER).items() if k.startswith(expected)}
+    if operation == "flexcache.modify":
+        assert world.store.get("flexcache", CACHE)["writeback"] == {"enabled": True}

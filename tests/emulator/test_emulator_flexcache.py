@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from s3_support import S3World
 
 CACHES = "/api/storage/flexcache/flexcaches"
 ORIGINS = "/api/storage/flexcache/origins"
@@ -255,3 +256,26 @@ def test_a_cache_of_another_svm_is_seen_in_that_svms_namespace(api, emulator, or
         f"{CACHES}?return_timeout=60&return_records=true", json=body_of(origin, svm={"name": "svm_near"})
     ).json()["records"][0]
     assert contents(emulator.root / "namespace" / "svm_near" / cache["name"]) == contents(files)
+
+
+@pytest.mark.parametrize(("version", "served"), [("9.16.1", False), ("9.18.1", True)])
+def test_a_cache_is_served_over_s3_from_a_release_on(tmp_path, version, served):
+    s3 = S3World(tmp_path / "ontap", version=version)
+    try:
+        origin = s3.volume("images")
+        (origin / "picture").write_text("bytes")
+        s3.cache("near", of="images")
+        s3.bucket("near", nas_path="/near")
+        if served:
+            found = s3.client().get_object(Bucket="near", Key="picture")["Body"].read()
+            assert found == b"bytes"
+        else:
+            with pytest.raises(Exception, match="serves S3 from 9.18.1 on"):
+                s3.client().get_object(Bucket="near", Key="picture")
+    finally:
+        s3.stop()
+
+
+def test_a_bucket_over_a_cache_is_refused_before_that_release(api, cache, s3_server):
+    body = {"name": "near", "svm": {"name": "svm1"}, "type": "nas", "nas_path": f"/{cache['name']}"}
+    assert "9.18.1" in refused(api.post("/api/protocols/s3/buckets", json=body), 400, "3")
