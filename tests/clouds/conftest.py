@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
+from tests.clouds.airflow_connections import AirflowConnections
 from tests.clouds.copy_sync_service import CopySyncService
+from tests.clouds.fsx_service import FsxService
 from tests.clouds.local_service import LocalService, serving
 
 
@@ -46,3 +48,29 @@ def carried_out() -> Callable[[Any], Any]:
 
 async def _first_of(trigger: Any) -> Any:
     return (await anext(trigger.run())).payload
+
+
+@pytest.fixture(scope="session")
+def fsx_running() -> Iterator[LocalService]:
+    with serving(FsxService()) as service:
+        yield service
+
+
+@pytest.fixture
+def fsx(fsx_running: FsxService, monkeypatch: pytest.MonkeyPatch) -> FsxService:
+    fsx_running.forget()
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", fsx_running.connection())
+    return fsx_running
+
+
+@pytest.fixture(scope="session")
+def airflow_rest_running() -> Iterator[LocalService]:
+    with serving(AirflowConnections()) as service:
+        yield service
+
+
+@pytest.fixture
+def airflow_rest(airflow_rest_running: AirflowConnections, monkeypatch: pytest.MonkeyPatch) -> AirflowConnections:
+    airflow_rest_running.forget()
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API", airflow_rest_running.connection())
+    return airflow_rest_running

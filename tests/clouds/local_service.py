@@ -80,7 +80,7 @@ class LocalService:
                 await answer(scope, receive, send)
             elif fault and fault.kind == "lost":  # what it did stays done
                 await inner(scope, receive, _into_nothing)
-                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+                await _hang_up(send)
             else:
                 await inner(scope, receive, send)
 
@@ -99,6 +99,13 @@ class LocalService:
 
 async def _into_nothing(message: Any) -> None:
     return None
+
+
+async def _hang_up(send: Any) -> None:
+    """Close the connection without a word; ``send`` is a method of what uvicorn keeps for a request."""
+    send.__self__.transport.abort()
+    while not send.__self__.disconnected:
+        await asyncio.sleep(0.001)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pytest
 
 from scripts.environment import index_options
 from tests.clouds.copy_sync_service import CopySyncService
+from tests.clouds.fsx_service import FsxService
 from tests.clouds.local_service import serving
 from tests.conftest import REPOSITORY, Emulator
 
@@ -30,7 +31,7 @@ class Installed:
     folder: Path
     variables: dict[str, str]
 
-    def install(self, *packages: Path) -> None:
+    def install(self, *packages: Path | str) -> None:
         options = [
             "pip",
             "install",
@@ -72,8 +73,11 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def clouds() -> Iterator[dict[str, str]]:
     """The variables by which examples/ finds the services beside ONTAP."""
-    with serving(CopySyncService()) as copy_sync:
-        yield {"AIRFLOW_CONN_COPY_SYNC_DEFAULT": copy_sync.connection()}
+    with serving(CopySyncService()) as copy_sync, serving(FsxService()) as fsx:
+        yield {
+            "AIRFLOW_CONN_COPY_SYNC_DEFAULT": copy_sync.connection(),
+            "AIRFLOW_CONN_AWS_DEFAULT": fsx.connection(),
+        }
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +111,7 @@ def installed(
     }
     uv("venv", "--quiet", "--python", sys.executable, "venv", folder=folder)
     made = Installed(folder, {**kept, **airflow, "PYTHONDONTWRITEBYTECODE": "1"})
-    made.install(wheels["provider"])
+    made.install(f"{wheels['provider']}[amazon]")  # examples/ use it
     migrated = made.run("airflow", "db", "migrate")
     assert migrated.returncode == 0, migrated.stderr
     return made

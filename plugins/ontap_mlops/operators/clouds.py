@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk.module_loading import import_string
 
@@ -14,7 +14,7 @@ from ontap_mlops.operators.waiting import WaitingOperator
 class _CloudOperator(MlopsOperator):
     """An operator whose ``hook`` is that of ``hook_class``, made with what ``where`` returns."""
 
-    hook_class = ""
+    hook_class: ClassVar[str] = ""
 
     def where(self) -> dict[str, Any]:
         raise NotImplementedError
