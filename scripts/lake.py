@@ -70,7 +70,7 @@ def versions_of(stack: Stack, dataset: str) -> list[DatasetVersion]:
 
     connection = environment.connections(stack.layout, stack.ports)["ontap_default"]
     known = registry.dataset(dataset)
-    asks = {"svm": known.svm or connection["extra"]["svm"], "volume": known.volume, "dataset": known.name}
+    svm = known.svm or connection["extra"]["svm"]
     with Client(
         host=connection["host"],
         port=connection["port"],
@@ -79,6 +79,6 @@ def versions_of(stack: Stack, dataset: str) -> list[DatasetVersion]:
         verify=connection["extra"]["verify"],
     ) as client:
         try:
-            return dataset_versions.list_versions(client, **asks)
+            return dataset_versions.list_versions(client, svm=svm, volume=known.volume, dataset=known.name)
         except NotFound:
             return []

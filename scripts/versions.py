@@ -36,8 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
             dataset = registry.dataset(asked.dataset)
             hook = OntapHook(dataset.ontap_conn_id)
             with hook.client() as client:
-                asks = {"svm": hook.svm(dataset.svm), "volume": dataset.volume, "dataset": dataset.name}
-                versions = dataset_versions.list_versions(client, **asks)
+                versions = dataset_versions.list_versions(
+                    client,
+                    svm=hook.svm(dataset.svm),
+                    volume=dataset.volume,
+                    dataset=dataset.name,
+                    adopt=dataset_versions.Adoption(*dataset.adopted),
+                )
         except (OSError, ValueError, OntapError, AirflowNotFoundException) as error:
             print(error, file=sys.stderr)
             return 2

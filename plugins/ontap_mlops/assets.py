@@ -1,29 +1,95 @@
-"""The assets that join the DAGs: an event on one carries the record of what was made."""
+"""The assets that join the DAGs: an event on one carries the record of what was made.
+
+An asset may be watched: then what happens on the storage, whoever did it, becomes an event too.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetWatcher
 
-from ontap_mlops.registry import Dataset
+from ontap_mlops import registry, settings
+from ontap_mlops.registry import DEFAULT_CONN_ID, Dataset
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as LineageDataset
+    from airflow.triggers.base import BaseEventTrigger
 
 SCHEME = "ontap"
-_KINDS = ("dataset", "model")
+_KINDS = ("dataset", "model", "snapshots", "mirror")
+EVERY_S = 60.0
 
 
 def dataset_asset(dataset: str | Dataset) -> Asset:
-    """``ontap://dataset/<name>``. Its events carry a DatasetVersion, as JSON, in ``extra["dataset_version"]``."""
-    return _asset("dataset", dataset if isinstance(dataset, str) else dataset.name)
+    """``ontap://dataset/<name>``. Its events carry a DatasetVersion, as JSON: ``told(event)["dataset_version"]``.
+
+    With ``watch`` in the dataset's entry, versions that were made elsewhere are events too.
+    """
+    name = dataset if isinstance(dataset, str) else dataset.name
+    entry = _configured(name) if isinstance(dataset, str) else dataset
+    return _asset("dataset", name, *([_of_dataset(entry)] if entry and entry.watch else []))
 
 
 def model_asset(model: str) -> Asset:
     """``ontap://model/<name>``. Its events carry a Deployment, as JSON, in ``extra["deployment"]``."""
     return _asset("model", model)
+
+
+def snapshots_asset(
+    volume: str,
+    *,
+    name: str = "*",
+    label: str = "",
+    svm: str = "",
+    ontap_conn_id: str = DEFAULT_CONN_ID,
+    every_s: float = EVERY_S,
+) -> Asset:
+    """An asset with an event for every new snapshot of a volume, whoever makes it.
+
+    :param volume: name, or a pattern such as ``images_*``.
+    :param name: pattern of the snapshots' names, such as ``weekly.*``.
+    :param label: SnapMirror label of the snapshots; any if empty.
+    :param svm: the connection's own if empty.
+    :param every_s: seconds between two looks; all watchers with one connection and interval share them.
+    """
+    from ontap_mlops.triggers.watching import OntapEventTrigger
+
+    called = _called(svm, volume, name if name != "*" else "", label, ontap_conn_id)
+    where: dict[str, Any] = {"volume": volume, "svm": svm, "ontap_conn_id": ontap_conn_id, "interval_s": every_s}
+    trigger = OntapEventTrigger(kind="snapshot", name=name, label=label, asset=f"snapshots/{called}", **where)
+    return _asset("snapshots", called, trigger)
+
+
+def mirror_asset(
+    volume: str, *, svm: str = "", ontap_conn_id: str = DEFAULT_CONN_ID, every_s: float = EVERY_S
+) -> Asset:
+    """An asset with an event for every finished SnapMirror transfer to a volume.
+
+    :param volume: the mirror's destination; name or pattern.
+    :param svm: of the destination; the connection's own if empty.
+    :param ontap_conn_id: connection to the cluster of the destination.
+    :param every_s: as in ``snapshots_asset``.
+    """
+    from ontap_mlops.triggers.watching import OntapEventTrigger
+
+    called = _called(svm, volume, ontap_conn_id)
+    where: dict[str, Any] = {"volume": volume, "svm": svm, "ontap_conn_id": ontap_conn_id, "interval_s": every_s}
+    return _asset("mirror", called, OntapEventTrigger(kind="transfer", asset=f"mirror/{called}", **where))
+
+
+def told(event: Any) -> Mapping[str, Any]:
+    """Return what an asset event carries, whether a task or a watcher told it.
+
+    :param event: of ``triggering_asset_events``, or the ``extra`` of one.
+    """
+    extra = event if isinstance(event, Mapping) else getattr(event, "extra", None)
+    if not isinstance(extra, Mapping):
+        return {}
+    payload = extra.get("payload")
+    return payload if extra.get("from_trigger") and isinstance(payload, Mapping) else extra
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -42,5 +108,37 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: object) -> Linea
     return LineageDataset(namespace=SCHEME, name=f"{parts.netloc}{parts.path}")
 
 
-def _asset(kind: str, name: str) -> Asset:
-    return Asset(name=f"{kind}/{name}", uri=f"{SCHEME}://{kind}/{name}", group=kind)
+def _of_dataset(dataset: Dataset) -> BaseEventTrigger:
+    from ontap_mlops.triggers.watching import OntapEventTrigger
+
+    watch = dataset.watch or registry.Watch()
+    return OntapEventTrigger(
+        kind="snapshot",
+        volume=dataset.volume,
+        svm=dataset.svm,
+        dataset=dataset.name,
+        adopt_names=watch.adopt,
+        adopt_labels=watch.labels,
+        ontap_conn_id=dataset.ontap_conn_id,
+        interval_s=watch.every_s,
+        asset=f"dataset/{dataset.name}",
+    )
+
+
+def _configured(name: str) -> Dataset | None:
+    """Every DAG that names an asset must give it the same watchers, so the entry decides; none where there is none."""
+    try:
+        return registry.find(name) if settings.has_config_dir() else None
+    except (OSError, ValueError):  # the DAGs made from that file say what is wrong with it
+        return None
+
+
+def _called(*parts: str) -> str:
+    """Return a name for an asset from what tells it from others; what patterns have is written as Airflow takes it."""
+    parts = tuple(part for part in parts if part and part != DEFAULT_CONN_ID)
+    return ",".join(parts).replace("/", "-").replace("?", "%3F")
+
+
+def _asset(kind: str, name: str, *triggers: BaseEventTrigger) -> Asset:
+    watchers = [AssetWatcher(name=f"{kind}/{name}", trigger=trigger) for trigger in triggers]
+    return Asset(name=f"{kind}/{name}", uri=f"{SCHEME}://{kind}/{name}", group=kind, watchers=watchers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ontap_mlops import names, settings
 from ontap_mlops.config_entries import Each, load_each
@@ -69,6 +69,25 @@ class Keep(Section):
     days: Annotated[int, Field(ge=0)] = 365
 
 
+class Watch(Section):
+    """Which snapshots of the volume that no task here made become versions, with an event of the dataset's asset.
+
+    Those with a version's own comment, from another Airflow for instance, always do; ``adopt`` are patterns of names,
+    and ``labels`` SnapMirror labels, of snapshots that a person, a policy or Trident makes. ``every_s`` is the time
+    between two looks, which all datasets of one connection share.
+    """
+
+    adopt: Texts = ()
+    labels: Texts = ()
+    every_s: Annotated[float, Field(ge=5)] = 60.0
+
+
+def _watch(value: Any) -> Any:
+    """``true`` is a watch with nothing to say, ``false`` is none."""
+    words: dict[str, Any] = {"true": {}, "false": None}
+    return words.get(str(value).lower(), value) if isinstance(value, bool | str) else value
+
+
 class Entry(Section):
     """One entry of ``datasets.yaml``, below its name.
 
@@ -86,6 +105,12 @@ class Entry(Section):
     schedule: Schedule | None = None
     check: Check = Check()
     keep: Keep = Keep()
+    watch: Annotated[Watch | None, BeforeValidator(_watch)] = None
+
+    @property
+    def adopted(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Patterns of names, and labels, of the snapshots of others that are versions too."""
+        return (self.watch.adopt, self.watch.labels) if self.watch else ((), ())
 
     @property
     def size_bytes(self) -> int:

@@ -206,3 +206,26 @@ def test_a_source_that_names_no_folder_of_a_bucket_is_refused(tmp_path, source):
 def test_an_unknown_dataset_is_answered_with_the_known_ones():
     with pytest.raises(ValueError, match="it has .*tyre_images"):
         registry.dataset("tires")
+
+
+@pytest.mark.parametrize(
+    ("text", "adopt"),
+    [("true", ()), ("{}", ()), ("{adopt: weekly.*}", ("weekly.*",)), ("{adopt: [a*, b]}", ("a*", "b"))],
+)
+def test_a_watch_is_said_in_a_word_or_with_what_is_adopted(tmp_path, text, adopt):
+    watch = registry.datasets(write(tmp_path, f"{ENTRY}    watch: {text}\n"))["tyres"].watch
+    assert watch is not None and (watch.adopt, watch.labels, watch.every_s) == (adopt, (), 60)
+
+
+@pytest.mark.parametrize("text", ["", "    watch: false\n", "    watch: null\n"])
+def test_a_dataset_is_not_watched_unless_its_entry_says_so(tmp_path, text):
+    assert registry.datasets(write(tmp_path, ENTRY + text))["tyres"].watch is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{every_s: 1}", "every_s"), ("{adpot: x}", "did you mean 'adopt'"), ("maybe", "here a mapping|watch")],
+)
+def test_a_wrong_watch_is_answered_with_its_line(tmp_path, text, said):
+    with pytest.raises(ConfigError, match=rf"datasets.yaml:7: .*({said})"):
+        registry.datasets(write(tmp_path, f"{ENTRY}    watch: {text}\n"))

@@ -5,6 +5,7 @@ Nothing else needs to be asked to know what data existed when, so time travel wo
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -31,16 +32,32 @@ class Frozen(NamedTuple):
     snapshots: int
 
 
-def list_versions(client: Client, *, svm: str, volume: str, dataset: str) -> list[DatasetVersion]:
+class Adoption(NamedTuple):
+    """Which snapshots that others made count as versions: by patterns of names, such as ``weekly.*``, or by labels."""
+
+    names: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def fits(self, snapshot: Snapshot) -> bool:
+        return snapshot.label in self.labels or any(fnmatch.fnmatchcase(snapshot.name, each) for each in self.names)
+
+
+NOTHING = Adoption()
+
+
+def list_versions(
+    client: Client, *, svm: str, volume: str, dataset: str, adopt: Adoption = NOTHING
+) -> list[DatasetVersion]:
     """Return the versions, oldest first by ONTAP's clock; none when the volume does not exist yet.
 
     :param volume: name.
     :param dataset: name; versions of another dataset on the same volume are left out.
+    :param adopt: snapshots made by others that count too.
     """
     found = volumes.find(client, svm=svm, name=volume)
     if found is None:
         return []
-    return _versions(found, dataset, snapshots.list_snapshots(client, volume_uuid=found.uuid))
+    return _versions(found, dataset, snapshots.list_snapshots(client, volume_uuid=found.uuid), adopt)
 
 
 def current_at(versions: Iterable[DatasetVersion], at: datetime) -> DatasetVersion | None:
@@ -109,21 +126,32 @@ def is_version(snapshot: Snapshot) -> bool:
     return "dataset" in _facts(snapshot.comment) and names.id_in(snapshot.name) is not None
 
 
-def _versions(volume: Volume, dataset: str, found: Iterable[Snapshot]) -> list[DatasetVersion]:
-    versions = [_version(volume, dataset, snapshot) for snapshot in found]
-    return sorted((v for v in versions if v is not None), key=lambda v: (when(v), v.id))
+def made_by(comment: str | None) -> str:
+    """Return the run key of the run that made the version with this comment; empty for any other comment."""
+    return str(_facts(comment).get("run", ""))
 
 
-def _version(volume: Volume, dataset: str, snapshot: Snapshot) -> DatasetVersion | None:
+def of_snapshot(
+    snapshot: Snapshot, *, svm: str, volume: str, dataset: str, adopt: Adoption = NOTHING
+) -> DatasetVersion | None:
+    """Return the version that the snapshot is: one of ours by its comment, or one adopted; None if it is neither.
+
+    An adopted one has its id from its time and uuid, and neither digest nor count of files: nobody has checked it.
+    """
     facts, id_ = _facts(snapshot.comment), names.id_in(snapshot.name)
-    if facts.get("dataset") != dataset or id_ is None or not snapshot.created_at:
+    if not snapshot.created_at:
         return None
+    if facts.get("dataset") != dataset or id_ is None:
+        if is_version(snapshot) or not adopt.fits(snapshot):
+            return None
+        facts = {"bytes": snapshot.logical_bytes or 0, "source": f"snapshot {snapshot.name}"}
+        id_ = names.version_id(datetime.fromisoformat(snapshot.created_at), snapshot.uuid.replace("-", ""))
     return DatasetVersion(
         dataset=dataset,
         id=id_,
-        svm=volume.svm,
-        volume=volume.name,
-        volume_uuid=volume.uuid,
+        svm=svm,
+        volume=volume,
+        volume_uuid=snapshot.volume_uuid,
         snapshot=snapshot.name,
         snapshot_uuid=snapshot.uuid,
         created_at=datetime.fromisoformat(snapshot.created_at).astimezone(UTC).isoformat(),
@@ -132,6 +160,17 @@ def _version(volume: Volume, dataset: str, snapshot: Snapshot) -> DatasetVersion
         bytes=int(facts.get("bytes", 0)),
         source=str(facts.get("source", "")),
     )
+
+
+def _versions(
+    volume: Volume, dataset: str, found: Iterable[Snapshot], adopt: Adoption = NOTHING
+) -> list[DatasetVersion]:
+    versions = [_version(volume, dataset, snapshot, adopt) for snapshot in found]
+    return sorted((v for v in versions if v is not None), key=lambda v: (when(v), v.id))
+
+
+def _version(volume: Volume, dataset: str, snapshot: Snapshot, adopt: Adoption = NOTHING) -> DatasetVersion | None:
+    return of_snapshot(snapshot, svm=volume.svm, volume=volume.name, dataset=dataset, adopt=adopt)
 
 
 def _comment(facts: dict[str, Any], source: str) -> str:

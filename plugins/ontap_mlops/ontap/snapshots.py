@@ -19,7 +19,9 @@ from ontap_mlops.ontap.errors import (
 
 LIMIT = 1023
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-_FIELDS = "uuid,name,create_time,comment,state,owners,expiry_time,snaplock_expiry_time,size,snapmirror_label"
+_FIELDS = (
+    "uuid,name,create_time,comment,state,owners,expiry_time,snaplock_expiry_time,size,logical_size,snapmirror_label"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,8 @@ class Snapshot:
     expires_at: str | None = None
     locked_until: str | None = None
     size_bytes: int | None = None
+    logical_bytes: int | None = None
+    label: str = ""
 
 
 def list_snapshots(client: Client, *, volume_uuid: str, name: str | None = None) -> list[Snapshot]:
@@ -43,7 +47,7 @@ def list_snapshots(client: Client, *, volume_uuid: str, name: str | None = None)
     query = {"name": name} if name else {}
     asked = f"list snapshots of volume {volume_uuid}"
     found = client.records("Snapshot", volume_uuid, asked=asked, fields=_FIELDS, **query)
-    return sorted((_snapshot(record, volume_uuid) for record in found), key=_age)
+    return sorted((of_record(record, volume_uuid) for record in found), key=_age)
 
 
 def find(client: Client, *, volume_uuid: str, name: str) -> Snapshot | None:
@@ -121,6 +125,24 @@ def holders(client: Client, *, snapshot: Snapshot) -> list[str]:
     return held + ([f"it is locked until {snapshot.locked_until}"] if snapshot.locked_until else [])
 
 
+def of_record(record: dict[str, Any], volume_uuid: str) -> Snapshot:
+    """Read ONTAP's record of a snapshot, as far as it tells."""
+    return Snapshot(
+        uuid=record["uuid"],
+        name=record.get("name", ""),
+        volume_uuid=volume_uuid,
+        created_at=record.get("create_time") or "",
+        comment=record.get("comment") or "",
+        state=record.get("state"),
+        owners=tuple(record.get("owners") or ()),
+        expires_at=record.get("expiry_time"),
+        locked_until=(record.get("snaplock") or {}).get("expiry_time") or record.get("snaplock_expiry_time"),
+        size_bytes=record.get("size"),
+        logical_bytes=record.get("logical_size"),
+        label=record.get("snapmirror_label") or "",
+    )
+
+
 def _create(client: Client, volume_uuid: str, name: str, facts: dict[str, Any]) -> None:
     try:
         client.create(
@@ -144,21 +166,6 @@ def _explained(client: Client, snapshot: Snapshot, error: Busy) -> Busy:
         code=error.code,
         target=error.target,
         http_status=error.http_status,
-    )
-
-
-def _snapshot(record: dict[str, Any], volume_uuid: str) -> Snapshot:
-    return Snapshot(
-        uuid=record["uuid"],
-        name=record.get("name", ""),
-        volume_uuid=volume_uuid,
-        created_at=record.get("create_time") or "",
-        comment=record.get("comment") or "",
-        state=record.get("state"),
-        owners=tuple(record.get("owners") or ()),
-        expires_at=record.get("expiry_time"),
-        locked_until=(record.get("snaplock") or {}).get("expiry_time") or record.get("snaplock_expiry_time"),
-        size_bytes=record.get("size"),
     )
 
 

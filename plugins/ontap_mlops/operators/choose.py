@@ -136,7 +136,13 @@ class RunChooseOperator(OntapOperator):
         place = locations.of(dataset, self.site)
         with self.hook.client() as client:
             svm = self.hook.svm(place.svm)
-            versions = dataset_versions.list_versions(client, svm=svm, volume=dataset.volume, dataset=dataset.name)
+            versions = dataset_versions.list_versions(
+                client,
+                svm=svm,
+                volume=dataset.volume,
+                dataset=dataset.name,
+                adopt=dataset_versions.Adoption(*dataset.adopted),
+            )
         if not versions and not place.is_home:
             raise AirflowFailException(
                 f"Dataset {dataset.name} has no version at site {place.site}, in volume {svm}:{dataset.volume}: run "
@@ -275,7 +281,7 @@ def _told_versions(context: Context, dataset: registry.Dataset) -> Iterator[Mapp
         # Without a dataset in it, what is told belongs to the asset of the event.
         owner = dataset.name if getattr(asset, "uri", ours) == ours else ""
         for event in events:
-            told = event.extra.get("dataset_version") if isinstance(event.extra, Mapping) else None
+            told = assets.told(event).get("dataset_version")
             version = {"id": told} if isinstance(told, str) else told
             if not isinstance(version, Mapping) or not isinstance(version.get("id"), str) or not version["id"].strip():
                 continue

@@ -10,12 +10,16 @@ from ontap_mlops import registry, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key
 from ontap_mlops.operators.lineage import LineageMixin
+from ontap_mlops.triggers.memory import MADE_HERE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from ontap_mlops.ontap.client import Client
     from ontap_mlops.records import DatasetVersion
+
+
+_RUNS_REMEMBERED = 50  # many more than there can be between two looks
 
 
 class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
@@ -40,6 +44,7 @@ class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
         from ontap_mlops.ontap import cluster, dataset_versions
 
         dataset, found = registry.as_dataset(self.dataset), self.checked
+        self._tell_watchers(context)
         with self.hook.client() as client:
             self._compare_clocks(cluster.now(client))
             version, made, count = dataset_versions.freeze(
@@ -64,6 +69,14 @@ class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
             context["outlet_events"][outlet].extra = {"dataset_version": version.to_json()}
         self.tell_lineage(version)
         return version.to_json()
+
+    def _tell_watchers(self, context: Context) -> None:
+        """Say, before there is a version, that this run tells it: a watcher of the asset leaves it alone then."""
+        stores: Any = context.get("asset_state_store")
+        for outlet in self.outlets:
+            if stores is not None and getattr(outlet, "watchers", None):
+                runs = [run for run in stores[outlet].get(MADE_HERE) or () if run != run_key(context)]
+                stores[outlet].set(MADE_HERE, [*runs[-_RUNS_REMEMBERED:], run_key(context)])
 
     def _compare_clocks(self, ontap_now: datetime) -> None:
         skew, limit = abs((ontap_now - datetime.now(UTC)).total_seconds()), settings.clock_skew_s()

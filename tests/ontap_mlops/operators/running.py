@@ -26,6 +26,8 @@ class Run:
         self.states: dict[str, str] = {}
         self.runs: dict[tuple[str, str], str] = {}
         """State of each DAG run that Airflow knows, by DAG id and run id."""
+        self.state_stores: Any = None
+        """State store of each asset that the task has, by asset."""
         self.outlet_events: Any = defaultdict(lambda: SimpleNamespace(extra={}))
 
     def task_states(self, *, dag_id: str, run_ids: list[str], **_: Any) -> dict[str, Any]:
@@ -45,7 +47,8 @@ class Run:
             get_task_states=self.task_states,
             get_dr_count=self.count_runs,
         )
-        return {"ti": ti, "dag_run": self, "outlet_events": self.outlet_events}
+        stores = {} if self.state_stores is None else {"asset_state_store": self.state_stores}
+        return {"ti": ti, "dag_run": self, "outlet_events": self.outlet_events, **stores}
 
     def execute(self, kind: type, *, task_id: str = "t", **arguments: Any) -> Any:
         operator = kind(task_id=task_id, **arguments)

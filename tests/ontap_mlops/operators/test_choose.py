@@ -125,6 +125,12 @@ def test_an_event_made_by_hand_may_name_a_version_by_its_id_alone(versions, trac
     assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[0]
 
 
+def test_the_event_of_a_watcher_names_a_version_as_that_of_a_task_does(versions, tracking):
+    told = {"from_trigger": True, "payload": event(IDS[1], "2026-11-18T12:00:00+00:00").extra}
+    events = {dataset_asset("tyre_images"): [SimpleNamespace(extra=told)]}
+    assert chosen(run_type="asset_triggered", logical_date=None, events=events).dataset_version.id == IDS[1]
+
+
 @pytest.mark.parametrize("told", [None, "", " ", 7, [], ["v1"], {}, {"id": None}, {"id": 3}, {"version": "v1"}, True])
 def test_what_is_no_version_in_a_hand_made_event_is_passed_over(versions, tracking, told):
     events = {dataset_asset("tyre_images"): [SimpleNamespace(extra={"dataset_version": told})]}

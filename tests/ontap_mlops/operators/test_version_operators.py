@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
+from ontap_mlops import assets, registry
 from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
-from ontap_mlops.ontap import clones, dataset_versions, marks, snapshots, volumes
+from ontap_mlops.ontap import clones, dataset_versions, errors, marks, snapshots, volumes
 from ontap_mlops.operators.versions import DatasetVersionCreateOperator, DatasetVersionExpireOperator
 from ontap_mlops.records import DatasetVersion, ModelVersion, TrainingRecord
+from ontap_mlops.triggers.memory import MADE_HERE
 from tests.ontap_mlops.conftest import GIB, SVM
 from tests.ontap_mlops.hooks.answering import answering
 from tests.ontap_mlops.operators.running import Run
@@ -185,3 +188,29 @@ def test_the_volume_is_looked_for_on_the_datasets_own_svm(ontap, client, volume)
     checked = {"digest": "sha256:" + "a" * 64, "files": 3, "bytes": 9}
     made = Run().execute(DatasetVersionCreateOperator, dataset=elsewhere, checked=checked)
     assert made["svm"] == "svm2" and left(client) == []
+
+
+class Store:
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self.values.get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        self.values[key] = value
+
+
+def test_a_run_says_that_it_makes_a_version_before_there_is_one_for_a_watcher_to_see(client, volume, ontap) -> None:
+    watched = assets.dataset_asset(registry.as_dataset({**DATASET, "watch": {}}))
+    store, run, checked = Store(), Run("one"), {"digest": "sha256:" + "a" * 64, "files": 3, "bytes": 9}
+    run.state_stores = {watched: store}
+    ontap.fault("POST", "/snapshots", "refuse", times=9)
+    facts = {"dataset": DATASET, "checked": checked, "outlets": [watched]}
+    with pytest.raises(errors.OntapTemporaryError):
+        run.execute(DatasetVersionCreateOperator, **facts)
+    assert len(store.values[MADE_HERE]) == 1
+    ontap.control("DELETE", "/faults")
+    made = run.execute(DatasetVersionCreateOperator, **facts)
+    snapshot = snapshots.get(client, volume_uuid=volume.uuid, name=made["snapshot"])
+    assert store.values[MADE_HERE] == [json.loads(snapshot.comment)["run"]]
