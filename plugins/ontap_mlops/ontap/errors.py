@@ -143,6 +143,10 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("6", "262245"), NotAuthorized),
     **dict.fromkeys(("8", "524486", "524615", "1638543", "92405811"), InUse),
     **dict.fromkeys(("459758", "1638414", "1703952"), InUse),
+    # Of peers, in this order: in use; there already, or another of this name; no such cluster or SVM.
+    **dict.fromkeys(("4653078", "26345572"), InUse),
+    **dict.fromkeys(("4653060", "4653064", "26345478", "13434889"), NameTaken),
+    **dict.fromkeys(("4653077", "9895992"), NotFound),
     **dict.fromkeys(("1638555", "6619594"), Locked),
     **dict.fromkeys(("917927", "917846", "524409", "460770"), SpaceFull),
     **dict.fromkeys(("525062", "1638447"), SnapshotLimit),

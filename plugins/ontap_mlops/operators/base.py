@@ -104,6 +104,25 @@ class OntapOperator(MlopsOperator):
         return hook
 
 
+class OntapPairOperator(OntapOperator):
+    """An operator on two clusters: ``ontap_conn_id`` is where the object lives, ``source_conn_id`` leads to the other.
+
+    :param source_conn_id: connection of type ``ontap``.
+    """
+
+    def __init__(self, *, source_conn_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.source_conn_id = source_conn_id
+
+    @cached_property
+    def source_hook(self) -> OntapHook:
+        from ontap_mlops.hooks.ontap import OntapHook
+
+        hook = OntapHook(self.source_conn_id)
+        self.log.info("The other: %s", hook.where())
+        return hook
+
+
 def bytes_of(value: int | str) -> int:
     """Return a size in bytes from an argument that a template may have turned into text."""
     try:
