@@ -11,11 +11,13 @@ from typing import Any
 from emulator import seed
 from emulator.auth import Accounts
 from emulator.body import text, texts
+from emulator.cloud_stores import state as cloud_stores
 from emulator.errors import NoSuchApi, NotFound, OntapError, shortened
 from emulator.faults import Fault, number, whole
 from emulator.jobs.runner import Pace
 from emulator.query import LARGEST
 from emulator.rest import Reply
+from emulator.values import one_of
 from emulator.world import World
 
 # Fifty years either way: times before 1970, or of more than four digits, are none that ONTAP or a client could show.
@@ -130,6 +132,14 @@ def put_owners(world: World, body: dict[str, Any], uuid: str) -> Reply:
     return Reply(200, {"owners": owners})
 
 
+def put_cloud_stores(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """Say whether object stores can be reached: ``availability`` is available or unavailable."""
+    wanted = one_of(*cloud_stores.AVAILABILITY)(body["availability"])
+    for record in world.store.find(cloud_stores.KIND):
+        world.store.update(cloud_stores.KIND, record["uuid"], availability=wanted)
+    return Reply(200, {"availability": wanted})
+
+
 ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/reset", reset),
     ("GET", "/clock", get_clock),
@@ -148,6 +158,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PUT", "/roles", put_role),
     ("PUT", "/svms", put_svm),
     ("PUT", "/snapshots/{uuid}/owners", put_owners),
+    ("PUT", "/cloud-stores", put_cloud_stores),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from emulator import auth
 from emulator.aggregates import state as aggregate_state
 from emulator.auth import Accounts
+from emulator.cloud_stores import state as cloud_store_state
 from emulator.cluster import state as cluster_state
 from emulator.interfaces import state as interface_state
 from emulator.qos import state as qos_state
@@ -61,6 +62,7 @@ def add_svm(world: World, name: str) -> None:
 
 def recover(world: World) -> None:
     """Finish open jobs, then make directories and links agree with the records."""
+    cloud_store_state.add_presets(world)
     qos_state.add_presets(world)
     schedule_state.add_presets(world)
     snapshot_policy_state.add_presets(world)

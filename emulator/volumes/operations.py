@@ -135,7 +135,9 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
     from emulator.export_policies.state import find
 
     nas = body.get("nas") or {}
-    changes = {key: body[key] for key in ("name", "size", "comment", "state") if body.get(key) is not None}
+    changes: dict[str, Any] = {
+        key: body[key] for key in ("name", "size", "comment", "state") if body.get(key) is not None
+    }
     size = (body.get("space") or {}).get("size")
     if size is not None and changes.setdefault("size", size) != size:
         raise errors.SizesDiffer(changes["size"], size)
@@ -154,7 +156,7 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
         changes["snapshot_policy"] = snapshot_policies.usable(world, old["svm"], wish)["name"]
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
-    options = settings.changed(old, settings.of_body(body), int(changes.get("size", old["size"])))
+    options = settings.changed(old, settings.of_body(body), (old | changes)["size"])
     return changes | {"options": options | _qos_of(world, body, old)}
 
 

@@ -31,7 +31,9 @@ def paths(api, make):
     svm = api.get("/api/svm/svms?name=svm1").json()["records"][0]["uuid"]
     policy = api.get("/api/protocols/nfs/export-policies?name=default&svm.name=svm1").json()["records"][0]["id"]
     snapshot_policy = api.get("/api/storage/snapshot-policies?name=default").json()["records"][0]["uuid"]
+    aggregate = api.get("/api/storage/aggregates?name=aggr2").json()["records"][0]["uuid"]
     parents = {
+        "/storage/aggregates/{}/": aggregate,
         "/storage/snapshot-policies/{}/": snapshot_policy,
         "/storage/volumes/{}/": make()["uuid"],
         "/protocols/s3/services/{}/": svm,
