@@ -64,15 +64,16 @@ def ensure(
                 f"{key} {value!r} was asked of volume {name!r} of SVM {svm!r}; it is one of {', '.join(choices)}."
             )
     before = of(client, volume=volume)
-    changes = {key: value for key, value in wanted.items() if not _has(before, key, value)}
+    changes = {key: value for key, value in wanted.items() if not _has(before, wanted, key)}
     if changes:
         asked = f"set the efficiency of volume {name!r} of SVM {svm!r}"
         client.modify("Volume", {"uuid": volume.uuid}, {"efficiency": changes}, asked=asked)
     return before, of(client, volume=volume)
 
 
-def _has(now: Efficiency, key: str, value: str) -> bool:
+def _has(now: Efficiency, wanted: dict[str, str], key: str) -> bool:
     """Deduplication that another saving has brought with it counts as none asked for."""
     there = getattr(now, key)
-    others = any(saving != NONE for saving in (now.compression, now.compaction))
-    return there == value or (key == "dedupe" and value == NONE and there == "background" and others)
+    others = [wanted.get(name) or getattr(now, name) for name in ("compression", "compaction")]
+    brought = key == "dedupe" and there == "background" and any(saving != NONE for saving in others)
+    return there == wanted[key] or (brought and wanted[key] == NONE)

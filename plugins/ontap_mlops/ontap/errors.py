@@ -95,6 +95,10 @@ class Locked(Busy, OntapPermanentError):
     advice = "Wait until the lock expires"
 
 
+class NotEncrypted(OntapPermanentError):
+    """A volume that must be encrypted is not."""
+
+
 class SpaceFull(OntapPermanentError):
     advice = "Free space or ask for less, then run it again"
 
@@ -139,7 +143,7 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("92405790", "92405843", "92405942", "92405950", "6619637", "66846767"), NameTaken),
     **dict.fromkeys(("2621462", "524601", "1638600", "92405861", "92405859", "66846768"), NotFound),
     # An SVM locked while its configuration is recorded; a transfer, a change of state or a prepopulation that runs.
-    **dict.fromkeys(("2621573", "13303812", "13303816", "13303822", "66846947"), UnderWay),
+    **dict.fromkeys(("2621573", "13303812", "13303816", "13303822", "66846947", "918193", "918293"), UnderWay),
     **dict.fromkeys(("6", "262245"), NotAuthorized),
     **dict.fromkeys(("8", "524486", "524615", "1638543", "92405811"), InUse),
     **dict.fromkeys(("459758", "1638414", "1703952"), InUse),

@@ -87,6 +87,4 @@ def _require_flexgroup(client: Client, volume: Volume) -> None:
 
 def _constituent(record: dict[str, Any]) -> Constituent:
     homes = record.get("aggregates") or [{}]
-    return Constituent(
-        name=record.get("name", ""), aggregate=homes[0].get("name") or "", size_bytes=record.get("size")
-    )
+    return Constituent(name=record.get("name", ""), aggregate=homes[0].get("name") or "", size_bytes=record.get("size"))

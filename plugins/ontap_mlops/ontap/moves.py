@@ -11,7 +11,7 @@ from typing import Any
 
 from ontap_mlops.ontap import aggregates, jobs, volumes
 from ontap_mlops.ontap.client import Client, repeatable
-from ontap_mlops.ontap.errors import InvalidRequest, JobFailed, MovesElsewhere, NotFound
+from ontap_mlops.ontap.errors import InUse, InvalidRequest, JobFailed, NotFound
 from ontap_mlops.ontap.volumes import Volume
 
 ACTIVE = ("queued", "replicating", "cutover", "cutover_wait", "cutover_pending", "paused")
@@ -50,12 +50,12 @@ def of(client: Client, *, volume_uuid: str) -> Movement:
 def begin(client: Client, *, svm: str, name: str, aggregate: str) -> dict[str, Any]:
     """Begin the move, or join the one that runs, and return the arguments of ``look``; done when it is there already.
 
-    Raises MovesElsewhere when it is on its way to another aggregate, and SpaceFull when there is no room.
+    Raises InUse when it is on its way to another aggregate, and SpaceFull when there is no room.
     """
     volume = volumes.get(client, svm=svm, name=name)
     now, subject = of(client, volume_uuid=volume.uuid), {"volume_uuid": volume.uuid, "aggregate": aggregate}
     if now.under_way and now.destination not in (None, aggregate):
-        raise MovesElsewhere(
+        raise InUse(
             f"Volume {name!r} of SVM {svm!r} is on its way to aggregate {now.destination!r} ({now.percent or 0} % "
             f"done), so it was not moved to {aggregate!r}. Wait for that move, or abort it."
         )
@@ -63,30 +63,33 @@ def begin(client: Client, *, svm: str, name: str, aggregate: str) -> dict[str, A
         return subject | {"job": None}
     if len(now.aggregates) > 1:
         raise InvalidRequest(
-            f"Volume {name!r} of SVM {svm!r} lies on {len(now.aggregates)} aggregates: a FlexGroup volume does not move "
-            "as a whole."
+            f"Volume {name!r} of SVM {svm!r} lies on {len(now.aggregates)} aggregates: a FlexGroup volume does not "
+            "move as a whole."
         )
     _require_room(client, volume, aggregate)
     return subject | {"job": _start(client, volume, aggregate)}
 
 
-def look(client: Client, *, volume_uuid: str, aggregate: str, job: str | None, cursor: int = 0) -> dict[str, Any]:
-    """Tell whether the volume is there, for a wait. Raises JobFailed, or the job's own error, when the move ended."""
-    asked = f"move volume {volume_uuid} to aggregate {aggregate!r}"
-    now = of(client, volume_uuid=volume_uuid)
+def look(
+    client: Client, *, volume_uuid: str, aggregate: str, job: str | None, cursor: dict[str, int] | None = None
+) -> dict[str, Any]:
+    """Tell whether the volume is there, for a wait. Raises the job's own error, or JobFailed, when the move ended."""
+    now, seen = of(client, volume_uuid=volume_uuid), cursor or {}
     if now.under_way:
-        said = f"{now.percent or 0} % moved to {aggregate} ({now.state})"
-        return {"done": False, "cursor": 0, "lines": [said] if cursor == 0 or now.percent else []}
+        percent = now.percent or 0
+        lines = [f"{percent} % moved to {aggregate} ({now.state})"] if seen.get("percent") != percent else []
+        return {"done": False, "cursor": {"percent": percent}, "lines": lines}
     if aggregate in now.aggregates:
         return {"done": True, "payload": {"aggregate": aggregate, "volume_uuid": volume_uuid}}
-    known = jobs.state(client, job, asked=asked) if job else None
+    looks = seen.get("looks", 0)
+    known = jobs.state(client, job, asked=f"move volume {volume_uuid} to aggregate {aggregate!r}") if job else None
     goes_on = known is not None and not known.done
-    if not goes_on and (job is None or now.state in ("failed", "aborted") or cursor > _UNSEEN):
+    if not goes_on and (job is None or now.state in ("failed", "aborted") or looks > _UNSEEN):
         raise JobFailed(
             f"Volume {volume_uuid} is still on aggregate {', '.join(now.aggregates)}: its move to {aggregate!r} ended "
             f"as {now.state or 'unknown'}. {JobFailed.advice}."
         )
-    return {"done": False, "cursor": cursor + 1}
+    return {"done": False, "cursor": {"looks": looks + 1}}
 
 
 def abort(client: Client, *, volume_uuid: str, **_: Any) -> bool:

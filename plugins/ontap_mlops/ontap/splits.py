@@ -28,24 +28,28 @@ def begin(client: Client, *, svm: str, name: str, parent: str | None = None) -> 
         )
     if clone.is_clone and parent not in (None, clone.parent_volume):
         raise InvalidRequest(
-            f"Volume {name!r} of SVM {svm!r} is a clone of {clone.parent_volume!r}, not of {parent!r}. It was not split."
+            f"Volume {name!r} of SVM {svm!r} is a clone of {clone.parent_volume!r}, not of {parent!r}. It was not "
+            "split."
         )
     if not clone.is_clone or _read(client, clone.uuid).get("split_initiated"):
         return subject
     return subject | {"job": clones.split(client, clone=clone, wait=False)}
 
 
-def look(client: Client, *, volume_uuid: str, job: str | None, cursor: int = 0) -> dict[str, Any]:
+def look(client: Client, *, volume_uuid: str, job: str | None, cursor: dict[str, int] | None = None) -> dict[str, Any]:
     """Tell whether the clone is split, for a wait. Raises the job's error, or JobFailed, when the split was stopped."""
-    clone = _read(client, volume_uuid)
+    clone, seen = _read(client, volume_uuid), cursor or {}
     if not clone.get("is_flexclone"):
         return {"done": True, "payload": {"volume_uuid": volume_uuid}}
     if clone.get("split_initiated"):
-        return {"done": False, "cursor": 0, "lines": [f"{clone.get('split_complete_percent') or 0} % split"]}
+        percent = clone.get("split_complete_percent") or 0
+        lines = [f"{percent} % split"] if seen.get("percent") != percent else []
+        return {"done": False, "cursor": {"percent": percent}, "lines": lines}
+    looks = seen.get("looks", 0)
     known = jobs.state(client, job, asked=f"split clone {volume_uuid}") if job else None
-    if (known is None or known.done) and cursor > _UNSEEN:
+    if (known is None or known.done) and looks > _UNSEEN:
         raise JobFailed(f"Volume {volume_uuid} is still a clone and its split has ended. {JobFailed.advice}.")
-    return {"done": False, "cursor": cursor + 1}
+    return {"done": False, "cursor": {"looks": looks + 1}}
 
 
 def stop(client: Client, *, volume_uuid: str, **_: Any) -> bool:

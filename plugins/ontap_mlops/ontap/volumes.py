@@ -116,7 +116,7 @@ def ensure(
             "aggregates": [{"name": aggregate or cluster.roomiest_aggregate(client, svm=svm)}],
             "snapshot_policy": {"name": snapshot_policy},
             "guarantee": {"type": "none"},
-            "nas": _nas(junction_path, unix_permissions, export_policy),
+            "nas": nas_of(junction_path, unix_permissions, export_policy),
         }
         volume = create_once(client, body, svm=svm, name=name)
     require_ours(volume, comment=comment)
@@ -241,7 +241,7 @@ def _as_asked(client: Client, volume: Volume, *, size_bytes: int, junction_path:
     return mount(client, volume=volume, junction_path=junction_path) if junction_path else volume
 
 
-def _nas(junction_path: str | None, unix_permissions: str | None, export_policy: str | None) -> dict[str, Any]:
+def nas_of(junction_path: str | None, unix_permissions: str | None, export_policy: str | None) -> dict[str, Any]:
     nas: dict[str, Any] = {"security_style": "unix"}
     nas |= {"path": junction_path} if junction_path else {}
     nas |= {"unix_permissions": int(unix_permissions)} if unix_permissions else {}
