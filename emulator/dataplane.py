@@ -176,6 +176,23 @@ class DataPlane:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(os.path.relpath(self.data_dir(volume), (home / path).parent))
 
+    def receive_snapshot(self, volume: str, snapshot: str, name: str, stage: Path, modes: trees.Modes) -> None:
+        """Make a frozen tree that was built in staging a snapshot; ``modes`` are the permissions that froze away."""
+        trees.save_modes(self.modes_file(volume, snapshot), modes)
+        self._discard(self.snapshot_dir(volume, name))
+        stage.chmod(0o700)
+        stage.rename(self.snapshot_dir(volume, name))
+        self.snapshot_dir(volume, name).chmod(modes.get(".", 0o555) & ~0o222)
+        trees.sync_folder(self.snapshot_dir(volume, name).parent)
+
+    def show_frozen(self, volume: str, snapshot: str, name: str, mounted: dict[str, str]) -> None:
+        """Put a copy of a snapshot in place of the live files that nobody can write; arguments as of ``restore``."""
+        prepared, _ = self.prepare_restore(volume, snapshot, name)
+        modes = trees.load_modes(self.modes_file(volume, snapshot))
+        trees.freeze(prepared, {path: mode for path, mode in modes.items() if path != "."})
+        self.restore(volume, prepared, mounted)
+        trees.freeze(self.data_dir(volume), {".": modes.get(".", 0o555)})
+
     def live_inode(self, volume: str) -> int:
         return self.data_dir(volume).stat().st_ino
 

@@ -10,6 +10,7 @@ from emulator.cluster import state as cluster_state
 from emulator.interfaces import state as interface_state
 from emulator.qos import state as qos_state
 from emulator.schedules import state as schedule_state
+from emulator.snapmirror_policies import state as snapmirror_policies
 from emulator.snapshot_policies import state as snapshot_policy_state
 from emulator.svms import state as svm_state
 from emulator.volumes import junctions, root
@@ -66,6 +67,7 @@ def recover(world: World) -> None:
     qos_state.add_presets(world)
     schedule_state.add_presets(world)
     snapshot_policy_state.add_presets(world)
+    snapmirror_policies.add_presets(world)
     world.jobs.recover()
     for svm in world.store.find("svm"):
         root.add(world, svm)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -39,6 +40,8 @@ _SYSTEM = {
 _RANGES = {"minutes": (0, 59), "hours": (0, 23), "days": (1, 31), "months": (1, 12), "weekdays": (0, 6)}
 _INTERVAL = re.compile(r"P(?!$)(\d{1,5}W|(\d{1,5}D)?(T(?=\d)(\d{1,5}H)?(\d{1,5}M)?(\d{1,5}S)?)?)", re.ASCII)
 NAME_MAX = 256
+# A time that fell due longer ago is not looked for: once a month is the rarest that clients name.
+_LOOK_BACK = timedelta(days=31)
 
 
 def name(value: Any) -> str:
@@ -149,3 +152,48 @@ def add_presets(world: World) -> None:
     for record in wanted:
         if record["name"] not in there:
             world.store.insert(KIND, record)
+
+
+def wished(world: World, svm: dict[str, str] | None, wish: dict[str, Any]) -> str | None:
+    """The uuid of the schedule that a request names; None where it says that there is to be none (an empty name)."""
+    named = {key: value for key, value in wish.items() if value}
+    return usable(world, svm, named)["uuid"] if named else None
+
+
+def named(world: World, uuid: str | None) -> dict[str, str] | None:
+    """How another record shows a schedule."""
+    record = world.store.get(KIND, uuid) if uuid else None
+    return {"name": record["name"], "uuid": record["uuid"]} if record else None
+
+
+def falls_due(record: Record, after: datetime, until: datetime) -> bool:
+    """Whether one of a schedule's times lies in ``(after, until]``; an interval counts from ``after``."""
+    if record["type"] == "interval":
+        return until - after >= duration(record["interval"])
+    minute = max(after, until - _LOOK_BACK).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    while minute <= until:
+        if _matches(record["cron"], minute):
+            return True
+        minute += timedelta(minutes=1)
+    return False
+
+
+def _matches(cron: dict[str, list[int]], moment: datetime) -> bool:
+    weekday = moment.isoweekday() % 7
+    now = {
+        "minutes": moment.minute,
+        "hours": moment.hour,
+        "days": moment.day,
+        "months": moment.month,
+        "weekdays": weekday,
+    }
+    return all(now[unit] in times for unit, times in cron.items())
+
+
+def duration(text: str) -> timedelta:
+    match = _INTERVAL.fullmatch(text)
+    assert match
+    if match[1].endswith("W"):
+        return timedelta(weeks=int(match[1][:-1]))
+    days, hours, minutes, seconds = (int((match[group] or "0x")[:-1]) for group in (2, 4, 5, 6))
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -52,7 +52,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     )
     return shown | {
         "volume": {"uuid": record["volume"], "name": volume["name"] if volume else None},
-        "provenance_volume": {"uuid": record["volume"]},
+        "provenance_volume": {"uuid": record.get("provenance") or record["volume"]},
         "state": "valid",
         "owners": _owners(world, record) if wanted.has("owners") else None,
         "snapmirror_label": record["label"],
