@@ -29,6 +29,7 @@ from emulator.s3 import server as s3
 from emulator.s3.protocol import Protocol
 from emulator.server import App
 from emulator.svms.state import check_name
+from emulator.ticking import Ticking
 from emulator.world import Config, World
 
 HOST = "127.0.0.1"
@@ -108,11 +109,14 @@ def main() -> int:
     seed.prepare(world, initial_password(root))
     answering = intercluster.serve(world, peers)
     caches = views.Watch(world)
+    ticking = Ticking(world)
     try:
         return _run(world, listener, args)
     finally:
         caches.stop()
         (root / "endpoint.json").unlink(missing_ok=True)
+        ticking.stop()
+        world.transfers.stop()
         intercluster.stop(answering)
         world.peers.close()
         world.jobs.stop()

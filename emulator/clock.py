@@ -11,6 +11,17 @@ KIND = "setting"
 UUID = "clock"
 
 
+def iso_duration(seconds: float) -> str:
+    """A length of time as ONTAP reports it, in whole seconds: ``PT8H35M42S``, ``P1DT2S``."""
+    left = max(0, int(seconds))
+    days, left = divmod(left, 86400)
+    hours, left = divmod(left, 3600)
+    minutes, left = divmod(left, 60)
+    time = "".join(f"{number}{unit}" for number, unit in ((hours, "H"), (minutes, "M"), (left, "S")) if number)
+    date = f"{days}D" if days else ""
+    return f"P{date}T{time}" if time else f"P{date}" if date else "PT0S"
+
+
 class Clock:
     """Ticks like real time; the offset is kept in the store so that a restart does not jump back."""
 

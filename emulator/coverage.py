@@ -39,9 +39,9 @@ path. A field that ONTAP has and that is not listed below may be asked for and i
 - A junction is a link: a volume mounted inside another one is seen there by who follows links (`find -L`), and what
   counts or copies the outer volume finds an empty folder in its place. Files at the top of a namespace are not in the
   root volume.
-- QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules and snapshot policies are
-  kept and checked, but nothing happens at their times and no snapshot is taken. Tiering and efficiency are checked and
-  read back, and neither moves nor saves a byte.
+- QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules begin updates of mirrors;
+  snapshot policies are kept and checked, and take no snapshots. Tiering and efficiency are checked and read back, and
+  neither moves nor saves a byte.
 - Autosize acts when somebody looks at the volume, and objects are taken up to its maximum: a directory tells nobody
   that it was written to.
 - The job of a volume move lasts as long as the move. Of the constituents of a FlexGroup volume the files know nothing:
@@ -52,7 +52,11 @@ path. A field that ONTAP has and that is not listed below may be asked for and i
   on this machine. What a client reads through it is not copied: only a prepopulate fills it, and only that counts in
   `space.used`. While the origin is away, the link leads to those copies; a name that is not among them leads nowhere.
   Write-back, scrubbing by access time and global file locks are kept and shown, and change nothing.
-- Who runs as root can write into a snapshot's directory; anybody else cannot.
+- A mirror is of one volume. What a transfer copies are whole files that have changed; its bytes are those of their
+  contents. A synchronous mirror follows its source within a minute, not with every write. Policies with
+  `creation_schedule`, restore relationships, SVM-DR, consistency groups and object stores as endpoints are not there.
+- Who runs as root can write into a snapshot's directory, and into the destination of a mirror, whose next transfer
+  brings back what it should be; anybody else cannot.
 - One node, two aggregates, one SVM with one interface to begin with (`--svm NAME`, given again, makes others).
 """
 

@@ -193,6 +193,10 @@ class DataPlane:
         self.restore(volume, prepared, mounted)
         trees.freeze(self.data_dir(volume), {".": modes.get(".", 0o555)})
 
+    def forget(self, stage: Path) -> None:
+        """Remove what was built in staging."""
+        self._remove(stage)
+
     def live_inode(self, volume: str) -> int:
         return self.data_dir(volume).stat().st_ino
 

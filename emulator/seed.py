@@ -77,11 +77,13 @@ def recover(world: World) -> None:
     world.dataplane.clean(snapshots)
     for svm in world.store.find("svm"):
         junctions.restore_all(world, svm)
+    world.transfers.recover()
 
 
 def reset(world: World) -> None:
     """Back to the first state; accounts and roles stay."""
     world.jobs.drop_all()
+    world.transfers.drop_all()
     accounts = [(kind, record) for kind in (auth.KIND, auth.ROLE) for record in world.store.find(kind)]
     for svm in world.store.find("svm"):
         world.dataplane.namespace.forget(svm["name"])

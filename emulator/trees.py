@@ -159,6 +159,19 @@ def _copy_file(source: str, target: str, info: os.stat_result, mode: int | None)
         os.close(reader)
 
 
+def copy_contents(source: str, target: str) -> None:
+    """The contents alone, by reference where the file system can."""
+    reader = os.open(source, os.O_RDONLY)
+    try:
+        writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _copy_bytes(reader, writer, os.fstat(reader).st_size)
+        finally:
+            os.close(writer)
+    finally:
+        os.close(reader)
+
+
 def _copy_bytes(reader: int, writer: int, size: int) -> None:
     if size == 0:
         return
@@ -182,7 +195,7 @@ def _copy_bytes(reader: int, writer: int, size: int) -> None:
 def _keep(source: str | int, target: str | int, info: os.stat_result, mode: int | None) -> None:
     """Attributes, owner, mode and times, by path or by open file."""
     follow = isinstance(source, int)
-    for name in _user_attributes(source):
+    for name in user_attributes(source):
         os.setxattr(target, name, os.getxattr(source, name, follow_symlinks=follow), follow_symlinks=follow)
     if (info.st_uid, info.st_gid) != _US and _US[0] == 0:
         os.chown(target, info.st_uid, info.st_gid, follow_symlinks=follow)
@@ -191,7 +204,7 @@ def _keep(source: str | int, target: str | int, info: os.stat_result, mode: int 
     os.utime(target, ns=(info.st_atime_ns, info.st_mtime_ns), follow_symlinks=follow)
 
 
-def _user_attributes(path: str | int) -> list[str]:
+def user_attributes(path: str | int) -> list[str]:
     try:
         return [name for name in os.listxattr(path, follow_symlinks=isinstance(path, int)) if name.startswith("user.")]
     except OSError as error:

@@ -12,6 +12,7 @@ from emulator.dataplane import DataPlane
 from emulator.faults import Faults
 from emulator.intercluster.peers import Peers
 from emulator.jobs.runner import Jobs
+from emulator.snapmirror_transfers.engine import Transfers
 from emulator.store import Store
 
 
@@ -46,6 +47,7 @@ class World:
     faults: Faults = field(init=False)
     jobs: Jobs = field(init=False)
     peers: Peers = field(init=False)
+    transfers: Transfers = field(init=False)
     requests: deque[dict[str, Any]] = field(init=False)
     """The last REST requests: method, path with its query, status (None when the connection was dropped)."""
 
@@ -56,4 +58,5 @@ class World:
         self.faults = Faults()
         self.jobs = Jobs(self)
         self.peers = Peers(self)
+        self.transfers = Transfers(self)
         self.requests = deque(maxlen=1000)

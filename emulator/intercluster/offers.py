@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from emulator.store import Record
 
@@ -19,16 +19,17 @@ class Stream:
 
 # World, the record of the peer that asks, and arguments. The world has the peers, so it cannot be named here.
 Answer = Callable[[Any, Record, dict[str, Any]], dict[str, Any] | Stream]
+A = TypeVar("A", bound=Answer)
 OFFERS: dict[str, Answer] = {}
 
 
-def offers(name: str) -> Callable[[Answer], Answer]:
+def offers(name: str) -> Callable[[A], A]:
     """Register a function (world, peer, arguments) that peered clusters may call.
 
     It returns what JSON can hold, or a `Stream`; what it raises as `OntapError` is raised again at the peer.
     """
 
-    def register(answer: Answer) -> Answer:
+    def register(answer: A) -> A:
         OFFERS[name] = answer
         return answer
 

@@ -32,11 +32,14 @@ class NoVolume(OntapError):
         super().__init__(f'There is no volume "{path}".', field)
 
 
-class SourceNotWritable(OntapError):
+class NotForMirrors(OntapError):
     code = "13303841"
 
-    def __init__(self, source: str) -> None:
-        super().__init__(f'The source "{source}" must be an initialised volume; it has no snapshot to copy yet.', "source.path")
+    def __init__(self, path: str, kind: str) -> None:
+        super().__init__(
+            f'This operation is not supported for SnapMirror relationships of such endpoints: "{path}" is {kind}.',
+            "source.path",
+        )
 
 
 class CreationFailed(OntapError):
@@ -68,7 +71,7 @@ class WrongTransition(OntapError):
 
     def __init__(self, path: str, now: str, wanted: str) -> None:
         super().__init__(
-            f'Invalid state transition requested: the relationship to "{path}" is "{now}" and cannot become "{wanted}".',
+            f'Invalid state transition requested: the mirror "{path}" is "{now}" and cannot become "{wanted}".',
             "state",
         )
 
@@ -132,7 +135,9 @@ class DpReadOnly(OntapError):
     code = "13001"
 
     def __init__(self, volume: str) -> None:
-        super().__init__(f'Volume "{volume}" is a data-protection volume, which is read-only until its mirror is broken.')
+        super().__init__(
+            f'Volume "{volume}" is a data-protection volume, which is read-only until its mirror is broken.'
+        )
 
 
 class DpNoSnapshots(OntapError):

@@ -1,4 +1,4 @@
-"""SnapMirror policies: which snapshots a transfer takes along, when one begins by itself, what the destination keeps."""
+"""SnapMirror policies: which snapshots a transfer takes along, when one begins by itself, what is kept."""
 
 from __future__ import annotations
 

@@ -115,12 +115,16 @@ def newer_than(world: World, snapshot: Record) -> list[Record]:
     return [record for record in found if record["_seq"] > snapshot["_seq"]]
 
 
-def take(world: World, volume: Record, facts: dict[str, Any]) -> None:
-    """Freeze a volume. ``facts`` has uuid and name, and what else the request said."""
+def take(world: World, volume: Record, facts: dict[str, Any], *, reserved: bool = False) -> None:
+    """Freeze a volume. ``facts`` has uuid and name, and what else the request said.
+
+    A name that begins as only ONTAP's own do is taken where it is ``reserved``.
+    """
     from emulator.volumes.settings import usable_bytes
 
     with world.dataplane.lock(volume["uuid"]):
-        check_name(world, facts["name"], volume)
+        if not reserved:
+            check_name(world, facts["name"], volume)
         check_limit(world, volume)
         if volume["state"] != "online" or world.dataplane.used(volume["uuid"]) > usable_bytes(volume):
             raise errors.NotReady(volume["name"])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from emulator import rules
@@ -29,6 +29,9 @@ from emulator.volumes import (
 )
 from emulator.volumes.operations import changes_of, owner_of
 from emulator.volumes.places import FLEXGROUP
+
+if TYPE_CHECKING:
+    from emulator.world import World
 
 DEFAULT_MODE = 0o755
 
@@ -78,8 +81,9 @@ def create(call: Call) -> Reply:
         junctions.check(world, record, record["junction"])
     if (body.get("clone") or {}).get("is_flexclone"):
         return _clone(call, record)
-    if (body.get("type") or "rw").lower() != "rw":
-        raise NotSupported("The emulator makes read-write volumes only.", "type")
+    if (kind := (body.get("type") or "rw").lower()) not in ("rw", "dp"):
+        raise NotSupported("The emulator makes read-write and data-protection volumes only.", "type")
+    record["type"] = kind
     _place(call, record)
     owner = {"mode": DEFAULT_MODE, "uid": 0, "gid": 0} | owner_of(body)
     args = {"record": record, "owner": owner, "user_svm": call.user.svm}
@@ -95,10 +99,27 @@ def _accept(call: Call, operation: str, args: dict[str, Any], record: Record) ->
     return accepted(call, operation, args, location=location, result=shown, svm=record["svm"])
 
 
+def volume_record(world: World, svm: dict[str, str], facts: dict[str, Any]) -> Record:
+    """A FlexVol with these facts, on the first aggregate that the SVM has; not stored yet."""
+    home = world.store.get("svm", svm["uuid"])
+    if home is None:
+        raise NotFound("svm.uuid")
+    aggregates = home["aggregates"] or world.store.find("aggregate")
+    checks.check_name(world, facts["name"], svm)
+    return _defaults(world, {}, svm, home) | {"aggregate": aggregates[0]["name"]} | facts
+
+
 def new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Record) -> Record:
+    defaults = _defaults(call.world, body, svm, home)
+    record = defaults | changes_of(call.world, body, defaults)
+    settings.check(record, settings.of_body(body), new=True)
+    return record
+
+
+def _defaults(world: World, body: dict[str, Any], svm: dict[str, str], home: Record) -> Record:
     from emulator.export_policies.state import DEFAULT, find
 
-    defaults = {
+    return {
         "uuid": str(uuid4()),
         "svm": svm,
         "size": checks.DEFAULT_SIZE,
@@ -106,21 +127,18 @@ def new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Reco
         "comment": "",
         "tags": [],
         "language": body.get("language") or home.get("language", svms.LANGUAGE),
-        "create_time": call.world.clock.iso(),
+        "create_time": world.clock.iso(),
         "aggregate": None,
         "junction": None,
         "nas": checks.owner_kept({"uid": 0, "gid": 0}),
         "options": {},
-        "export_policy": find(call.world, svm, {"name": DEFAULT})["uuid"],
+        "export_policy": find(world, svm, {"name": DEFAULT})["uuid"],
         "security_style": "unix",
         "guarantee": "volume",
         "snapshot_policy": home.get("snapshot_policy", svms.SNAPSHOT_POLICY),
         "locking": False,
         "clone": None,
     }
-    record = defaults | changes_of(call.world, body, defaults)
-    settings.check(record, settings.of_body(body), new=True)
-    return record
 
 
 def _place(call: Call, record: Record) -> None:
@@ -161,6 +179,8 @@ def _clone(call: Call, record: Record) -> Reply:
         if body.get(field) or (field == "size" and (body.get("space") or {}).get("size")):
             raise errors.NotForClone(field)
     snapshot = _parent_snapshot(call, wish.get("parent_snapshot") or {}, parent)
+    if snapshot is None:
+        rules.check("snapshot.create", call.world, parent)
     new_name = None if snapshot else _snapshot_for(call, record["name"], parent)
     uuid = snapshot["uuid"] if snapshot else str(uuid4())
     inherited = {key: parent[key] for key in ("size", "aggregate", "language")} | flexgroups.like(parent)

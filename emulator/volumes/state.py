@@ -97,7 +97,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown: dict[str, Any] = {key: record[key] for key in ("uuid", "name", "svm", "size", "state", "comment")}
     shown |= {
         "_tags": record["tags"],
-        "type": "rw",
+        "type": record.get("type", "rw"),
         "style": "flexgroup" if record.get("flexcache") else record.get("style", "flexvol"),
         "is_constituent": False,
         "language": record["language"],
