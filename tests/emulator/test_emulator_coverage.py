@@ -17,7 +17,7 @@ def test_the_coverage_page_is_current():
 
 def test_what_is_there_is_ticked_and_what_is_missing_is_not():
     assert "- [x] `/storage/volumes`: GET, POST, PATCH, DELETE; one: GET, PATCH, DELETE" in page()
-    assert "- [ ] `/snapmirror/relationships`" in page()
+    assert "- [ ] `/storage/luns`" in page()
 
 
 def test_no_operation_has_two_routes():

@@ -35,7 +35,7 @@ def refused(answer):
         ({"nas": {"export_policy": {"name": "nobody"}}}, "1703998"),
         ({"nas": {"unix_permissions": 999}}, "262197"),
         ({"state": "restricted"}, "262197"),
-        ({"type": "dp"}, "3"),
+        ({"type": "ls"}, "3"),
         ({"clone": {"is_flexclone": True}}, "918246"),
     ],
     ids=str,
