@@ -71,12 +71,16 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def clouds() -> Iterator[dict[str, str]]:
+def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The variables by which examples/ finds the services beside ONTAP."""
+    xcp = tmp_path_factory.mktemp("xcp")
+    (xcp / "license").write_text("ACTIVE")
     with serving(CopySyncService()) as copy_sync, serving(FsxService()) as fsx:
         yield {
             "AIRFLOW_CONN_COPY_SYNC_DEFAULT": copy_sync.connection(),
             "AIRFLOW_CONN_AWS_DEFAULT": fsx.connection(),
+            "PATH": f"{REPOSITORY / 'tests' / 'clouds' / 'xcp_command'}:{os.environ['PATH']}",
+            "XCP_STATE": str(xcp),
         }
 
 
@@ -87,7 +91,11 @@ def installed(
     """Airflow with the provider and without the programs; ONTAP is the emulator, the clouds are services of our own."""
     folder = tmp_path_factory.mktemp("installed")
     (folder / "config").mkdir()
-    place = {"kind": "local", "namespace_roots": {"default": str(emulator.namespace)}}
+    place = {
+        "kind": "local",
+        "namespace_roots": {"default": str(emulator.namespace)},
+        "environment": {"XCP_STATE": clouds["XCP_STATE"]},
+    }
     (folder / "config" / "compute.yaml").write_text(json.dumps({"places": {"local": place}}))
     connection = {
         "conn_type": "ontap",
