@@ -12,6 +12,7 @@ from typing import Any
 # What is no object of ONTAP's, or is the same whatever a task does.
 _NOT_HELD = ("job", "account", "role", "setting")
 _SECRETS = ("access_key", "secret_key", "salt", "digest", "passphrase", "secret", "serial_number")
+_OF_THE_DISK = ("inode",)  # of an origin's folder, by which a cache knows it
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _KEY = re.compile(r"\b[A-Z0-9]{20}\b|(?<!sha256:)\b[0-9a-f]{64}\b")
 _TIMES = (
@@ -54,7 +55,7 @@ def _called(body: dict[str, Any]) -> str:
 
 def _plain(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        kept = {key: inner for key, inner in value.items() if key not in _SECRETS and key != "_seq"}
+        kept = {key: inner for key, inner in value.items() if key not in (*_SECRETS, *_OF_THE_DISK, "_seq")}
         return {_said(key, names): _plain(inner, names) for key, inner in sorted(kept.items())}
     if isinstance(value, list):
         return [_plain(inner, names) for inner in value]
@@ -77,7 +78,7 @@ def _said(text: str, names: dict[str, str], depth: int = 2) -> str:
 def _files(root: Path, records: list[tuple[str, dict[str, Any]]], names: dict[str, str]) -> dict[str, Any]:
     found = {}
     for kind, body in records:
-        for part in ("data", "snapshots"):
+        for part in ("data", "snapshots", "kept"):
             folder = root / "volumes" / body["uuid"] / part
             if kind == "volume" and folder.is_dir():
                 found[f"files {_said(_called(body), names)} {part}"] = _tree(folder, names)

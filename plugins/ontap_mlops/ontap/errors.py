@@ -79,6 +79,16 @@ class NotFound(OntapPermanentError):
     advice = "Check the name"
 
 
+class NotPeered(OntapPermanentError):
+    advice = "Peer the two clusters and SVMs for this use first"
+
+
+class OtherEndAway(OntapTemporaryError):
+    """ONTAP cannot reach the other cluster, or the volume there is offline."""
+
+    advice = "Check the other cluster, its volume and the network between the two"
+
+
 class NameTaken(OntapPermanentError):
     """The name belongs to something that is not ours to adopt."""
 
@@ -142,6 +152,11 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("1", "917526", "525059", "1638446", "8454154", "1703954"), NameTaken),
     **dict.fromkeys(("92405790", "92405843", "92405942", "92405950", "6619637", "66846767"), NameTaken),
     **dict.fromkeys(("2621462", "524601", "1638600", "92405861", "92405859", "66846768"), NotFound),
+    # A cache: its SVMs are no peers; its origin is away; what it is asked for cannot be had of that volume or path.
+    **dict.fromkeys(("66846735",), NotPeered),
+    **dict.fromkeys(("66846923", "4653061"), OtherEndAway),
+    **dict.fromkeys(("66846730",), NotFound),
+    **dict.fromkeys(("66846731", "66846844", "66846921", "66846925", "66846943", "66846945"), InvalidRequest),
     # An SVM locked while its configuration is recorded; a transfer, a change of state or a prepopulation that runs.
     **dict.fromkeys(("2621573", "13303812", "13303816", "13303822", "66846947", "918193", "918293"), UnderWay),
     **dict.fromkeys(("6", "262245"), NotAuthorized),
