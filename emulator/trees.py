@@ -121,6 +121,12 @@ def _would_freeze(info: os.stat_result) -> bool:
     return not stat.S_ISLNK(info.st_mode) and bool(info.st_mode & _WRITE_BITS)
 
 
+def copy_file(source: Path, target: Path, *, mode: int | None = None) -> None:
+    """Copy one file or link with its times, owner and attributes; ``mode`` overrides its permission bits."""
+    if _copy_entry(str(source), str(target), source.name, mode) is None:
+        raise FileNotFoundError(errno.ENOENT, "it has gone, or is no file", str(source))
+
+
 def _copy_entry(source: str, target: str, relative: str, mode: int | None) -> tuple[str, os.stat_result] | None:
     try:
         info = os.lstat(source)

@@ -35,7 +35,7 @@ def create(call: Call) -> Reply:
     rules.check("snapshot.create", world, parent)
     uuid = str(uuid4())
     # ONTAP makes up a name from the time when none is given.
-    named = {"name": f"snapshot.{world.clock.now():%Y-%m-%d_%H%M%S}"} | state.facts_of(call.body, parent)
+    named = {"name": f"snapshot.{world.clock.now():%Y-%m-%d_%H%M%S}"} | state.facts_of(world, call.body, parent)
     state.check_name(world, named["name"], parent)
     state.check_limit(world, parent)
     args = {"volume": parent["uuid"], "facts": {"uuid": uuid} | named}
@@ -52,7 +52,7 @@ def modify(call: Call) -> Reply:
     parent = volume(call, "volume.uuid")
     record = _snapshot(call, parent)
     rules.check("snapshot.modify", call.world, parent)
-    facts = state.facts_of(call.body, parent)
+    facts = state.facts_of(call.world, call.body, parent, record)
     if facts.get("name", record["name"]) != record["name"]:
         state.check_name(call.world, facts["name"], parent)
         if state.is_locked(call.world, record):

@@ -145,8 +145,10 @@ def take(world: World, volume: Record, facts: dict[str, Any], *, reserved: bool 
         world.store.insert(KIND, record | facts)
 
 
-def facts_of(body: dict[str, Any], volume: Record) -> dict[str, Any]:
+def facts_of(world: World, body: dict[str, Any], volume: Record, old: Record | None = None) -> dict[str, Any]:
     """The fields of a request as they lie in the record. A lock is ignored, silently, where locking is off."""
+    from emulator.snaplock import locking
+
     facts: dict[str, Any] = {key: body[key] for key in ("name", "comment", "expiry_time") if key in body}
     if facts.get("name", "") is None:
         del facts["name"]
@@ -154,6 +156,7 @@ def facts_of(body: dict[str, Any], volume: Record) -> dict[str, Any]:
         facts["label"] = body["snapmirror_label"]
     lock = body.get("snaplock_expiry_time") or (body.get("snaplock") or {}).get("expiry_time")
     if lock and volume["locking"]:
+        locking.check_lock(world, old, lock)
         facts["lock_until"] = lock
     return facts
 

@@ -9,6 +9,7 @@ from emulator.body import checked, merged
 from emulator.errors import BadValue, MissingField, NotFound, NotSupported
 from emulator.flexcache.refusals import check_fields
 from emulator.rest import Call, Reply, accepted, many, one
+from emulator.snaplock import locking
 from emulator.snapshots import state as snapshots
 from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
@@ -113,6 +114,7 @@ def new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Reco
     defaults = _defaults(call.world, body, svm, home)
     record = defaults | changes_of(call.world, body, defaults)
     settings.check(record, settings.of_body(body), new=True)
+    locking.check_volume(call.world, defaults, record)
     return record
 
 
@@ -247,6 +249,7 @@ def modify(call: Call) -> Reply:
     if "size" in changes:
         checks.check_size(changes["size"] // len(record.get("constituents") or [None]))
     settings.check(record | changes, settings.of_body(body), new=False)
+    locking.check_volume(world, record, record | changes)
     if (maximum := changes["options"].get("files.maximum")) and maximum < world.dataplane.files(record["uuid"]):
         raise BadValue(maximum, "files.maximum", "at least as many as there are files")
     if body.get("tiering") and "min_cooling_days" in body["tiering"] and moves.under_way(world, record["uuid"]):

@@ -22,7 +22,7 @@ R = TypeVar("R")
 # ONTAP answers at once what it finishes within this many seconds; only longer work becomes a job to follow.
 _RETURN_TIMEOUT_S = 5
 # What is always done at once takes no return_timeout.
-_AT_ONCE = frozenset({"S3Service", "S3User", "S3Group", "S3Policy"})
+_AT_ONCE = frozenset({"S3Service", "S3User", "S3Group", "S3Policy", "FileInfo", "SnaplockComplianceClock"})
 _PAUSES_S = (0.5, 2.0)
 
 
@@ -191,7 +191,8 @@ def _adapter(connection: Any) -> Any:
     """Sends each request once, and checks certificates as the connection says.
 
     The library's own repeats up to five times without a pause. And requests lets the environment variables
-    REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE go before the file of authorities that the connection names.
+    REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE go before the file of authorities that the connection names. It writes a
+    space in a path as a plus, which is right in a query only; a plus that is meant is ``%2B`` there already.
     """
     from netapp_ontap.host_connection import LoggingAdapter
 
@@ -199,6 +200,8 @@ def _adapter(connection: Any) -> Any:
         def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
             if connection.verify is not True:
                 kwargs["verify"] = connection.verify
+            path, mark, query = request.url.partition("?")
+            request.url = path.replace("+", "%20") + mark + query
             return super().send(request, *args, **kwargs)
 
     return Adapter(connection, max_retries=0, timeout=connection.protocol_timeouts)

@@ -109,6 +109,24 @@ class NotEncrypted(OntapPermanentError):
     """A volume that must be encrypted is not."""
 
 
+class LockingOff(OntapPermanentError):
+    """The volume ignores locks on its snapshots."""
+
+    advice = "Switch snapshot locking on (OntapSnapshotLockingEnableOperator); it cannot be taken back while locks live"
+
+
+class LockNotTaken(OntapPermanentError):
+    """ONTAP said yes to a lock, and the object is not locked."""
+
+    advice = "Check that the volume allows locks (licence, compliance clock, snapshot locking)"
+
+
+class ClockNotSet(OntapPermanentError):
+    """No compliance clock, which is set once and only by who means to."""
+
+    advice = "Set it by hand or with OntapComplianceClockInitializeOperator; ONTAP lets it be set once"
+
+
 class SpaceFull(OntapPermanentError):
     advice = "Free space or ask for less, then run it again"
 
@@ -167,6 +185,10 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("4653060", "4653064", "26345478", "13434889"), NameTaken),
     **dict.fromkeys(("4653077", "9895992"), NotFound),
     **dict.fromkeys(("1638555", "6619594"), Locked),
+    # Of files: "no such file" and "file exists".
+    "131074": NotFound,
+    **dict.fromkeys(("131089", "13763062"), NameTaken),
+    "13763141": ClockNotSet,
     **dict.fromkeys(("917927", "917846", "524409", "460770"), SpaceFull),
     **dict.fromkeys(("525062", "1638447"), SnapshotLimit),
     "6691623": AuthenticationFailed,

@@ -42,9 +42,11 @@ class Snapshot:
     label: str = ""
 
 
-def list_snapshots(client: Client, *, volume_uuid: str, name: str | None = None) -> list[Snapshot]:
-    """Return the snapshots, oldest first. ``name`` may hold ``*``."""
-    query = {"name": name} if name else {}
+def list_snapshots(
+    client: Client, *, volume_uuid: str, name: str | None = None, label: str | None = None
+) -> list[Snapshot]:
+    """Return the snapshots, oldest first. ``name`` may hold ``*``; ``label`` is the SnapMirror label."""
+    query = ({"name": name} if name else {}) | ({"snapmirror_label": label} if label else {})
     asked = f"list snapshots of volume {volume_uuid}"
     found = client.records("Snapshot", volume_uuid, asked=asked, fields=_FIELDS, **query)
     return sorted((of_record(record, volume_uuid) for record in found), key=_age)
@@ -108,7 +110,10 @@ def delete(client: Client, *, volume_uuid: str, name: str) -> bool:
 
 @repeatable
 def restore(client: Client, *, volume_uuid: str, name: str) -> Snapshot:
-    """Put the volume back to this snapshot; what was written since is lost, and newer snapshots go with it."""
+    """Put the volume back to this snapshot; what was written since is lost, and newer snapshots go with it.
+
+    ``restoring.to_snapshot`` loses neither.
+    """
     snapshot = get(client, volume_uuid=volume_uuid, name=name)
     asked = f"restore volume {volume_uuid} to snapshot {name!r}"
     query: dict[str, Any] = {"restore_to.snapshot.name": name}

@@ -1,4 +1,4 @@
-"""Operators on snapshots: create, delete, restore, and expire old ones."""
+"""Operators on snapshots: create, delete, and expire old ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REMOVED_BY = {
 }
 
 
-class _OnSnapshot(OntapOperator):
+class OnSnapshot(OntapOperator):
     """Base of the operators on one snapshot.
 
     :param volume: name.
@@ -46,7 +46,7 @@ class _OnSnapshot(OntapOperator):
         return volumes.get(client, svm=self.hook.svm(self.svm), name=self.volume).uuid
 
 
-class OntapSnapshotCreateOperator(_OnSnapshot):
+class OntapSnapshotCreateOperator(OnSnapshot):
     """Freeze a volume as it is now. A retry finds the snapshot of its first try, by name and comment.
 
     :param volume: name.
@@ -57,7 +57,7 @@ class OntapSnapshotCreateOperator(_OnSnapshot):
     :return: ``uuid``, ``name``, ``volume_uuid``, ``created_at`` (ISO 8601, by ONTAP's clock), ``comment``.
     """
 
-    template_fields: Sequence[str] = (*_OnSnapshot.template_fields, "comment", "snapmirror_label")
+    template_fields: Sequence[str] = (*OnSnapshot.template_fields, "comment", "snapmirror_label")
 
     def __init__(self, *, comment: str = "ontap-mlops", snapmirror_label: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -76,10 +76,10 @@ class OntapSnapshotCreateOperator(_OnSnapshot):
                 label=self.snapmirror_label,
             )
         self.log.info("Snapshot %s of volume %s, made %s", made.name, self.volume, made.created_at)
-        return _facts(made)
+        return facts_of(made)
 
 
-class OntapSnapshotDeleteOperator(_OnSnapshot):
+class OntapSnapshotDeleteOperator(OnSnapshot):
     """Remove a snapshot. One that does not exist is no error; one in use fails, naming what holds it.
 
     :param volume: name.
@@ -98,51 +98,14 @@ class OntapSnapshotDeleteOperator(_OnSnapshot):
         return removed
 
 
-class OntapSnapshotRestoreOperator(_OnSnapshot):
-    """Restore a volume to a snapshot. What was written since is lost, and ONTAP drops the newer snapshots.
-
-    Fails before doing anything when newer snapshots would be lost, unless told that they may be.
-
-    :param volume: name.
-    :param snapshot: name of the snapshot to go back to.
-    :param svm: the connection's own if not given.
-    :param discard_newer: let the newer snapshots go.
-    :return: ``uuid``, ``name``, ``volume_uuid``, ``created_at``, ``comment`` of the snapshot.
-    """
-
-    def __init__(self, *, discard_newer: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.discard_newer = discard_newer
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        from ontap_mlops.ontap import snapshots
-
-        with self.hook.client() as client:
-            uuid = self.volume_uuid(client)
-            wanted = snapshots.get(client, volume_uuid=uuid, name=self.snapshot)
-            self._spare_newer(snapshots.list_snapshots(client, volume_uuid=uuid), wanted)
-            snapshots.restore(client, volume_uuid=uuid, name=self.snapshot)
-        self.log.info("Volume %s is as it was at %s (snapshot %s)", self.volume, wanted.created_at, wanted.name)
-        return _facts(wanted)
-
-    def _spare_newer(self, oldest_first: list[Snapshot], wanted: Snapshot) -> None:
-        position = next(i for i, snapshot in enumerate(oldest_first) if snapshot.uuid == wanted.uuid)
-        newer = [snapshot.name for snapshot in oldest_first[position + 1 :]]
-        if newer and not self.discard_newer:
-            raise ValueError(
-                f"Volume {self.volume!r} was not restored to snapshot {self.snapshot!r}: {len(newer)} newer snapshots "
-                f"would be lost ({', '.join(newer[:5])}{', ...' if len(newer) > 5 else ''}). "
-                "Work on a clone instead, or set discard_newer."
-            )
-
-
 class OntapSnapshotExpireOperator(OntapOperator):
     """Remove old snapshots whose names begin with a prefix, and report why each remaining old one was kept.
 
     A snapshot is old when it is neither among the newest ``keep_newest`` nor younger than ``keep_days`` (a rule that is
     not given keeps nothing; at least one must be). One that is in use, locked or named in ``keep`` stays. So does
     every dataset version, model version and lease, whatever the prefix: these have operators of their own, which ask
-    who needs them.
+    who needs them. With ``snapmirror_label``, only snapshots of that label are counted and removed, so that daily and
+    weekly ones of one volume are kept by rules of their own; they need no prefix, but our mark all the same.
 
     :param volume: name.
     :param prefix: what the names begin with; other snapshots are not looked at. Not given, it is ``mlops_``, and only
@@ -150,11 +113,12 @@ class OntapSnapshotExpireOperator(OntapOperator):
     :param keep_newest: how many of the newest stay.
     :param keep_days: days by ONTAP's clock.
     :param keep: names that stay in any case, such as those a promoted model was trained on.
+    :param snapmirror_label: SnapMirror label; snapshots of another are not looked at.
     :param svm: the connection's own if not given.
     :return: ``removed`` (names) and ``kept`` (name to reason, for old ones only).
     """
 
-    template_fields: Sequence[str] = ("volume", "prefix", "keep_newest", "keep_days", "keep", "svm")
+    template_fields: Sequence[str] = ("volume", "prefix", "keep_newest", "keep_days", "keep", "snapmirror_label", "svm")
 
     def __init__(
         self,
@@ -164,11 +128,13 @@ class OntapSnapshotExpireOperator(OntapOperator):
         keep_newest: int | str | None = None,
         keep_days: float | str | None = None,
         keep: Sequence[str] = (),
+        snapmirror_label: str | None = None,
         svm: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.volume = volume
+        self.snapmirror_label = snapmirror_label or None
         self.prefix = prefix or None
         self.keep_newest = keep_newest
         self.keep_days = keep_days
@@ -182,7 +148,7 @@ class OntapSnapshotExpireOperator(OntapOperator):
             raise ValueError(f"retention of volume {self.volume!r} has no rule; give keep_newest or keep_days")
         with self.hook.client() as client:
             uuid = volumes.get(client, svm=self.hook.svm(self.svm), name=self.volume).uuid
-            there = snapshots.list_snapshots(client, volume_uuid=uuid, name=f"{self.prefix or _PREFIX}*")
+            there = snapshots.list_snapshots(client, volume_uuid=uuid, name=self._pattern, label=self.snapmirror_label)
             old = self._old(there, cluster.now(client))
             reasons = {snapshot.name: self._removed(client, snapshot) for snapshot in old}
         removed = [name for name, reason in reasons.items() if reason is None]
@@ -191,6 +157,10 @@ class OntapSnapshotExpireOperator(OntapOperator):
             self.log.info("Snapshot %s stays although it is old: %s", name, reason)
         self.log.info("%s of %s snapshots of volume %s removed", len(removed), len(there), self.volume)
         return {"removed": removed, "kept": kept}
+
+    @property
+    def _pattern(self) -> str | None:
+        return None if self.snapmirror_label and not self.prefix else f"{self.prefix or _PREFIX}*"
 
     def _old(self, oldest_first: list[Snapshot], now: datetime) -> list[Snapshot]:
         newest = int(self.keep_newest) if self.keep_newest is not None else 0
@@ -229,7 +199,8 @@ def _kind(snapshot: Snapshot) -> str | None:
     return next((kind for kind, fits in known.items() if fits(snapshot)), None)
 
 
-def _facts(snapshot: Snapshot) -> dict[str, Any]:
+def facts_of(snapshot: Snapshot) -> dict[str, Any]:
+    """What a task returns of a snapshot."""
     return {
         "uuid": snapshot.uuid,
         "name": snapshot.name,

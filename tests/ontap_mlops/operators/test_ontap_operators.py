@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,11 +18,11 @@ from ontap_mlops.operators.s3 import (
     OntapS3BucketEnsureOperator,
     OntapS3ProvisionOperator,
 )
+from ontap_mlops.operators.snapshot_restore import OntapSnapshotRestoreOperator
 from ontap_mlops.operators.snapshots import (
     OntapSnapshotCreateOperator,
     OntapSnapshotDeleteOperator,
     OntapSnapshotExpireOperator,
-    OntapSnapshotRestoreOperator,
 )
 from ontap_mlops.operators.volumes import OntapVolumeDeleteOperator, OntapVolumeEnsureOperator
 from tests.ontap_mlops.conftest import GIB, MARK, SVM
@@ -34,7 +36,8 @@ def connection(ontap, monkeypatch) -> None:
 def run(kind: type, **arguments: Any) -> Any:
     operator = kind(task_id="t", **arguments)
     ExecutorSafeguard.tracker.set(operator)
-    return operator.execute({})
+    dag_run = SimpleNamespace(dag_id="d", run_id="r", run_after=datetime(2026, 11, 21, tzinfo=UTC))
+    return operator.execute({"dag_run": dag_run})
 
 
 def provision(tmp_path, **other: Any) -> dict[str, Any]:
@@ -84,10 +87,10 @@ def test_a_restore_spares_newer_snapshots_unless_told_not_to(volume, ontap) -> N
     for name in ("v1", "v2"):
         run(OntapSnapshotCreateOperator, volume="tyre", snapshot=name)
     file.write_bytes(b"second")
-    with pytest.raises(ValueError, match=r"1 newer snapshots would be lost \(v2\). Work on a clone instead"):
-        run(OntapSnapshotRestoreOperator, volume="tyre", snapshot="v1")
+    with pytest.raises(ValueError, match=r"1 newer snapshots would be lost \(v2\). Restore with safety"):
+        run(OntapSnapshotRestoreOperator, volume="tyre", snapshot="v1", safety=False)
     assert file.read_bytes() == b"second"
-    run(OntapSnapshotRestoreOperator, volume="tyre", snapshot="v1", discard_newer=True)
+    run(OntapSnapshotRestoreOperator, volume="tyre", snapshot="v1", safety=False, discard_newer=True)
     assert file.read_bytes() == b"first"
 
 

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from emulator import rules
+from emulator.errors import MissingField, NotFound
+from emulator.file_clones import state
+from emulator.files import places
+from emulator.rest import Call, Reply, accepted
+from emulator.store import Record
+from emulator.svms.state import visible
+from emulator.volumes.errors import VolumeOffline
+
+
+def _volume(call: Call) -> Record:
+    """The volume that the body names; by its name alone only where one SVM has it."""
+    wish = call.body.get("volume") or {}
+    if not wish.get("name") and not wish.get("uuid"):
+        raise MissingField("volume.uuid")
+    found = [
+        volume
+        for volume in visible(call, call.world.store.find("volume"))
+        if wish.get("uuid") in (None, volume["uuid"]) and wish.get("name") in (None, volume["name"])
+    ]
+    if len(found) != 1:
+        raise NotFound("volume")
+    return found[0]
+
+
+def create(call: Call) -> Reply:
+    body, volume = call.body, _volume(call)
+    for name in ("source_path", "destination_path"):
+        if not body.get(name):
+            raise MissingField(name)
+    rules.check("write", call.world, volume)
+    if volume["state"] != "online":
+        raise VolumeOffline(volume["name"])
+    overwrite = bool(body.get("overwrite_destination"))
+    source = places.find(call.world, volume, body["source_path"])
+    state.check(source, places.writable(call.world, volume, body["destination_path"]), overwrite=overwrite)
+    args = {"volume": volume["uuid"], "source": body["source_path"], "target": body["destination_path"]}
+    return accepted(call, "file.clone", args | {"overwrite": overwrite}, svm=volume["svm"])
