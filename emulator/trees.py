@@ -122,7 +122,10 @@ def _would_freeze(info: os.stat_result) -> bool:
 
 
 def copy_file(source: Path, target: Path, *, mode: int | None = None) -> None:
-    """Copy one file or link with its times, owner and attributes; ``mode`` overrides its permission bits."""
+    """Copy one file or link with its times, owner and attributes; nothing may be at the target.
+
+    :param mode: overrides its permission bits.
+    """
     if _copy_entry(str(source), str(target), source.name, mode) is None:
         raise FileNotFoundError(errno.ENOENT, "it has gone, or is no file", str(source))
 
@@ -145,11 +148,6 @@ def _copy_entry(source: str, target: str, relative: str, mode: int | None) -> tu
         return relative, info
     except FileNotFoundError:
         return None
-
-
-def copy_file(source: Path, target: Path) -> None:
-    """Copy one regular file with its attributes; nothing may be at the target."""
-    _copy_file(str(source), str(target), os.lstat(source), None)
 
 
 def _copy_file(source: str, target: str, info: os.stat_result, mode: int | None) -> None:

@@ -23,6 +23,14 @@ def api(emulator) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def clock_set(api) -> None:
+    """The compliance clock of the node, without which no volume locks its snapshots; it is set once."""
+    node = api.get("/api/cluster/nodes").json()["records"][0]["uuid"]
+    answer = api.post("/api/storage/snaplock/compliance-clocks", json={"node": {"uuid": node}})
+    assert answer.status_code in (201, 409), answer.text
+
+
+@pytest.fixture
 def make(api) -> Make:
     return maker(api)
 

@@ -85,7 +85,7 @@ def test_the_clock_moves_every_time_that_ontap_reports(api, emulator, make, free
     assert emulator.control("PUT", "/clock", {"offset_s": -YEAR})["offset_s"] == -YEAR
 
 
-def test_a_lock_ends_when_the_clock_passes_it(api, emulator, make, freeze):
+def test_a_lock_ends_when_the_clock_passes_it(api, emulator, make, freeze, clock_set):
     volume = make(snapshot_locking_enabled=True)["uuid"]
     until = (datetime.now(UTC) + timedelta(days=30)).isoformat()
     place = f"/api/storage/volumes/{volume}/snapshots/{freeze(volume, snaplock_expiry_time=until)['uuid']}"

@@ -165,7 +165,7 @@ def test_a_restore_over_a_newer_snapshot_that_is_busy_is_refused_and_changes_not
     assert (files / "since").read_text() == "kept"
 
 
-def test_a_locking_volume_keeps_locking(api, make):
+def test_a_locking_volume_keeps_locking(api, make, clock_set):
     place = f"/api/storage/volumes/{make(snapshot_locking_enabled=True)['uuid']}?return_timeout=60"
     assert api.patch(place, json={"snapshot_locking_enabled": False}).status_code == 400
 

@@ -12,7 +12,7 @@ from tests.faults.every import scenarios
 NOT_YET = Path(__file__).parent / "not_yet.txt"
 # Not of that base, but its first step is ONTAP's.
 OTHERS = {"ModelClaimOperator"}
-BASES = {"OntapOperator", "OntapPairOperator", "OntapWaitingOperator"}
+BASES = {"OntapOperator", "OntapPairOperator", "OntapWaitingOperator", "OnSnapshot"}
 
 
 def operators() -> set[str]:

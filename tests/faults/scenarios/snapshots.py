@@ -3,7 +3,6 @@ from ontap_mlops.operators.snapshots import (
     OntapSnapshotCreateOperator,
     OntapSnapshotDeleteOperator,
     OntapSnapshotExpireOperator,
-    OntapSnapshotRestoreOperator,
 )
 from tests.faults.scenarios.volumes import tyre
 from tests.faults.site import Scenario, Site
@@ -33,11 +32,6 @@ SCENARIOS = [
         operator="OntapSnapshotDeleteOperator",
         prepare=frozen,
         make=lambda site: OntapSnapshotDeleteOperator(**ONE),
-    ),
-    Scenario(
-        operator="OntapSnapshotRestoreOperator",
-        prepare=frozen,
-        make=lambda site: OntapSnapshotRestoreOperator(**ONE),
     ),
     Scenario(
         operator="OntapSnapshotExpireOperator",
