@@ -11,5 +11,6 @@ INGEST = {
 OTHERS = {
     "provision_ontap",
     "roll_back",
+    "storage_service_level",
 }
 EVERY = TRAINING | INGEST | OTHERS

@@ -19,6 +19,7 @@ ROOMS = (
     "assets",
     "locations",
     "registry",
+    "service_levels",
     "sites",
     "names",
 )  # of the provider, that a DAG file may use
