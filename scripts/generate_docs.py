@@ -81,10 +81,13 @@ def operators_page() -> str:
     from airflow.sdk import BaseOperator, BaseSensorOperator
 
     import ontap_mlops.operators
+    import ontap_mlops.sensors
 
-    parts = ["# Operators\n"]
-    for info in sorted(pkgutil.iter_modules(ontap_mlops.operators.__path__), key=lambda i: i.name):
-        module = importlib.import_module(f"ontap_mlops.operators.{info.name}")
+    parts = ["# Operators and sensors\n"]
+    rooms = (ontap_mlops.operators, ontap_mlops.sensors)
+    listed = [(room.__name__, info.name) for room in rooms for info in pkgutil.iter_modules(room.__path__)]
+    for room, name in sorted(listed):
+        module = importlib.import_module(f"{room}.{name}")
         classes = [
             kind
             for name, kind in inspect.getmembers(module, inspect.isclass)

@@ -72,7 +72,12 @@ EXTRA_LINKS = [
     "ontap_mlops.operators.links.RocLink",
     "ontap_mlops.operators.links.DashboardLink",
 ]
-ROOMS = {"operators": "Operator", "hooks": "Hook", "triggers": "Trigger"}  # and how the classes there end
+ROOMS = {
+    "operators": "Operator",
+    "sensors": "Sensor",
+    "hooks": "Hook",
+    "triggers": "Trigger",
+}  # and how the classes there end
 _INTEGRATION = "NetApp ONTAP"
 _CONFIG_SECTION = "Where machine-learning pipelines on ONTAP find their files, and when they warn."
 

@@ -6,18 +6,20 @@ from importlib import import_module
 from pathlib import Path
 
 import ontap_mlops.operators
+import ontap_mlops.sensors
 from ontap_mlops.operators.base import OntapOperator
 from tests.faults.every import scenarios
 
 NOT_YET = Path(__file__).parent / "not_yet.txt"
 # Not of that base, but its first step is ONTAP's.
 OTHERS = {"ModelClaimOperator"}
-BASES = {"OntapOperator", "OntapPairOperator", "OntapWaitingOperator", "OnSnapshot"}
+BASES = {"OntapOperator", "OntapPairOperator", "OntapWaitingOperator", "OnSnapshot", "OntapSensor"}
 
 
 def operators() -> set[str]:
-    for path in Path(ontap_mlops.operators.__file__).parent.glob("*.py"):
-        import_module(f"ontap_mlops.operators.{path.stem}")
+    for room in (ontap_mlops.operators, ontap_mlops.sensors):
+        for path in Path(str(room.__file__)).parent.glob("*.py"):
+            import_module(f"{room.__name__}.{path.stem}")
     found, look_at = set(), [OntapOperator]
     while look_at:
         kind = look_at.pop()

@@ -52,6 +52,7 @@ def test_every_class_and_module_it_names_can_be_imported(info) -> None:
     ("room", "base"),
     [
         ("operators", "airflow.sdk.BaseOperator"),
+        ("sensors", "airflow.sdk.BaseSensorOperator"),
         ("hooks", "airflow.sdk.BaseHook"),
         ("triggers", "airflow.triggers.base.BaseTrigger"),
     ],
