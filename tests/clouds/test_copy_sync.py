@@ -53,7 +53,10 @@ def end_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_END", '{"conn_type": "generic", "login": "u", "password": "p"}')
 
 
-@pytest.mark.parametrize(("source", "target"), [(s, t) for s, targets in endpoints.PAIRS.items() for t in targets])
+PAIRS = [(source, target) for source, targets in endpoints.PAIRS.items() for target in sorted(targets)]
+
+
+@pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_every_pair_that_netapp_supports_can_be_made(copy_sync: CopySyncService, source: str, target: str) -> None:
     made = ensure(source=COMPLETE[source], target=COMPLETE[target])
     assert made["id"] in copy_sync.relationships
