@@ -176,7 +176,9 @@ def test_an_archive_whose_name_does_not_say_so_is_one_sentence(folder):
 
 
 @pytest.mark.parametrize(
-    "content", [b"no archive at all\n", gzip.compress(text(rows(1)))[:5], gzip.compress(text(rows(1)))[:3000]]
+    "content",
+    [b"no archive at all\n", gzip.compress(text(rows(1)))[:5], gzip.compress(text(rows(1)))[:3000]],
+    ids=["none at all", "cut off in its head", "cut off in its body"],  # the head holds the time of day
 )
 def test_a_damaged_archive_is_named(folder, content):
     write(folder / "day_1.gz", content)
