@@ -73,3 +73,18 @@ def model_volume(model: str) -> str:
 def lease(model: str) -> str:
     """Snapshot of the model volume that says who may change what serves the model (see ``ontap.leases``)."""
     return f"mlops_lease_{model}"
+
+
+def cache_volume(version_id: str) -> str:
+    """Name of a cached dataset version: of the clone at home that is the origin, and of the cache at each site."""
+    return f"mlops_cache_{re.sub(r'[^A-Za-z0-9_]+', '_', version_id)}"[:203]
+
+
+def cache_use(site: str, run_key: str) -> str:
+    """Snapshot of that clone which says that a run uses the cache at a site (see ``ontap.cache_uses``)."""
+    return f"mlops_use_{site}_{run_key}"
+
+
+def cache_eviction(site: str) -> str:
+    """Snapshot of that clone which says that the cache at a site is being removed."""
+    return f"mlops_evict_{site}"

@@ -99,6 +99,25 @@ class Workspace(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatasetCache(Record):
+    """A dataset version cached at a site, mounted at ``junction_path`` there; sizes in bytes.
+
+    ``committed_bytes`` is the space of all caches of the site together, ``left_bytes`` what more may be cached.
+    """
+
+    dataset_version: DatasetVersion
+    site: str
+    svm: str
+    volume: str
+    volume_uuid: str
+    junction_path: str
+    size_bytes: int
+    used_bytes: int
+    committed_bytes: int
+    left_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingRecord(Record):
     """What is needed to do a training again exactly, kept with its MLflow run."""
 

@@ -215,8 +215,10 @@ def delete(
         if volumes.find(client, svm=svm, name=name) is not None:
             raise NotOurs(f"Volume {svm}:{name} was not removed: it is no cache.")
         return False
-    if accepts is None or not accepts(cache.comment):
+    if accepts is None:
         volumes.require_removable(cache.volume, comment=comment)
+    elif not accepts(cache.comment):
+        raise NotOurs(f"The {cache} was not removed: its comment is {cache.comment!r} now.")
     if cache.junction_path:
         asked = f"unmount {cache}"
         client.modify("Volume", {"uuid": cache.uuid}, {"nas": {"path": ""}}, asked=asked)

@@ -6,6 +6,7 @@ a DAG file needs no template for it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names, settings
@@ -22,6 +23,30 @@ def run_key(context: Context) -> str:
     """Id of this DAG run, the same for all its tasks and their tries (see ``names.run_key``)."""
     run = context["dag_run"]
     return names.run_key(run.dag_id, run.run_id, run.run_after)
+
+
+def owner_of(context: Context) -> str:
+    """This run as the owner of a lease, so that another run can find out whether it is over."""
+    from ontap_mlops.ontap import cache_uses
+
+    run = context["dag_run"]
+    return cache_uses.owner(run_key(context), run.dag_id, run.run_id)
+
+
+def is_over(context: Context) -> Callable[[str], bool]:
+    """Whether the run of such an owner is over, as a function; False for this run, and for one unknown to Airflow."""
+    from ontap_mlops.ontap import cache_uses
+
+    ti: Any = context["ti"]
+    own = owner_of(context)
+
+    def over(owner: str) -> bool:
+        run = cache_uses.run_of(owner)
+        if owner == own or run is None:
+            return False
+        return bool(ti.get_dr_count(dag_id=run[0], run_ids=[run[1]], states=["success", "failed"]))
+
+    return over
 
 
 def code_commit(context: Context) -> str:

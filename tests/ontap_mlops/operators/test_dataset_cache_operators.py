@@ -1,0 +1,249 @@
+"""A dataset version cached at another site: the version and not what came after it, a budget, leases, and evictions."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from running import Run
+
+from ontap_mlops import names, registry, settings
+from ontap_mlops.ontap import cache_uses, caches, cluster, dataset_caches, dataset_versions, errors, snapshots, volumes
+from ontap_mlops.operators.dataset_caches import (
+    DatasetCacheEnsureOperator,
+    DatasetCacheEvictOperator,
+    DatasetCacheReleaseOperator,
+)
+from tests.ontap_mlops.conftest import GIB, MARK, Ontap
+
+MB = 1024**2
+DATASETS = """datasets:
+  tyre: {source: "s3://lake/tyre/", volume: tyre}
+"""
+SITES = """sites:
+  west:
+    ontap_conn_id: ontap_remote
+    svm: svm2
+    cache_bytes: 250MB
+"""
+
+
+class Two:
+    """Here with the dataset `tyre`, there the site `west`; what they say and hold."""
+
+    def __init__(self, pair: Any, here: Ontap, there: Ontap) -> None:
+        self.pair, self.here, self.there = pair, here, there
+        self.home, self.site, self.minutes = here.client(), there.client(), 0
+
+    def version(self, content: str) -> Any:
+        """Write a file and freeze a version, a minute after the last one."""
+        self.minutes += 1
+        self.here.control("PUT", "/clock", {"offset_s": 60 * self.minutes})
+        (self.pair.here.namespace / "tyre" / "good" / "1").write_text(content)
+        digest = f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+        facts = {"svm": "svm1", "volume": "tyre", "dataset": "tyre", "source": "s", "files": 1, "size": len(content)}
+        return dataset_versions.freeze(self.home, **facts, digest=digest, run_key=digest[7:30]).version
+
+    def read(self, volume: str) -> str:
+        return (self.pair.there.namespace / volume / "good" / "1").read_text()
+
+    def cached(self) -> list[str]:
+        return [each.version_id for each in dataset_caches.list_cached(self.site, svm="svm2")]
+
+    def clones(self) -> list[str]:
+        return [clone.name for clone in dataset_caches.origins(self.home, svm="svm1")]
+
+    def unused_for(self, version_id: str, **span: float) -> None:
+        cached = dataset_caches.find(self.site, svm="svm2", version_id=version_id)
+        assert cached is not None
+        then = cluster.now(self.site) - timedelta(**span)
+        comment = dataset_caches._comment("tyre", version_id, "west", then)
+        volumes.set_comment(self.site, volume=cached.cache.volume, comment=comment)
+
+
+@pytest.fixture
+def two(peered, monkeypatch: pytest.MonkeyPatch, tmp_path):
+    (tmp_path / "datasets.yaml").write_text(DATASETS)
+    (tmp_path / "sites.yaml").write_text(SITES)
+    monkeypatch.setenv(settings.variable("config_dir"), str(tmp_path))
+    with peered.here.client() as one, peered.there.client() as other:
+        here, there = Ontap(peered.here, one), Ontap(peered.there, other)
+        monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", here.connection())
+        monkeypatch.setenv("AIRFLOW_CONN_ONTAP_REMOTE", there.connection())
+        two = Two(peered, here, there)
+        volumes.ensure(two.home, svm="svm1", name="tyre", size_bytes=GIB, comment=MARK, junction_path="/tyre")
+        (peered.here.namespace / "tyre" / "good").mkdir()
+        yield two
+        here.control("PUT", "/clock", {"offset_s": 0})
+        for client in here.clients + there.clients:
+            client.close()
+
+
+def ensure(run: Run | None = None, **other: Any) -> Any:
+    arguments = {"dataset": "tyre", "site": "west", "poll_interval_s": 0.1, **other}
+    return (run or Run()).execute(DatasetCacheEnsureOperator, **arguments)
+
+
+def release(run: Run) -> Any:
+    return run.execute(DatasetCacheReleaseOperator, dataset="tyre", site="west")
+
+
+def evict(run: Run | None = None, **other: Any) -> Any:
+    run = run or Run("evict", "evict_caches")
+    return run.execute(DatasetCacheEvictOperator, site="west", **other)
+
+
+def test_what_is_cached_is_the_version_and_not_what_came_after_it(two):
+    version = two.version("first")
+    made = ensure()
+    two.version("second and longer")
+    assert two.read(made["volume"]) == "first"
+    assert (made["dataset_version"]["id"], made["site"], made["svm"]) == (version.id, "west", "svm2")
+    assert made["used_bytes"] >= 5, "it was filled ahead of use"
+    assert (made["size_bytes"], made["left_bytes"]) == (100 * MB, 150 * MB)
+    assert made["junction_path"] == f"/{made['volume']}"
+
+
+def test_a_version_is_named_or_that_of_a_date_or_the_newest(two):
+    first, second = two.version("first"), two.version("second")
+    chosen = [ensure(version=first.id), ensure(as_of=second.created_at), ensure(), ensure(version=second.snapshot)]
+    assert [each["dataset_version"]["id"] for each in chosen] == [first.id, second.id, second.id, second.id]
+    assert sorted(two.cached()) == sorted({first.id, second.id})
+    for wrong, sentence in (({"version": "v9"}, "has no version 'v9'"), ({"as_of": "2001-01-01"}, "had no version at")):
+        with pytest.raises(ValueError, match=f"Dataset tyre {sentence} .*newest are: {first.id}, {second.id}"):
+            ensure(**wrong)
+    with pytest.raises(ValueError, match="as_of is 'soon', which is not a time"):
+        ensure(as_of="soon")
+
+
+def test_a_dataset_without_a_version_and_a_site_that_is_its_home_are_said(two, monkeypatch):
+    with pytest.raises(ValueError, match="Dataset tyre has no version yet; run the DAG ingest_tyre first"):
+        ensure()
+    home = {"name": "near", "ontap_conn_id": "ontap_default", "svm": "svm1", "cache_bytes": GIB}
+    with pytest.raises(ValueError, match="Site near is SVM svm1, where dataset tyre lives"):
+        ensure(site=home)
+
+
+def test_asking_again_finds_the_same_cache_and_sets_its_last_use(two):
+    version = two.version("first")
+    made = ensure()
+    two.unused_for(version.id, days=3)
+    again = ensure()
+    assert again == made
+    cached = dataset_caches.find(two.site, svm="svm2", version_id=version.id)
+    assert cluster.now(two.site) - cached.used < timedelta(minutes=5)
+
+
+def test_what_takes_a_site_over_its_budget_is_refused_with_what_could_go_and_leaves_nothing(two):
+    versions = [two.version(text) for text in ("one", "two", "three")]
+    used = Run("manual__used")
+    ensure(used, version=versions[0].id)
+    ensure(version=versions[1].id, hold=False)
+    before = two.clones()
+    with pytest.raises(errors.SpaceFull) as refused:
+        ensure(Run("late"), version=versions[2].id)
+    said = str(refused.value)
+    assert f"Version {versions[2].id} of tyre was not cached at site west: it takes 105 MB" in said
+    assert f"Could be removed first (DAG evict_caches): tyre {versions[1].id} at west (105 MB, used " in said
+    assert f"In use: tyre {versions[0].id} at west ({used.key} of tyre_quality/manual__used)" in said
+    assert two.clones() == before
+    assert isinstance(refused.value, errors.OntapPermanentError)
+
+
+def test_a_cache_that_a_run_holds_is_kept_until_it_is_released_and_unused_for_a_day(two):
+    version, run = two.version("first"), Run()
+    ensure(run)
+    two.unused_for(version.id, days=3)
+    why = evict()["kept"][f"tyre {version.id} at west"]
+    assert f"in use: {run.key} of tyre_quality/manual__1 since " in why
+    assert release(run) == [names.cache_volume(version.id)]
+    assert release(run) == []
+    assert "last used 0 h ago; unused caches are kept for 1 days" in evict()["kept"][f"tyre {version.id} at west"]
+    two.unused_for(version.id, hours=25)
+    dry = evict(dry=True)
+    assert list(dry["removed"]) == [f"tyre {version.id} at west"] and two.cached() == [version.id]
+    done = evict()
+    assert "unused for 25 h" in done["removed"][f"tyre {version.id} at west"]
+    assert (done["freed_bytes"], done["left_bytes"]) == (100 * MB, 250 * MB)
+    assert (two.cached(), two.clones()) == ([], [])
+    assert snapshots.delete(two.home, volume_uuid=version.volume_uuid, name=version.snapshot), "nothing holds it"
+
+
+def test_the_days_of_a_run_go_before_those_of_the_site(two):
+    version, run = two.version("first"), Run()
+    ensure(run, hold=False)
+    assert evict(days="2")["removed"] == {}
+    assert list(evict(days=0)["removed"]) == [f"tyre {version.id} at west"]
+
+
+def test_a_lease_of_a_run_that_is_over_counts_as_a_use_until_now(two):
+    version, run, evicting = two.version("first"), Run(), Run("evict", "evict_caches")
+    ensure(run)
+    two.unused_for(version.id, days=3)
+    evicting.runs[(run.dag_id, run.run_id)] = "running"
+    assert "in use" in evict(evicting)["kept"][f"tyre {version.id} at west"]
+    evicting.runs[(run.dag_id, run.run_id)] = "failed"
+    assert "is over without having released it" in evict(evicting, dry=True)["kept"][f"tyre {version.id} at west"]
+    assert "is over without having released it" in evict(evicting)["kept"][f"tyre {version.id} at west"]
+    assert "last used 0 h ago" in evict(evicting)["kept"][f"tyre {version.id} at west"]
+
+
+def test_a_run_that_meets_an_eviction_comes_back_later_unless_that_has_died(two):
+    version, evicting, later = two.version("first"), Run("evict", "evict_caches"), Run("later")
+    ensure(hold=False)
+    (clone,) = dataset_caches.origins(two.home, svm="svm1")
+    owner = cache_uses.owner(evicting.key, evicting.dag_id, evicting.run_id)
+    cache_uses.begin_eviction(two.home, volume_uuid=clone.uuid, site="west", owner=owner, is_over=lambda _: False)
+    with pytest.raises(errors.UnderWay, match=r"The cache at site west is being removed \(.*evict_caches"):
+        ensure(later)
+    assert cache_uses.uses(two.home, volume_uuid=clone.uuid) == []
+    other = evict(Run("another", "evict_caches"), days=0)
+    assert "is removing it since" in other["kept"][f"tyre {version.id} at west"]
+    later.runs[(evicting.dag_id, evicting.run_id)] = "failed"
+    assert ensure(later)["dataset_version"]["id"] == version.id
+
+
+def test_a_clone_left_by_a_try_that_died_is_collected_after_a_day(two):
+    version, run = two.version("first"), Run()
+    ensure(run)
+    caches.delete(two.site, svm="svm2", name=names.cache_volume(version.id))
+    evicting = Run("evict", "evict_caches")
+    evict(evicting)
+    assert len(two.clones()) == 1
+    two.here.control("PUT", "/clock", {"offset_s": 2 * 86400})
+    evict(evicting)
+    assert len(two.clones()) == 1, "a run that may go on has a lease"
+    evicting.runs[(run.dag_id, run.run_id)] = "failed"
+    evict(evicting)
+    assert two.clones() == []
+
+
+def test_a_cache_of_a_dataset_that_is_not_configured_any_more_is_kept_and_named(two, tmp_path):
+    version = two.version("first")
+    ensure(hold=False)
+    (tmp_path / "datasets.yaml").write_text(DATASETS.replace("tyre:", "cats:"))
+    assert "its dataset is not in datasets.yaml" in evict(days=0)["kept"][f"tyre {version.id} at west"]
+    assert registry.usable().keys() == {"cats"}
+
+
+def test_somebody_elses_cache_at_the_site_is_neither_counted_nor_touched(two):
+    two.version("first")
+    facts = {"origin_svm": "svm1", "origin_volume": "tyre", "comment": "somebody's", "size_bytes": 500 * MB}
+    caches.ensure(two.site, svm="svm2", name="theirs", **facts)
+    assert ensure(hold=False)["committed_bytes"] == 100 * MB
+    evict(days=0)
+    assert [cache.name for cache in caches.list_caches(two.site, svm="svm2")] == ["theirs"]
+
+
+def test_a_cache_goes_while_another_site_keeps_the_same_version(two, tmp_path):
+    two.version("first")
+    here = {"name": "near", "ontap_conn_id": "ontap_default", "svm": "svm_near", "cache_bytes": GIB}
+    two.here.control("PUT", "/svms", {"name": "svm_near"})
+    ensure(hold=False)
+    ensure(hold=False, site=here)
+    assert len(evict(days=0)["removed"]) == 1
+    assert (len(two.clones()), len(caches.list_caches(two.home, svm="svm_near"))) == (1, 1)
+    Run("evict2", "evict_caches").execute(DatasetCacheEvictOperator, site=here, days=0)
+    assert two.clones() == []
