@@ -52,6 +52,13 @@ def list_snapshots(
     return sorted((of_record(record, volume_uuid) for record in found), key=_age)
 
 
+def list_on_svm(client: Client, *, svm: str) -> list[Snapshot]:
+    """Return the snapshots of all volumes of an SVM, oldest first."""
+    fields, asked = f"{_FIELDS},volume.uuid", f"list the snapshots of all volumes of SVM {svm!r}"
+    found = client.records("Snapshot", "*", asked=asked, fields=fields, **{"svm.name": svm})
+    return sorted((_snapshot(record, record["volume"]["uuid"]) for record in found), key=_age)
+
+
 def find(client: Client, *, volume_uuid: str, name: str) -> Snapshot | None:
     found = list_snapshots(client, volume_uuid=volume_uuid, name=name)
     return next((snapshot for snapshot in found if snapshot.name == name), None)
@@ -123,7 +130,11 @@ def restore(client: Client, *, volume_uuid: str, name: str) -> Snapshot:
 
 def holders(client: Client, *, snapshot: Snapshot) -> list[str]:
     """Say in words what keeps the snapshot from being removed; empty if nothing is known to."""
-    clones = volumes.clones_of(client, volume_uuid=snapshot.volume_uuid, snapshot=snapshot.name)
+    return held_by(snapshot, volumes.clones_of(client, volume_uuid=snapshot.volume_uuid, snapshot=snapshot.name))
+
+
+def held_by(snapshot: Snapshot, clones: list[volumes.Volume]) -> list[str]:
+    """Say in words what keeps the snapshot from being removed, of which these are the clones."""
     held = [f"clone {clone.name!r} of SVM {clone.svm!r} is based on it" for clone in clones]
     # A clone shows up as an owner too, without its name.
     held += [f"{owner!r} owns it" for owner in snapshot.owners if not (clones and "clone" in owner)]

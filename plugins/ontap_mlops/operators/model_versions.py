@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ontap_mlops.compute.workload import Workload
     from ontap_mlops.hooks.mlflow import MlflowHook
     from ontap_mlops.ontap.client import Client
+    from ontap_mlops.ontap.leases import Lease
     from ontap_mlops.ontap.snapshots import Snapshot
     from ontap_mlops.ontap.volumes import Volume
     from ontap_mlops.records import ModelVersion
@@ -85,58 +86,96 @@ class ModelVersionExpireOperator(OntapOperator):
         return {**result, "svm": svm, "volume": name}
 
     def _expire(self, client: Client, volume: Volume, key: str) -> dict[str, Any]:
-        from ontap_mlops.hooks.mlflow import RETIRED_TAG, MlflowHook
-        from ontap_mlops.ontap import leases, snapshots
+        from ontap_mlops.hooks.mlflow import MlflowHook
+        from ontap_mlops.ontap import snapshots
 
-        lease = leases.read(client, volume_uuid=volume.uuid, name=names.lease(self.model))
-        if lease is not None and lease.owner != key:
-            self.log.warning("Nothing is removed while another run may deploy: %s", lease)
+        if (claim := claimed(client, volume, self.model, key)) is not None:
+            self.log.warning("Nothing is removed while another run may deploy: %s", claim)
             return _nothing()
-        registry = MlflowHook(self.mlflow_conn_id)
-        here = [
-            (version, tags)
-            for version, tags in registry.versions_with_tags(self.model)
-            if (version.svm, version.volume) == (volume.svm, volume.name)
-        ]
-        needed = self._needed(registry, here)
-        old = [(version, tags) for version, tags in here if needed.get(version.version) != _NEWEST]
-        old.sort(key=lambda pair: pair[0].version)
-        there = {s.uuid: s for s in snapshots.list_snapshots(client, volume_uuid=volume.uuid)}
-        reasons, gone = {}, []
-        for version, tags in old:
-            snapshot = there.get(version.snapshot_uuid)
-            reason = needed.get(version.version)
-            if reason is None:
-                if RETIRED_TAG not in tags:
-                    registry.retire(version)
-                reason = _removed(client, version, snapshot) if snapshot else None
-                gone += [version] if reason is None else []
-            if snapshot or reason:
-                reasons[version.version] = reason
+        mlflow = MlflowHook(self.mlflow_conn_id)
+        there = snapshots.list_snapshots(client, volume_uuid=volume.uuid)
+        found = judged(mlflow, self.model, volume, there, keep_newest=int(self.keep_newest))
+        reasons: dict[int, str | None] = {}
+        for one in found:
+            if one.reason == NEWEST:
+                continue
+            reason = one.reason or remove(client, mlflow, one)
+            if one.snapshot or reason:
+                reasons[one.version.version] = reason
+        gone = [one.version for one in found if one.reason is None and not reasons.get(one.version.version)]
         return {
             "removed": [number for number, reason in reasons.items() if reason is None],
             "kept": {str(number): reason for number, reason in reasons.items() if reason is not None},
-            "folders": _folders(gone, [version for version, _ in here if version not in gone]),
+            "folders": _folders(gone, [one.version for one in found if one.version not in gone]),
         }
 
-    def _needed(self, registry: MlflowHook, here: Sequence[tuple[ModelVersion, Mapping[str, str]]]) -> dict[int, str]:
-        """Number to the reason why the version stays."""
-        from ontap_mlops.hooks.mlflow import RETIRED_TAG, SERVING_TAG
 
-        needed: dict[int, str] = {}
-        for version, tags in here:
-            if tags.get(KEEP_TAG, "false").strip().lower() != "false":
-                needed[version.version] = f"it has the tag {KEEP_TAG} in MLflow"
-            elif json.loads(tags.get(SERVING_TAG) or "{}").get("state") == "loading":
-                needed[version.version] = "it is being deployed, or its deployment broke off"
-        champion = registry.champion(self.model)
-        if champion is not None:
-            deployment = registry.deployment(champion)
-            if deployment is not None and deployment.previous_version:
-                needed[deployment.previous_version] = f"it is what champion {champion.version} replaced"
-            needed[champion.version] = "it is the champion"
-        living = sorted(version.version for version, tags in here if RETIRED_TAG not in tags)
-        return {**needed, **dict.fromkeys(living[-int(self.keep_newest) :], _NEWEST)}
+class Judged(NamedTuple):
+    """``reason`` says why the version stays, as far as others than ONTAP know; ``snapshot`` is None when it is gone."""
+
+    version: ModelVersion
+    retired: bool
+    snapshot: Snapshot | None
+    reason: str | None
+
+
+def claimed(client: Client, volume: Volume, model: str, key: str) -> Lease | None:
+    """The claim on the model if another run than ``key`` has it: that run may deploy any version."""
+    from ontap_mlops.ontap import leases
+
+    lease = leases.read(client, volume_uuid=volume.uuid, name=names.lease(model))
+    return lease if lease is not None and lease.owner != key else None
+
+
+def judged(
+    mlflow: MlflowHook, model: str, volume: Volume, there: Sequence[Snapshot], *, keep_newest: int
+) -> list[Judged]:
+    """Return every version of the model on the volume, the oldest first, with what keeps it.
+
+    :param there: snapshots of the volume.
+    """
+    from ontap_mlops.hooks.mlflow import RETIRED_TAG
+
+    here = [
+        (version, tags)
+        for version, tags in mlflow.versions_with_tags(model)
+        if (version.svm, version.volume) == (volume.svm, volume.name)
+    ]
+    needed, by_uuid = _needed(mlflow, model, here, keep_newest), {snapshot.uuid: snapshot for snapshot in there}
+    found = [
+        Judged(version, RETIRED_TAG in tags, by_uuid.get(version.snapshot_uuid), needed.get(version.version))
+        for version, tags in here
+    ]
+    return sorted(found, key=lambda one: one.version.version)
+
+
+def remove(client: Client, mlflow: MlflowHook, one: Judged) -> str | None:
+    """Retire the version and remove its snapshot, or say why that stays. Its folder is removed by a program."""
+    if not one.retired:
+        mlflow.retire(one.version)
+    return _removed(client, one.version, one.snapshot) if one.snapshot else None
+
+
+def _needed(
+    mlflow: MlflowHook, model: str, here: Sequence[tuple[ModelVersion, Mapping[str, str]]], keep_newest: int
+) -> dict[int, str]:
+    """Number to the reason why the version stays."""
+    from ontap_mlops.hooks.mlflow import RETIRED_TAG, SERVING_TAG
+
+    needed: dict[int, str] = {}
+    for version, tags in here:
+        if tags.get(KEEP_TAG, "false").strip().lower() != "false":
+            needed[version.version] = f"it has the tag {KEEP_TAG} in MLflow"
+        elif json.loads(tags.get(SERVING_TAG) or "{}").get("state") == "loading":
+            needed[version.version] = "it is being deployed, or its deployment broke off"
+    champion = mlflow.champion(model)
+    if champion is not None:
+        deployment = mlflow.deployment(champion)
+        if deployment is not None and deployment.previous_version:
+            needed[deployment.previous_version] = f"it is what champion {champion.version} replaced"
+        needed[champion.version] = "it is the champion"
+    living = sorted(version.version for version, tags in here if RETIRED_TAG not in tags)
+    return {**needed, **dict.fromkeys(living[-keep_newest:], NEWEST)}
 
 
 class ModelFoldersRemoveOperator(ProgramOperator):
@@ -159,7 +198,7 @@ class ModelFoldersRemoveOperator(ProgramOperator):
         return super().workload(context)
 
 
-_NEWEST = "it is among the newest"
+NEWEST = "it is among the newest"
 
 
 def _nothing() -> dict[str, Any]:

@@ -172,12 +172,12 @@ class OntapSnapshotExpireOperator(OntapOperator):
 
     def _removed(self, client: Client, snapshot: Snapshot) -> str | None:
         """Remove it, or say why it stays."""
-        from ontap_mlops.ontap import snapshots
+        from ontap_mlops.ontap import reclaim, snapshots
         from ontap_mlops.ontap.errors import Busy
 
         if snapshot.name in self.keep:
             return "it is on the list of those to keep"
-        if (kind := _kind(snapshot)) is not None:
+        if (kind := reclaim.kind_of(snapshot)) in _REMOVED_BY:
             return f"it is a {kind}, which {_REMOVED_BY[kind]}"
         if self.prefix is None and not is_ours(snapshot.comment):
             return f"its comment is {snapshot.comment!r}, not our mark; name its prefix if it is meant"
@@ -186,17 +186,6 @@ class OntapSnapshotExpireOperator(OntapOperator):
         except Busy as busy:
             return str(busy)
         return None
-
-
-def _kind(snapshot: Snapshot) -> str | None:
-    from ontap_mlops.ontap import dataset_versions, leases, model_versions
-
-    known = {
-        "dataset version": dataset_versions.is_version,
-        "model version": model_versions.is_version,
-        "lease": leases.is_lease,
-    }
-    return next((kind for kind, fits in known.items() if fits(snapshot)), None)
 
 
 def facts_of(snapshot: Snapshot) -> dict[str, Any]:

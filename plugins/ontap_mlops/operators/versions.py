@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ontap_mlops import registry, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key
 from ontap_mlops.operators.lineage import LineageMixin
+from ontap_mlops.records import DatasetVersion
 from ontap_mlops.triggers.memory import MADE_HERE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from ontap_mlops.ontap.client import Client
-    from ontap_mlops.records import DatasetVersion
 
 
 _RUNS_REMEMBERED = 50  # many more than there can be between two looks
@@ -127,43 +127,61 @@ class DatasetVersionExpireOperator(OntapOperator):
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from ontap_mlops.ontap import cluster, dataset_versions
-
         dataset = registry.as_dataset(self.dataset)
         with self.hook.client() as client:
-            svm, now = self.hook.svm(dataset.svm), cluster.now(client)
-            versions = dataset_versions.list_versions(client, svm=svm, volume=dataset.volume, dataset=dataset.name)
-            old = dataset_versions.expired(versions, newest=dataset.keep.versions, days=dataset.keep.days, now=now)
-            needed = self._needed(now - timedelta(days=dataset.keep.days)) if old else {}
-            reasons = {
-                version.id: needed.get(version.snapshot_uuid) or needed.get(version.id) or _removed(client, version)
-                for version in old
-            }
+            svm = self.hook.svm(dataset.svm)
+            found = judged(client, svm=svm, dataset=dataset, mlflow_conn_id=self.mlflow_conn_id)
+            old = [one for one in found if not one.by_rule]
+            reasons = {one.version.id: one.reason or _removed(client, one.version) for one in old}
         kept = {id_: reason for id_, reason in reasons.items() if reason}
         for id_, reason in kept.items():
             self.log.info("Version %s stays although it is old: %s", id_, reason)
         removed = [id_ for id_ in reasons if id_ not in kept]
-        self.log.info("%s of %s versions of %s removed", len(removed), len(versions), dataset.name)
+        self.log.info("%s of %s versions of %s removed", len(removed), len(found), dataset.name)
         return {"removed": removed, "kept": kept}
 
-    def _needed(self, since: datetime) -> dict[str, str]:
-        """Snapshot UUID, or id of the version where a copy of it was used, to the reason why the version stays.
 
-        All of it is known before the first one is removed.
-        """
-        from ontap_mlops.hooks.mlflow import MlflowHook
+class Judged(NamedTuple):
+    """``reason`` says why the version stays, as far as others than ONTAP know; ``by_rule`` that it is not old."""
 
-        mlflow = MlflowHook(self.mlflow_conn_id)
-        trainings = mlflow.snapshots_trained_on(since)
-        models = {
-            stood_on: f"{m.model} {m.version}"
-            for m in mlflow.model_versions()
-            for stood_on in (m.dataset_version.snapshot_uuid, m.dataset_version.id)
-        }
-        return {
-            **{uuid: f"training {key} since {since:%Y-%m-%d} used it" for uuid, key in trainings.items()},
-            **{uuid: f"model {model} was trained on it" for uuid, model in models.items()},
-        }
+    version: DatasetVersion
+    by_rule: bool
+    reason: str | None
+
+
+def judged(client: Client, *, svm: str, dataset: registry.Dataset, mlflow_conn_id: str) -> list[Judged]:
+    """Return every version of the dataset, oldest first, with what keeps it. MLflow is asked only if one is old."""
+    from ontap_mlops.ontap import cluster, dataset_versions
+
+    now, keep = cluster.now(client), dataset.keep
+    versions = dataset_versions.list_versions(client, svm=svm, volume=dataset.volume, dataset=dataset.name)
+    old = {v.id for v in dataset_versions.expired(versions, newest=keep.versions, days=keep.days, now=now)}
+    needed = _needed(mlflow_conn_id, now - timedelta(days=keep.days)) if old else {}
+    rule = f"it is among the newest {keep.versions}, or younger than {keep.days} days"
+    return [
+        Judged(v, False, needed.get(v.snapshot_uuid) or needed.get(v.id)) if v.id in old else Judged(v, True, rule)
+        for v in versions
+    ]
+
+
+def _needed(mlflow_conn_id: str, since: datetime) -> dict[str, str]:
+    """Snapshot UUID, or id of the version where a copy of it was used, to the reason why the version stays.
+
+    All of it is known before the first one is removed.
+    """
+    from ontap_mlops.hooks.mlflow import MlflowHook
+
+    mlflow = MlflowHook(mlflow_conn_id)
+    trainings = mlflow.snapshots_trained_on(since)
+    models = {
+        stood_on: f"{m.model} {m.version}"
+        for m in mlflow.model_versions()
+        for stood_on in (m.dataset_version.snapshot_uuid, m.dataset_version.id)
+    }
+    return {
+        **{uuid: f"training {key} since {since:%Y-%m-%d} used it" for uuid, key in trainings.items()},
+        **{uuid: f"model {model} was trained on it" for uuid, model in models.items()},
+    }
 
 
 def _removed(client: Client, version: DatasetVersion) -> str | None:
