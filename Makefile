@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions watchers upload new-system rerun test test-quick faults journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers upload new-system rerun test test-quick faults journey browser bench bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -54,6 +54,10 @@ versions:
 # List what watches the storage for new snapshots, transfers and objects: last look, last event, trouble.
 watchers:
 	$(PROGRAM) scripts.watchers
+
+# List what this project made on ONTAP: what could be removed and frees how much, and why the rest stays; removes nothing.
+reclaim:
+	$(PROGRAM) scripts.services reclaim -- $(ARGS)
 
 # Put a folder's files into the data lake: FROM=photos TO=bottle_images (a dataset), or TO=s3://lake/bottles/.
 upload:

@@ -10,6 +10,7 @@ INGEST = {
 }
 OTHERS = {
     "provision_ontap",
+    "reclaim_space",
     "roll_back",
     "storage_service_level",
 }

@@ -7,7 +7,7 @@ import re
 from ontap_mlops.ontap.marks import mark
 from ontap_mlops.ontap.snapshots import Snapshot
 
-_COMMENT = re.compile(re.escape(mark("model ")) + r"\S+ of run \S+")
+_COMMENT = re.compile(re.escape(mark("model ")) + r"(\S+) of run \S+")
 
 
 def comment(model: str, run_key: str) -> str:
@@ -18,3 +18,9 @@ def comment(model: str, run_key: str) -> str:
 def is_version(snapshot: Snapshot) -> bool:
     """Tell whether the snapshot is a version of any model."""
     return _COMMENT.fullmatch(snapshot.comment) is not None
+
+
+def model_of(snapshot: Snapshot) -> str:
+    """Return the name of the model that the snapshot is a version of; empty if it is none."""
+    match = _COMMENT.fullmatch(snapshot.comment)
+    return match[1] if match else ""

@@ -56,7 +56,7 @@ def list_on_svm(client: Client, *, svm: str) -> list[Snapshot]:
     """Return the snapshots of all volumes of an SVM, oldest first."""
     fields, asked = f"{_FIELDS},volume.uuid", f"list the snapshots of all volumes of SVM {svm!r}"
     found = client.records("Snapshot", "*", asked=asked, fields=fields, **{"svm.name": svm})
-    return sorted((_snapshot(record, record["volume"]["uuid"]) for record in found), key=_age)
+    return sorted((of_record(record, record["volume"]["uuid"]) for record in found), key=_age)
 
 
 def find(client: Client, *, volume_uuid: str, name: str) -> Snapshot | None:

@@ -58,7 +58,7 @@ def ensure(
     """
     name, comment = names.workspace_volume(run_key), mark(f"run {run_key} of {airflow_run}")
     path, there = names.junction_path(name), volumes.find(client, svm=svm, name=name)
-    kept = there is not None and _kept(there) is not None
+    kept = there is not None and as_kept(there) is not None
     clone = clones.ensure(
         client,
         svm=svm,
@@ -79,7 +79,7 @@ def ensure(
 def keep(client: Client, *, svm: str, run_key: str) -> Volume | None:
     """Mark the run's clone as kept since now; None when there is none. One that is kept stays as it is."""
     volume = volumes.find(client, svm=svm, name=names.workspace_volume(run_key))
-    if volume is None or _kept(volume) is not None:
+    if volume is None or as_kept(volume) is not None:
         return volume
     if not _is_used_by(volume, run_key):
         volumes.require_ours(volume, comment=mark(f"run {run_key}"))
@@ -107,14 +107,14 @@ def collect(client: Client, *, svm: str, kept: Kept) -> bool:
 
 def list_kept(client: Client, *, svm: str) -> list[Kept]:
     """Return the workspaces of failed runs on the SVM, the longest kept first."""
-    found = [_kept(volume) for volume in volumes.list_volumes(client, svm=svm, name=names.workspace_volume("*"))]
+    found = [as_kept(volume) for volume in volumes.list_volumes(client, svm=svm, name=names.workspace_volume("*"))]
     return sorted((kept for kept in found if kept is not None), key=lambda kept: kept.since)
 
 
 def list_used(client: Client, *, svm: str) -> list[Used]:
     """Return the workspaces on the SVM that name the run of Airflow which they were made for and are not kept."""
     found = volumes.list_volumes(client, svm=svm, name=names.workspace_volume("*"))
-    return [used for volume in found if (used := _used(volume)) is not None]
+    return [used for volume in found if (used := as_used(volume)) is not None]
 
 
 def is_over(kept: Kept, *, days: float, now: datetime) -> bool:
@@ -123,7 +123,7 @@ def is_over(kept: Kept, *, days: float, now: datetime) -> bool:
 
 
 def _require_workspace(volume: Volume, run_key: str) -> None:
-    ours = _kept(volume) is not None or _is_used_by(volume, run_key)
+    ours = as_kept(volume) is not None or _is_used_by(volume, run_key)
     if not ours or not volume.is_clone:
         raise NotOurs(
             f"Volume {volume.name!r} of SVM {volume.svm!r} was not removed: its comment is {volume.comment!r}, so it "
@@ -136,14 +136,14 @@ def _is_used_by(volume: Volume, run_key: str) -> bool:
     return match is not None and match[1] == run_key
 
 
-def _used(volume: Volume) -> Used | None:
+def as_used(volume: Volume) -> Used | None:
     match = _USED.fullmatch(volume.comment)
     if match is None or not match[2] or not volume.is_clone or volume.name != names.workspace_volume(match[1]):
         return None
     return Used(run_key=match[1], volume=volume, dag_id=match[2], run_id=match[3])
 
 
-def _kept(volume: Volume) -> Kept | None:
+def as_kept(volume: Volume) -> Kept | None:
     """None for a volume that is not, beyond doubt, a kept workspace."""
     match = _KEPT.fullmatch(volume.comment)
     if match is None or not volume.is_clone or volume.name != names.workspace_volume(match[1]):

@@ -1,0 +1,267 @@
+"""What of ours on an SVM nobody needs any more, and why the rest stays: judged for the reclaimer, kind by kind.
+
+Each kind is judged by what judges it for its own operator (decision 17). Whatever cannot be asked counts as a need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ontap_mlops import registry, settings
+from ontap_mlops.operators import model_versions, versions
+
+if TYPE_CHECKING:
+    from ontap_mlops.ontap.client import Client
+    from ontap_mlops.ontap.reclaim import Contents
+    from ontap_mlops.ontap.snapshots import Snapshot
+    from ontap_mlops.ontap.volumes import Volume
+
+WORKSPACE, CLONE = "workspace", "clone"
+Runs = Callable[[str, str], bool | None]
+"""(DAG id, run id) to whether the run is over; None where nobody knows such a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """A snapshot or clone of ours. ``bytes`` is what removing it frees; ``reason`` why it stays, None if it may go."""
+
+    kind: str
+    name: str
+    volume: str
+    uuid: str
+    created_at: str
+    reason: str | None
+    bytes: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """Whom to ask, and by which rules things of ours become old."""
+
+    svm: str
+    conn_id: str
+    mlflow_conn_id: str
+    runs: Runs
+    run_key: str = ""
+    """Of the run that asks: a claim of its own is in nobody's way."""
+    keep_newest_models: int = 10
+    workspace_days: float | None = None
+    """``[ontap_mlops] keep_failed_workspaces_days`` if not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """``remove`` has, by UUID of what may go, the function that removes it or says why it stays after all."""
+
+    items: list[Item]
+    contents: Contents
+    remove: Mapping[str, Callable[[], str | None]]
+
+
+def judge(client: Client, rules: Rules) -> Judgement:
+    """Look at all there is and say of each thing of ours whether it may go, with the bytes that this frees."""
+    from ontap_mlops.ontap import cluster, reclaim
+
+    contents, now = reclaim.look(client, svm=rules.svm), cluster.now(client)
+    remove: dict[str, Callable[[], str | None]] = {}
+    reasons = _of_versions(client, rules, contents) | _of_models(client, rules, contents, remove)
+    items = [
+        _snapshot(client, contents, volume, snapshot, kind, reasons, now, remove)
+        for volume, snapshot, kind in contents.ours()
+    ]
+    items += _clones(client, rules, contents, now, remove)
+    return Judgement(items=_with_bytes(client, rules, contents, items), contents=contents, remove=remove)
+
+
+def _snapshot(
+    client: Client,
+    contents: Contents,
+    volume: Volume,
+    snapshot: Snapshot,
+    kind: str,
+    reasons: Mapping[str, str | None],
+    now: datetime,
+    remove: dict[str, Callable[[], str | None]],
+) -> Item:
+    from ontap_mlops.ontap import reclaim
+
+    reason = reasons[snapshot.uuid] if snapshot.uuid in reasons else _of_kind(kind, snapshot)
+    reason = reason or reclaim.held(contents, snapshot, now)
+    if reason is None:
+        remove.setdefault(snapshot.uuid, lambda: _removed(client, snapshot))
+    return Item(
+        kind=kind,
+        name=snapshot.name,
+        volume=volume.name,
+        uuid=snapshot.uuid,
+        created_at=snapshot.created_at,
+        reason=reason,
+    )
+
+
+def _of_kind(kind: str, snapshot: Snapshot) -> str:
+    """Why a snapshot stays of which nothing else is known."""
+    from ontap_mlops.ontap import reclaim
+
+    if kind == reclaim.DATASET_VERSION:
+        return "its dataset is not in datasets.yaml here, so nobody can say who needs it"
+    if kind == reclaim.MODEL_VERSION:
+        return "MLflow knows no model version with it here, so nobody can say who needs it"
+    if kind == reclaim.LEASE:
+        return (
+            f"{snapshot.comment.rpartition(' ')[2]} holds it, and gives it up (DAG roll_back, where that run is dead)"
+        )
+    return "no rule says when it is old; OntapSnapshotExpireOperator removes it by one that you give"
+
+
+def _of_versions(client: Client, rules: Rules, contents: Contents) -> dict[str, str | None]:
+    """UUID of each dataset version's snapshot to the reason why it stays; None where none is known."""
+    there, found = {volume.name for volume in contents.volumes}, {}
+    for dataset in registry.usable().values():
+        here = dataset.ontap_conn_id == rules.conn_id and dataset.svm in ("", None, rules.svm)
+        if not here or dataset.volume not in there:
+            continue
+        try:
+            judged = versions.judged(client, svm=rules.svm, dataset=dataset, mlflow_conn_id=rules.mlflow_conn_id)
+            found.update({one.version.snapshot_uuid: one.reason for one in judged})
+        except _unanswered() as error:
+            known = [s for v, s, _ in contents.ours() if v.name == dataset.volume]
+            found.update({s.uuid: f"it cannot be asked who needs it: {error}" for s in known if _is_version(s)})
+    return found
+
+
+def _is_version(snapshot: Snapshot) -> bool:
+    from ontap_mlops.ontap import dataset_versions
+
+    return dataset_versions.is_version(snapshot)
+
+
+def _of_models(
+    client: Client, rules: Rules, contents: Contents, remove: dict[str, Callable[[], str | None]]
+) -> dict[str, str | None]:
+    """UUID of each model version's snapshot to the reason why it stays, and how to remove those without one."""
+    from ontap_mlops.ontap import model_versions as on_ontap
+    from ontap_mlops.ontap import reclaim
+
+    ours: dict[tuple[str, str], tuple[Volume, list[Snapshot]]] = {}
+    for volume, snapshot, kind in contents.ours():
+        if kind == reclaim.MODEL_VERSION:
+            key = (on_ontap.model_of(snapshot), volume.uuid)
+            ours.setdefault(key, (volume, []))[1].append(snapshot)
+    found: dict[str, str | None] = {}
+    for (model, _), (volume, there) in ours.items():
+        try:
+            found |= _of_model(client, rules, model, volume, there, remove)
+        except _unanswered() as error:
+            found |= {snapshot.uuid: f"it cannot be asked who needs it: {error}" for snapshot in there}
+    return found
+
+
+def _of_model(
+    client: Client,
+    rules: Rules,
+    model: str,
+    volume: Volume,
+    there: list[Snapshot],
+    remove: dict[str, Callable[[], str | None]],
+) -> dict[str, str | None]:
+    from ontap_mlops.hooks.mlflow import MlflowHook
+
+    if (claim := model_versions.claimed(client, volume, model, rules.run_key)) is not None:
+        return {snapshot.uuid: f"a run that goes on may deploy it: {claim}" for snapshot in there}
+    mlflow = MlflowHook(rules.mlflow_conn_id)
+    found: dict[str, str | None] = {}
+    for one in model_versions.judged(mlflow, model, volume, there, keep_newest=rules.keep_newest_models):
+        if one.snapshot is not None:
+            found[one.snapshot.uuid] = one.reason
+            if one.reason is None:
+                remove[one.snapshot.uuid] = lambda one=one: model_versions.remove(client, mlflow, one)  # type: ignore[misc]
+    return found
+
+
+def _clones(
+    client: Client,
+    rules: Rules,
+    contents: Contents,
+    now: datetime,
+    remove: dict[str, Callable[[], str | None]],
+) -> list[Item]:
+    from ontap_mlops.ontap import workspaces
+
+    days = settings.keep_failed_workspaces_days() if rules.workspace_days is None else rules.workspace_days
+    items = []
+    for clone in contents.volumes:
+        if not clone.is_clone or not clone.is_ours:
+            continue
+        kept, used = workspaces.as_kept(clone), workspaces.as_used(clone)
+        reason: str | None = "it was cloned by name; the OntapCloneDeleteOperator of its DAG removes it"
+        if used is not None:
+            reason = _of_used(used, rules.runs)
+        elif kept is not None:
+            over = workspaces.is_over(kept, days=days, now=now)
+            since = f"its run failed, and keeps it since {kept.since:%Y-%m-%d %H:%M} for {days:g} days to be resumed in"
+            reason = None if over else since
+            if over:
+                remove[clone.uuid] = lambda kept=kept: _collected(client, rules.svm, kept)  # type: ignore[misc]
+        items.append(
+            Item(
+                kind=CLONE if kept is None and used is None else WORKSPACE,
+                name=clone.name,
+                volume=clone.parent_volume or "",
+                uuid=clone.uuid,
+                created_at=clone.created_at or "",
+                reason=reason,
+            )
+        )
+    return items
+
+
+def _of_used(used: Any, runs: Runs) -> str:
+    run = f"run {used.run_id} of {used.dag_id}"
+    over = runs(used.dag_id, used.run_id)
+    if over is None:
+        return f"Airflow knows no {run}; remove the volume by hand if nobody uses it"
+    return f"{run} has left it behind; the next ingest marks it as kept" if over else f"{run} goes on"
+
+
+def _with_bytes(client: Client, rules: Rules, contents: Contents, items: list[Item]) -> list[Item]:
+    """The bytes of what may go: nothing else is worth the work that ONTAP has with it."""
+    from ontap_mlops.ontap import reclaim
+
+    going = {item.uuid for item in items if item.reason is None}
+    freed = reclaim.freed_by_snapshots(client, [s for _, s, _ in contents.ours() if s.uuid in going])
+    clones = [clone for clone in contents.volumes if clone.uuid in going]
+    freed |= reclaim.freed_by_clones(client, svm=rules.svm, wanted=clones)
+    return [replace(item, bytes=freed.get(item.uuid)) for item in items]
+
+
+def _removed(client: Client, snapshot: Snapshot) -> str | None:
+    from ontap_mlops.ontap import snapshots
+    from ontap_mlops.ontap.errors import Busy
+
+    try:
+        snapshots.delete(client, volume_uuid=snapshot.volume_uuid, name=snapshot.name)
+    except Busy as busy:
+        return str(busy)
+    return None
+
+
+def _collected(client: Client, svm: str, kept: Any) -> str | None:
+    from ontap_mlops.ontap import workspaces
+
+    gone = workspaces.collect(client, svm=svm, kept=kept)
+    return None if gone else "it was taken into use again, or is gone already"
+
+
+def _unanswered() -> tuple[type[Exception], ...]:
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from ontap_mlops.hooks.rest import ServiceError
+
+    return ServiceError, AirflowNotFoundException
