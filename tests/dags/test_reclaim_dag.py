@@ -10,7 +10,7 @@ import pytest
 DAGS = Path(__file__).parents[2] / "dags"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dag() -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
