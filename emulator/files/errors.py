@@ -45,3 +45,13 @@ class NotEmpty(OntapError):
 
     def __init__(self, path: str) -> None:
         super().__init__(f'Directory not empty: "{path}".', "path")
+
+
+class RangesOverlap(OntapError):
+    def __init__(self) -> None:
+        super().__init__("The specified block ranges overlap.", "range")
+
+
+class RangeBeyondEnd(OntapError):
+    def __init__(self, path: str) -> None:
+        super().__init__(f'A block range goes beyond the end of "{path}".', "range")

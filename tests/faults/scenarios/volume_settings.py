@@ -1,4 +1,5 @@
 from ontap_mlops.ontap import clones, moves, snapshots
+from ontap_mlops.operators.file_clones import OntapFileCloneOperator
 from ontap_mlops.operators.flexgroups import OntapFlexGroupEnsureOperator
 from ontap_mlops.operators.moves import OntapVolumeMoveOperator
 from ontap_mlops.operators.qos_policies import OntapQosPolicyDeleteOperator, OntapQosPolicyEnsureOperator
@@ -84,6 +85,11 @@ SCENARIOS = [
         operator="OntapCloneSplitOperator",
         prepare=cloned,
         make=lambda site: OntapCloneSplitOperator(task_id="t", clone="copy", parent="tyre", poll_interval_s=0.01),
+    ),
+    Scenario(
+        operator="OntapFileCloneOperator",
+        prepare=tyre,
+        make=lambda site: OntapFileCloneOperator(**ONE, source="one.png", target="two.png"),
     ),
     Scenario(operator="OntapFlexGroupEnsureOperator", make=flexgroup),
     Scenario(operator="OntapQosPolicyEnsureOperator", make=policy),
