@@ -45,6 +45,19 @@ def workspace_volume(run_key: str) -> str:
     return f"mlops_ws_{run_key}"
 
 
+def personal_workspace(person: str, name: str) -> str:
+    """Name of the FlexClone made for a person: ``mlops_for_<person>__<name>``, short enough for a bucket's name too.
+
+    Raises ValueError for what is no such name. A person's login is written in small letters, digits and underscores.
+    """
+    who = re.sub(r"[^a-z0-9]+", "_", person.lower()).strip("_")[:20].strip("_")
+    if not who:
+        raise ValueError(f"the person is {person!r}; name one by letters or digits")
+    if not re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", name) or len(name) > 30:
+        raise ValueError(f"the workspace name {name!r} does not fit: up to 30 of a-z, 0-9 and single _ between them")
+    return f"mlops_for_{who}__{name}"
+
+
 def junction_path(volume: str) -> str:
     return f"/{volume}"
 

@@ -13,5 +13,6 @@ OTHERS = {
     "reclaim_space",
     "roll_back",
     "storage_service_level",
+    "workspace",
 }
 EVERY = TRAINING | INGEST | OTHERS

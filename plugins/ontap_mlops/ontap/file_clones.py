@@ -55,7 +55,8 @@ def _adopted(there: Entry, original: Entry, called: str, target: str) -> Entry:
         return there
     raise NameTaken(
         f"{called[0].upper()}{called[1:]} was not cloned to {target!r}: there is a {there.kind} of {there.size:,} "
-        f"bytes already, of {there.modified_at or 'an unknown time'}. Name another target, or say that it may be overwritten."
+        f"bytes already, of {there.modified_at or 'an unknown time'}. Name another target, or say that it may be "
+        "overwritten."
     )
 
 

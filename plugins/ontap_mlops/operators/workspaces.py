@@ -116,7 +116,7 @@ class WorkspaceDeleteOperator(OntapOperator):
 
 
 class WorkspaceCollectOperator(OntapOperator):
-    """Remove the workspaces of failed runs that have been kept for long enough, and nothing else.
+    """Remove the workspaces of failed runs that have been kept for long enough, and those of persons that are over.
 
     Only a clone whose comment says that it is kept, and since when, is removed; one that was taken into use again is
     not kept any more. What no teardown reached (the setup failed half-way, the workers were lost) is marked as kept
@@ -125,7 +125,8 @@ class WorkspaceCollectOperator(OntapOperator):
 
     :param svm: SVM to look at; the connection's own if empty.
     :param days: for how long they are kept; ``[ontap_mlops] keep_failed_workspaces_days`` if not given.
-    :return: ``removed`` (run keys), ``kept`` (run key to the time since when) and ``unknown`` (names of volumes).
+    :return: ``removed`` (run keys), ``kept`` (run key to the time since when), ``unknown`` (names of volumes) and
+        ``expired`` (names of volumes made for a person).
     """
 
     template_fields: Sequence[str] = ("svm", "days")
@@ -137,7 +138,7 @@ class WorkspaceCollectOperator(OntapOperator):
         self.days = days
 
     def execute(self, context: Context) -> dict[str, Any]:
-        from ontap_mlops.ontap import cluster, workspaces
+        from ontap_mlops.ontap import cluster, personal_workspaces, workspaces
 
         svm = self.hook.svm(self.svm)
         days = settings.keep_failed_workspaces_days() if self.days is None else float(self.days)
@@ -146,9 +147,12 @@ class WorkspaceCollectOperator(OntapOperator):
             found, now = workspaces.list_kept(client, svm=svm), cluster.now(client)
             over = [kept for kept in found if workspaces.is_over(kept, days=days, now=now)]
             removed = [kept.run_key for kept in over if workspaces.collect(client, svm=svm, kept=kept)]
+            expired = personal_workspaces.collect(client, svm=svm, now=now)
         self.log.info("%s of %s kept workspaces of SVM %s removed", len(removed), len(found), svm)
         stay = {kept.run_key: kept.since.isoformat() for kept in found if kept.run_key not in removed}
-        return {"removed": removed, "kept": stay, "unknown": unknown}
+        for name in expired:
+            self.log.info("Workspace %s was for a person until a time that is over; it is removed", name)
+        return {"removed": removed, "kept": stay, "unknown": unknown, "expired": expired}
 
     def _keep_what_was_left(self, client: Client, svm: str, context: Context) -> list[str]:
         """Mark the workspaces of runs that are over as kept; return the volumes whose run Airflow does not know."""

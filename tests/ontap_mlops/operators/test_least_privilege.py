@@ -80,7 +80,7 @@ def test_an_account_with_few_rights_does_all_that_provisioning_ingest_and_a_run_
     before = ontap.everything()
     assert steps("workspace")["bucket"]
     assert steps("delete") == {"removed": True, "kept": False}
-    assert steps("collect") == {"removed": [], "kept": {}, "unknown": []}
+    assert steps("collect") == {"removed": [], "kept": {}, "unknown": [], "expired": []}
     assert ontap.everything() == before
 
 

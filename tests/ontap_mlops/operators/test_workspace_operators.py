@@ -221,7 +221,7 @@ def test_a_workspace_in_use_is_never_collected(client, ontap, version, s3_server
     keep(client, ontap, again, version, days_ago=30)
     create(again, version)
     runs = {"used": "running", "again": "queued"}
-    assert collect(runs, days=0) == {"removed": [], "kept": {}, "unknown": []}
+    assert collect(runs, days=0) == {"removed": [], "kept": {}, "unknown": [], "expired": []}
     assert None not in (clone_of(client, used), clone_of(client, again))
 
 
@@ -242,7 +242,7 @@ def test_what_no_teardown_reached_is_kept_from_the_day_it_is_found_and_then_coll
 def test_a_workspace_of_a_run_that_airflow_does_not_know_stays_and_is_named(client, version, capsys) -> None:
     run = Run("elsewhere")
     made = create(run, version)
-    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": [made["volume"]]}
+    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": [made["volume"]], "expired": []}
     told = f"Workspace {made['volume']} of run elsewhere of tyre_quality: Airflow knows no such run."
     assert told in capsys.readouterr().out
     assert clone_of(client, run) is not None
@@ -287,7 +287,7 @@ def test_a_comment_that_leaves_a_doubt_keeps_the_workspace(client, ontap, versio
     made = create(run, version)
     body = {"comment": comment.format(key=run.key)}
     ontap.http.patch(f"/api/storage/volumes/{made['volume_uuid']}?return_timeout=20", json=body)
-    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": []}
+    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": [], "expired": []}
     assert clone_of(client, run) is not None
 
 
@@ -295,7 +295,7 @@ def test_a_volume_that_is_no_clone_is_not_collected_whatever_its_comment_says(cl
     run = Run()
     name, comment = names.workspace_volume(run.key), f"ontap-mlops run {run.key} kept {LONG_AGO}"
     volumes.ensure(client, svm=SVM, name=name, size_bytes=10**9, comment=comment)
-    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": []}
+    assert collect(days=0) == {"removed": [], "kept": {}, "unknown": [], "expired": []}
     with pytest.raises(errors.NotOurs):
         delete(run)
 
