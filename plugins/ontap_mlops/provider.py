@@ -64,6 +64,29 @@ _COPY_SYNC_CONNECTION: dict[str, Any] = {
     },
 }
 
+_AZURE_CONNECTION: dict[str, Any] = {
+    "connection-type": "azure_netapp_files",
+    "hook-class-name": "ontap_mlops.hooks.azure_netapp.AzureNetAppHook",
+    "hook-name": "Azure NetApp Files",
+    "ui-field-behaviour": {
+        "hidden-fields": ["port", "schema"],
+        "relabeling": {"login": "Client ID", "password": "Secret", "host": "Resource Manager"},
+        "placeholders": {"host": "https://management.azure.com"},
+    },
+    "conn-fields": {
+        name: {"label": label, "description": description, "schema": {"type": ["string", "null"]}}
+        for name, label, description in (
+            ("tenantId", "Tenant", "Of the service principal."),
+            ("subscriptionId", "Subscription", "In which to work."),
+            ("resource_group", "Resource group", "In which the NetApp account is."),
+            ("account", "NetApp account", "Made where there is none."),
+            ("location", "Location", "Of the account, such as westeurope."),
+            ("authority", "Login service", "Of another cloud than the public one."),
+            ("verify", "Certificate authority", "Path of a file, for a proxy; the system's own if empty."),
+        )
+    },
+}
+
 EXTRA_LINKS = [
     "ontap_mlops.operators.links.MlflowRunLink",
     "ontap_mlops.operators.links.MlflowModelLink",
@@ -118,7 +141,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         **{room: _modules(room) for room in ROOMS},
-        "connection-types": [_ONTAP_CONNECTION, _COPY_SYNC_CONNECTION],
+        "connection-types": [_ONTAP_CONNECTION, _COPY_SYNC_CONNECTION, _AZURE_CONNECTION],
         "extra-links": list(EXTRA_LINKS),
         "asset-uris": [
             {

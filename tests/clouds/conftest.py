@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
+from tests.clouds import certificates
 from tests.clouds.airflow_connections import AirflowConnections
+from tests.clouds.azure_service import AzureService
 from tests.clouds.copy_sync_service import CopySyncService
 from tests.clouds.fsx_service import FsxService
 from tests.clouds.local_service import LocalService, serving
@@ -74,3 +76,17 @@ def airflow_rest(airflow_rest_running: AirflowConnections, monkeypatch: pytest.M
     airflow_rest_running.forget()
     monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API", airflow_rest_running.connection())
     return airflow_rest_running
+
+
+@pytest.fixture(scope="session")
+def azure_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    certificate, key = certificates.write(tmp_path_factory.mktemp("azure"))
+    with serving(AzureService(certificate), ssl_certfile=str(certificate), ssl_keyfile=str(key)) as service:
+        yield service
+
+
+@pytest.fixture
+def azure(azure_running: AzureService, monkeypatch: pytest.MonkeyPatch) -> AzureService:
+    azure_running.forget()
+    monkeypatch.setenv("AIRFLOW_CONN_AZURE_NETAPP_DEFAULT", azure_running.connection())
+    return azure_running

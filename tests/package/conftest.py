@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from scripts.environment import index_options
+from tests.clouds import certificates
+from tests.clouds.azure_service import AzureService
 from tests.clouds.copy_sync_service import CopySyncService
 from tests.clouds.fsx_service import FsxService
 from tests.clouds.local_service import serving
@@ -75,8 +77,15 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     """The variables by which examples/ finds the services beside ONTAP."""
     xcp = tmp_path_factory.mktemp("xcp")
     (xcp / "license").write_text("ACTIVE")
-    with serving(CopySyncService()) as copy_sync, serving(FsxService()) as fsx:
+    certificate, key = certificates.write(tmp_path_factory.mktemp("azure"))
+    tls = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+    with (
+        serving(CopySyncService()) as copy_sync,
+        serving(FsxService()) as fsx,
+        serving(AzureService(certificate), **tls) as azure,
+    ):
         yield {
+            "AIRFLOW_CONN_AZURE_NETAPP_DEFAULT": azure.connection(),
             "AIRFLOW_CONN_COPY_SYNC_DEFAULT": copy_sync.connection(),
             "AIRFLOW_CONN_AWS_DEFAULT": fsx.connection(),
             "PATH": f"{REPOSITORY / 'tests' / 'clouds' / 'xcp_command'}:{os.environ['PATH']}",
@@ -119,7 +128,7 @@ def installed(
     }
     uv("venv", "--quiet", "--python", sys.executable, "venv", folder=folder)
     made = Installed(folder, {**kept, **airflow, "PYTHONDONTWRITEBYTECODE": "1"})
-    made.install(f"{wheels['provider']}[amazon]")  # examples/ use it
+    made.install(f"{wheels['provider']}[amazon,azure]")  # examples/ use it
     migrated = made.run("airflow", "db", "migrate")
     assert migrated.returncode == 0, migrated.stderr
     return made

@@ -1,0 +1,1 @@
+"""Azure NetApp Files, through azure-mgmt-netapp: accounts, capacity pools, volumes and snapshots."""
