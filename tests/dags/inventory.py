@@ -14,5 +14,8 @@ OTHERS = {
     "roll_back",
     "storage_service_level",
     "workspace",
+    "restore_dataset",
+    "roll_back",
+    "rotate_s3_keys",
 }
 EVERY = TRAINING | INGEST | OTHERS

@@ -63,6 +63,34 @@ def to_snapshot(client: Client, *, volume_uuid: str, volume: str, snapshot: str,
     return Restored(snapshot=wanted, safety=safety, difference=difference)
 
 
+def newer_than(client: Client, *, volume_uuid: str, snapshot: str) -> list[Snapshot]:
+    """Return the snapshots that ONTAP's own restore to this one would drop, oldest first, but for a restore's lease."""
+    there = [s for s in snapshots.list_snapshots(client, volume_uuid=volume_uuid) if s.name != LEASE]
+    position = next((i for i, found in enumerate(there) if found.name == snapshot), None)
+    if position is None:
+        raise NotFound(f"Volume {volume_uuid} has no snapshot {snapshot!r}. Check the name; it may have been removed.")
+    return there[position + 1 :]
+
+
+def in_one_step(
+    client: Client, *, volume_uuid: str, volume: str, snapshot: str, owner: str, discard_newer: bool = False
+) -> Snapshot:
+    """Let ONTAP restore the whole volume: what was written since is lost, and newer snapshots with it.
+
+    Raises InvalidRequest, with nothing changed, when there are newer snapshots that were not given up.
+    """
+    newer = [found.name for found in newer_than(client, volume_uuid=volume_uuid, snapshot=snapshot)]
+    if newer and not discard_newer:
+        raise InvalidRequest(
+            f"Volume {volume!r} was not restored to snapshot {snapshot!r}: {len(newer)} newer snapshots would be lost "
+            f"({', '.join(newer[:5])}{', ...' if len(newer) > 5 else ''}). Restore with safety, which keeps them, work "
+            "on a clone instead, or set discard_newer."
+        )
+    # The lease is newer than the snapshot, so ONTAP drops it in the same step that ends what it is for.
+    begin(client, volume_uuid=volume_uuid, volume=volume, owner=owner)
+    return snapshots.restore(client, volume_uuid=volume_uuid, name=snapshot)
+
+
 def safety_name(owner: str) -> str:
     """Name of the snapshot that a restore of this run leaves."""
     return f"{_PREFIX}{owner}"

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from ontap_mlops.ontap.client import Client
-    from ontap_mlops.ontap.snapshots import Snapshot
 
 
 class OntapSnapshotRestoreOperator(OnSnapshot):
@@ -64,27 +63,18 @@ class OntapSnapshotRestoreOperator(OnSnapshot):
         return facts_of(done.snapshot) | {"safety": done.safety, "restored": done.difference.counts}
 
     def _whole(self, client: Client, owner: str) -> dict[str, Any]:
-        from ontap_mlops.ontap import restoring, snapshots
+        from ontap_mlops.ontap import restoring
 
-        uuid = self.volume_uuid(client)
-        wanted = snapshots.get(client, volume_uuid=uuid, name=self.snapshot)
-        there = snapshots.list_snapshots(client, volume_uuid=uuid)
-        self._spare_newer([s for s in there if s.name != restoring.LEASE], wanted)
-        # The lease is newer than the snapshot, so ONTAP drops it in the same step that ends what it is for.
-        restoring.begin(client, volume_uuid=uuid, volume=self.volume, owner=owner)
-        snapshots.restore(client, volume_uuid=uuid, name=self.snapshot)
+        wanted = restoring.in_one_step(
+            client,
+            volume_uuid=self.volume_uuid(client),
+            volume=self.volume,
+            snapshot=self.snapshot,
+            owner=owner,
+            discard_newer=self.discard_newer,
+        )
         self.log.info("Volume %s is as it was at %s (snapshot %s)", self.volume, wanted.created_at, wanted.name)
         return facts_of(wanted) | {"safety": None, "restored": None}
-
-    def _spare_newer(self, oldest_first: list[Snapshot], wanted: Snapshot) -> None:
-        position = next(i for i, snapshot in enumerate(oldest_first) if snapshot.uuid == wanted.uuid)
-        newer = [snapshot.name for snapshot in oldest_first[position + 1 :]]
-        if newer and not self.discard_newer:
-            raise ValueError(
-                f"Volume {self.volume!r} was not restored to snapshot {self.snapshot!r}: {len(newer)} newer snapshots "
-                f"would be lost ({', '.join(newer[:5])}{', ...' if len(newer) > 5 else ''}). "
-                "Restore with safety, which keeps them, work on a clone instead, or set discard_newer."
-            )
 
 
 class OntapFileRestoreOperator(OnSnapshot):

@@ -9,8 +9,12 @@ from typing import Any
 from airflow.sdk.bases.operator import ExecutorSafeguard
 
 
+def context(run_id: str = "manual") -> dict[str, Any]:
+    run_after = datetime(2026, 11, 21, tzinfo=UTC)
+    return {"dag_run": SimpleNamespace(dag_id="d", run_id=run_id, run_after=run_after)}
+
+
 def run(kind: type, run_id: str = "manual", **arguments: Any) -> Any:
     operator = kind(task_id="t", **arguments)
     ExecutorSafeguard.tracker.set(operator)
-    dag_run = SimpleNamespace(dag_id="d", run_id=run_id, run_after=datetime(2026, 11, 21, tzinfo=UTC))
-    return operator.execute({"dag_run": dag_run})
+    return operator.execute(context(run_id))

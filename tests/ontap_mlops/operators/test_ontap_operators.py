@@ -87,7 +87,7 @@ def test_a_restore_spares_newer_snapshots_unless_told_not_to(volume, ontap) -> N
     for name in ("v1", "v2"):
         run(OntapSnapshotCreateOperator, volume="tyre", snapshot=name)
     file.write_bytes(b"second")
-    with pytest.raises(ValueError, match=r"1 newer snapshots would be lost \(v2\). Restore with safety"):
+    with pytest.raises(errors.InvalidRequest, match=r"1 newer snapshots would be lost \(v2\). Restore with safety"):
         run(OntapSnapshotRestoreOperator, volume="tyre", snapshot="v1", safety=False)
     assert file.read_bytes() == b"second"
     run(OntapSnapshotRestoreOperator, volume="tyre", snapshot="v1", safety=False, discard_newer=True)

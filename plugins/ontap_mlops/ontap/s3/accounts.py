@@ -8,7 +8,7 @@ from typing import Any
 
 from ontap_mlops.ontap import cluster
 from ontap_mlops.ontap.client import Client, repeatable
-from ontap_mlops.ontap.errors import JobStillRunning, NameTaken, NotOurs
+from ontap_mlops.ontap.errors import InvalidRequest, JobStillRunning, NameTaken, NotOurs
 from ontap_mlops.ontap.marks import MARK
 from ontap_mlops.ontap.s3.answers import named, says, unless_taken
 
@@ -36,15 +36,15 @@ def ensure_user(
     ONTAP never shows a secret key again, so a user whose keys were lost gets new ones.
     """
     uuid = cluster.svm_uuid(client, svm=svm)
-    record = named(client, "S3User", uuid, name, fields="name,access_key,comment", what=f"S3 user {name!r}")
+    record = user_record(client, uuid, name)
     if record is None:
         asked = f"create S3 user {name!r} of SVM {svm!r}"
         try:
             answer = client.create("S3User", {"name": name, "comment": comment}, uuid, asked=asked)
-            return _keys(answer, name, svm)
+            return keys_shown(answer, name, svm)
         except NameTaken:
             pass  # an earlier try of ours whose answer was lost: its keys are lost too
-    elif known_access_key is not None and record.get("access_key") == known_access_key:
+    elif known_access_key is not None and known_access_key in [key["access_key"] for key in keys_in(record)]:
         return None
     elif record.get("comment") != comment:
         raise NotOurs(
@@ -53,7 +53,7 @@ def ensure_user(
         )
     asked = f"make new keys for S3 user {name!r} of SVM {svm!r}"
     answer = client.modify("S3User", {"name": name}, {}, uuid, asked=asked, regenerate_keys="true")
-    return _keys(answer, name, svm)
+    return keys_shown(answer, name, svm)
 
 
 @repeatable
@@ -103,7 +103,24 @@ def ensure_group(
         client.modify("S3Group", {"id": record["id"]}, changed, uuid, asked=asked)
 
 
-def _keys(answer: dict[str, Any], user: str, svm: str) -> Keys:
+def user_record(client: Client, svm_uuid: str, name: str) -> dict[str, Any] | None:
+    """ONTAP's record of a user, with all of its keys where the release has more than one."""
+    fields = "name,comment,access_key,key_expiry_time"
+    try:
+        return named(client, "S3User", svm_uuid, name, fields=f"{fields},keys", what=f"S3 user {name!r}")
+    except InvalidRequest:  # a release with one key per user knows no field of that name
+        return named(client, "S3User", svm_uuid, name, fields=fields, what=f"S3 user {name!r}")
+
+
+def keys_in(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """``id``, ``access_key`` and, where it ends, ``expiry_time`` of each key in the record of a user."""
+    shown = record.get("keys")
+    if shown is None:
+        shown = [{"id": 1, "access_key": record.get("access_key"), "expiry_time": record.get("key_expiry_time")}]
+    return [key for key in shown if key.get("access_key")]
+
+
+def keys_shown(answer: dict[str, Any], user: str, svm: str) -> Keys:
     shown = (answer.get("records") or [answer])[0]
     if not shown.get("access_key") or not shown.get("secret_key"):
         raise JobStillRunning(f"ONTAP showed no keys for S3 user {user!r} of SVM {svm!r}; the next try makes new ones.")
