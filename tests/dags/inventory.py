@@ -11,11 +11,10 @@ INGEST = {
 OTHERS = {
     "provision_ontap",
     "reclaim_space",
-    "roll_back",
-    "storage_service_level",
-    "workspace",
     "restore_dataset",
     "roll_back",
     "rotate_s3_keys",
+    "storage_service_level",
+    "workspace",
 }
 EVERY = TRAINING | INGEST | OTHERS
