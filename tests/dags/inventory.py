@@ -9,6 +9,8 @@ INGEST = {
     "ingest_tyre_images",
 }
 OTHERS = {
+    "cache_dataset",
+    "evict_caches",
     "provision_ontap",
     "reclaim_space",
     "restore_dataset",

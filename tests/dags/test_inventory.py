@@ -11,6 +11,7 @@ from tests.dags.conftest import DAGS
 from tests.dags.inventory import EVERY, TRAINING
 
 MOST_LINES = 150
+OF_SITES = {"cache_dataset", "evict_caches"}  # absent where sites.yaml names none
 
 
 def test_every_dag_is_on_this_list(dags):
@@ -32,7 +33,8 @@ def test_a_dag_whose_dataset_is_not_configured_is_absent_not_broken(tmp_path, mo
     known = yaml.safe_load((config / "datasets.yaml").read_text())
     del known["datasets"]["ctr_days"]
     (tmp_path / "datasets.yaml").write_text(yaml.safe_dump(known))
-    (tmp_path / "compute.yaml").write_text((config / "compute.yaml").read_text())
+    for name in ("compute.yaml", "sites.yaml"):
+        (tmp_path / name).write_text((config / name).read_text())
     for name in ("ONTAP_MLOPS_CONFIG_DIR", "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     bag = DagBag(str(DAGS))
@@ -46,7 +48,8 @@ def test_a_mistake_in_one_dataset_takes_its_dags_only_and_stands_in_the_list_of_
     config = DAGS.parent / "config"
     text = (config / "datasets.yaml").read_text().replace("    volume: ctr_days", "    volum: ctr_days")
     (tmp_path / "datasets.yaml").write_text(text)
-    (tmp_path / "compute.yaml").write_text((config / "compute.yaml").read_text())
+    for name in ("compute.yaml", "sites.yaml"):
+        (tmp_path / name).write_text((config / name).read_text())
     for name in ("ONTAP_MLOPS_CONFIG_DIR", "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     bag = DagBag(str(DAGS))
@@ -55,6 +58,18 @@ def test_a_mistake_in_one_dataset_takes_its_dags_only_and_stands_in_the_list_of_
     line = text[: text.index("volum:")].count("\n") + 1
     assert f"{tmp_path}/datasets.yaml:{line}: unknown key 'volum', did you mean 'volume'?" in error
     assert "(in datasets.ctr_days.volum)" in error
+
+
+def test_without_another_site_there_is_nothing_to_cache_at(tmp_path, monkeypatch):
+    from airflow.dag_processing.dagbag import DagBag
+
+    for name in ("datasets.yaml", "compute.yaml"):
+        (tmp_path / name).write_text((DAGS.parent / "config" / name).read_text())
+    for name in ("ONTAP_MLOPS_CONFIG_DIR", "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    bag = DagBag(str(DAGS))
+    assert bag.import_errors == {}
+    assert not OF_SITES & set(bag.dags)
 
 
 def test_a_mistake_in_a_site_stands_in_the_list_of_import_errors(tmp_path, monkeypatch):
@@ -67,7 +82,7 @@ def test_a_mistake_in_a_site_stands_in_the_list_of_import_errors(tmp_path, monke
     bag = DagBag(str(DAGS))
     ((_, error),) = bag.import_errors.items()
     assert "sites.yaml:" in error and "'much' does not fit" in error and "(in sites.remote.cache_bytes)" in error
-    assert set(bag.dags) >= EVERY - {"cache_dataset", "evict_caches"}
+    assert set(bag.dags) >= EVERY - OF_SITES
 
 
 def test_every_dag_has_a_page_and_one_that_starts_by_itself_valid_defaults(dags):
