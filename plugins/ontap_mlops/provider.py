@@ -87,6 +87,39 @@ _AZURE_CONNECTION: dict[str, Any] = {
     },
 }
 
+_GOOGLE_CONNECTION: dict[str, Any] = {
+    "connection-type": "google_netapp_volumes",
+    "hook-class-name": "ontap_mlops.hooks.google_netapp.GoogleNetAppHook",
+    "hook-name": "Google Cloud NetApp Volumes",
+    "ui-field-behaviour": {
+        "hidden-fields": ["port", "schema", "login", "password"],
+        "relabeling": {"host": "Address"},
+        "placeholders": {"host": "https://netapp.googleapis.com"},
+    },
+    "conn-fields": {
+        "project": {
+            "label": "Project",
+            "description": "In which to work.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "location": {
+            "label": "Location",
+            "description": "Region such as europe-west3.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "keyfile_dict": {
+            "label": "Key file (JSON)",
+            "description": "Of a service account; the machine's own account if empty.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "key_path": {
+            "label": "Key file (path)",
+            "description": "Instead of its JSON.",
+            "schema": {"type": ["string", "null"]},
+        },
+    },
+}
+
 EXTRA_LINKS = [
     "ontap_mlops.operators.links.MlflowRunLink",
     "ontap_mlops.operators.links.MlflowModelLink",
@@ -141,7 +174,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         **{room: _modules(room) for room in ROOMS},
-        "connection-types": [_ONTAP_CONNECTION, _COPY_SYNC_CONNECTION, _AZURE_CONNECTION],
+        "connection-types": [_ONTAP_CONNECTION, _COPY_SYNC_CONNECTION, _AZURE_CONNECTION, _GOOGLE_CONNECTION],
         "extra-links": list(EXTRA_LINKS),
         "asset-uris": [
             {

@@ -13,6 +13,7 @@ from tests.clouds.airflow_connections import AirflowConnections
 from tests.clouds.azure_service import AzureService
 from tests.clouds.copy_sync_service import CopySyncService
 from tests.clouds.fsx_service import FsxService
+from tests.clouds.google_service import GoogleService
 from tests.clouds.local_service import LocalService, serving
 
 
@@ -90,3 +91,16 @@ def azure(azure_running: AzureService, monkeypatch: pytest.MonkeyPatch) -> Azure
     azure_running.forget()
     monkeypatch.setenv("AIRFLOW_CONN_AZURE_NETAPP_DEFAULT", azure_running.connection())
     return azure_running
+
+
+@pytest.fixture(scope="session")
+def google_running() -> Iterator[LocalService]:
+    with serving(GoogleService()) as service:
+        yield service
+
+
+@pytest.fixture
+def google_cloud(google_running: GoogleService, monkeypatch: pytest.MonkeyPatch) -> GoogleService:
+    google_running.forget()
+    monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_NETAPP_DEFAULT", google_running.connection())
+    return google_running

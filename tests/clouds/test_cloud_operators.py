@@ -14,7 +14,7 @@ from ontap_mlops.clouds import errors
 from ontap_mlops.operators.retry import RETRY_POLICY
 from ontap_mlops.operators.xcp import _Xcp
 
-MODULES = ("copy_sync", "fsx", "xcp", "azure_netapp")
+MODULES = ("copy_sync", "fsx", "xcp", "azure_netapp", "google_netapp")
 OPERATORS = [
     kind
     for module in MODULES

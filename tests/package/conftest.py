@@ -18,6 +18,7 @@ from tests.clouds import certificates
 from tests.clouds.azure_service import AzureService
 from tests.clouds.copy_sync_service import CopySyncService
 from tests.clouds.fsx_service import FsxService
+from tests.clouds.google_service import GoogleService
 from tests.clouds.local_service import serving
 from tests.conftest import REPOSITORY, Emulator
 
@@ -83,9 +84,11 @@ def clouds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         serving(CopySyncService()) as copy_sync,
         serving(FsxService()) as fsx,
         serving(AzureService(certificate), **tls) as azure,
+        serving(GoogleService()) as google,
     ):
         yield {
             "AIRFLOW_CONN_AZURE_NETAPP_DEFAULT": azure.connection(),
+            "AIRFLOW_CONN_GOOGLE_NETAPP_DEFAULT": google.connection(),
             "AIRFLOW_CONN_COPY_SYNC_DEFAULT": copy_sync.connection(),
             "AIRFLOW_CONN_AWS_DEFAULT": fsx.connection(),
             "PATH": f"{REPOSITORY / 'tests' / 'clouds' / 'xcp_command'}:{os.environ['PATH']}",
@@ -128,7 +131,7 @@ def installed(
     }
     uv("venv", "--quiet", "--python", sys.executable, "venv", folder=folder)
     made = Installed(folder, {**kept, **airflow, "PYTHONDONTWRITEBYTECODE": "1"})
-    made.install(f"{wheels['provider']}[amazon,azure]")  # examples/ use it
+    made.install(f"{wheels['provider']}[amazon,azure,google]")  # examples/ use it
     migrated = made.run("airflow", "db", "migrate")
     assert migrated.returncode == 0, migrated.stderr
     return made

@@ -1,0 +1,1 @@
+"""Google Cloud NetApp Volumes, through google-cloud-netapp: storage pools, volumes, snapshots and replications."""
