@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers upload new-system rerun test test-quick faults journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan upload new-system rerun test test-quick faults journey browser bench bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -58,6 +58,10 @@ watchers:
 # List what this project made on ONTAP: what could be removed and frees how much, and why the rest stays; removes nothing.
 reclaim:
 	$(PROGRAM) scripts.services reclaim -- $(ARGS)
+
+# Say which way of moving data fits, such as FROM=tyre_images TO=remote ARGS="--share 0.1"; without FROM, what past transfers took.
+plan:
+	$(PROGRAM) scripts.services plan -- $(if $(FROM),"$$FROM" "$$TO") $(ARGS)
 
 # Put a folder's files into the data lake: FROM=photos TO=bottle_images (a dataset), or TO=s3://lake/bottles/.
 upload:

@@ -26,7 +26,7 @@ from emulator import kept, trees
 from emulator.namespace import Blocked, Namespace
 
 SNAPSHOT_LINK = ".snapshot"
-_SKIP = frozenset({SNAPSHOT_LINK})
+SKIPPED = frozenset({SNAPSHOT_LINK})
 # A measurement of used space that took longer than this (s) is reused for so many times what it took: measuring large
 # volumes costs at most a tenth, and what is said of small ones is what is there now.
 _USED_QUICK_S = 0.1
@@ -126,7 +126,7 @@ class DataPlane:
     def create_snapshot(self, volume: str, snapshot: str, name: str) -> int:
         """Freeze the live files; returns their bytes."""
         stage = self.stage()
-        modes, size = trees.copy_tree(self.data_dir(volume), stage, skip=_SKIP)
+        modes, size = trees.copy_tree(self.data_dir(volume), stage, skip=SKIPPED)
         trees.save_modes(self.modes_file(volume, snapshot), modes)
         # The top is frozen last: without its write bit, only root could rename it to another parent.
         trees.freeze(stage, {path: mode for path, mode in modes.items() if path != "."})
@@ -217,7 +217,7 @@ class DataPlane:
         if self.is_cache(volume):
             return kept.measured(self.volumes / volume)
         start = time.monotonic()
-        found = trees.measured(self.data_dir(volume), _SKIP)
+        found = trees.measured(self.data_dir(volume), SKIPPED)
         took = time.monotonic() - start
         if took > _USED_QUICK_S:
             self._used[volume] = (found, time.monotonic() + took * _USED_COST_FACTOR)

@@ -278,16 +278,14 @@ def main() -> int:
         actions.add_parser(name)
     actions.add_parser("restart").add_argument("name")
     actions.add_parser("airflow").add_argument("arguments", nargs=argparse.REMAINDER)
+    actions.add_parser("plan").add_argument("arguments", nargs=argparse.REMAINDER)
     actions.add_parser("versions").add_argument("arguments", nargs=argparse.REMAINDER)
     actions.add_parser("reclaim").add_argument("arguments", nargs=argparse.REMAINDER)
     actions.add_parser("preflight").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     stack = Stack(options.local)
-    modules = {
-        "airflow": "airflow",
-        "versions": "scripts.versions",
-        "reclaim": "scripts.reclaim",
-        "preflight": "scripts.preflight",
+    modules = {name: f"scripts.{name}" for name in ("versions", "plan", "reclaim", "preflight")} | {
+        "airflow": "airflow"
     }
     if module := modules.get(options.action):
         return run_module(stack, module, [a for a in options.arguments if a != "--"])

@@ -10,7 +10,7 @@ from uuid import uuid4
 from emulator.body import Accepts, moment, text
 from emulator.fields import Shape, Wanted
 from emulator.jobs import operation
-from emulator.snapshots import errors
+from emulator.snapshots import deltas, errors
 from emulator.store import Record
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         },
         "logical_size": record["size"],
         "reclaimable_space": record["size"],
+        "delta": deltas.delta(world, record) if wanted.has("delta") else None,
     }
 
 
@@ -81,7 +82,7 @@ SNAPSHOT = Shape(
     common=("volume.name", "svm.name", "svm.uuid", "create_time", "comment", "size", "state", "owners")
     + ("snapmirror_label", "expiry_time", "snaplock_expiry_time", "snaplock.expiry_time", "snaplock.expired")
     + ("version_uuid", "provenance_volume.uuid", "logical_size"),
-    costly=("reclaimable_space",),
+    costly=("reclaimable_space", "delta.size_consumed", "delta.time_elapsed"),
     render=render,
 )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger
 
 SCHEME = "ontap"
-_KINDS = ("dataset", "model", "snapshots", "mirror")
+_KINDS = ("dataset", "model", "snapshots", "mirror", "transfers")
 EVERY_S = 60.0
 
 
@@ -142,3 +142,7 @@ def _called(*parts: str) -> str:
 def _asset(kind: str, name: str, *triggers: BaseEventTrigger) -> Asset:
     watchers = [AssetWatcher(name=f"{kind}/{name}", trigger=trigger) for trigger in triggers]
     return Asset(name=f"{kind}/{name}", uri=f"{SCHEME}://{kind}/{name}", group=kind, watchers=watchers)
+
+
+TRANSFERS = Asset(name="transfers", uri=f"{SCHEME}://transfers/all", group="transfers")
+"""Its events carry what each transfer really took, beside what was said of it: ``told(event)["transfer"]``."""

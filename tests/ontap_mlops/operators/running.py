@@ -28,6 +28,7 @@ class Run:
         """State of each DAG run that Airflow knows, by DAG id and run id."""
         self.state_stores: Any = None
         """State store of each asset that the task has, by asset."""
+        self.inlet_events: Any = {}
         self.outlet_events: Any = defaultdict(lambda: SimpleNamespace(extra={}))
 
     def task_states(self, *, dag_id: str, run_ids: list[str], **_: Any) -> dict[str, Any]:
@@ -48,7 +49,13 @@ class Run:
             get_dr_count=self.count_runs,
         )
         stores = {} if self.state_stores is None else {"asset_state_store": self.state_stores}
-        return {"ti": ti, "dag_run": self, "outlet_events": self.outlet_events, **stores}
+        return {
+            "ti": ti,
+            "dag_run": self,
+            "outlet_events": self.outlet_events,
+            "inlet_events": self.inlet_events,
+            **stores,
+        }
 
     def execute(self, kind: type, *, task_id: str = "t", **arguments: Any) -> Any:
         operator = kind(task_id=task_id, **arguments)
