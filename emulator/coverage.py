@@ -66,7 +66,7 @@ _CLIENTS = """\
 `tests/clients` runs them over verified TLS; what they need beyond this page gets `API not found`, and they say so.
 
 - DataOps Toolkit 3.1, functions and command line: volumes, snapshots with retention, clones, restore, datasets, S3 push
-  and pull work, for `admin` and for the least-privilege account `least`. FlexCache, SnapMirror, qtrees, CIFS shares,
+  and pull, FlexCache work, for `admin` and for the least-privilege account `least`. SnapMirror, qtrees, CIFS shares,
   volumes of type `dp` or with SnapLock, and `svm_dr_unprotect` do not.
 - Ansible's `netapp.ontap` 23: the modules for SVMs, volumes, autosize, clones, snapshots, snapshot policies, schedules,
   export policies and rules, QoS policy groups, S3 services, users, groups, policies and buckets, UNIX users, name

@@ -91,7 +91,11 @@ def _volume(call: Call, body: dict[str, Any], svm: dict[str, str], home: Record,
     share = cache["origin"]["size"] * relative.get("percentage", 0) // 100 if relative["enabled"] else 0
     wanted = body.get("size") or share or state.default_size(cache["origin"]["size"])
     guarantee = (body.get("guarantee") or {}).get("type", "none")
-    as_volume = {"name": body["name"], "size": wanted, "nas": {"path": body.get("path") or ""}}
+    as_volume = {
+        "name": body["name"],
+        "size": wanted,
+        "nas": {**(body.get("nas") or {}), "path": body.get("path") or ""},
+    }
     record = volumes.new_record(call, as_volume | {"guarantee": {"type": guarantee}}, svm, home)
     record |= {"uuid": cache["uuid"], "flexcache": True, "snapshot_policy": "none"}
     checks.check_size(record["size"])

@@ -8,13 +8,14 @@ from emulator.body import Accepts, flag, number, size, text
 from emulator.fields import Shape, Wanted
 from emulator.flexcache import errors, origins
 from emulator.store import Record
+from emulator.svms import parts
 from emulator.values import between, one_of
 from emulator.volumes import state as volumes
 
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = "flexcache"
+KIND = parts.belongs("flexcache")
 PREPOPULATE = "flexcache.prepopulate"
 DEFAULT_SIZE = 1024**3
 DEFAULT_SHARE = 10
@@ -56,6 +57,8 @@ POST_FIELDS: Accepts = _SETTINGS | {
     "constituents_per_aggregate": number,
     "constituent_count": number,
     "guarantee.type": one_of("volume", "none"),
+    "nas.export_policy.name": text,
+    "nas.export_policy.id": number,
     "global_file_locking_enabled": flag,
     "dr_cache": flag,
     "use_tiered_aggregate": flag,

@@ -269,9 +269,20 @@ def test_the_command_line_does_the_same(toolkit, system):
     assert toolkit(f"get_volume({name!r})") is None
 
 
+def test_a_cache_is_made_filled_and_listed(toolkit, system):
+    name = f"v_{uuid4().hex[:8]}"
+    toolkit(f"create_volume({name!r}, '100MB')")
+    (system.namespace / name / "one").write_text("first")
+    toolkit(f"create_flexcache({name!r}, 'svm1', '{name}_cache', flexcache_size='50MB')")
+    toolkit(f"prepopulate_flex_cache('{name}_cache', ['/'])")
+    assert (system.namespace / f"{name}_cache" / "one").read_text() == "first"
+    (found,) = [each for each in toolkit("list_flexcaches()") if each["FlexCache Name"] == f"{name}_cache"]
+    assert (found["Origin Volume"], found["Origin SVM"]) == (name, "svm1")
+
+
 @pytest.mark.parametrize(
     "expression",
-    ["list_qtrees()", "list_snap_mirror_relationships()", "list_flexcaches()", "list_cifs_shares()"],
+    ["list_qtrees()", "list_snap_mirror_relationships()", "list_cifs_shares()"],
 )
 def test_what_is_not_emulated_is_said_by_the_toolkit(toolkit, expression):
     with pytest.raises(ToolkitError, match="API not found"):

@@ -247,3 +247,19 @@ def test_a_cache_goes_while_another_site_keeps_the_same_version(two, tmp_path):
     assert (len(two.clones()), len(caches.list_caches(two.home, svm="svm_near"))) == (1, 1)
     Run("evict2", "evict_caches").execute(DatasetCacheEvictOperator, site=here, days=0)
     assert two.clones() == []
+
+
+def test_accounts_of_the_two_svms_with_the_least_rights_are_enough(two, monkeypatch):
+    rights = {"/api/storage/volumes": "all", "/api/cluster/jobs": "readonly", "/api/svm/svms": "readonly"}
+    there = {**rights, "/api/storage/flexcache/flexcaches": "all"}
+    for cluster_, may, svm, name in ((two.here, rights, "svm1", "DEFAULT"), (two.there, there, "svm2", "REMOTE")):
+        privileges = [{"path": path, "access": access} for path, access in may.items()]
+        cluster_.control("PUT", "/roles", {"name": "few", "privileges": privileges})
+        cluster_.control("PUT", "/users", {"name": "few", "password": "few-rights", "role": "few", "svm": svm})
+        extra = {"verify": cluster_.emulator.ca, "svm": svm}
+        connection = cluster_.connection(login="few", password="few-rights", extra=extra)
+        monkeypatch.setenv(f"AIRFLOW_CONN_ONTAP_{name}", connection)
+    version, run = two.version("first"), Run()
+    assert ensure(run)["used_bytes"] >= 5
+    assert release(run) == [names.cache_volume(version.id)]
+    assert list(evict(days=0)["removed"]) == [f"tyre {version.id} at west"]
