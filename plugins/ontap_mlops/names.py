@@ -96,8 +96,3 @@ def cache_volume(version_id: str) -> str:
 def cache_use(site: str, run_key: str) -> str:
     """Snapshot of that clone which says that a run uses the cache at a site (see ``ontap.cache_uses``)."""
     return f"mlops_use_{site}_{run_key}"
-
-
-def cache_eviction(site: str) -> str:
-    """Snapshot of that clone which says that the cache at a site is being removed."""
-    return f"mlops_evict_{site}"

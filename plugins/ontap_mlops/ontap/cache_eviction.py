@@ -1,4 +1,7 @@
-"""Removal of cached dataset versions that nobody uses, each with the reason why it goes or stays."""
+"""Removal of cached dataset versions that nobody uses, each with the reason why it goes or stays.
+
+How it keeps clear of runs that begin to use one meanwhile: see ``dataset_caches``.
+"""
 
 from __future__ import annotations
 
@@ -41,33 +44,31 @@ def judge(
         return _kept(cached, _in_use(live))
     if found:
         return _left_behind(home, there, cached, clone, found, now, dry)
+    if cached.removed_by not in (None, owner) and not is_over(str(cached.removed_by)):
+        return _kept(cached, f"{cached.removed_by} is removing it")
     unused = now - cached.used
     if unused < timedelta(days=days):
         return _kept(cached, f"last used {_ago(unused)} ago; unused caches are kept for {days:g} days")
     why = f"unused for {_ago(unused)}; unused caches are kept for {days:g} days"
-    if dry:
+    if dry or _removed(home, there, cached, clone, owner):
         return Verdict(cached=cached, removed=True, why=why)
-    return _evicted(home, there, cached, clone, owner, is_over, why)
+    return _kept(cached, "taken into use just now")
 
 
-def _evicted(
-    home: Client, there: Client, cached: Cached, clone: Volume, owner: str, is_over: IsOver, why: str
-) -> Verdict:
-    site = cached.site
-    other = cache_uses.begin_eviction(home, volume_uuid=clone.uuid, site=site, owner=owner, is_over=is_over)
-    if other is not None:
-        return _kept(cached, f"{other.owner} is removing it since {other.since}")
-    # Looked at again with the eviction said: who took a lease before it is seen here, who takes one later sees it.
-    found = cache_uses.uses(home, volume_uuid=clone.uuid, site=site)
+def _removed(home: Client, there: Client, cached: Cached, clone: Volume, owner: str) -> bool:
+    """Say that it is being removed, and remove it unless a run has taken a lease before that could be seen."""
     latest = dataset_caches.find(there, svm=cached.cache.svm, version_id=cached.version_id)
-    if found or (latest is not None and latest.used > cached.used):
-        cache_uses.end_eviction(home, volume_uuid=clone.uuid, site=site, owner=owner)
-        return _kept(cached, _in_use(found) if found else "used just now")
-    comment = cached.cache.comment
-    caches.delete(there, svm=cached.cache.svm, name=cached.cache.name, accepts=lambda said: said == comment)
-    if not dataset_caches.remove_origin(home, svm=clone.svm, name=clone.name, is_over=is_over):
-        cache_uses.end_eviction(home, volume_uuid=clone.uuid, site=site, owner=owner)
-    return Verdict(cached=cached, removed=True, why=why)
+    if latest is None:
+        return True  # by an earlier try
+    if latest.used > cached.used:
+        return False
+    said = dataset_caches.note(there, latest, used=latest.used, removed_by=owner)
+    if cache_uses.uses(home, volume_uuid=clone.uuid, site=cached.site):
+        dataset_caches.note(there, said, used=latest.used)
+        return False
+    comment = said.cache.comment
+    caches.delete(there, svm=cached.cache.svm, name=cached.cache.name, accepts=lambda found: found == comment)
+    return True
 
 
 def _left_behind(
@@ -82,19 +83,13 @@ def _left_behind(
     return _kept(replace(cached, used=now), f"{who} is over without having released it; it counts as used until now")
 
 
-def collect_origins(client: Client, *, svm: str, before: datetime, is_over: IsOver) -> list[str]:
-    """Remove the clones, made before a time, of which there is no cache and that no run is about to use.
+def collect_origins(client: Client, *, svm: str, is_over: IsOver) -> list[str]:
+    """Remove the clones of which there is no cache and that no run is about to use; return their names.
 
-    Return their names.
+    One whose cache is being made has a lease. It may be met in the moment before; then its run makes it anew.
     """
-    removed = []
-    for clone in dataset_caches.origins(client, svm=svm):
-        made = datetime.fromisoformat(clone.created_at) if clone.created_at else None
-        if made is None or made >= before:
-            continue
-        if dataset_caches.remove_origin(client, svm=svm, name=clone.name, is_over=is_over):
-            removed.append(clone.name)
-    return removed
+    found = dataset_caches.origins(client, svm=svm)
+    return [c.name for c in found if dataset_caches.remove_origin(client, svm=svm, name=c.name, is_over=is_over)]
 
 
 def _clone(home: Client, cached: Cached) -> Volume | None:

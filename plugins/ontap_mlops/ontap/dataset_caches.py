@@ -2,7 +2,11 @@
 
 A cache shows its origin as it is now, and never a snapshot. So the origin is a FlexClone of the version's snapshot,
 made at home and never written; one clone serves the caches of all sites, and keeps the snapshot as long as there is
-one. The cache's comment says what it is and when it was last used, so nothing beside ONTAP has to be asked.
+one. The cache's comment says what it is, when it was last used and who is removing it, so nothing beside ONTAP has to
+be asked.
+
+A run takes its lease and then reads the comment; an eviction writes the comment and then reads the leases. So of two
+that meet, at least one sees the other and steps back.
 """
 
 from __future__ import annotations
@@ -26,19 +30,23 @@ from ontap_mlops.records import DatasetVersion
 MIB = 1024**2
 LEAST_BYTES = 100 * MIB
 _SPARE = 10  # one part in so many is added to a version's bytes, for what a file system needs beside
-_CACHED = re.compile(re.escape(mark("cache of ")) + r"(\S+) (\S+) at (\S+), used (\S+)")
+_CACHED = re.compile(re.escape(mark("cache of ")) + r"(\S+) (\S+) at (\S+), used (\S+?)(?:, removed by (.+))?")
 _ORIGIN = re.compile(re.escape(mark("cache origin of ")) + r"(\S+) (\S+)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cached:
-    """A cached version at a site. ``used`` is when it was last said to be used, by the site's clock."""
+    """A cached version at a site. ``used`` is when it was last said to be used, by the site's clock.
+
+    ``removed_by`` is the owner (see ``cache_uses.owner``) of an eviction that is at it; None where there is none.
+    """
 
     cache: Cache
     dataset: str
     version_id: str
     site: str
     used: datetime
+    removed_by: str | None = None
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.version_id} at {self.site}"
@@ -111,7 +119,7 @@ def ensure(
     _require_room(ends, version, before, more)
     clone = _origin(ends, version, name)
     try:
-        cache_uses.take(ends.home, volume_uuid=clone.uuid, site=ends.site, owner=owner, is_over=is_over)
+        cache_uses.take(ends.home, volume_uuid=clone.uuid, site=ends.site, owner=owner)
         cache = caches.ensure(
             there,
             svm=ends.svm,
@@ -132,6 +140,9 @@ def ensure(
     made = _cached(cache)
     if made is None:
         raise UnderWay(f"The comment of {cache} was changed while it was made. {UnderWay.advice}.")
+    if made.removed_by and not is_over(made.removed_by):
+        cache_uses.release(ends.home, volume_uuid=clone.uuid, site=ends.site, owner=owner)
+        raise UnderWay(f"{made} is being removed by {made.removed_by}. {UnderWay.advice}.")
     return touch(there, made, now)
 
 
@@ -152,12 +163,17 @@ def filled(
 
 
 def touch(client: Client, cached: Cached, now: datetime) -> Cached:
-    """Note that it is used now; a time that is known and later stays."""
-    if cached.used >= now.replace(microsecond=0):
+    """Note that it is used now, and that nobody removes it; a time that is known and later stays."""
+    if cached.used >= now.replace(microsecond=0) and not cached.removed_by:
         return cached
-    comment = _comment(cached.dataset, cached.version_id, cached.site, now)
+    return note(client, cached, used=max(cached.used, now))
+
+
+def note(client: Client, cached: Cached, *, used: datetime, removed_by: str | None = None) -> Cached:
+    """Write when it was last used, and who removes it, into the comment of the cache."""
+    comment = _comment(cached.dataset, cached.version_id, cached.site, used, removed_by)
     marked = volumes.set_comment(client, volume=cached.cache.volume, comment=comment)
-    return replace(cached, cache=replace(cached.cache, volume=marked), used=now)
+    return replace(cached, cache=replace(cached.cache, volume=marked), used=used, removed_by=removed_by)
 
 
 def release(ends: Ends, *, dataset: str, home_svm: str, owner: str, now: datetime) -> list[str]:
@@ -268,8 +284,9 @@ def _explained(ends: Ends, clone: Volume, error: OntapError) -> OntapError:
     return error
 
 
-def _comment(dataset: str, version_id: str, site: str, used: datetime) -> str:
-    return mark(f"cache of {dataset} {version_id} at {site}, used {used.isoformat(timespec='seconds')}")
+def _comment(dataset: str, version_id: str, site: str, used: datetime, removed_by: str | None = None) -> str:
+    said = f"cache of {dataset} {version_id} at {site}, used {used.isoformat(timespec='seconds')}"
+    return mark(said + (f", removed by {removed_by}" if removed_by else ""))
 
 
 def _is_of(comment: str, version: DatasetVersion) -> bool:
@@ -288,7 +305,7 @@ def _cached(cache: Cache) -> Cached | None:
         return None
     if used.tzinfo is None:
         return None
-    return Cached(cache=cache, dataset=match[1], version_id=match[2], site=match[3], used=used)
+    return Cached(cache=cache, dataset=match[1], version_id=match[2], site=match[3], used=used, removed_by=match[5])
 
 
 def _mb(size: int) -> str:

@@ -274,19 +274,16 @@ class DatasetCacheEvictOperator(OntapOperator):
         return verdicts
 
     def _collect(self, known: Mapping[str, registry.Dataset], over: Any) -> None:
-        """Clones at home that a try left behind before their cache was made."""
-        from datetime import timedelta
-
+        """Clones at home of which there is no cache: of those just removed, and what a try left that died."""
         from ontap_mlops.hooks.ontap import OntapHook
-        from ontap_mlops.ontap import cache_eviction, cluster
+        from ontap_mlops.ontap import cache_eviction
 
         for conn_id, named in sorted({(dataset.ontap_conn_id, dataset.svm) for dataset in known.values()}):
             hook = OntapHook(conn_id)
             with hook.client() as home:
-                before = cluster.now(home) - timedelta(days=1)
-                found = cache_eviction.collect_origins(home, svm=hook.svm(named), before=before, is_over=over)
+                found = cache_eviction.collect_origins(home, svm=hook.svm(named), is_over=over)
             for name in found:
-                self.log.info("Clone %s at home removed: there was no cache of it", name)
+                self.log.info("Clone %s at home removed: no cache is made of it", name)
 
 
 def _hook(operator: Any) -> OntapHook:

@@ -190,29 +190,56 @@ def test_a_lease_of_a_run_that_is_over_counts_as_a_use_until_now(two):
     assert "last used 0 h ago" in evict(evicting)["kept"][f"tyre {version.id} at west"]
 
 
+def removed_by(two: Two, version_id: str, run: Run) -> None:
+    """As an eviction leaves it that was killed before it removed the cache."""
+    cached = dataset_caches.find(two.site, svm="svm2", version_id=version_id)
+    assert cached is not None
+    dataset_caches.note(
+        two.site, cached, used=cached.used, removed_by=cache_uses.owner(run.key, run.dag_id, run.run_id)
+    )
+
+
 def test_a_run_that_meets_an_eviction_comes_back_later_unless_that_has_died(two):
     version, evicting, later = two.version("first"), Run("evict", "evict_caches"), Run("later")
     ensure(hold=False)
-    (clone,) = dataset_caches.origins(two.home, svm="svm1")
-    owner = cache_uses.owner(evicting.key, evicting.dag_id, evicting.run_id)
-    cache_uses.begin_eviction(two.home, volume_uuid=clone.uuid, site="west", owner=owner, is_over=lambda _: False)
-    with pytest.raises(errors.UnderWay, match=r"The cache at site west is being removed \(.*evict_caches"):
+    removed_by(two, version.id, evicting)
+    with pytest.raises(
+        errors.UnderWay, match=f"tyre {version.id} at west is being removed by r.* of evict_caches/evict"
+    ):
         ensure(later)
+    (clone,) = dataset_caches.origins(two.home, svm="svm1")
     assert cache_uses.uses(two.home, volume_uuid=clone.uuid) == []
     other = evict(Run("another", "evict_caches"), days=0)
-    assert "is removing it since" in other["kept"][f"tyre {version.id} at west"]
+    assert "is removing it" in other["kept"][f"tyre {version.id} at west"]
     later.runs[(evicting.dag_id, evicting.run_id)] = "failed"
     assert ensure(later)["dataset_version"]["id"] == version.id
+    found = dataset_caches.find(two.site, svm="svm2", version_id=version.id)
+    assert found is not None and found.removed_by is None
 
 
-def test_a_clone_left_by_a_try_that_died_is_collected_after_a_day(two):
+def test_an_eviction_that_meets_a_run_which_has_just_taken_its_lease_steps_back(two, monkeypatch):
     version, run = two.version("first"), Run()
+    ensure(run, hold=False)
+    note = dataset_caches.note
+
+    def slow(client: Any, cached: Any, **facts: Any) -> Any:
+        """Between the look at the leases and what is said of the removal, a run comes in."""
+        monkeypatch.setattr(dataset_caches, "note", note)
+        (clone,) = dataset_caches.origins(two.home, svm="svm1")
+        owner = cache_uses.owner(run.key, run.dag_id, run.run_id)
+        cache_uses.take(two.home, volume_uuid=clone.uuid, site="west", owner=owner)
+        return note(client, cached, **facts)
+
+    monkeypatch.setattr(dataset_caches, "note", slow)
+    assert "taken into use just now" in evict(days=0)["kept"][f"tyre {version.id} at west"]
+    found = dataset_caches.find(two.site, svm="svm2", version_id=version.id)
+    assert found is not None and found.removed_by is None
+
+
+def test_a_clone_left_by_a_try_that_died_is_collected_once_its_run_is_over(two):
+    version, run, evicting = two.version("first"), Run(), Run("evict", "evict_caches")
     ensure(run)
     caches.delete(two.site, svm="svm2", name=names.cache_volume(version.id))
-    evicting = Run("evict", "evict_caches")
-    evict(evicting)
-    assert len(two.clones()) == 1
-    two.here.control("PUT", "/clock", {"offset_s": 2 * 86400})
     evict(evicting)
     assert len(two.clones()) == 1, "a run that may go on has a lease"
     evicting.runs[(run.dag_id, run.run_id)] = "failed"
