@@ -88,7 +88,10 @@ def azure_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSer
 
 @pytest.fixture
 def azure(azure_running: AzureService, monkeypatch: pytest.MonkeyPatch) -> AzureService:
+    from ontap_mlops.hooks import azure_netapp
+
     azure_running.forget()
+    azure_netapp._KEPT.clear()
     monkeypatch.setenv("AIRFLOW_CONN_AZURE_NETAPP_DEFAULT", azure_running.connection())
     return azure_running
 
@@ -101,6 +104,9 @@ def google_running() -> Iterator[LocalService]:
 
 @pytest.fixture
 def google_cloud(google_running: GoogleService, monkeypatch: pytest.MonkeyPatch) -> GoogleService:
+    from ontap_mlops.hooks import google_netapp
+
     google_running.forget()
+    google_netapp._KEPT.clear()
     monkeypatch.setenv("AIRFLOW_CONN_GOOGLE_NETAPP_DEFAULT", google_running.connection())
     return google_running

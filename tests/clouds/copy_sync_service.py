@@ -41,6 +41,7 @@ class CopySyncService(LocalService):
         self.tokens: set[str] = set()
         self.lifetime_s = 86400
         self.refuses = False
+        self.started_in_between = False
         self.end: dict[str, Any] = {"status": "DONE"}
         self.looks = 1
         self.logins: list[dict[str, Any]] = []
@@ -138,6 +139,9 @@ class CopySyncService(LocalService):
         return {name: value for name, value in found.items() if name != "left"}
 
     def sync(self, found: dict[str, Any]) -> Response:
+        if self.started_in_between:
+            self.started_in_between = False
+            self.sync(found)
         if (found.get("activity") or {}).get("status") == "RUNNING":
             return JSONResponse({"statusCode": 400, "message": "Relationship is already running"}, 400)
         start = f"2026-11-20T00:00:{next(self._numbers):02d}Z"

@@ -10,6 +10,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from ontap_mlops.clouds import errors
+from ontap_mlops.hooks import azure_netapp
 from ontap_mlops.hooks.azure_netapp import AzureNetAppHook
 from ontap_mlops.operators import azure_netapp as operators
 from tests.clouds.azure_service import ACCOUNT, DELEGATED, AzureService
@@ -210,6 +211,7 @@ def test_a_refused_login_a_token_that_ran_out_and_a_refused_connection(
     )
     with pytest.raises(errors.LoginRefused, match="ExpiredAuthenticationToken"):
         made(carried_out, "PoolEnsure", capacity_pool="p", size_bytes=TIB)
+    azure_netapp._KEPT.clear()
     azure.refuses = True
     with pytest.raises(errors.LoginRefused, match=r"login service .*AADSTS7000222.*Renew the credentials"):
         made(carried_out, "PoolEnsure", capacity_pool="p", size_bytes=TIB)

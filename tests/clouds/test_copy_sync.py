@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from ontap_mlops.operators.copy_sync import (
 )
 from tests.clouds.copy_sync_service import BROKER, CLIENT_ID, GROUP, SECRET, CopySyncService
 from tests.clouds.local_service import unused_port
+from tests.conftest import REPOSITORY
 
 NFS = {"kind": "nfs", "host": "10.0.0.5", "export": "/data"}
 S3 = {"kind": "s3", "bucket": "lake", "region": "eu-west-1"}
@@ -291,6 +293,27 @@ def test_a_refused_connection_and_a_slow_answer_are_temporary(
     monkeypatch.setenv("AIRFLOW_CONN_COPY_SYNC_DEFAULT", copy_sync.connection(host=f"http://127.0.0.1:{unused_port()}"))
     with pytest.raises(errors.Unreachable, match="Connection refused"):
         CopySyncListOperator(task_id="t").execute({})
+
+
+def test_one_that_somebody_starts_in_between_is_joined(copy_sync: CopySyncService, carried_out: Any) -> None:
+    id_ = ensure()["id"]
+    copy_sync.started_in_between = True
+    assert carried_out(running(id_))["files_copied"] == 10
+
+
+def test_an_account_that_the_login_may_not_use_is_told(
+    copy_sync: CopySyncService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extra = {"token_url": f"{copy_sync.url}/oauth/token", "account_id": "account-of-others"}
+    monkeypatch.setenv("AIRFLOW_CONN_COPY_SYNC_DEFAULT", copy_sync.connection(extra=extra))
+    with pytest.raises(errors.NotAllowed, match=r"account not allowed.*Give the account of the connection a role"):
+        CopySyncListOperator(task_id="t").execute({})
+
+
+def test_the_page_names_every_kind_of_end() -> None:
+    table = (REPOSITORY / "docs" / "copy-and-sync.md").read_text().partition("| `kind` |")[2].partition("\n\n")[0]
+    first = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert {kind for cell in first for kind in re.findall("`([a-z0-9_]+)`", cell)} == set(endpoints.PAIRS)
 
 
 def test_several_accounts_have_to_be_told_apart(copy_sync: CopySyncService) -> None:

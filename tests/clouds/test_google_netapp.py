@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from ontap_mlops.clouds import errors
+from ontap_mlops.hooks import google_netapp
 from ontap_mlops.hooks.google_netapp import GoogleNetAppHook
 from ontap_mlops.operators import google_netapp as operators
 from tests.clouds.google_service import ELSEWHERE, LOCATION, PROJECT, GoogleService
@@ -213,6 +214,7 @@ def test_a_slow_answer_a_token_that_ran_out_and_a_refused_key(google_cloud: Goog
     with pytest.raises(errors.NotFound):  # the library renews it
         client.call("show a pool", client.api.get_storage_pool, name=f"{client.parent}/storagePools/x")
     client.close()
+    google_netapp._KEPT.clear()
     google_cloud.refuses = True
     with pytest.raises(errors.LoginRefused, match=r"login service .*Invalid JWT Signature.*Renew the credentials"):
         made(carried_out, "PoolEnsure", storage_pool="p", capacity_gib=2048)
@@ -221,5 +223,6 @@ def test_a_slow_answer_a_token_that_ran_out_and_a_refused_key(google_cloud: Goog
 def test_the_connection_is_tested(google_cloud: GoogleService, pool: Any) -> None:
     told = "Connected to Google Cloud NetApp Volumes, 1 storage pools in europe-west3."
     assert GoogleNetAppHook().test_connection() == (True, told)
+    google_netapp._KEPT.clear()
     google_cloud.refuses = True
     assert GoogleNetAppHook().test_connection()[0] is False

@@ -15,6 +15,8 @@ from ontap_mlops.hooks.extra import extra_of
 if TYPE_CHECKING:
     from ontap_mlops.clouds.azure_netapp.client import Client
 
+_KEPT: dict[tuple[Any, ...], Any] = {}
+"""Credentials by what they are made of: they keep their token, and each look of a wait makes a client of its own."""
 _NEEDED = ("subscriptionId", "resource_group", "account")
 
 
@@ -68,7 +70,7 @@ class AzureNetAppHook(BaseHook):
             raise InvalidRequest(str(error)) from None
         scopes: dict[str, Any] = {"credential_scopes": [f"{url}/.default"]} if url else {}
         api = NetAppManagementClient(
-            self._credential(connection, extra, trust),
+            self._kept(connection, extra, trust),
             str(extra["subscriptionId"]),
             base_url=url,
             retry_total=0,  # tasks and triggers try again, and see what they do
@@ -94,6 +96,12 @@ class AzureNetAppHook(BaseHook):
             return False, str(error)
         there = f"account {client.account!r}" if found else f"account {client.account!r} is not there yet"
         return True, f"Connected to Azure NetApp Files, {there}."
+
+    def _kept(self, connection: Any, extra: dict[str, Any], trust: dict[str, Any]) -> Any:
+        said = (extra.get("tenantId"), extra.get("authority"), connection.login, connection.password, *trust.values())
+        if said not in _KEPT:
+            _KEPT[said] = self._credential(connection, extra, trust)
+        return _KEPT[said]
 
     def _credential(self, connection: Any, extra: dict[str, Any], trust: dict[str, Any]) -> Any:
         from azure.identity import ClientSecretCredential, DefaultAzureCredential

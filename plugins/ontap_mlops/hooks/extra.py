@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TOLD: set[tuple[str, str]] = set()
-_SECRET = re.compile("token|secret|password|passphrase|private_key|access_key", re.IGNORECASE)
+_SECRET = re.compile("token|secret|password|passphrase|private_key|access_key|keyfile", re.IGNORECASE)
 
 
 def extra_of(connection: Connection) -> dict[str, Any]:

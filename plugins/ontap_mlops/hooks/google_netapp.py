@@ -16,6 +16,8 @@ from ontap_mlops.hooks.extra import extra_of
 if TYPE_CHECKING:
     from ontap_mlops.clouds.google_netapp.client import Client
 
+_KEPT: dict[tuple[str, str], Any] = {}
+"""Credentials by what they are made of: they keep their token, and each look of a wait makes a client of its own."""
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
@@ -66,7 +68,7 @@ class GoogleNetAppHook(BaseHook):
             where: dict[str, Any] = {"host": address_of(connection, "https").url} if connection.host else {}
         except AddressError as error:
             raise InvalidRequest(str(error)) from None
-        transport = NetAppRestTransport(credentials=self._credentials(extra), **where)
+        transport = NetAppRestTransport(credentials=self._kept(extra), **where)
         return Client(
             api=NetAppClient(transport=transport), project=str(extra["project"]), location=str(extra["location"])
         )
@@ -81,6 +83,12 @@ class GoogleNetAppHook(BaseHook):
         except CloudError as error:
             return False, str(error)
         return True, f"Connected to Google Cloud NetApp Volumes, {len(pools)} storage pools in {client.location}."
+
+    def _kept(self, extra: Mapping[str, Any]) -> Any:
+        said = (json.dumps(extra.get("keyfile_dict")), str(extra.get("key_path")))
+        if said not in _KEPT:
+            _KEPT[said] = self._credentials(extra)
+        return _KEPT[said]
 
     def _credentials(self, extra: Mapping[str, Any]) -> Any:
         import google.auth

@@ -54,13 +54,9 @@ class AzureNetAppPoolEnsureOperator(_AzureNetApp):
         self.service_level = service_level
 
     def begin(self, client: Any, context: Context) -> dict[str, Any]:
-        import time
+        from ontap_mlops.clouds.azure_netapp import making
 
-        from ontap_mlops.clouds.azure_netapp import making, resources
-
-        account = making.ensure_account(client)
-        while not resources.look(client, **account)["done"]:  # seconds
-            time.sleep(min(self.poll_interval_s, 1.0))
+        making.require_account(client, pause_s=min(self.poll_interval_s, 2.0))
         size = bytes_of(self.size_bytes)
         return making.ensure_pool(client, pool=self.capacity_pool, size_bytes=size, service_level=self.service_level)
 

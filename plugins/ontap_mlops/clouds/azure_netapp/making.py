@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from ontap_mlops.clouds.marks import TAG
 LEVELS = ("Standard", "Premium", "Ultra", "StandardZRS", "Flexible")
 TIB = 1024**4
 SMALLEST_VOLUME = 50 * 1024**3
+ACCOUNT_S = 180.0
 
 
 def ensure_account(client: Client) -> dict[str, Any]:
@@ -28,6 +30,15 @@ def ensure_account(client: Client) -> dict[str, Any]:
         return {"kind": ACCOUNT, "names": []}
     body = {"location": client.location, "tags": {TAG: client.account}, "properties": {}}
     return _begun(client, ACCOUNT, (), client.api.accounts.begin_create_or_update, body)
+
+
+def require_account(client: Client, *, pause_s: float) -> None:
+    """Make the account and wait for it, which takes seconds. Raises InUse when it does not."""
+    account, deadline = ensure_account(client), time.monotonic() + ACCOUNT_S
+    while not resources.look(client, **account)["done"]:
+        if time.monotonic() > deadline:
+            raise errors.InUse(f"NetApp account {client.account!r} was not ready after {ACCOUNT_S:g} s; Azure goes on.")
+        time.sleep(pause_s)
 
 
 def ensure_pool(client: Client, *, pool: str, size_bytes: int, service_level: str, qos: str = "Auto") -> dict[str, Any]:

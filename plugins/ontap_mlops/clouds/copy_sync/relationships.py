@@ -132,11 +132,17 @@ def begin_sync(client: Client, *, relationship_id: str) -> dict[str, Any]:
     Raises NotFound, and BadState when the relationship's data broker is not there.
     """
     found = get(client, relationship_id=relationship_id)
-    if not found.under_way:
-        _require_broker(client, relationship_id, broker=found.broker)
+    joined = {"relationship_id": relationship_id, "before": None}
+    if found.under_way:
+        return joined
+    _require_broker(client, relationship_id, broker=found.broker)
+    try:
         client.call("PUT", f"/api/relationships/{relationship_id}/sync", asked=f"sync relationship {relationship_id!r}")
-    before = None if found.under_way else found.activity.get("startTime")
-    return {"relationship_id": relationship_id, "before": before}
+    except errors.InvalidRequest:  # as for one that somebody else has just started
+        if get(client, relationship_id=relationship_id).under_way:
+            return joined
+        raise
+    return {**joined, "before": found.activity.get("startTime")}
 
 
 def look(client: Client, *, relationship_id: str, before: str | None, cursor: str = "") -> dict[str, Any]:
