@@ -14,6 +14,7 @@ import pytest
 from ontap_mlops import settings
 from ontap_mlops.ontap import marks, volumes
 from ontap_mlops.ontap.client import Client
+from tests.conftest import peer, unpeer
 
 GIB = 1024**3
 SVM = "svm1"
@@ -135,6 +136,23 @@ def ontap(emulator: Any, ontap_http: httpx.Client) -> Iterator[Ontap]:
     for client in made.clients:
         client.close()
     made.control("POST", "/reset")
+
+
+@pytest.fixture
+def there(ontap: Ontap, other_emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ontap]:
+    """A second cluster, whose SVM `svm2` is a peer of `svm1`; connections `ontap_default` and `ontap_remote`."""
+    unpeer(other_emulator)
+    peer(ontap.emulator, other_emulator)
+    with other_emulator.client() as http:
+        made = Ontap(other_emulator, http)
+        monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", ontap.connection())
+        extra = {"verify": other_emulator.ca, "svm": other_emulator.svm}
+        monkeypatch.setenv("AIRFLOW_CONN_ONTAP_REMOTE", made.connection(extra=extra))
+        made.forget_requests()
+        yield made
+        for client in made.clients:
+            client.close()
+    unpeer(other_emulator)
 
 
 @pytest.fixture

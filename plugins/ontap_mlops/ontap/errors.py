@@ -155,6 +155,36 @@ class InvalidRequest(OntapPermanentError):
     advice = "Correct the value"
 
 
+class NotPeered(OntapPermanentError):
+    """The SVMs, or their clusters, are no peers for what is asked."""
+
+    advice = "Make the SVMs peers (OntapSvmPeerEnsureOperator), then run it again"
+
+
+class PeerUnreachable(OntapTemporaryError):
+    """This cluster does not reach its peer; nothing was changed at either."""
+
+    advice = "Check that the peer cluster runs and that the intercluster network is up"
+
+
+class WrongState(OntapPermanentError):
+    """The object is in a state in which what is asked cannot be done."""
+
+
+class NothingInCommon(OntapPermanentError):
+    """Two volumes have no snapshot in common, so neither can follow the other without copying everything anew."""
+
+    advice = "Mirror to a new volume"
+
+
+class WouldLose(OntapPermanentError):
+    """It would throw away data that is in no other place, and nobody has said that this is meant."""
+
+
+class Stopped(OntapPermanentError):
+    """Somebody has stopped the work on purpose."""
+
+
 class JobFailed(OntapTemporaryError):
     """A job ended in failure for a reason that has no class of its own, such as a take-over in the middle of it."""
 
@@ -184,6 +214,14 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("4653078", "26345572"), InUse),
     **dict.fromkeys(("4653060", "4653064", "26345478", "13434889"), NameTaken),
     **dict.fromkeys(("4653077", "9895992"), NotFound),
+    "26345576": NotPeered,
+    "4653061": PeerUnreachable,
+    # Of mirrors: a transfer runs; no such volume or policy; no common snapshot; states and ends that cannot be.
+    "6619715": UnderWay,
+    **dict.fromkeys(("917731", "13303819"), NotFound),
+    "6619540": NothingInCommon,
+    "13303818": WrongState,
+    **dict.fromkeys(("6619546", "13303831", "13303841", "13303852", "13303866", "13303873"), InvalidRequest),
     **dict.fromkeys(("1638555", "6619594"), Locked),
     # Of files: "no such file" and "file exists".
     "131074": NotFound,
@@ -219,6 +257,8 @@ _BY_WORDS: tuple[tuple[str, type[OntapError]], ...] = (
     ("try again later", UnderWay),
     ("try again in a few", UnderWay),
     ("operation is in progress", UnderWay),
+    ("another transfer is in progress", UnderWay),
+    ("no common snapshot", NothingInCommon),
     ("in use", InUse),
 )
 

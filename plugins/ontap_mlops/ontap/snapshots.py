@@ -20,7 +20,8 @@ from ontap_mlops.ontap.errors import (
 LIMIT = 1023
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FIELDS = (
-    "uuid,name,create_time,comment,state,owners,expiry_time,snaplock_expiry_time,size,logical_size,snapmirror_label"
+    "uuid,name,create_time,comment,state,owners,expiry_time,snaplock_expiry_time,size,logical_size,snapmirror_label,"
+    "version_uuid"
 )
 
 
@@ -40,6 +41,8 @@ class Snapshot:
     size_bytes: int | None = None
     logical_bytes: int | None = None
     label: str = ""
+    version_uuid: str = ""
+    """The same for a snapshot and for the copies that mirrors make of it; ``uuid`` is each one's own."""
 
 
 def list_snapshots(
@@ -128,6 +131,14 @@ def restore(client: Client, *, volume_uuid: str, name: str) -> Snapshot:
     return snapshot
 
 
+def changed_since(client: Client, *, snapshot: Snapshot) -> int:
+    """Return how many bytes of the volume differ now from the snapshot, as ONTAP counts its blocks."""
+    asked = f"read what has changed since snapshot {snapshot.name!r} of volume {snapshot.volume_uuid}"
+    key, parent = {"uuid": snapshot.uuid}, snapshot.volume_uuid
+    record = client.record("Snapshot", key, parent, asked=asked, fields="uuid,delta.size_consumed")
+    return int((record.get("delta") or {}).get("size_consumed") or 0)
+
+
 def holders(client: Client, *, snapshot: Snapshot) -> list[str]:
     """Say in words what keeps the snapshot from being removed; empty if nothing is known to."""
     return held_by(snapshot, volumes.clones_of(client, volume_uuid=snapshot.volume_uuid, snapshot=snapshot.name))
@@ -156,6 +167,7 @@ def of_record(record: dict[str, Any], volume_uuid: str) -> Snapshot:
         size_bytes=record.get("size"),
         logical_bytes=record.get("logical_size"),
         label=record.get("snapmirror_label") or "",
+        version_uuid=record.get("version_uuid") or "",
     )
 
 

@@ -28,6 +28,8 @@ class Volume:
     uuid: str
     name: str
     svm: str
+    type: str | None = None
+    """``rw``, or ``dp`` for the destination of a mirror, which is read-only until the mirror is broken."""
     state: str | None = None
     size_bytes: int | None = None
     used_bytes: int | None = None
@@ -271,6 +273,7 @@ def _volume(record: dict[str, Any], svm: str) -> Volume:
         uuid=record["uuid"],
         name=record.get("name", ""),
         svm=(record.get("svm") or {}).get("name", svm),
+        type=record.get("type"),
         state=record.get("state"),
         size_bytes=record.get("size", space.get("size")),
         used_bytes=space.get("used"),
