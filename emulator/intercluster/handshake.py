@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hmac
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from emulator.clock import Clock
 from emulator.errors import OntapError
 from emulator.intercluster import signing
-from emulator.store import Record
-
-if TYPE_CHECKING:
-    from emulator.world import World
+from emulator.store import Record, Store
 
 NAME = "handshake"
 KIND = "cluster_peer"
+
+
+class Place(Protocol):
+    """What is needed of the world, which has the peers and so cannot be named here."""
+
+    store: Store
+    clock: Clock
+
+    @property
+    def config(self) -> Any: ...
 
 
 class NotExpected(OntapError):
@@ -33,7 +41,7 @@ class PassphraseMismatch(OntapError):
         super().__init__("The passphrase does not match that of the remote cluster.")
 
 
-def facts(world: World) -> dict[str, Any]:
+def facts(world: Place) -> dict[str, Any]:
     """What a cluster tells of itself."""
     cluster = world.store.find("cluster")[0]
     return {
@@ -50,7 +58,7 @@ def proof(key: str, cluster: str) -> str:
     return hmac.new(bytes.fromhex(key), cluster.encode(), "sha256").hexdigest()
 
 
-def answer(world: World, asked: dict[str, Any]) -> dict[str, Any]:
+def answer(world: Place, asked: dict[str, Any]) -> dict[str, Any]:
     """A cluster that knows the passphrase of a waiting relationship completes it. 4653069 for another passphrase."""
     waiting = [peer for peer in world.store.find(KIND) if _waits_for(world, peer, asked)]
     if not waiting:
@@ -62,7 +70,7 @@ def answer(world: World, asked: dict[str, Any]) -> dict[str, Any]:
     raise PassphraseMismatch()
 
 
-def _waits_for(world: World, peer: Record, asked: dict[str, Any]) -> bool:
+def _waits_for(world: Place, peer: Record, asked: dict[str, Any]) -> bool:
     """An offer without an address is for whoever knows its passphrase; one that is answered may be answered again."""
     if peer["remote_uuid"] not in (None, asked["uuid"]):
         return False
@@ -71,7 +79,7 @@ def _waits_for(world: World, peer: Record, asked: dict[str, Any]) -> bool:
     return peer["remote_uuid"] is not None or datetime.fromisoformat(peer["expiry_time"]) > world.clock.now()
 
 
-def complete(world: World, peer: Record, other: dict[str, Any]) -> Record:
+def complete(world: Place, peer: Record, other: dict[str, Any]) -> Record:
     """From now on the two clusters know each other."""
     own = facts(world)["uuid"]
     return world.store.update(
@@ -87,7 +95,7 @@ def complete(world: World, peer: Record, other: dict[str, Any]) -> Record:
     )
 
 
-def free_name(world: World, other: dict[str, Any], but: str) -> str:
+def free_name(world: Place, other: dict[str, Any], but: str) -> str:
     """The other cluster's name, told apart where this one or another peer has it."""
     taken = {facts(world)["name"]} | {peer["name"] for peer in world.store.find(KIND) if peer["uuid"] != but}
     return other["name"] if other["name"] not in taken else f"{other['name']}-{other['uuid'][:8]}"

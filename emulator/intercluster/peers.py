@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
@@ -13,9 +13,6 @@ from emulator.errors import OntapError
 from emulator.intercluster import handshake, signing
 from emulator.intercluster.address import PORT
 from emulator.store import Record
-
-if TYPE_CHECKING:
-    from emulator.world import World
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 60.0
@@ -31,7 +28,7 @@ class PeerUnreachable(OntapError):
 class Peers:
     """The other end of every peering; calls may come from any thread."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: handshake.Place) -> None:
         self._world = world
         timeout = httpx.Timeout(ANSWER_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         self._http = httpx.Client(timeout=timeout, trust_env=False)

@@ -188,7 +188,7 @@ def forget(world: World, known: Record, *, keep_snapshots: bool) -> None:
 
 def stem(svm: str, relationship: str) -> str:
     """How the names of a relationship's own snapshots begin: the destination's SVM (uuid), and the relationship."""
-    return f"{PREFIX}{svm}_{relationship[:8]}."
+    return f"{PREFIX}{svm}_{relationship}."
 
 
 def ask(world: World, relationship: Record, name: str, **arguments: Any) -> dict[str, Any]:

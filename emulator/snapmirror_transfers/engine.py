@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from emulator.clock import Clock
 from emulator.errors import OntapError
-from emulator.snapmirror_transfers import state
+from emulator.jobs.runner import Jobs
+from emulator.snapmirror_transfers import records
 from emulator.snapmirror_transfers.errors import Aborted
-from emulator.store import Record
-
-if TYPE_CHECKING:
-    from emulator.world import World
+from emulator.store import Record, Store
 
 WORKERS = 4
 _NOTE_EVERY_S = 0.2
@@ -22,8 +22,27 @@ _NOTE_EVERY_S = 0.2
 log = logging.getLogger(__name__)
 
 
+class Place(Protocol):
+    """What is needed of the world; all of it is passed on to those who do the work."""
+
+    store: Store
+    clock: Clock
+    jobs: Jobs
+
+
+# World, uuid of the transfer, and how far it is.
+Work = Callable[[Any, str, "Progress"], None]
+_WORK: list[Work] = []
+
+
+def does_transfers(work: Work) -> Work:
+    """Register the function that does a transfer; it may be killed anywhere, and is then done again."""
+    _WORK.append(work)
+    return work
+
+
 class Transfers:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Place) -> None:
         self._world = world
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="transfer")
         self._running: dict[str, Future[None]] = {}
@@ -35,7 +54,7 @@ class Transfers:
         """Store a transfer as queued, and let it run at the pace of jobs."""
         world, pace = self._world, self._world.jobs.pace
         reads = int(pace.value) if pace.mode == "reads" else 0
-        record = world.store.insert(state.KIND, record | {"reads_left": reads})
+        record = world.store.insert(records.KIND, record | {"reads_left": reads})
         if pace.mode == "seconds" and pace.value:
             timer = threading.Timer(pace.value, self._start, (record["uuid"],))
             timer.daemon = True
@@ -47,16 +66,16 @@ class Transfers:
 
     def read(self, record: Record) -> None:
         """Somebody looks at a transfer; in ``reads`` mode this is what makes it go on."""
-        if record["state"] not in state.OPEN or not record["reads_left"]:
+        if record["state"] not in records.OPEN or not record["reads_left"]:
             return
         left = record["reads_left"] - 1
-        self._world.store.update(state.KIND, record["uuid"], reads_left=left, state="transferring")
+        self._world.store.update(records.KIND, record["uuid"], reads_left=left, state="transferring")
         if left == 0:
             self._start(record["uuid"]).result()
 
     def abort(self, record: Record, how: str) -> None:
         """Have a transfer stop at the next file; at once where it has not begun."""
-        self._world.store.update(state.KIND, record["uuid"], abort=how)
+        self._world.store.update(records.KIND, record["uuid"], abort=how)
         self._aborting[record["uuid"]] = how
         if timer := self._timers.pop(record["uuid"], None):
             timer.cancel()
@@ -69,17 +88,15 @@ class Transfers:
             return self._running[uuid]
 
     def _run(self, uuid: str) -> None:
-        from emulator.snapmirror_transfers import work
-
         world = self._world
         try:
-            record = world.store.get(state.KIND, uuid)
-            if record is None or record["state"] not in state.OPEN:
+            record = world.store.get(records.KIND, uuid)
+            if record is None or record["state"] not in records.OPEN:
                 return
             progress = Progress(self, record)
             progress.check()
-            world.store.update(state.KIND, uuid, state="transferring", begun=record["begun"] or time.time())
-            work.transfer(world, uuid, progress)
+            world.store.update(records.KIND, uuid, state="transferring", begun=record["begun"] or time.time())
+            _WORK[0](world, uuid, progress)
         except Aborted:
             self._end(uuid, self._aborting.get(uuid, "aborted"), None)
         except OntapError as error:
@@ -97,23 +114,23 @@ class Transfers:
     def _end(self, uuid: str, how: str, error: OntapError | None) -> None:
         world = self._world
         with world.store.transaction():
-            record = world.store.get(state.KIND, uuid)
+            record = world.store.get(records.KIND, uuid)
             if record is None:
                 return
             now = world.clock.iso()
             shown = {"message": error.message, "code": error.code} if error else None
             record = world.store.update(
-                state.KIND, uuid, state=how, error_info=shown, end_time=now, updated=now, ended=time.time()
+                records.KIND, uuid, state=how, error_info=shown, end_time=now, updated=now, ended=time.time()
             )
             if relationship := world.store.get("snapmirror", record["relationship"]):
                 self._note_end(relationship, record, shown)
-            state.forget_old(world, record["relationship"])
+            records.forget_old(world.store, record["relationship"])
 
     def _note_end(self, relationship: Record, record: Record, error: dict[str, Any] | None) -> None:
         changes: dict[str, Any] = {
             "last_transfer": record["uuid"],
             "total_bytes": relationship["total_bytes"] + record["bytes"],
-            "total_s": relationship["total_s"] + state.duration_s(record),
+            "total_s": relationship["total_s"] + records.duration_s(record),
         }
         if record["state"] in ("success", "failed"):
             changes |= {"healthy": error is None, "unhealthy_reason": [error | {"arguments": []}] if error else None}
@@ -125,16 +142,16 @@ class Transfers:
         return uuid in self._aborting
 
     def note(self, uuid: str, count: int) -> None:
-        if self._world.store.get(state.KIND, uuid) is None:
+        if self._world.store.get(records.KIND, uuid) is None:
             raise Aborted  # a reset has forgotten it
-        self._world.store.update(state.KIND, uuid, bytes=count, updated=self._world.clock.iso())
+        self._world.store.update(records.KIND, uuid, bytes=count, updated=self._world.clock.iso())
 
     def recover(self) -> None:
         """Begin again what a kill interrupted; what the destination has of it already is not copied again."""
-        for record in self._world.store.find(state.KIND):
-            if record["state"] in state.OPEN:
+        for record in self._world.store.find(records.KIND):
+            if record["state"] in records.OPEN:
                 log.warning("transfer %s was interrupted; it goes on", record["uuid"])
-                self._world.store.update(state.KIND, record["uuid"], state="queued", reads_left=0)
+                self._world.store.update(records.KIND, record["uuid"], state="queued", reads_left=0)
                 if record["abort"]:
                     self._aborting[record["uuid"]] = record["abort"]
                 self._start(record["uuid"])

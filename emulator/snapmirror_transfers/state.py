@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from emulator.body import Accepts, flag, text
 from emulator.clock import iso_duration
 from emulator.fields import Shape, Wanted
+from emulator.snapmirror_transfers import records
+from emulator.snapmirror_transfers.records import duration_s
 from emulator.store import Record
 from emulator.svms import parts
 from emulator.values import between, one_of
@@ -16,10 +17,8 @@ from emulator.values import between, one_of
 if TYPE_CHECKING:
     from emulator.world import World
 
-KIND = parts.belongs("snapmirror_transfer")
-OPEN = ("queued", "transferring")
-KEPT = 50
-"""Ended transfers that are kept of each relationship."""
+KIND = parts.belongs(records.KIND)
+OPEN = records.OPEN
 
 POST_FIELDS: Accepts = {
     "source_snapshot": text,
@@ -57,10 +56,6 @@ TRANSFER = Shape(
 )
 
 
-def duration_s(record: Record) -> float:
-    return max(0.0, (record["ended"] or time.time()) - record["begun"]) if record["begun"] else 0.0
-
-
 def new(world: World, relationship: Record, kind: str, **facts: Any) -> Record:
     """A record; not stored yet. ``take`` is the name of the snapshot that it begins with at the source."""
     uuid = str(uuid4())
@@ -87,7 +82,7 @@ def new(world: World, relationship: Record, kind: str, **facts: Any) -> Record:
 
 
 def of(world: World, relationship: str) -> list[Record]:
-    return world.store.find(KIND, relationship=relationship)
+    return records.of(world.store, relationship)
 
 
 def running(world: World, relationship: str) -> Record | None:
@@ -95,7 +90,4 @@ def running(world: World, relationship: str) -> Record | None:
     return next((each for each in of(world, relationship) if each["state"] in OPEN), None)
 
 
-def forget_old(world: World, relationship: str) -> None:
-    ended = [each for each in of(world, relationship) if each["state"] not in OPEN]
-    for each in ended[: max(0, len(ended) - KEPT)]:
-        world.store.delete(KIND, each["uuid"])
+__all__ = ["KIND", "OPEN", "TRANSFER", "duration_s", "new", "of", "running"]

@@ -1,5 +1,5 @@
 from emulator.rest import Route
-from emulator.snapmirror_transfers import handlers
+from emulator.snapmirror_transfers import handlers, work  # noqa: F401 - registers what does transfers
 from emulator.snapmirror_transfers.state import PATCH_FIELDS, POST_FIELDS, TRANSFER
 
 _ALL = "/snapmirror/relationships/{relationship.uuid}/transfers"

@@ -14,7 +14,7 @@ from emulator.snapmirror import source
 from emulator.snapmirror.rules import is_dp
 from emulator.snapmirror_policies import state as policies
 from emulator.snapmirror_transfers import copying, errors, state
-from emulator.snapmirror_transfers.engine import Progress
+from emulator.snapmirror_transfers.engine import Progress, does_transfers
 from emulator.snapshots import state as snapshots
 from emulator.store import Record
 from emulator.volumes import junctions, settings
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _COPIED = ("name", "comment", "label", "expiry_time", "create_time", "version_uuid", "size", "provenance")
 
 
+@does_transfers
 def transfer(world: World, uuid: str, progress: Progress) -> None:
     record = world.store.get(state.KIND, uuid)
     assert record is not None

@@ -6,67 +6,37 @@ so the comment of the destination says whose it is. Data is moved by ``transfers
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from ontap_mlops.ontap import cluster, peers, volumes
 from ontap_mlops.ontap.client import Client, repeatable
-from ontap_mlops.ontap.errors import InvalidRequest, NameTaken, NotFound, NotPeered, PeerUnreachable, WrongState
+from ontap_mlops.ontap.errors import (
+    InvalidRequest,
+    NameTaken,
+    NotAuthorized,
+    NotFound,
+    NotPeered,
+    PeerUnreachable,
+    WrongState,
+)
+from ontap_mlops.ontap.mirror_records import (
+    BROKEN,
+    FIELDS,
+    FOLLOWING,
+    PAUSED,
+    UNDER_WAY,
+    UNINITIALIZED,
+    Mirror,
+    of_record,
+    seconds,
+)
 from ontap_mlops.ontap.volumes import Volume
+
+__all__ = ["BROKEN", "FOLLOWING", "PAUSED", "UNDER_WAY", "UNINITIALIZED", "Mirror", "seconds"]
 
 # ONTAP's own default, Asynchronous, takes along only snapshots with a daily or weekly label, and no dataset version.
 POLICY = "MirrorAllSnapshots"
-UNINITIALIZED, BROKEN, PAUSED = "uninitialized", "broken_off", "paused"
-FOLLOWING = ("snapmirrored", "in_sync")
-UNDER_WAY = ("queued", "transferring")
-
-_FIELDS = (
-    "uuid,source.path,source.svm.name,source.cluster.name,destination.path,destination.svm.name,policy.name,policy.type,"
-    "state,healthy,unhealthy_reason,lag_time,exported_snapshot,transfer_schedule.name,transfer,last_transfer_type"
-)
-_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mirror:
-    """``source`` and ``destination`` are paths, ``svm:volume``, as the destination's cluster calls them.
-
-    ``lag_s`` is the age of what the destination shows; None before there is anything. ``transfer`` and
-    ``transfer_state`` are those of the transfer under way, or of the last one.
-    """
-
-    uuid: str
-    source: str
-    destination: str
-    source_svm: str = ""
-    source_cluster: str = ""
-    policy: str = ""
-    policy_type: str = "async"
-    schedule: str = ""
-    state: str = ""
-    healthy: bool = True
-    reason: str = ""
-    lag_s: float | None = None
-    exported_snapshot: str = ""
-    last_transfer_type: str = ""
-    transfer: str = ""
-    transfer_state: str = ""
-
-    @property
-    def source_volume(self) -> str:
-        return self.source.rpartition(":")[2]
-
-    @property
-    def called(self) -> str:
-        """Both ends, for sentences."""
-        at = f" of cluster {self.source_cluster!r}" if self.source_cluster else ""
-        return f"mirror {self.destination!r} of {self.source!r}{at}"
-
-    @property
-    def is_moving(self) -> bool:
-        return self.transfer_state in UNDER_WAY
 
 
 def find(client: Client, *, svm: str, volume: str) -> Mirror | None:
@@ -87,13 +57,17 @@ def get(client: Client, *, svm: str, volume: str) -> Mirror:
 
 
 def by_uuid(client: Client, *, uuid: str) -> Mirror:
-    return _mirror(client.record("SnapmirrorRelationship", {"uuid": uuid}, asked=f"read mirror {uuid}", fields=_FIELDS))
+    return of_record(
+        client.record("SnapmirrorRelationship", {"uuid": uuid}, asked=f"read mirror {uuid}", fields=FIELDS)
+    )
 
 
 def list_mirrors(client: Client, *, svm: str | None = None) -> list[Mirror]:
     """Return the mirrors whose destination is on this cluster."""
     query = {"destination.svm.name": svm} if svm else {}
-    return [_mirror(r) for r in client.records("SnapmirrorRelationship", asked="list mirrors", fields=_FIELDS, **query)]
+    return [
+        of_record(r) for r in client.records("SnapmirrorRelationship", asked="list mirrors", fields=FIELDS, **query)
+    ]
 
 
 def list_destinations(client: Client, *, svm: str, volume: str) -> list[Mirror]:
@@ -101,7 +75,7 @@ def list_destinations(client: Client, *, svm: str, volume: str) -> list[Mirror]:
     query = {"source.path": f"{svm}:{volume}", "list_destinations_only": "true"}
     asked = f"list the mirrors of volume {volume!r} of SVM {svm!r}"
     fields = "uuid,source.path,destination.path"
-    return [_mirror(r) for r in client.records("SnapmirrorRelationship", asked=asked, fields=fields, **query)]
+    return [of_record(r) for r in client.records("SnapmirrorRelationship", asked=asked, fields=fields, **query)]
 
 
 @repeatable
@@ -165,6 +139,18 @@ def ensure(
             "or delete that mirror first."
         )
     return _as_asked(client, mirror, policy=policy, schedule=schedule)
+
+
+def require_known(client: Client, *, policy: str, schedule: str = "") -> None:
+    """Raises NotFound for a policy or schedule that this cluster does not have, before anything is made.
+
+    An account that may see neither finds out when the mirror is made.
+    """
+    for kind, what, name in (("SnapmirrorPolicy", "SnapMirror policy", policy), ("Schedule", "schedule", schedule)):
+        with suppress(NotAuthorized):
+            asked = f"look up {what} {name!r}"
+            if name and not client.records(kind, asked=asked, fields="name", name=name):
+                raise NotFound(f"There is no {what} {name!r} on ONTAP at {client.address}. {NotFound.advice}.")
 
 
 def source_name(client: Client, *, svm: str, source_svm: str) -> str:
@@ -268,15 +254,6 @@ def following(mirror: Mirror) -> str:
     return "in_sync" if mirror.policy_type == "sync" else "snapmirrored"
 
 
-def seconds(duration: str | None) -> float | None:
-    """Return an ISO 8601 duration, as ONTAP reports lags, in seconds; None if it is none."""
-    match = _DURATION.fullmatch(duration or "")
-    if not match or not any(match.groups()):
-        return None
-    weeks, days, hours, minutes, rest = (float(part or 0) for part in match.groups())
-    return ((weeks * 7 + days) * 24 + hours) * 3600 + minutes * 60 + rest
-
-
 def _require_can_follow(client: Client, svm: str, volume: str, source: str) -> None:
     found = volumes.get(client, svm=svm, name=volume)
     if found.type == "rw" and not found.is_ours:
@@ -316,29 +293,5 @@ def _change(client: Client, mirror: Mirror, body: dict[str, Any], *, asked: str,
 
 def _at(client: Client, destination: str) -> Mirror | None:
     asked = f"look up the mirror at {destination!r}"
-    found = client.records("SnapmirrorRelationship", asked=asked, fields=_FIELDS, **{"destination.path": destination})
-    return next((_mirror(r) for r in found if (r.get("destination") or {}).get("path") == destination), None)
-
-
-def _mirror(record: dict[str, Any]) -> Mirror:
-    source, destination = record.get("source") or {}, record.get("destination") or {}
-    policy, transfer = record.get("policy") or {}, record.get("transfer") or {}
-    reasons = [each.get("message", "") for each in record.get("unhealthy_reason") or ()]
-    return Mirror(
-        uuid=record["uuid"],
-        source=source.get("path", ""),
-        destination=destination.get("path", ""),
-        source_svm=(source.get("svm") or {}).get("name", ""),
-        source_cluster=(source.get("cluster") or {}).get("name", ""),
-        policy=policy.get("name", ""),
-        policy_type=policy.get("type", "async"),
-        schedule=(record.get("transfer_schedule") or {}).get("name") or "",
-        state=record.get("state", ""),
-        healthy=record.get("healthy", True) is not False,
-        reason=" ".join(filter(None, reasons)),
-        lag_s=seconds(record.get("lag_time")),
-        exported_snapshot=record.get("exported_snapshot") or "",
-        last_transfer_type=record.get("last_transfer_type") or "",
-        transfer=transfer.get("uuid") or "",
-        transfer_state=transfer.get("state") or "",
-    )
+    found = client.records("SnapmirrorRelationship", asked=asked, fields=FIELDS, **{"destination.path": destination})
+    return next((of_record(r) for r in found if (r.get("destination") or {}).get("path") == destination), None)

@@ -86,6 +86,7 @@ class OntapMirrorEnsureOperator(OntapWaitingOperator, OntapPairOperator):
         with self.source_hook.client() as source:
             original = volumes.get(source, svm=source_svm, name=self.volume)
         mirrors.source_name(client, svm=svm, source_svm=source_svm)
+        mirrors.require_known(client, policy=self.policy, schedule=self.schedule or "")
         mirrors.ensure_destination(
             client,
             svm=svm,
