@@ -227,10 +227,6 @@ class DataPlane:
         """Measure again at the next question: somebody wrote through us."""
         self._used.pop(volume, None)
 
-    def changed_since(self, volume: str, name: str) -> int:
-        """Bytes of the files that are not in a snapshot as they are now; a change without a length counts a block."""
-        return trees.difference(self.snapshot_dir(volume, name), self.data_dir(volume), _SKIP)
-
     # After a kill
 
     def clean(self, volumes: dict[str, dict[str, str]]) -> None:

@@ -24,7 +24,6 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _WRITE_BITS = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 _COPY_THREADS = 1
-_BLOCK = 4096
 _US = (os.geteuid(), os.getegid())
 _CANNOT = (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.ENOSYS)
 
@@ -253,23 +252,6 @@ def measured(top: Path, skip: frozenset[str] = frozenset()) -> tuple[int, int]:
         except FileNotFoundError:
             continue
     return total, count
-
-
-def difference(old: Path, new: Path, skip: frozenset[str] = frozenset()) -> int:
-    """Bytes of what is in ``new`` and not, with the same length and time, in ``old``; at least a block each.
-
-    What is gone counts a block too. Folders count only where they are new or gone.
-    """
-    before = {relative: entry.stat(follow_symlinks=False) for relative, entry in walk(old)}
-    total = 0
-    for relative, entry in walk(new, skip):
-        info, known = entry.stat(follow_symlinks=False), before.pop(relative, None)
-        folder = stat.S_ISDIR(info.st_mode)
-        if known is None or stat.S_IFMT(known.st_mode) != stat.S_IFMT(info.st_mode):
-            total += max(_BLOCK, 0 if folder else info.st_size)
-        elif not folder and (known.st_size, known.st_mtime_ns) != (info.st_size, info.st_mtime_ns):
-            total += max(_BLOCK, info.st_size)
-    return total + _BLOCK * len(before)
 
 
 def remove_tree(top: Path) -> None:

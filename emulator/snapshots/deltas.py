@@ -14,6 +14,9 @@ from emulator.store import Record
 if TYPE_CHECKING:
     from emulator.world import World
 
+BLOCK = 4096
+"""Bytes in which ONTAP counts."""
+
 
 def delta(world: World, record: Record) -> dict[str, Any]:
     """Between the snapshot and the volume's live files: bytes of those that are not as they were, and the time."""
@@ -24,19 +27,17 @@ def delta(world: World, record: Record) -> dict[str, Any]:
 
 
 def _changed(live: Path, frozen: Path) -> int:
+    """At least a block of each file or link that is not as it was, and a block of each that is gone."""
+    before = {relative: entry.stat(follow_symlinks=False) for relative, entry in trees.walk(frozen)}
     total = 0
     for relative, entry in trees.walk(live, SKIPPED):
         try:
             now = entry.stat(follow_symlinks=False)
-            if entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and trees.junction(entry.path)):
-                continue
         except FileNotFoundError:
             continue
-        try:
-            then = (frozen / relative).lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            total += now.st_size
+        then = before.pop(relative, None)
+        if entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and trees.junction(entry.path)):
             continue
-        if (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
-            total += now.st_size
-    return total
+        if then is None or (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
+            total += max(BLOCK, now.st_size)
+    return total + BLOCK * len(before)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from emulator.body import Accepts, moment, text
-from emulator.clock import iso_duration
 from emulator.fields import Shape, Wanted
 from emulator.jobs import operation
 from emulator.snapshots import deltas, errors
@@ -64,17 +63,9 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
             "expired": not is_locked(world, record) if record["lock_until"] else None,
         },
         "logical_size": record["size"],
-        "delta": _delta(world, record) if wanted.has("delta") else None,
         "reclaimable_space": record["size"],
         "delta": deltas.delta(world, record) if wanted.has("delta") else None,
     }
-
-
-def _delta(world: World, record: Record) -> dict[str, Any]:
-    """What the live files have that the snapshot has not, and how long ago it was taken."""
-    elapsed = (world.clock.now() - datetime.fromisoformat(record["create_time"])).total_seconds()
-    changed = world.dataplane.changed_since(record["volume"], record["name"])
-    return {"size_consumed": changed, "time_elapsed": iso_duration(elapsed)}
 
 
 def _owners(world: World, record: Record) -> list[str] | None:

@@ -17,7 +17,7 @@ def volume(fresh_emulator):
         yield api, f"/api/storage/volumes/{record['uuid']}/snapshots", fresh_emulator
 
 
-def test_delta_counts_new_and_changed_files_since_each_snapshot(volume) -> None:
+def test_delta_counts_a_block_of_new_changed_and_removed_files_since_each_snapshot(volume) -> None:
     api, path, emulator = volume
     folder = emulator.namespace / "tyre"
     for name, size in (("kept", 1000), ("changed", 200), ("gone", 30)):
@@ -30,7 +30,7 @@ def test_delta_counts_new_and_changed_files_since_each_snapshot(volume) -> None:
     (folder / "new").write_bytes(b"c" * 7)
     api.post(f"{path}?return_timeout=15", json={"name": "now"}).raise_for_status()
     found = {r["name"]: r["delta"] for r in api.get(f"{path}?fields=delta").json()["records"]}
-    assert (found["old"]["size_consumed"], found["now"]["size_consumed"]) == (257, 0)
+    assert (found["old"]["size_consumed"], found["now"]["size_consumed"]) == (3 * 4096, 0)
     assert found["old"]["time_elapsed"].startswith("P1DT1H")
 
 

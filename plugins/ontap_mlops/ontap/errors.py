@@ -155,18 +155,6 @@ class InvalidRequest(OntapPermanentError):
     advice = "Correct the value"
 
 
-class NotPeered(OntapPermanentError):
-    """The SVMs, or their clusters, are no peers for what is asked."""
-
-    advice = "Make the SVMs peers (OntapSvmPeerEnsureOperator), then run it again"
-
-
-class PeerUnreachable(OntapTemporaryError):
-    """This cluster does not reach its peer; nothing was changed at either."""
-
-    advice = "Check that the peer cluster runs and that the intercluster network is up"
-
-
 class WrongState(OntapPermanentError):
     """The object is in a state in which what is asked cannot be done."""
 
@@ -215,7 +203,6 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("4653060", "4653064", "26345478", "13434889"), NameTaken),
     **dict.fromkeys(("4653077", "9895992"), NotFound),
     "26345576": NotPeered,
-    "4653061": PeerUnreachable,
     # Of mirrors: a transfer runs; no such volume or policy; no common snapshot; states and ends that cannot be.
     "6619715": UnderWay,
     **dict.fromkeys(("917731", "13303819"), NotFound),

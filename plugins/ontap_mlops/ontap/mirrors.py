@@ -17,7 +17,7 @@ from ontap_mlops.ontap.errors import (
     NotAuthorized,
     NotFound,
     NotPeered,
-    PeerUnreachable,
+    OtherEndAway,
     WrongState,
 )
 from ontap_mlops.ontap.mirror_records import (
@@ -213,7 +213,7 @@ def delete(client: Client, *, mirror: Mirror, destination_only: bool = False) ->
         client.remove("SnapmirrorRelationship", key, asked=f"delete the {mirror.called}", **query)
     except NotFound:
         return False
-    except PeerUnreachable as error:
+    except OtherEndAway as error:
         error.args = (
             f"{error} Or end it at the destination alone (destination_only), if the source is gone for good.",
         )

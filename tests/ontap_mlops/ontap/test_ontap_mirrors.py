@@ -148,7 +148,7 @@ def test_a_peer_out_of_reach_fails_the_transfer_with_its_reason(mirror, ontap, t
     before = files(there)
     write(ontap, "two.png")
     ontap.fault("POST", "/intercluster/mirror.begin", "refuse")
-    with pytest.raises(errors.PeerUnreachable, match=r"svm2:tyre.*svm1:tyre.*cluster.*cannot be reached"):
+    with pytest.raises(errors.OtherEndAway, match=r"svm2:tyre.*svm1:tyre.*cluster.*cannot be reached"):
         update(remote, mirror)
     now = mirrors.by_uuid(remote, uuid=mirror.uuid)
     assert (now.healthy, "cannot be reached" in now.reason, files(there)) == (False, True, before)
@@ -251,7 +251,7 @@ def test_deleted_and_the_source_lets_go(mirror, client, remote, volume):
 
 def test_a_source_that_is_gone_for_good_is_not_told(mirror, ontap, remote, client):
     ontap.fault("POST", "/intercluster/", "refuse", times=1)
-    with pytest.raises(errors.PeerUnreachable, match=r"svm2:tyre.*destination_only"):
+    with pytest.raises(errors.OtherEndAway, match=r"svm2:tyre.*destination_only"):
         mirrors.delete(remote, mirror=mirror)
     assert mirrors.delete(remote, mirror=mirror, destination_only=True) is True
     assert [m.uuid for m in mirrors.list_destinations(client, svm=SVM, volume="tyre")] == [mirror.uuid]
