@@ -22,6 +22,8 @@ REQUIRED = {
     "azure": {"container", "provider"},
     "gcp": {"bucket", "provider"},
 }
+SETTINGS = {"copyData", "gracePeriod", "deleteOnSource", "deleteOnTarget", "objectTagging", "retries", "fileTypes"}
+SETTINGS |= {"compareBy", "files", "directories", "schedule", "scheduleAbort"}
 PROVIDERS = {
     "nfs": {"nfs", "anf", "cvs", "cvo", "onprem", "fsx", "efs"},
     "cifs": {"cifs", "anf", "cvs", "cvo", "onprem", "fsx"},
@@ -117,6 +119,10 @@ class CopySyncService(LocalService):
             missing = REQUIRED.get(protocol, {"protocol"}) - set(details)
             if missing or details["provider"] not in PROVIDERS[protocol]:
                 return JSONResponse({"statusCode": 400, "message": f"{which}: {sorted(missing)}"}, 400)
+            if details["provider"] in ("sgws", "ibm", "ontap") and not all((details.get("credentials") or {}).values()):
+                return JSONResponse({"statusCode": 400, "message": f"{which}: credentials"}, 400)
+        if missing := SETTINGS - set(body.get("settings") or {}):
+            return JSONResponse({"statusCode": 400, "message": f"settings: {sorted(missing)}"}, 400)
         if body.get("groupId") not in {broker["groupId"] for broker in self.brokers}:
             return JSONResponse({"statusCode": 400, "message": "group was not found"}, 400)
         id_ = f"rel-{next(self._numbers)}"

@@ -104,6 +104,13 @@ def test_a_relationship_is_made_once_and_keys_reach_the_service_only(copy_sync: 
     assert listed["name"] == "tyre"
 
 
+def test_settings_go_over_those_that_the_service_asks_for(copy_sync: CopySyncService) -> None:
+    id_ = ensure(settings={"deleteOnTarget": True, "files": {"minSize": 10}})["id"]
+    kept = copy_sync.relationships[id_]["settings"]
+    assert (kept["deleteOnTarget"], kept["deleteOnSource"]) == (True, False)
+    assert kept["files"] == {"excludeExtensions": [], "minSize": 10}
+
+
 def test_a_name_with_other_ends_names_both(copy_sync: CopySyncService) -> None:
     ensure()
     with pytest.raises(errors.NameTaken, match=r"nfs://10.0.0.5/data to s3://lake.*asked for.*s3://other"):

@@ -14,6 +14,21 @@ from ontap_mlops.clouds.marks import TAG
 UNDER_WAY = frozenset({"RUNNING", "PENDING"})
 _KEYS = ("host", "port", "bucket", "prefix", "export", "share", "path", "container", "storageAccountName", "provider")
 
+_DEFAULTS: Mapping[str, Any] = {
+    "gracePeriod": 30,
+    "retries": 3,
+    "deleteOnSource": False,
+    "deleteOnTarget": False,
+    "copyData": True,
+    "objectTagging": False,
+    "fileTypes": {"files": True, "directories": True, "symlinks": True, "hardlinks": False},
+    "compareBy": {"uid": False, "gid": False, "mode": False, "mtime": True},
+    "files": {"excludeExtensions": [], "minSize": 0},
+    "directories": {"excludeNames": []},
+    "schedule": {"isEnabled": False, "syncWhenCreated": False},
+    "scheduleAbort": {"isEnabled": False},
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Relationship:
@@ -204,15 +219,11 @@ def _described(end: Endpoint, login: Login | None) -> dict[str, Any]:
 
 
 def _settings(wanted: Mapping[str, Any]) -> dict[str, Any]:
-    schedule = {"isEnabled": False, "syncWhenCreated": False, **(wanted.get("schedule") or {})}
-    return {
-        "gracePeriod": 30,
-        "retries": 3,
-        "deleteOnSource": False,
-        "deleteOnTarget": False,
-        **wanted,
-        "schedule": schedule,
-    }
+    """Everything that the service asks for; what is wanted goes over it, group by group."""
+    made = {name: dict(value) if isinstance(value, Mapping) else value for name, value in _DEFAULTS.items()}
+    for name, value in wanted.items():
+        made[name] = {**made[name], **value} if isinstance(made.get(name), dict) else value
+    return made
 
 
 def _relationship(record: Mapping[str, Any]) -> Relationship:
