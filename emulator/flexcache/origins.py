@@ -79,6 +79,9 @@ def shown(world: World, cache: Record) -> dict[str, Any]:
     now = facts(world, volume) if volume else kept_facts
     names = ("cluster", "svm", "volume", "size")
     found = {name: now[name] for name in names} | {"create_time": cache["create_time"]}
+    # An SVM of another cluster has the name here that the peering gave it.
+    peer = world.store.get("svm_peer", cache["peer"]) if cache["peer"] else None
+    found["svm"] = {**now["svm"], "name": peer["name"]} if peer else now["svm"]
     return found | {"state": now["state"] if cache["connected"] else "offline", "ip_address": cache["ip_address"]}
 
 

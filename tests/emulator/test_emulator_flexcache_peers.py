@@ -120,3 +120,12 @@ def test_a_lost_answer_leaves_no_relation_without_a_cache(pair):
         assert made.status_code == 201, made.text
         (origin,) = home.get("/api/storage/flexcache/origins?fields=*").json()["records"]
         assert len(origin["flexcaches"]) == 1
+
+
+def test_an_origins_svm_has_the_name_that_the_peering_gave_it(pair):
+    with pair.there.client() as api:
+        (peer,) = api.get("/api/svm/peers").json()["records"]
+        assert api.patch(f"/api/svm/peers/{peer['uuid']}?return_timeout=60", json={"name": "headquarters"}).is_success
+        made = api.post(f"{CACHES}?return_timeout=60&return_records=true", json=body_of(svm="headquarters"))
+        assert made.json()["records"][0]["origins"][0]["svm"]["name"] == "headquarters"
+        refused(api.post(CACHES, json=body_of("again")), "66846735")

@@ -68,7 +68,8 @@ class Room:
 class Ends:
     """Both ONTAPs: ``home`` has the dataset, ``there`` the cache, on SVM ``svm`` at ``site``.
 
-    ``aggregate`` is where caches are made there; None lets ONTAP choose.
+    ``aggregate`` is where caches are made there; None lets ONTAP choose. ``home_svm`` is what the site's SVM calls the
+    dataset's, its peer; None for its own name.
     """
 
     home: Client
@@ -77,6 +78,7 @@ class Ends:
     svm: str
     budget_bytes: int
     aggregate: str | None = None
+    home_svm: str | None = None
 
 
 def size_for(version: DatasetVersion) -> int:
@@ -124,7 +126,7 @@ def ensure(
             there,
             svm=ends.svm,
             name=name,
-            origin_svm=version.svm,
+            origin_svm=ends.home_svm or version.svm,
             origin_volume=name,
             comment=_comment(version.dataset, version.id, ends.site, now),
             size_bytes=size_bytes,

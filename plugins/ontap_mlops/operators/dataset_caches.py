@@ -48,7 +48,7 @@ class _CacheAtSite(OntapOperator):
         return _hook(self)
 
     @contextmanager
-    def ends(self, there: Client) -> Iterator[tuple[Ends, str]]:
+    def ends(self, there: Client, home_svm: str | None = None) -> Iterator[tuple[Ends, str]]:
         """Both ONTAPs, and the dataset's SVM at home. Raises ValueError where the site is the dataset's home."""
         from ontap_mlops.hooks.ontap import OntapHook
         from ontap_mlops.ontap.dataset_caches import Ends
@@ -69,6 +69,7 @@ class _CacheAtSite(OntapOperator):
                     svm=site.svm,
                     budget_bytes=site.cache_bytes,
                     aggregate=site.aggregate,
+                    home_svm=home_svm,
                 ),
                 svm,
             )
@@ -87,10 +88,19 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
     :param prepopulate: folders to copy ahead of use, ``/`` for all; none leaves the cache to fill as it is read.
     :param size_bytes: space for the cache; the version's own bytes and a tenth, but no less than 100 MiB.
     :param hold: keep the lease for this run; False where only later runs use the cache.
+    :param home_svm: what the site calls the dataset's SVM (``name`` of ``OntapSvmPeerEnsureOperator``); its own name if
+        not given.
     :return: the DatasetCache, as JSON.
     """
 
-    template_fields: Sequence[str] = (*_CacheAtSite.template_fields, "version", "as_of", "prepopulate", "size_bytes")
+    template_fields: Sequence[str] = (
+        *_CacheAtSite.template_fields,
+        "version",
+        "as_of",
+        "prepopulate",
+        "size_bytes",
+        "home_svm",
+    )
     look = "ontap_mlops.ontap.dataset_caches.filled"
 
     def __init__(
@@ -101,10 +111,12 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
         prepopulate: Sequence[str] | str = ("/",),
         size_bytes: int | str | None = None,
         hold: bool = True,
+        home_svm: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.version = version
+        self.home_svm = home_svm
         self.as_of = as_of
         self.prepopulate = prepopulate
         self.size_bytes = size_bytes
@@ -113,7 +125,7 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
     def begin(self, client: Client, context: Context) -> dict[str, Any]:
         from ontap_mlops.ontap import cluster, dataset_caches
 
-        with self.ends(client) as (ends, home_svm):
+        with self.ends(client, self.home_svm or None) as (ends, home_svm):
             version = self._version(ends.home, home_svm)
             cached = dataset_caches.ensure(
                 ends,

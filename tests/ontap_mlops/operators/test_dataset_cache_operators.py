@@ -276,6 +276,18 @@ def test_a_cache_goes_while_another_site_keeps_the_same_version(two, tmp_path):
     assert two.clones() == []
 
 
+def test_the_home_is_called_what_the_site_calls_its_peer(two):
+    two.version("first")
+    (peer,) = two.there.records("/svm/peers")
+    renamed = two.there.http.patch(f"/api/svm/peers/{peer['uuid']}?return_timeout=20", json={"name": "headquarters"})
+    renamed.raise_for_status()
+    with pytest.raises(errors.NotPeered):
+        ensure()
+    assert two.clones() == []
+    made = ensure(home_svm="headquarters")
+    assert ensure(home_svm="headquarters") == made
+
+
 def test_accounts_of_the_two_svms_with_the_least_rights_are_enough(two, monkeypatch):
     rights = {"/api/storage/volumes": "all", "/api/cluster/jobs": "readonly", "/api/svm/svms": "readonly"}
     there = {**rights, "/api/storage/flexcache/flexcaches": "all"}
