@@ -27,10 +27,16 @@ class Unreplicated:
 
 
 def common(client: Client, partner: Client, *, volume: Volume, partner_volume: Volume) -> Snapshot | None:
-    """Return the newest snapshot of the volume that the partner has too."""
+    """Return the newest snapshot of the volume that the partner has too.
+
+    Of those of one second, the one that most of the volume is still as in: ONTAP's times are no finer.
+    """
     theirs = {s.version_uuid for s in snapshots.list_snapshots(partner, volume_uuid=partner_volume.uuid)} - {""}
     ours = [s for s in snapshots.list_snapshots(client, volume_uuid=volume.uuid) if s.version_uuid in theirs]
-    return ours[-1] if ours else None
+    newest = [s for s in ours if s.created_at == ours[-1].created_at]
+    if len(newest) < 2:
+        return ours[-1] if ours else None
+    return min(newest, key=lambda snapshot: snapshots.changed_since(client, snapshot=snapshot))
 
 
 def unreplicated(client: Client, partner: Client, *, volume: Volume, partner_volume: Volume) -> Unreplicated:

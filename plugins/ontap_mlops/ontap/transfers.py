@@ -119,6 +119,7 @@ def look(
     if found.state in UNDER_WAY:
         return {"done": False, "cursor": known, "lines": lines}
     _require_success(now, found)
+    now = mirrors.by_uuid(client, uuid=mirror)  # as it is since the transfer has ended
     if snapshot and not _has(client, now, snapshot):
         if not known["joined"]:
             raise NotFound(
