@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger
 
 SCHEME = "ontap"
-_KINDS = ("dataset", "model", "snapshots", "mirror", "transfers")
+_KINDS = ("dataset", "model", "snapshots", "mirror", "cache", "objects", "transfers")
 EVERY_S = 60.0
 
 
@@ -78,6 +78,38 @@ def mirror_asset(
     called = _called(svm, volume, ontap_conn_id)
     where: dict[str, Any] = {"volume": volume, "svm": svm, "ontap_conn_id": ontap_conn_id, "interval_s": every_s}
     return _asset("mirror", called, OntapEventTrigger(kind="transfer", asset=f"mirror/{called}", **where))
+
+
+def cache_asset(cache: str, *, svm: str = "", ontap_conn_id: str = DEFAULT_CONN_ID, every_s: float = EVERY_S) -> Asset:
+    """An asset with an event for every finished prepopulate of a FlexCache volume.
+
+    :param cache: name or pattern.
+    :param svm: of the cache; the connection's own if empty.
+    :param every_s: as in ``snapshots_asset``.
+    """
+    from ontap_mlops.triggers.watching import OntapEventTrigger
+
+    called = _called(svm, cache, ontap_conn_id)
+    where: dict[str, Any] = {"volume": cache, "svm": svm, "ontap_conn_id": ontap_conn_id, "interval_s": every_s}
+    return _asset("cache", called, OntapEventTrigger(kind="prepopulate", asset=f"cache/{called}", **where))
+
+
+def objects_asset(url: str, *, aws_conn_id: str = "aws_default", every_s: float = EVERY_S) -> Asset:
+    """An asset with an event when objects have come, or were written anew, in a bucket's folder.
+
+    :param url: ``s3://bucket/prefix/``.
+    :param every_s: seconds between two listings; all watchers of one folder share them.
+    """
+    from ontap_mlops.triggers.objects import S3ObjectTrigger
+
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    if not url.startswith("s3://") or not bucket:
+        raise ValueError(f"{url!r} is no folder of a bucket; give it like s3://bucket/prefix/")
+    called = _called(bucket, prefix.strip("/"), "" if aws_conn_id == "aws_default" else aws_conn_id)
+    trigger = S3ObjectTrigger(
+        bucket=bucket, prefix=prefix, aws_conn_id=aws_conn_id, interval_s=every_s, asset=f"objects/{called}"
+    )
+    return _asset("objects", called, trigger)
 
 
 def told(event: Any) -> Mapping[str, Any]:

@@ -21,6 +21,9 @@ _TRANSFER = (
     "transfer.uuid,transfer.state,transfer.end_time,transfer.bytes_transferred,transfer.total_duration"
 )
 
+_CACHES = "/api/storage/flexcache/flexcaches/"
+_CACHE = "uuid,name,svm.name,origins.svm.name,origins.volume.name"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -59,7 +62,27 @@ def transfers(client: Client, *, since: datetime) -> list[Event]:
     return _sorted(_of_transfer(record) for record in found)
 
 
-KINDS: dict[str, Callable[..., list[Event]]] = {"snapshot": snapshots, "transfer": transfers}
+def prepopulates(client: Client, *, since: datetime) -> list[Event]:
+    """Return the caches whose prepopulate has ended well since then, oldest first.
+
+    ONTAP tells it by the job alone, which says of which cache it is and not what was done: any other change of a cache
+    that took a job looks the same.
+    """
+    asked = f"list the jobs on caches that have ended since {_text(since)}"
+    query = {"description": f"PATCH {_CACHES}*", "state": "success", "end_time": f">={_text(since)}"}
+    found = client.records("Job", asked=asked, fields="uuid,description,end_time", **query)
+    if not found:
+        return []
+    listed = client.records("Flexcache", asked="list caches", fields=_CACHE)
+    caches = {cache["uuid"]: cache for cache in listed}
+    return _sorted(_of_prepopulate(job, caches) for job in found)
+
+
+KINDS: dict[str, Callable[..., list[Event]]] = {
+    "snapshot": snapshots,
+    "transfer": transfers,
+    "prepopulate": prepopulates,
+}
 
 
 def since(client: Client, *, kind: str, since: datetime | None) -> tuple[datetime, list[Event]]:
@@ -117,6 +140,22 @@ def _of_transfer(record: dict[str, Any]) -> Event | None:
         svm=svm or (destination.get("svm") or {}).get("name", ""),
         volume=volume,
         facts=facts,
+    )
+
+
+def _of_prepopulate(job: dict[str, Any], caches: dict[str, dict[str, Any]]) -> Event | None:
+    uuid = job.get("description", "").partition(_CACHES)[2].partition("?")[0].strip("/ ")
+    cache = caches.get(uuid)
+    if cache is None or not job.get("end_time"):
+        return None
+    origin = (cache.get("origins") or [{}])[0]
+    source = f"{(origin.get('svm') or {}).get('name', '')}:{(origin.get('volume') or {}).get('name', '')}"
+    return Event(
+        id=job["uuid"],
+        at=_time(job["end_time"]),
+        svm=(cache.get("svm") or {}).get("name", ""),
+        volume=cache.get("name", ""),
+        facts={"cache_uuid": uuid, "origin": source},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ontap_mlops.ontap.events import OVERLAP
@@ -18,11 +18,13 @@ class Memory:
 
     :param kept: what ``to_json`` gave to an earlier watcher; None for the first one, which begins with now.
     :param spread_s: seconds by which its first word about an uneventful time comes early.
+    :param overlap: how much older than what has been seen something new may be.
     """
 
-    def __init__(self, kind: str, kept: Any = None, spread_s: float = 0.0) -> None:
+    def __init__(self, kind: str, kept: Any = None, spread_s: float = 0.0, overlap: timedelta = OVERLAP) -> None:
         kept = kept if isinstance(kept, Mapping) else {}
         self.kind = kind
+        self.overlap = overlap
         self.until = _time(kept.get("until"))
         self.since = _time(kept.get("since"))
         self.seen: dict[str, str] = dict(kept.get("seen") or {})
@@ -34,10 +36,8 @@ class Memory:
         self._written_at = time.monotonic() - spread_s
 
     def is_news(self, id_: str, at: datetime) -> bool:
-        """Tell whether this has not been told, nor happened before the watch began or long before its last look."""
-        if id_ in self.seen or (self.since is not None and at < self.since):
-            return False
-        return self.until is None or at >= self.until - OVERLAP
+        """Tell whether this has not been seen, and is no older than what no look can show for the first time."""
+        return id_ not in self.seen and (self.until is None or at >= self.until - self.overlap)
 
     def looked(self, trouble: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -57,7 +57,9 @@ class Memory:
             self.last = dict(payload)
         self.events += len(payloads)
         self._is_due = self._is_due or bool(payloads)
-        self.seen = {id_: at for id_, at in self.seen.items() if datetime.fromisoformat(at) >= self.until - OVERLAP}
+        self.seen = {
+            id_: at for id_, at in self.seen.items() if datetime.fromisoformat(at) >= self.until - self.overlap
+        }
 
     def pass_over(self, payloads: Sequence[Mapping[str, Any]]) -> None:
         """Remember what is never to be told."""

@@ -10,13 +10,14 @@ import zlib
 from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.definitions.asset import AssetNameRef
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
+from ontap_mlops.ontap.events import OVERLAP
 from ontap_mlops.triggers.memory import MADE_HERE, Memory
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Watching(BaseEventTrigger):
     interval_s: float
     asset: str
     kind: str
+    overlap: ClassVar[timedelta] = OVERLAP
+    """How much older than what a look has seen something new may be."""
 
     @classmethod
     def place(cls, arguments: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -177,13 +180,15 @@ class Watching(BaseEventTrigger):
         """Asked until there is an answer: to begin with now instead would lose what happened since the last look."""
         spread = zlib.crc32(f"{self.asset}{self.kind}".encode()) % int(SAID_EVERY_S)
         if self.store is None:
-            return Memory(self.kind, spread_s=spread)
+            return Memory(self.kind, spread_s=spread, overlap=self.overlap)
         while True:
             try:
-                return Memory(self.kind, await self.store.aget(f"watch_{self.kind}"), spread_s=spread)
+                kept = await self.store.aget(f"watch_{self.kind}")
             except Exception as error:
                 log.warning("What %s has seen cannot be read, and is asked for again: %s", self.asset, error)
                 await asyncio.sleep(_AGAIN_S)
+            else:
+                return Memory(self.kind, kept, spread, self.overlap)
 
     async def _remember(self, memory: Memory) -> None:
         if self.store is None or not memory.is_due(SAID_EVERY_S):
@@ -197,12 +202,12 @@ class Watching(BaseEventTrigger):
 
 
 class OntapEventTrigger(Watching):
-    """Fires when a snapshot was made, or a mirror's transfer has ended, on volumes of one cluster.
+    """Fires when a snapshot was made, a mirror's transfer or the filling of a cache has ended, on one cluster.
 
     However many there are on one connection and interval, ONTAP is asked once each time for all that happened since.
 
-    :param kind: ``snapshot`` or ``transfer``.
-    :param volume: name, or a pattern such as ``images_*``. Of a mirror, the destination's.
+    :param kind: ``snapshot``, ``transfer`` or ``prepopulate``.
+    :param volume: name, or a pattern such as ``images_*``. Of a mirror, the destination's; of a cache, its own.
     :param svm: name or pattern; the connection's own if empty.
     :param name: pattern of the snapshots' names.
     :param label: SnapMirror label of the snapshots; any if empty.

@@ -19,6 +19,10 @@ class Stores:
         self.kept: dict[str, dict[str, Any]] = {}
         self.fails = False
 
+    def looked(self, count: int = 1) -> bool:
+        """Whether so many watchers have looked for the first time."""
+        return sum(bool(values) for values in self.kept.values()) >= count
+
     def __getitem__(self, asset: Any) -> _Store:
         return _Store(self, asset.name)
 
