@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import subprocess
+import sys
 
 import pytest
 from airflow.sdk import BaseHook, BaseOperator
@@ -13,7 +16,9 @@ from ontap_mlops import provider
 from ontap_mlops.clouds import errors
 from ontap_mlops.operators.retry import RETRY_POLICY
 from ontap_mlops.operators.xcp import _Xcp
+from tests.conftest import REPOSITORY
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY / "plugins")}
 MODULES = ("copy_sync", "fsx", "xcp", "azure_netapp", "google_netapp")
 OPERATORS = [
     kind
@@ -58,3 +63,11 @@ def test_retries_follow_the_kind_of_error(kind: type[errors.CloudError]) -> None
     wanted = RetryAction.FAIL if issubclass(kind, errors.CloudPermanentError) else RetryAction.RETRY
     decided = RETRY_POLICY.evaluate(kind("x"), 1, 4)
     assert decided.action is wanted
+
+
+def test_parsing_a_dag_pays_for_no_clouds_library() -> None:
+    modules = ", ".join(f"ontap_mlops.operators.{module}" for module in MODULES)
+    heavy = ("azure", "google.cloud", "google.auth", "boto3", "botocore", "requests_oauthlib")
+    code = f"import sys, {modules}; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.stdout.strip().splitlines()[-1:] == ["[]"], done.stdout + done.stderr
