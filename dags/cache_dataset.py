@@ -7,9 +7,10 @@ reads it without another download. The folders named are copied ahead of use; th
 
 **When it runs.** When triggered. A version that is cached already is used again; its time of last use is set.
 
-**What it needs.** The connections of the dataset (`ontap_default` where none is named) and of the site, whose two SVMs
-are peers for the application `flexcache`; room within the site's `cache_bytes`. Without room it is refused, with the
-names of the caches that could be removed first. To measure, a place whose programs see the site's volumes.
+**What it needs.** The connections of the dataset (`ontap_default` where none is named) and of the site. To make the two
+SVMs peers for `flexcache`, both logins must be a cluster administrator's; where they are already, accounts of the SVMs
+will do. Room within the site's `cache_bytes`: without it the version is refused, with the names of the caches that
+could be removed first. To measure, a place whose programs see the site's volumes.
 
 **What it leaves behind.** The cache `mlops_cache_<version id>`, mounted at that name at the site; at home a clone of
 that name, which takes no space and keeps the version's snapshot. `evict_caches` removes both once nobody has used the
@@ -25,9 +26,10 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, Param, task
 
-from ontap_mlops import registry, sites
+from ontap_mlops import locations, registry, sites
 from ontap_mlops.operators.base import RETRIES
 from ontap_mlops.operators.dataset_caches import DatasetCacheEnsureOperator
+from ontap_mlops.operators.peers import OntapSvmPeerEnsureOperator
 from ontap_mlops.operators.workload import WorkloadOperator
 
 SITES, DATASETS = sorted(sites.usable()), sorted(registry.usable())
@@ -79,8 +81,17 @@ if SITES and DATASETS:
             ),
         },
     ):
+        peer = OntapSvmPeerEnsureOperator(
+            task_id="peer",
+            ontap_conn_id=locations.of_site("ontap_conn_id"),
+            source_conn_id=locations.of_dataset("ontap_conn_id"),
+            svm=locations.of_site("svm"),
+            source_svm=locations.of_dataset("svm"),
+            applications=["flexcache"],
+        )
         ensure = DatasetCacheEnsureOperator(
             task_id="cache",
+            home_svm=peer.output["name"],
             dataset="{{ params.dataset }}",
             site="{{ params.site }}",
             version="{{ params.version or '' }}",
@@ -95,4 +106,4 @@ if SITES and DATASETS:
             mounts={"cache": ensure.output},
             compute="{{ params.measure_at }}",
         )
-        ensure >> asked_to_measure() >> measure
+        peer >> ensure >> asked_to_measure() >> measure

@@ -63,4 +63,21 @@ def chosen(dataset: registry.Dataset, fact: str, param: str = "site") -> str:
     table = {site: getattr(of(dataset, site), fact) for site in choices()}
     if len(table) == 1:
         return str(table[HOME])
-    return f"{{{{ {json.dumps(table)}[params.{param}] }}}}"
+    return _table(table, param)
+
+
+def of_dataset(fact: str, param: str = "dataset") -> str:
+    """Return a fact of a dataset's own entry, such as ``volume``, as a template that follows the Param ``dataset``."""
+    return _table({name: getattr(entry, fact) for name, entry in registry.usable().items()}, param)
+
+
+def of_site(fact: str, param: str = "site") -> str:
+    """Return a fact of a site, or its ``keys_suffix``, as a template that follows a Param without ``home``."""
+    known = sites.usable().values()
+    if fact == "keys_suffix":
+        return _table({site.name: registry.keys_suffix(site.ontap_conn_id, site.svm) for site in known}, param)
+    return _table({site.name: getattr(site, fact) for site in known}, param)
+
+
+def _table(facts: dict[str, str], param: str) -> str:
+    return f"{{{{ {json.dumps(facts)}[params.{param}] }}}}"

@@ -84,7 +84,9 @@ class Store(dict[str, Any]):
 
 def test_cached_measured_kept_and_removed(world):
     dags, there = world
-    cached = run(dags["cache_dataset"], "cache", {"dataset": "tyre"})
+    peer = run(dags["cache_dataset"], "peer", {"dataset": "tyre"})
+    assert (peer["svm"], peer["peer_svm"], peer["name"]) == ("svm2", "svm1", "svm1")
+    cached = run(dags["cache_dataset"], "cache", {"dataset": "tyre"}, home_svm=peer["name"])
     assert cached["used_bytes"] >= 2_000_000
     measured = run(dags["cache_dataset"], "measure", {"measure_at": "west"}, mounts={"cache": cached})
     assert (measured["files"], measured["bytes"]) == (1, 2_000_000)
@@ -96,10 +98,10 @@ def test_cached_measured_kept_and_removed(world):
 
 def test_nothing_is_copied_ahead_where_no_folder_is_named_and_an_old_date_is_answered(world):
     dags, _ = world
-    cached = run(dags["cache_dataset"], "cache", {"dataset": "tyre", "prepopulate": None})
+    cached = run(dags["cache_dataset"], "cache", {"dataset": "tyre", "prepopulate": None}, home_svm="")
     assert cached["used_bytes"] == 0
     with pytest.raises(ValueError, match="had no version at 2001-01-01"):
-        run(dags["cache_dataset"], "cache", {"dataset": "tyre", "as_of": "2001-01-01"})
+        run(dags["cache_dataset"], "cache", {"dataset": "tyre", "as_of": "2001-01-01"}, home_svm="")
 
 
 @pytest.mark.parametrize(("place", "goes_on"), [(None, False), ("west", True)])
