@@ -12,7 +12,7 @@ from emulator.qos import state as qos
 from emulator.snapshot_policies import state as snapshot_policies
 from emulator.snapshots import state as snapshots
 from emulator.store import Record
-from emulator.volumes import autosize, checks, encryption, errors, junctions, settings
+from emulator.volumes import autosize, belongings, checks, encryption, errors, junctions, settings
 from emulator.volumes.places import aggregates_of
 
 if TYPE_CHECKING:
@@ -157,7 +157,15 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
     options = settings.changed(old, settings.of_body(body), (old | changes)["size"])
-    return changes | {"options": options | _qos_of(world, body, old)}
+    return changes | {"options": options | _qos_of(world, body, old) | _quotas_of(world, options, old)}
+
+
+def _quotas_of(world: World, options: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """When quotas are switched on, the rules that there are then are enforced."""
+    if not options.get(settings.QUOTAS_ON) or old["options"].get(settings.QUOTAS_ON):
+        return {}
+    rules = world.store.find("quota_rule", volume=old["uuid"])
+    return {settings.QUOTA_SINCE: max((rule["_seq"] for rule in rules), default=0)}
 
 
 def _qos_of(world: World, body: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
@@ -214,6 +222,7 @@ def delete(world: World, args: dict[str, Any]) -> None:
                 raise errors.HasClones(record["name"], clones)
             for snapshot in world.store.find(snapshots.KIND, volume=record["uuid"]):
                 world.store.delete(snapshots.KIND, snapshot["uuid"])
+            belongings.remove(world, record["uuid"])
             # Within the transaction: when a clone is in the way, the volume stays where it is.
             junctions.hide(world, record)
             world.store.delete(KIND, record["uuid"])

@@ -15,6 +15,9 @@ from emulator.store import Record
 from emulator.values import at_most, between, one_of
 from emulator.volumes import errors
 
+QUOTAS_ON = "quota.enabled"
+QUOTA_SINCE = "quota.since"
+"""Up to which rule, by its place in the store, quotas have been enforced since they were switched on."""
 RESERVE = "space.snapshot.reserve_percent"
 DEFAULT_RESERVE_PERCENT = 5
 CREATE_RESERVE_PERCENT = 90
@@ -92,6 +95,7 @@ SETTINGS: dict[str, Setting] = {
     "cloud_retrieval_policy": Setting(one_of("default", "on_read", "never", "promote"), "default"),
     "granular_data": Setting(flag, False),
     "is_s3_arbitrary_part_size_enabled": Setting(flag),
+    QUOTAS_ON: Setting(flag, False),
     "snaplock.type": Setting(one_of("non_snaplock"), "non_snaplock"),
 }
 
@@ -102,7 +106,6 @@ FACTS: dict[str, Any] = {
     "error_state.has_bad_blocks": False,
     "error_state.is_inconsistent": False,
     "flexcache_endpoint_type": "none",
-    "quota.state": "off",
     "scheduled_snapshot_naming_scheme": "create_time",
 }
 
@@ -114,6 +117,7 @@ def shown(record: Record, names: Collection[str] | None = None) -> dict[str, Any
     facts = FACTS | {
         "encryption.state": "encrypted" if encrypted else "unencrypted",
         "encryption.type": "volume" if encrypted else "none",
+        "quota.state": "on" if options.get(QUOTAS_ON) else "off",
     }
     wanted = NAMES if names is None else [name for name in NAMES if name in names]
     return {
@@ -122,7 +126,7 @@ def shown(record: Record, names: Collection[str] | None = None) -> dict[str, Any
     }
 
 
-NAMES = (*SETTINGS, *FACTS, "encryption.state", "encryption.type")
+NAMES = (*SETTINGS, *FACTS, "encryption.state", "encryption.type", "quota.state")
 
 
 def reserve_bytes(record: Record) -> int:
