@@ -66,7 +66,9 @@ def forget(world: World, cache: Record) -> None:
         _ask(world, _peer(world, cache), "forget", cache=cache["uuid"])
     except OntapError as error:
         origin = f"{cache['origin']['svm']['name']}:{cache['origin']['volume']['name']}"
-        raise errors.OriginUnreachable(origin, cache["uuid"], error.message.rstrip(".")) from error
+        volume = _volume(world, cache)
+        named = volume["name"] if volume else cache["uuid"]
+        raise errors.OriginUnreachable(origin, named, error.message.rstrip(".")) from error
 
 
 def _peer(world: World, cache: Record) -> Record:

@@ -46,8 +46,11 @@ def _name(world: World, cache: Record) -> str:
 
 
 def look(world: World, uuid: str) -> bool:
-    """Let a cache show what it can now; whether its origin is reached."""
-    with world.dataplane.lock(uuid):
+    """Let a cache show what it can now; whether its origin is reached. One that is being filled is left for later."""
+    lock = world.dataplane.lock(uuid)
+    if not lock.acquire(timeout=LOOK_EVERY_S):
+        return False
+    try:
         cache = world.store.get(KIND, uuid)
         if cache is None:
             return False
@@ -65,6 +68,8 @@ def look(world: World, uuid: str) -> bool:
         if moved or not cache["connected"] or found != cache["origin"]:
             world.store.update(KIND, uuid, connected=True, origin=found)
         return True
+    finally:
+        lock.release()
 
 
 class Watch:

@@ -19,7 +19,7 @@ import pytest
 import emulator.server  # noqa: F401 - registers the operations of all resources
 from emulator import seed, trees
 from emulator.dataplane import DataPlane
-from emulator.flexcache import origins
+from emulator.flexcache import origins, views
 from emulator.flexcache import state as flexcache
 from emulator.jobs.operations import OPERATIONS
 from emulator.namespace import Place
@@ -450,3 +450,25 @@ def check_cache(world: World, operation: str) -> None:
     assert contents(plane.kept_by(CACHE).top) == {k: v for k, v in (FILES | AFTER).items() if k.startswith(expected)}
     if operation == "flexcache.modify":
         assert world.store.get("flexcache", CACHE)["writeback"] == {"enabled": True}
+
+
+def test_a_cache_that_is_being_filled_is_looked_at_later_and_nobody_waits_for_that(tmp_path):
+    world = cached_world(tmp_path)
+    busy, done = threading.Event(), threading.Event()
+
+    def fill_slowly() -> None:
+        with world.dataplane.lock(CACHE):
+            busy.set()
+            done.wait(60)
+
+    filling = threading.Thread(target=fill_slowly)
+    filling.start()
+    assert busy.wait(60)
+    world.store.update("volume", PARENT, state="offline")
+    views.look(world, CACHE)
+    assert contents(world.dataplane.data_dir(CACHE)) == FILES | AFTER, "as before"
+    done.set()
+    filling.join()
+    views.look(world, CACHE)
+    kept = {path: text for path, text in FILES.items() if path.startswith("folder0/")}
+    assert contents(world.dataplane.data_dir(CACHE)) == kept

@@ -86,7 +86,7 @@ def test_a_cache_is_not_deleted_while_its_origin_would_go_on_naming_it(pair, cac
         api.patch(f"/api/storage/volumes/{cache['uuid']}?return_timeout=60", json=unmounted)
         fault = {"method": "POST", "path": "flexcache.forget", "kind": "refuse"}
         pair.here.control("POST", "/faults", fault)
-        refused(api.delete(f"{place}?return_timeout=60"), "66846923")
+        assert '"tyres_cache"' in refused(api.delete(f"{place}?return_timeout=60"), "66846923")
         assert api.get(place).status_code == 200
         assert api.delete(f"{place}?return_timeout=60").status_code == 200
         assert home.get("/api/storage/flexcache/origins").json()["records"] == []
