@@ -76,8 +76,13 @@ def split(client: Client, *, clone: Volume, wait: bool = True) -> str | None:
     """Copy the shared blocks, after which the parent's snapshot is free.
 
     :param wait: False leaves the job, which may last hours, to whoever follows it (``jobs.state``).
-    :return: UUID of the job; None when it was done at once.
+    :return: UUID of the job; None where it was done at once, is done, or goes on already.
     """
+    fields = "clone.is_flexclone,clone.split_initiated"
+    record = client.record("Volume", {"uuid": clone.uuid}, asked=f"read the split of {clone.name!r}", fields=fields)
+    now = record.get("clone") or {}
+    if not now.get("is_flexclone") or now.get("split_initiated"):
+        return None
     asked, body = f"split clone {clone.name!r} of SVM {clone.svm!r}", {"clone": {"split_initiated": True}}
     return jobs.begun_by(client.modify("Volume", {"uuid": clone.uuid}, body, asked=asked, wait=wait))
 

@@ -104,7 +104,8 @@ def abort(client: Client, *, volume_uuid: str, **_: Any) -> bool:
 @repeatable
 def _start(client: Client, volume: Volume, aggregate: str) -> str | None:
     """UUID of the job; None when there is none to follow, such as when a lost answer had begun it."""
-    if of(client, volume_uuid=volume.uuid).under_way:
+    now = of(client, volume_uuid=volume.uuid)
+    if now.under_way or aggregate in now.aggregates:
         return None
     asked = f"move volume {volume.name!r} of SVM {volume.svm!r} to aggregate {aggregate!r}"
     body = {"movement": {"destination_aggregate": {"name": aggregate}}}
