@@ -1,4 +1,5 @@
-"""Write the generated pages of docs/: DAGs, operators, settings, examples, what the emulator covers.
+"""Write the generated pages of docs/: DAGs, operators, settings, calls to ONTAP and rights, examples, what the
+emulator covers.
 
 python -m scripts.generate_docs          write them
 python -m scripts.generate_docs --check    fail, naming the pages, when one is not what the code says
@@ -18,6 +19,7 @@ from textwrap import dedent
 from typing import Any
 
 from emulator import coverage
+from scripts import roles
 
 HOUSE = Path(__file__).resolve().parents[1]
 PAGES = HOUSE / "docs" / "reference"
@@ -32,6 +34,9 @@ def main() -> int:
         PAGES / "dags.md": dags_page(),
         PAGES / "operators.md": operators_page(),
         PAGES / "settings.md": settings_page(),
+        PAGES / "ontap-calls.md": HEAD + roles.page(),
+        PAGES / "ontap-role.txt": roles.script(roles.calls()),
+        PAGES / "ontap-role.json": roles.bodies(roles.calls()),
         HOUSE / "docs" / "examples.md": examples_page(),
         HOUSE / "docs" / "emulator-coverage.md": coverage.page(),
     }

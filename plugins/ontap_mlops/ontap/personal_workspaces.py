@@ -34,7 +34,7 @@ class PersonalWorkspace:
 def list_workspaces(client: Client, *, svm: str) -> list[PersonalWorkspace]:
     """Return the workspaces of persons on the SVM, the one that ends first first."""
     found = volumes.list_volumes(client, svm=svm, name="mlops_for_*")
-    lent = [each for volume in found if (each := _of(volume)) is not None]
+    lent = [each for volume in found if (each := as_lent(volume)) is not None]
     return sorted(lent, key=lambda each: each.until)
 
 
@@ -43,7 +43,7 @@ def find(client: Client, *, svm: str, person: str, name: str) -> PersonalWorkspa
     volume = volumes.find(client, svm=svm, name=names.personal_workspace(person, name))
     if volume is None:
         return None
-    lent = _of(volume)
+    lent = as_lent(volume)
     if lent is None or (lent.name, lent.person) != (name, _one_word(person)):
         raise NotOurs(
             f"Volume {volume.name!r} of SVM {svm!r} is not workspace {name!r} of {person}: its comment is "
@@ -115,7 +115,12 @@ def end(client: Client, *, svm: str, person: str, name: str) -> bool:
 def collect(client: Client, *, svm: str, now: datetime) -> list[str]:
     """Remove those whose time is over; return the names of their volumes. One that is extended meanwhile stays."""
     over = [lent for lent in list_workspaces(client, svm=svm) if lent.until <= now]
-    return [lent.volume.name for lent in over if _still_over(client, svm, lent) and _remove(client, svm, lent)]
+    return [lent.volume.name for lent in over if collect_one(client, svm=svm, lent=lent)]
+
+
+def collect_one(client: Client, *, svm: str, lent: PersonalWorkspace) -> bool:
+    """Remove one whose time is over; False, and nothing is done, where it was extended meanwhile or is gone."""
+    return _still_over(client, svm, lent) and _remove(client, svm, lent)
 
 
 def _remove(client: Client, svm: str, lent: PersonalWorkspace) -> bool:
@@ -135,13 +140,13 @@ def _missing(client: Client, svm: str, person: str, name: str) -> NotFound:
 
 
 def _required(volume: Volume, person: str, name: str) -> PersonalWorkspace:
-    lent = _of(volume)
+    lent = as_lent(volume)
     if lent is None:
         raise NotFound(f"Workspace {name!r} of {person} was changed by somebody else: {volume.comment!r}.")
     return lent
 
 
-def _of(volume: Volume) -> PersonalWorkspace | None:
+def as_lent(volume: Volume) -> PersonalWorkspace | None:
     """None for a volume that is not, beyond doubt, a workspace of a person."""
     match = _LENT.fullmatch(volume.comment)
     if match is None or not volume.is_clone:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from ontap_mlops import registry, settings
+from ontap_mlops import registry
 from ontap_mlops.operators import model_versions, versions
 
 if TYPE_CHECKING:
@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from ontap_mlops.ontap.snapshots import Snapshot
     from ontap_mlops.ontap.volumes import Volume
 
-WORKSPACE, CLONE = "workspace", "clone"
+Removers = dict[str, Callable[[], str | None]]
+"""UUID of what may go to the function that removes it, or says why it stays after all."""
 Runs = Callable[[str, str], bool | None]
 """(DAG id, run id) to whether the run is over; None where nobody knows such a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """A snapshot or clone of ours. ``bytes`` is what removing it frees; ``reason`` why it stays, None if it may go."""
+    """``bytes`` is what removing the thing frees; ``reason`` says why it stays, None if it may go."""
 
     kind: str
     name: str
@@ -57,25 +58,24 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """``remove`` has, by UUID of what may go, the function that removes it or says why it stays after all."""
-
     items: list[Item]
     contents: Contents
-    remove: Mapping[str, Callable[[], str | None]]
+    remove: Removers
 
 
 def judge(client: Client, rules: Rules) -> Judgement:
     """Look at all there is and say of each thing of ours whether it may go, with the bytes that this frees."""
     from ontap_mlops.ontap import cluster, reclaim
+    from ontap_mlops.operators import reclaim_clones
 
     contents, now = reclaim.look(client, svm=rules.svm), cluster.now(client)
-    remove: dict[str, Callable[[], str | None]] = {}
+    remove: Removers = {}
     reasons = _of_versions(client, rules, contents) | _of_models(client, rules, contents, remove)
     items = [
         _snapshot(client, contents, volume, snapshot, kind, reasons, now, remove)
         for volume, snapshot, kind in contents.ours()
     ]
-    items += _clones(client, rules, contents, now, remove)
+    items += reclaim_clones.judged(client, rules, contents, now, remove)
     return Judgement(items=_with_bytes(client, rules, contents, items), contents=contents, remove=remove)
 
 
@@ -87,7 +87,7 @@ def _snapshot(
     kind: str,
     reasons: Mapping[str, str | None],
     now: datetime,
-    remove: dict[str, Callable[[], str | None]],
+    remove: Removers,
 ) -> Item:
     from ontap_mlops.ontap import reclaim
 
@@ -142,9 +142,7 @@ def _is_version(snapshot: Snapshot) -> bool:
     return dataset_versions.is_version(snapshot)
 
 
-def _of_models(
-    client: Client, rules: Rules, contents: Contents, remove: dict[str, Callable[[], str | None]]
-) -> dict[str, str | None]:
+def _of_models(client: Client, rules: Rules, contents: Contents, remove: Removers) -> dict[str, str | None]:
     """UUID of each model version's snapshot to the reason why it stays, and how to remove those without one."""
     from ontap_mlops.ontap import model_versions as on_ontap
     from ontap_mlops.ontap import reclaim
@@ -169,7 +167,7 @@ def _of_model(
     model: str,
     volume: Volume,
     there: list[Snapshot],
-    remove: dict[str, Callable[[], str | None]],
+    remove: Removers,
 ) -> dict[str, str | None]:
     from ontap_mlops.hooks.mlflow import MlflowHook
 
@@ -183,51 +181,6 @@ def _of_model(
             if one.reason is None:
                 remove[one.snapshot.uuid] = lambda one=one: model_versions.remove(client, mlflow, one)  # type: ignore[misc]
     return found
-
-
-def _clones(
-    client: Client,
-    rules: Rules,
-    contents: Contents,
-    now: datetime,
-    remove: dict[str, Callable[[], str | None]],
-) -> list[Item]:
-    from ontap_mlops.ontap import workspaces
-
-    days = settings.keep_failed_workspaces_days() if rules.workspace_days is None else rules.workspace_days
-    items = []
-    for clone in contents.volumes:
-        if not clone.is_clone or not clone.is_ours:
-            continue
-        kept, used = workspaces.as_kept(clone), workspaces.as_used(clone)
-        reason: str | None = "it was cloned by name; the OntapCloneDeleteOperator of its DAG removes it"
-        if used is not None:
-            reason = _of_used(used, rules.runs)
-        elif kept is not None:
-            over = workspaces.is_over(kept, days=days, now=now)
-            since = f"its run failed, and keeps it since {kept.since:%Y-%m-%d %H:%M} for {days:g} days to be resumed in"
-            reason = None if over else since
-            if over:
-                remove[clone.uuid] = lambda kept=kept: _collected(client, rules.svm, kept)  # type: ignore[misc]
-        items.append(
-            Item(
-                kind=CLONE if kept is None and used is None else WORKSPACE,
-                name=clone.name,
-                volume=clone.parent_volume or "",
-                uuid=clone.uuid,
-                created_at=clone.created_at or "",
-                reason=reason,
-            )
-        )
-    return items
-
-
-def _of_used(used: Any, runs: Runs) -> str:
-    run = f"run {used.run_id} of {used.dag_id}"
-    over = runs(used.dag_id, used.run_id)
-    if over is None:
-        return f"Airflow knows no {run}; remove the volume by hand if nobody uses it"
-    return f"{run} has left it behind; the next ingest marks it as kept" if over else f"{run} goes on"
 
 
 def _with_bytes(client: Client, rules: Rules, contents: Contents, items: list[Item]) -> list[Item]:
@@ -250,13 +203,6 @@ def _removed(client: Client, snapshot: Snapshot) -> str | None:
     except Busy as busy:
         return str(busy)
     return None
-
-
-def _collected(client: Client, svm: str, kept: Any) -> str | None:
-    from ontap_mlops.ontap import workspaces
-
-    gone = workspaces.collect(client, svm=svm, kept=kept)
-    return None if gone else "it was taken into use again, or is gone already"
 
 
 def _unanswered() -> tuple[type[Exception], ...]:

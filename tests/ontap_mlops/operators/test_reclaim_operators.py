@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from ontap_mlops import names, registry
 from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.ontap import (
     clones,
+    cluster,
     dataset_versions,
     leases,
     marks,
     model_versions,
+    personal_workspaces,
     reclaim,
     snapshots,
     volumes,
@@ -237,3 +240,16 @@ def test_what_a_clone_frees_is_what_it_does_not_share(client, ontap, volume) -> 
     freed = reclaim.freed_by_clones(client, svm=SVM, wanted=[clone])[clone.uuid]
     assert 0 <= freed <= 70_000 + 8192
     assert by_name(plan())["c"] == "it was cloned by name; the OntapCloneDeleteOperator of its DAG removes it"
+
+
+def test_a_persons_workspace_goes_when_its_time_is_over(client, ontap, volume, versions) -> None:
+    now = cluster.now(client)
+    facts = {"svm": SVM, "version": versions[2].id, "parent_volume": "tyre", "parent_snapshot": versions[2].snapshot}
+    for name, days in (("old", -1), ("new", 1)):
+        until = now + timedelta(days=days)
+        personal_workspaces.ensure(client, **facts, person="ada", name=name, until=until)
+    old, new = (names.personal_workspace("ada", name) for name in ("old", "new"))
+    made = plan()
+    assert by_name(made)[old] is None and (by_name(made)[new] or "").startswith("ada has it until")
+    assert old in remove(made)["removed"]
+    assert volumes.find(client, svm=SVM, name=old) is None and volumes.find(client, svm=SVM, name=new) is not None

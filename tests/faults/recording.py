@@ -1,0 +1,106 @@
+"""Which calls a scenario makes, which rights these need, and how it ends with an account that has these and no more."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from emulator.router import Router
+from emulator.server import URLS
+from ontap_mlops.ontap.errors import NotAuthorized
+from scripts import roles
+from tests.faults.playing import Undisturbed, begin
+from tests.faults.site import Scenario, Site
+from tests.faults.wire import Call
+
+USER, PASSWORD = "few", "few-rights"
+_TEMPLATES = Router(URLS)
+
+
+def calls_of(made: Iterable[Call]) -> dict[str, set[str]]:
+    """Name of the cluster to the calls, such as "PATCH /storage/volumes/{uuid}"."""
+    found: dict[str, set[str]] = {}
+    for call in made:
+        if call.cluster is not None:
+            found.setdefault(call.cluster, set()).add(f"{call.method} {template(call)}")
+    return found
+
+
+def template(call: Call) -> str:
+    """The path below /api as the documentation has it."""
+    below = call.path.removeprefix("/api")
+    matching = [route.path for route in _TEMPLATES.routes if _fits(route.path, below)]
+    assert matching, f"{call} is none of the emulator's"
+    return min(matching, key=lambda path: path.count("{"))
+
+
+def _fits(path: str, asked: str) -> bool:
+    parts, given = path.split("/"), asked.split("/")
+    return len(parts) == len(given) and all(
+        part.startswith("{") or part == there for part, there in zip(parts, given, strict=True)
+    )
+
+
+Rights = Mapping[str, Mapping[str, str]]
+"""Name of the cluster to path to access level."""
+
+
+def ends(site: Site, scenario: Scenario, good: Undisturbed, rights: Rights) -> NotAuthorized | None:
+    """Play the scenario with an account that has these rights: None when it ends as it should, else the refusal."""
+    begin(site, scenario)
+    with _account(site, rights):
+        try:
+            site.run(scenario.make(site))
+        except NotAuthorized as error:
+            return error
+    assert scenario.end(site) == good.end, f"{scenario.title} ends otherwise with the rights {dict(rights)}"
+    return None
+
+
+@contextmanager
+def _account(site: Site, rights: Rights) -> Iterator[None]:
+    before = {}
+    for name, cluster in zip((roles.HERE, roles.THERE), site.clusters, strict=False):
+        given = rights.get(name, {})
+        wide = any(roles.is_cluster_wide(path) and access != "none" for path, access in given.items())
+        privileges = [{"path": path, "access": access} for path, access in given.items()]
+        cluster.control("PUT", "/roles", {"name": USER, "privileges": privileges})
+        scope = {} if wide else {"svm": cluster.emulator.svm}
+        cluster.control("PUT", "/users", {"name": USER, "password": PASSWORD, "role": USER, **scope})
+        variable = f"AIRFLOW_CONN_ONTAP_{'DEFAULT' if name == roles.HERE else 'REMOTE'}"
+        before[variable] = os.environ[variable]
+        os.environ[variable] = json.dumps(json.loads(before[variable]) | {"login": USER, "password": PASSWORD})
+    try:
+        yield
+    finally:
+        os.environ.update(before)
+
+
+def needs(site: Site, scenario: Scenario, good: Undisturbed) -> dict[str, dict[str, str]]:
+    """Cluster to call to NEEDED or ASKED, found out by taking the right to each path away."""
+    made = calls_of(good.calls)
+    full = {cluster: roles.rights(calls) for cluster, calls in made.items()}
+    found: dict[str, dict[str, str]] = {}
+    for cluster, given in full.items():
+        for path, access in given.items():
+            missed = [
+                level for level in roles.lower(access) if refused(site, scenario, good, full, cluster, path, level)
+            ]
+            for call in sorted(call for call in made[cluster] if roles.path_of(call) == path):
+                reads = call.startswith(("GET", "HEAD"))
+                is_needed = bool(missed) if reads else "readonly" in missed
+                found.setdefault(cluster, {})[call] = roles.NEEDED if is_needed else roles.ASKED
+    return found
+
+
+def refused(
+    site: Site, scenario: Scenario, good: Undisturbed, full: Rights, cluster: str, path: str, level: str
+) -> NotAuthorized | None:
+    """How it ends with less access to one path."""
+    less = {**full, cluster: {**full[cluster], path: level}}
+    error = ends(site, scenario, good, less)
+    if error is not None:
+        assert error.http_status == 403 and "refused to" in str(error), f"{scenario.title} without {path}: {error}"
+    return error
