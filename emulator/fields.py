@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -72,6 +72,9 @@ class Shape:
 
     render: Callable[[World, Record, Wanted], dict[str, Any]]
     """(world, stored record, wanted) to the full nested answer; names that nobody wants are cut away afterwards."""
+
+    stored: dict[str, str] = field(default_factory=dict)
+    """Names of text that are shown as they lie in the record, to the indexed field there (`emulator.reading`)."""
 
     @property
     def names(self) -> tuple[str, ...]:

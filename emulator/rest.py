@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -20,6 +21,7 @@ from emulator import query
 from emulator.body import Accepts
 from emulator.errors import BadValue, NotFound, OntapError
 from emulator.fields import Shape
+from emulator.reading import Records
 from emulator.store import Record
 
 if TYPE_CHECKING:
@@ -111,13 +113,11 @@ def one(call: Call, shape: Shape, record: Record | None) -> Reply:
     return Reply(200, shape.show(call.world, record, shape.wanted(call.query.get("fields"), instance=True)))
 
 
-def many(call: Call, shape: Shape, records: list[Record]) -> Reply:
+def many(call: Call, shape: Shape, records: Iterable[Record]) -> Reply:
     """Answer with the records that match the query: filtered, ordered, paged and cut to the fields asked for."""
-    filters, order = _filters(call, shape), _order(call, shape)
-    kept = _sorted(call.world, shape, select(call, shape, records), order)
-    kept = _after(kept, order, call.query.get("start.key"))
     count = _bounded(call.query, "max_records", 1, MAX_RECORDS, default=MAX_RECORDS)
-    named = ",".join(filter(None, [call.query.get("fields"), *filters]))
+    kept = list(itertools.islice(_from_start(call, shape, records), count + 1))
+    named = ",".join(filter(None, [call.query.get("fields"), *_filters(call, shape)]))
     wanted = shape.wanted(named or None, instance=False)
     page = [record for _, record in kept[:count]]
     body: dict[str, Any] = {
@@ -133,15 +133,58 @@ def many(call: Call, shape: Shape, records: list[Record]) -> Reply:
     return Reply(200, body)
 
 
-def select(call: Call, shape: Shape, records: list[Record]) -> list[Record]:
-    """The records whose fields match the query arguments."""
+def _from_start(call: Call, shape: Shape, records: Iterable[Record]) -> Iterator[tuple[list[Any], Record]]:
+    """The records that match, with their sort keys, in order and from ``start.key`` on; read as they are taken."""
+    order, start = _order(call, shape), _start(call)
+    if isinstance(records, Records):
+        records = records.narrowed(_filters(call, shape), shape.stored)
+        if not order:
+            found = records.after(start[0] if start else 0)
+            return (([record["_seq"]], record) for record in select(call, shape, found))
+        if len(order) == 1 and order[0][0] in shape.stored:
+            return _by_index(call, shape, records, order[0], start)
+    kept = _sorted(call.world, shape, list(select(call, shape, records)), order)
+    return iter(_after(kept, order, call.query.get("start.key")))
+
+
+def _by_index(
+    call: Call, shape: Shape, records: Records, order: tuple[str, int], start: list[Any] | None
+) -> Iterator[tuple[list[Any], Record]]:
+    name, direction = order
+    after = (start[0], start[1]) if start else None
+    found = records.ordered(shape.stored[name], descending=direction < 0, after=after)
+    wanted = shape.wanted(name, instance=False)
+    for record in select(call, shape, found):
+        value = next(iter(query.values(shape.render(call.world, record, wanted), name)), None)
+        yield [value, record["_seq"]], record
+
+
+def _start(call: Call) -> list[Any] | None:
+    """What ``start.key`` holds: the values that the list is ordered by, and the sequence number."""
+    if (token := call.query.get("start.key")) is None:
+        return None
+    try:
+        key = json.loads(base64.urlsafe_b64decode(token))
+    except (ValueError, RecursionError) as error:
+        raise BadValue(token, "start.key") from error
+    if not isinstance(key, list) or len(key) != len(_order_parts(call)) + 1 or type(key[-1]) is not int:
+        raise BadValue(token, "start.key")
+    if not -(2**63) <= key[-1] < 2**63 or not all(isinstance(part, str | int | float | None) for part in key):
+        raise BadValue(token, "start.key")
+    return key
+
+
+def select(call: Call, shape: Shape, records: Iterable[Record]) -> Iterator[Record]:
+    """The records whose fields match the query arguments, tried as they are taken."""
     filters, (text, fields) = _filters(call, shape), _search(call, shape)
     if not filters and not fields:
-        return records
+        yield from records
+        return
     wanted = shape.wanted(",".join([*filters, *fields]), instance=False)
-    shown = ((record, shape.render(call.world, record, wanted)) for record in records)
-    found = [(record, full) for record, full in shown if query.matches(full, filters)]
-    return [record for record, full in found if not fields or query.mentions(full, fields, text)]
+    for record in records:
+        full = shape.render(call.world, record, wanted)
+        if query.matches(full, filters) and (not fields or query.mentions(full, fields, text)):
+            yield record
 
 
 def selects(call: Call, shape: Shape) -> bool:
@@ -204,12 +247,16 @@ def _filters(call: Call, shape: Shape) -> dict[str, str]:
 def _order(call: Call, shape: Shape) -> list[tuple[str, int]]:
     """``order_by=name desc,size`` as [("name", -1), ("size", 1)]."""
     order = []
-    for part in filter(None, (text.strip() for text in call.query.get("order_by", "").split(","))):
+    for part in _order_parts(call):
         name, _, direction = part.partition(" ")
         if not shape.knows(name) or direction.strip() not in ("", "asc", "desc"):
             raise BadValue(part, "order_by", "field [asc|desc]")
         order.append((name, -1 if direction.strip() == "desc" else 1))
     return order
+
+
+def _order_parts(call: Call) -> list[str]:
+    return list(filter(None, (text.strip() for text in call.query.get("order_by", "").split(","))))
 
 
 def _sorted(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any]
+Condition = tuple[str, str, tuple[Any, ...]]
 
 # What records are looked up by. One value on its own decides in the index; what else is asked for is compared after.
-_INDEXED = ("name", "state", "volume", "aggregate", "junction", "clone.parent", "clone.snapshot", "style")
+# In this order, which names the indices; a new one comes last.
+INDEXED = ("name", "state", "volume", "aggregate", "junction", "clone.parent", "clone.snapshot", "style", "create_time")
+
+
+_DERIVED = 10_000  # results kept
 
 
 class Store:
@@ -38,7 +43,9 @@ class Store:
             "CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
             " uuid TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, uuid))"
         )
-        for number, field in enumerate(_INDEXED):
+        self._db.execute("CREATE INDEX IF NOT EXISTS kinds ON records (kind)")
+        self._derived: dict[Any, tuple[int, Any]] = {}
+        for number, field in enumerate(INDEXED):
             self._db.execute(f"CREATE INDEX IF NOT EXISTS field{number} ON records (kind, {_value(field)})")
 
     def insert(self, kind: str, record: Record) -> Record:
@@ -75,6 +82,44 @@ class Store:
         query = f"SELECT {columns} FROM records WHERE {condition} ORDER BY seq"  # noqa: S608
         with self._lock:
             return self._db.execute(query, [kind, *texts.values()]).fetchall()
+
+    def next_after(self, kind: str, seq: int, most: int) -> list[Record]:
+        """The next records of a kind in the order of creation."""
+        query = "SELECT seq, body FROM records WHERE kind = ? AND seq > ? ORDER BY seq LIMIT ?"
+        with self._lock:
+            return [_record(row) for row in self._db.execute(query, (kind, seq, most)).fetchall()]
+
+    def by_seq(self, seqs: list[int]) -> list[Record]:
+        """The records with these sequence numbers that are still there, in the same order."""
+        # Only the number of question marks varies.
+        query = f"SELECT seq, body FROM records WHERE seq IN ({', '.join('?' * len(seqs))})"  # noqa: S608
+        with self._lock:
+            found = dict(self._db.execute(query, seqs).fetchall())
+        return [_record((seq, found[seq])) for seq in seqs if seq in found]
+
+    def chosen(self, kind: str, conditions: Iterable[Condition], order: str, most: int = -1) -> list[tuple[int, Any]]:
+        """(sequence number, value of the first condition's field) of the records that meet them all.
+
+        A condition is a field, what SQL says after it (with ``{}`` for the field again), and the values it compares.
+        """
+        known = list(conditions)
+        texts = [f"{_column(field)} {words.format(_column(field))}" for field, words, _ in known]
+        where, shown = " AND ".join(["kind = ?", *texts]), _column(known[0][0])
+        # Fields and words come from the emulator's own code; only values come from clients.
+        query = f"SELECT seq, {shown} FROM records WHERE {where} ORDER BY {order.format(shown)} LIMIT ?"  # noqa: S608
+        with self._lock:
+            return self._db.execute(query, [kind, *(v for _, _, values in known for v in values), most]).fetchall()
+
+    def derived(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What ``make`` works out from records, worked out again only after a change of any of them. Read only."""
+        with self._lock:
+            known = self._derived.get(key)
+            if known is None or known[0] != self.generation or self._depth:
+                known = (self.generation, make())
+                self._derived[key] = known
+                if len(self._derived) > _DERIVED:
+                    self._derived.clear()
+        return known[1]
 
     def update(self, kind: str, uuid: str, **changes: Any) -> Record:
         """Replace whole top-level values of a record; KeyError when it is not there."""
@@ -119,6 +164,10 @@ class Store:
         if record is None:
             raise KeyError(f"no {kind} with uuid {uuid}")
         return record
+
+
+def _column(field: str) -> str:
+    return "uuid" if field == "uuid" else _value(field)
 
 
 def _value(field: str) -> str:

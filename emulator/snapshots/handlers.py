@@ -7,7 +7,7 @@ from emulator import rules
 from emulator.rest import ANY, Call, Reply, accepted, many, one
 from emulator.snapshots import errors, state
 from emulator.store import Record
-from emulator.svms.state import visible
+from emulator.svms.state import seen
 from emulator.volumes.handlers import volume
 
 
@@ -21,9 +21,9 @@ def _snapshot(call: Call, parent: Record) -> Record:
 def list_snapshots(call: Call) -> Reply:
     """``*`` in place of a volume asks for the snapshots of all."""
     if call.params["volume.uuid"] == ANY:
-        return many(call, state.SNAPSHOT, visible(call, call.world.store.find(state.KIND)))
+        return many(call, state.SNAPSHOT, seen(call, state.KIND))
     parent = volume(call, "volume.uuid")
-    return many(call, state.SNAPSHOT, call.world.store.find(state.KIND, volume=parent["uuid"]))
+    return many(call, state.SNAPSHOT, seen(call, state.KIND).of("volume", parent["uuid"]))
 
 
 def get_snapshot(call: Call) -> Reply:

@@ -48,7 +48,9 @@ POST_FIELDS: Accepts = PATCH_FIELDS | {"svm.name": text, "svm.uuid": text, "volu
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown = {key: record[key] for key in ("uuid", "name", "svm", "create_time", "comment", "size", "version_uuid")}
     volume = (
-        world.store.get("volume", record["volume"]) if wanted.has("volume") or wanted.has("provenance_volume") else None
+        world.store.derived(("volume", record["volume"]), lambda: world.store.get("volume", record["volume"]))
+        if wanted.has("volume.name")
+        else None
     )
     return shown | {
         "volume": {"uuid": record["volume"], "name": volume["name"] if volume else None},
@@ -70,9 +72,9 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
 
 def _owners(world: World, record: Record) -> list[str] | None:
     """Absent, as ONTAP has it, when nobody owns the snapshot; a clone shows itself as ``volume_clone``."""
-    from emulator.volumes.checks import clones_of
+    from emulator.volumes.checks import cloned_snapshots
 
-    clones = ["volume_clone"] if clones_of(world, record["volume"], record["uuid"]) else []
+    clones = ["volume_clone"] if record["uuid"] in cloned_snapshots(world) else []
     return [*record["owners"], *clones] or None
 
 
@@ -84,6 +86,7 @@ SNAPSHOT = Shape(
     + ("version_uuid", "provenance_volume.uuid", "logical_size"),
     costly=("reclaimable_space", "delta.size_consumed", "delta.time_elapsed"),
     render=render,
+    stored={"uuid": "uuid", "name": "name", "volume.uuid": "volume", "create_time": "create_time"},
 )
 
 

@@ -11,6 +11,7 @@ from emulator.errors import BadValue, NotFound, OntapError
 from emulator.fields import Shape, Wanted
 from emulator.jobs import operation
 from emulator.namespace import Blocked
+from emulator.reading import Records
 from emulator.rest import Call
 from emulator.snapshot_policies import state as snapshot_policies
 from emulator.store import Record
@@ -150,6 +151,12 @@ def resolve(call: Call, svm: dict[str, Any] | None) -> Record:
     if name and uuid and (found[0]["name"], found[0]["uuid"]) != (name, uuid):
         raise SvmMismatch(name, uuid)
     return found[0]
+
+
+def seen(call: Call, kind: str) -> Records:
+    """Records of a kind that carry ``svm.name``, cut to what the user may see, and read only as far as needed."""
+    found = Records(call.world.store, kind)
+    return found if call.user.svm is None else found.where(lambda record: record["svm"]["name"] == call.user.svm)
 
 
 def visible(call: Call, records: list[Record]) -> list[Record]:

@@ -78,3 +78,13 @@ def clones_of(world: World, volume: str, snapshot: str | None = None) -> list[st
         if job["operation"] == "volume.clone" and args["parent"] == volume and snapshot in (None, args["snapshot"]):
             names.append(args["record"]["name"])
     return list(dict.fromkeys(names))
+
+
+def cloned_snapshots(world: World) -> set[str]:
+    """UUIDs of all snapshots that have clones, with those that are being made."""
+
+    def found() -> set[str]:
+        making = (job["args"]["snapshot"] for job in world.jobs.open_jobs() if job["operation"] == "volume.clone")
+        return {value for value in world.store.column(KIND, "clone.snapshot").values() if value} | set(making)
+
+    return world.store.derived("cloned snapshots", found)

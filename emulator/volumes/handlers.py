@@ -8,13 +8,14 @@ from emulator import rules
 from emulator.body import checked, merged
 from emulator.errors import BadValue, MissingField, NotFound, NotSupported
 from emulator.flexcache.refusals import check_fields
+from emulator.reading import Records
 from emulator.rest import Call, Reply, accepted, many, one
 from emulator.snaplock import locking
 from emulator.snapshots import state as snapshots
 from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
 from emulator.svms import state as svms
-from emulator.svms.state import ref, resolve, visible
+from emulator.svms.state import ref, resolve, seen, visible
 from emulator.volumes import (
     autosize,
     checks,
@@ -40,8 +41,9 @@ DEFAULT_MODE = 0o755
 def list_volumes(call: Call) -> Reply:
     if call.flag("is_constituent"):
         return many(call, state.VOLUME, visible(call, flexgroups.every(call.world)))
-    hidden = object_store.find_all(call.world) if "is_object_store" in call.query else []
-    return many(call, state.VOLUME, _all(call) + visible(call, hidden))
+    if "is_object_store" in call.query:
+        return many(call, state.VOLUME, [*_all(call), *visible(call, object_store.find_all(call.world))])
+    return many(call, state.VOLUME, _all(call))
 
 
 def get_volume(call: Call) -> Reply:
@@ -54,9 +56,8 @@ def get_volume(call: Call) -> Reply:
     return one(call, state.VOLUME, volume(call))
 
 
-def _all(call: Call) -> list[Record]:
-    found = visible(call, call.world.store.find(state.KIND))
-    return [autosize.settled(call.world, record) for record in found]
+def _all(call: Call) -> Records:
+    return seen(call, state.KIND).mapped(lambda record: autosize.settled(call.world, record))
 
 
 def volume(call: Call, name: str = "uuid") -> Record:

@@ -138,21 +138,30 @@ def _put(shown: dict[str, Any], name: str, value: Any) -> None:
 
 def _snapshot_policy(world: World, record: Record) -> dict[str, str]:
     """Without its uuid when the policy is gone."""
-    try:
-        policy = snapshot_policies.usable(world, record["svm"], {"name": record["snapshot_policy"]})
-    except OntapError:
-        return {"name": record["snapshot_policy"]}
-    return {"name": policy["name"], "uuid": policy["uuid"]}
+    svm, named = record["svm"], record["snapshot_policy"]
+
+    def found() -> dict[str, str]:
+        try:
+            policy = snapshot_policies.usable(world, svm, {"name": named})
+        except OntapError:
+            return {"name": named}
+        return {"name": policy["name"], "uuid": policy["uuid"]}
+
+    return dict(world.store.derived(("snapshot policy", svm["uuid"], named), found))
 
 
 def _named(world: World, aggregate: str) -> dict[str, str]:
-    found = world.store.find("aggregate", name=aggregate)
-    return {"name": aggregate, "uuid": found[0]["uuid"] if found else ""}
+    uuids = world.store.derived("aggregates", lambda: {a["name"]: a["uuid"] for a in world.store.find("aggregate")})
+    return {"name": aggregate, "uuid": uuids.get(aggregate, "")}
+
+
+def _policy(world: World, uuid: str) -> Record | None:
+    return world.store.derived(("export policy", uuid), lambda: world.store.get("export_policy", uuid))
 
 
 def _nas(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown: dict[str, Any] = {"path": record["junction"], "security_style": record["security_style"]}
-    if wanted.has("nas.export_policy") and (policy := world.store.get("export_policy", record["export_policy"])):
+    if wanted.has("nas.export_policy") and (policy := _policy(world, record["export_policy"])):
         shown["export_policy"] = {"name": policy["name"], "id": policy["id"]}
     if wanted.has("nas.junction_parent") and (parent := junctions.holder(world, record)):
         shown["junction_parent"] = {"name": parent["name"], "uuid": parent["uuid"]}
@@ -231,4 +240,12 @@ VOLUME = Shape(
     + flexgroups.NAMES
     + tuple(name for name in settings.NAMES if name not in _COMMON_SETTINGS),
     render=render,
+    stored={
+        "uuid": "uuid",
+        "name": "name",
+        "state": "state",
+        "nas.path": "junction",
+        "create_time": "create_time",
+        "clone.parent_volume.uuid": "clone.parent",
+    },
 )
