@@ -44,10 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _plan(options: argparse.Namespace) -> dict[str, Any]:
     from ontap_mlops.hooks.ontap import OntapHook
-    from ontap_mlops.operators import reclaim, reclaim_rules
+    from ontap_mlops.operators import reclaim, reclaim_items, reclaim_rules
 
     hook = OntapHook(options.ontap_conn_id)
-    rules = reclaim_rules.Rules(
+    rules = reclaim_items.Rules(
         svm=hook.svm(options.svm),
         conn_id=options.ontap_conn_id,
         mlflow_conn_id=options.mlflow_conn_id,

@@ -60,7 +60,7 @@ def calls() -> Calls:
 
 def path_of(call: str) -> str:
     """The path that a role names for a call such as "PATCH /storage/volumes/{uuid}": of the collection, with /api."""
-    below = re.sub(r"/\{[^/]*\}$", "", call.split(" ", 1)[1])
+    below = re.sub(r"(/\{[^/]*\})+$", "", call.split(" ", 1)[1])
     return "/api" + re.sub(r"\{[^/]*\}", "*", below)
 
 

@@ -41,12 +41,12 @@ class _Reclaim(OntapOperator):
         self.mlflow_conn_id = mlflow_conn_id
 
     def judge(self, client: Client, context: Context) -> Judgement:
-        from ontap_mlops.operators import reclaim_rules
+        from ontap_mlops.operators import reclaim_items, reclaim_rules
 
         if int(self.keep_newest_models) < 1:
             raise ValueError(f"keep_newest_models is {self.keep_newest_models}; keep at least 1 version of each model")
         days = self.workspace_days
-        rules = reclaim_rules.Rules(
+        rules = reclaim_items.Rules(
             svm=self.hook.svm(self.svm),
             conn_id=self.ontap_conn_id,
             mlflow_conn_id=self.mlflow_conn_id,

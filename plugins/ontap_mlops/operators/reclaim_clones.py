@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ontap_mlops import settings
-from ontap_mlops.operators.reclaim_rules import Item, Removers, Rules, Runs
+from ontap_mlops.operators.reclaim_items import Item, Removers, Rules, Runs
 
 if TYPE_CHECKING:
     from ontap_mlops.ontap.client import Client

@@ -5,55 +5,20 @@ Each kind is judged by what judges it for its own operator (decision 17). Whatev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ontap_mlops import registry
-from ontap_mlops.operators import model_versions, versions
+from ontap_mlops.operators import model_versions, reclaim_clones, versions
+from ontap_mlops.operators.reclaim_items import Item, Removers, Rules
 
 if TYPE_CHECKING:
     from ontap_mlops.ontap.client import Client
     from ontap_mlops.ontap.reclaim import Contents
     from ontap_mlops.ontap.snapshots import Snapshot
     from ontap_mlops.ontap.volumes import Volume
-
-Removers = dict[str, Callable[[], str | None]]
-"""UUID of what may go to the function that removes it, or says why it stays after all."""
-Runs = Callable[[str, str], bool | None]
-"""(DAG id, run id) to whether the run is over; None where nobody knows such a run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """``bytes`` is what removing the thing frees; ``reason`` says why it stays, None if it may go."""
-
-    kind: str
-    name: str
-    volume: str
-    uuid: str
-    created_at: str
-    reason: str | None
-    bytes: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """Whom to ask, and by which rules things of ours become old."""
-
-    svm: str
-    conn_id: str
-    mlflow_conn_id: str
-    runs: Runs
-    run_key: str = ""
-    """Of the run that asks: a claim of its own is in nobody's way."""
-    keep_newest_models: int = 10
-    workspace_days: float | None = None
-    """``[ontap_mlops] keep_failed_workspaces_days`` if not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +31,6 @@ class Judgement:
 def judge(client: Client, rules: Rules) -> Judgement:
     """Look at all there is and say of each thing of ours whether it may go, with the bytes that this frees."""
     from ontap_mlops.ontap import cluster, reclaim
-    from ontap_mlops.operators import reclaim_clones
 
     contents, now = reclaim.look(client, svm=rules.svm), cluster.now(client)
     remove: Removers = {}
