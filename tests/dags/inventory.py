@@ -9,8 +9,6 @@ INGEST = {
     "ingest_tyre_images",
 }
 OTHERS = {
-    "cache_dataset",
-    "evict_caches",
     "provision_ontap",
     "reclaim_space",
     "restore_dataset",
@@ -19,4 +17,11 @@ OTHERS = {
     "storage_service_level",
     "workspace",
 }
-EVERY = TRAINING | INGEST | OTHERS
+AT_SITES = {
+    "cache_dataset",
+    "evict_caches",
+    "fail_over",
+    "replicate",
+}
+"""Only where config/sites.yaml has another site."""
+EVERY = TRAINING | INGEST | OTHERS | AT_SITES

@@ -8,10 +8,9 @@ import pytest
 import yaml
 
 from tests.dags.conftest import DAGS
-from tests.dags.inventory import EVERY, TRAINING
+from tests.dags.inventory import AT_SITES, EVERY, TRAINING
 
 MOST_LINES = 150
-OF_SITES = {"cache_dataset", "evict_caches"}  # absent where sites.yaml names none
 
 
 def test_every_dag_is_on_this_list(dags):
@@ -69,7 +68,7 @@ def test_without_another_site_there_is_nothing_to_cache_at(tmp_path, monkeypatch
         monkeypatch.setenv(name, str(tmp_path))
     bag = DagBag(str(DAGS))
     assert bag.import_errors == {}
-    assert not OF_SITES & set(bag.dags)
+    assert not AT_SITES & set(bag.dags)
 
 
 def test_a_mistake_in_a_site_stands_in_the_list_of_import_errors(tmp_path, monkeypatch):
@@ -82,7 +81,7 @@ def test_a_mistake_in_a_site_stands_in_the_list_of_import_errors(tmp_path, monke
     bag = DagBag(str(DAGS))
     ((_, error),) = bag.import_errors.items()
     assert "sites.yaml:" in error and "'much' does not fit" in error and "(in sites.remote.cache_bytes)" in error
-    assert set(bag.dags) >= EVERY - OF_SITES
+    assert set(bag.dags) >= EVERY - AT_SITES
 
 
 def test_every_dag_has_a_page_and_one_that_starts_by_itself_valid_defaults(dags):

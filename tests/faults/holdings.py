@@ -13,8 +13,11 @@ from typing import Any
 _NOT_HELD = ("job", "account", "role", "setting")
 _SECRETS = ("access_key", "secret_key", "salt", "digest", "passphrase", "secret", "serial_number")
 _OF_THE_DISK = ("inode",)  # of an origin's folder, by which a cache knows it
+_MEASURED = ("begun", "ended", "total_s", "looked_at")  # by the machine's clock
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _KEY = re.compile(r"\b[A-Z0-9]{20}\b|(?<!sha256:)\b[0-9a-f]{64}\b")
+# The end of the name of a snapshot that SnapMirror made, whose beginning is the uuid of an SVM.
+_SNAPMIRRORS_OWN = re.compile(r"_\w+\.<time>(?:_[0-9a-f]{4})?")
 _TIMES = (
     re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d:\d\d|Z)?"),
     re.compile(r"\d{8}[tT]\d{6}[zZ]"),
@@ -55,7 +58,7 @@ def _called(body: dict[str, Any]) -> str:
 
 def _plain(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        kept = {key: inner for key, inner in value.items() if key not in (*_SECRETS, *_OF_THE_DISK, "_seq")}
+        kept = {key: inner for key, inner in value.items() if key not in (*_SECRETS, *_MEASURED, *_OF_THE_DISK, "_seq")}
         return {_said(key, names): _plain(inner, names) for key, inner in sorted(kept.items())}
     if isinstance(value, list):
         return [_plain(inner, names) for inner in value]
@@ -72,7 +75,7 @@ def _said(text: str, names: dict[str, str], depth: int = 2) -> str:
     text = _KEY.sub("<key>", _UUID.sub(called, text))
     for pattern in _TIMES:
         text = pattern.sub("<time>", text)
-    return text
+    return _SNAPMIRRORS_OWN.sub("_<number>.<time>", text)
 
 
 def _files(root: Path, records: list[tuple[str, dict[str, Any]]], names: dict[str, str]) -> dict[str, Any]:

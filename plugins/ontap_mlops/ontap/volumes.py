@@ -48,6 +48,11 @@ class Volume:
     def is_ours(self) -> bool:
         return is_ours(self.comment)
 
+    @property
+    def is_read_only(self) -> bool:
+        """The destination of a mirror, until that is broken off."""
+        return self.type == "dp"
+
 
 def find(client: Client, *, svm: str, name: str) -> Volume | None:
     found = client.records(
@@ -142,6 +147,16 @@ def mount(client: Client, *, volume: Volume, junction_path: str) -> Volume:
         return volume
     asked = f"mount {_called(volume.name, volume.svm)} at {junction_path}"
     client.modify("Volume", {"uuid": volume.uuid}, {"nas": {"path": junction_path}}, asked=asked)
+    return by_uuid(client, uuid=volume.uuid)
+
+
+@repeatable
+def unmount(client: Client, *, volume: Volume) -> Volume:
+    """Take the volume out of the SVM's namespace: no client reaches its files any more, through a bucket neither."""
+    if volume.junction_path is None:
+        return volume
+    asked = f"unmount {_called(volume.name, volume.svm)} from {volume.junction_path}"
+    client.modify("Volume", {"uuid": volume.uuid}, {"nas": {"path": ""}}, asked=asked)
     return by_uuid(client, uuid=volume.uuid)
 
 

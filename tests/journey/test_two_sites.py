@@ -1,0 +1,105 @@
+"""Two clusters as their users meet them: a copy at another site, training there, a fail over, and the way back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ontap_mlops.ontap import mirrors, peers, s3, volumes
+from ontap_mlops.ontap.client import Client
+from scripts.embedded import environment, layout
+from scripts.systems.tyre import SYSTEM
+from tests.journey.world import QUICK, TRAIN, World
+
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
+
+COPY = {"dataset": "tyre_images", "site": "remote"}
+HOME, SITE = ("svm1", "tyre_images"), (environment.REMOTE_SVM, "tyre_images")
+
+
+@pytest.fixture
+def clusters(world: World) -> Iterator[tuple[Client, Client]]:
+    """Home and the site, as an administrator of each."""
+    rows = environment.connections(world.stack.layout, world.stack.ports)
+    made = [
+        Client(
+            host=row["host"],
+            port=row["port"],
+            username=row["login"],
+            password=row["password"],
+            verify=row["extra"]["verify"],
+        )
+        for row in (rows["ontap_default"], rows["ontap_remote"])
+    ]
+    yield made[0], made[1]
+    for client in made:
+        client.close()
+
+
+def test_a_dataset_is_replicated_trained_on_elsewhere_failed_over_and_brought_back(
+    world: World, clusters: tuple[Client, Client]
+):
+    home, site = clusters
+    world.ready(SYSTEM)
+    world.with_a_version()
+    world.pause(TRAIN)
+    at_home = world.files("tyre_images")
+    at_site = layout.namespace_of(world.stack.layout.ontap_remote) / environment.REMOTE_SVM / "tyre_images"
+
+    world.step("An administrator makes the SVMs peers, and the dataset is replicated")
+    peers.ensure_svm_peer(site, home, svm=SITE[0], peer_svm=HOME[0], applications=["snapmirror"])
+    run_id = world.run("replicate", COPY)
+    moved = world.api.xcom("replicate", run_id, "update")
+    assert moved["bytes"] > 0
+    assert contents(at_site) == contents(at_home)
+    assert {s for s in snapshots(site, *SITE) if s.startswith("mlops_v")} == set(world.snapshots("tyre_images"))
+    assert volumes.get(site, svm=SITE[0], name=SITE[1]).is_read_only
+
+    world.step("The same version with the same seed gives the same metrics at the site")
+    version = world.api.xcom(TRAIN, world.run(TRAIN, {"promote": "never", **QUICK}), "summary")
+    trained = world.run(TRAIN, {"promote": "always", "site": "remote", **QUICK, **named(version)})
+    there = world.api.xcom(TRAIN, trained, "summary")
+    assert there["dataset_version"]["svm"] == environment.REMOTE_SVM
+    assert there["metrics"]["challenger"] == version["metrics"]["challenger"]
+    assert world.states(TRAIN, trained)["promote.publish"] == "skipped", "what serves is changed from home only"
+    assert [v.name for v in volumes.list_volumes(site, name="mlops_ws_*")] == []
+
+    world.step("A planned fail over opens the site; done again, it changes nothing")
+    world.run("fail_over", {**COPY, "direction": "to_site"})
+    assert contents(at_site) == contents(at_home)
+    (at_site / "data" / "good" / "of the site.txt").write_bytes(b"written at the site")
+    assert s3.find_bucket(site, svm=SITE[0], name="tyre-images") is not None
+    again = world.run("fail_over", {**COPY, "direction": "to_site"})
+    assert world.states("fail_over", again)["break_off"] == "skipped"
+
+    world.step("Back at home is what was written at the site, and the mirror goes on")
+    world.run("fail_over", {**COPY, "direction": "back"})
+    assert (at_home / "data" / "good" / "of the site.txt").read_bytes() == b"written at the site"
+    assert contents(at_site) == contents(at_home)
+    assert volumes.get(site, svm=SITE[0], name=SITE[1]).is_read_only
+    forward = mirrors.get(site, svm=SITE[0], volume=SITE[1])
+    assert (forward.state, forward.healthy) == ("snapmirrored", True)
+    assert mirrors.find(home, svm=HOME[0], volume=HOME[1]) is None
+    (at_home / "data" / "good" / "of the site.txt").unlink()
+    world.run("replicate", COPY)
+    assert contents(at_site) == contents(at_home)
+
+
+def named(summary: dict[str, Any]) -> dict[str, str]:
+    return {"dataset_version": summary["dataset_version"]["id"]}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Path to digest of every file of the volume as it is now."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and ".snapshot" not in path.parts)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def snapshots(client: Client, svm: str, volume: str) -> list[str]:
+    from ontap_mlops.ontap import snapshots as known
+
+    return [s.name for s in known.list_snapshots(client, volume_uuid=volumes.get(client, svm=svm, name=volume).uuid)]
