@@ -19,7 +19,7 @@ from emulator.store import Record
 from emulator.svms import parts
 from emulator.values import one_of
 from emulator.volumes import belongings
-from emulator.volumes.settings import QUOTA_SINCE, QUOTAS_ON
+from emulator.volumes.settings import QUOTAS_ON
 
 if TYPE_CHECKING:
     from emulator.world import World
@@ -130,17 +130,26 @@ def new(volume: Record, qtree: str, limits: dict[str, int]) -> Record:
         "svm": volume["svm"],
         "qtree": qtree,
         "limits": limits,
+        "enforced": False,
     }
+
+
+@belongings.follows
+def switched(world: World, old: Record, new: Record) -> None:
+    """When quotas are switched on, the rules that there are then are enforced; when off, none is."""
+    on = bool(new["options"].get(QUOTAS_ON))
+    if on != bool(old["options"].get(QUOTAS_ON)):
+        for rule in world.store.find(KIND, volume=new["uuid"]):
+            world.store.update(KIND, rule["uuid"], enforced=on)
 
 
 def enforced(world: World, volume: Record, qtree: str) -> Record | None:
     """The rule that holds for a qtree now: its own, or else that for every qtree. None while quotas are off."""
     if not volume.get("options", {}).get(QUOTAS_ON) or not qtree:
         return None
-    since = volume["options"].get(QUOTA_SINCE, 0)
     for name in (qtree, ""):
         rule = rule_of(world, volume["uuid"], name)
-        if rule and rule["_seq"] <= since:
+        if rule and rule["enforced"]:
             return rule
     return None
 

@@ -102,7 +102,9 @@ def modify(world: World, args: dict[str, Any]) -> None:
             if owner := owner_of(body):
                 world.dataplane.set_owner(old["uuid"], **owner)
             _move(world, old, old | changes)
-            world.store.update(KIND, old["uuid"], **changes)
+            with world.store.transaction():
+                belongings.follow(world, old, old | changes)
+                world.store.update(KIND, old["uuid"], **changes)
 
 
 def _move(world: World, old: Record, new: Record) -> None:
@@ -157,15 +159,7 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
     options = settings.changed(old, settings.of_body(body), (old | changes)["size"])
-    return changes | {"options": options | _qos_of(world, body, old) | _quotas_of(world, options, old)}
-
-
-def _quotas_of(world: World, options: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
-    """When quotas are switched on, the rules that there are then are enforced."""
-    if not options.get(settings.QUOTAS_ON) or old["options"].get(settings.QUOTAS_ON):
-        return {}
-    rules = world.store.find("quota_rule", volume=old["uuid"])
-    return {settings.QUOTA_SINCE: max((rule["_seq"] for rule in rules), default=0)}
+    return changes | {"options": options | _qos_of(world, body, old)}
 
 
 def _qos_of(world: World, body: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:

@@ -16,8 +16,6 @@ from emulator.values import at_most, between, one_of
 from emulator.volumes import errors
 
 QUOTAS_ON = "quota.enabled"
-QUOTA_SINCE = "quota.since"
-"""Up to which rule, by its place in the store, quotas have been enforced since they were switched on."""
 RESERVE = "space.snapshot.reserve_percent"
 DEFAULT_RESERVE_PERCENT = 5
 CREATE_RESERVE_PERCENT = 90
