@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from emulator import rules
 from emulator.aggregates.state import used_bytes
 from emulator.store import Record
 from emulator.volumes import errors, settings
@@ -88,3 +89,10 @@ def cloned_snapshots(world: World) -> set[str]:
         return {value for value in world.store.column(KIND, "clone.snapshot").values() if value} | set(making)
 
     return world.store.derived("cloned snapshots", found)
+
+
+@rules.rule("read", "write")
+def online_only(world: Any, volume: Record) -> None:
+    """Nobody reads or writes the files of a volume that is offline, by whatever protocol."""
+    if volume["state"] != "online":
+        raise errors.VolumeOffline(volume["name"])

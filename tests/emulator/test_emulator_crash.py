@@ -91,12 +91,20 @@ def clone_args(world: World) -> dict[str, Any]:
     return {"record": record, "parent": PARENT, "snapshot": SNAPSHOT, "new_snapshot": None, "owner": {}}
 
 
+def split_args(world: World) -> dict[str, Any]:
+    OPERATIONS["volume.clone"](world, clone_args(world))
+    return {"uuid": CHILD}
+
+
+BLOCKS = {"volume": PARENT, "source": "folder0/file0", "target": "folder1/file1", "ranges": [[0, 0, 1]]}
 ARGS: dict[str, Callable[[World], dict[str, Any]]] = {
     "volume.create": lambda world: {"record": volume_record(world, CHILD), "owner": OWNER, "user_svm": None},
     "volume.clone": clone_args,
     "volume.modify": lambda world: {"uuid": PARENT, "body": {"name": "renamed", "nas": {"path": "/moved"}}},
     "volume.restore": lambda world: {"uuid": PARENT, "snapshot": SNAPSHOT},
     "volume.delete": lambda world: {"uuid": PARENT},
+    "volume.split": split_args,
+    "file.clone_blocks": lambda world: BLOCKS,
     "volume.move": lambda world: {"uuid": PARENT, "destination": "aggr2", "wish": {}, "start": world.clock.iso()},
     "snapshot.create": lambda world: {"volume": PARENT, "facts": {"uuid": LATER, "name": "s2"}},
     "snapshot.modify": lambda world: {"volume": PARENT, "uuid": SNAPSHOT, "facts": {"name": "renamed"}},
@@ -172,10 +180,14 @@ def check_done(world: World, operation: str) -> None:
         assert contents(plane.data_dir(CHILD)) == FILES
     if operation == "volume.modify":
         assert (parent["name"], parent["junction"]) == ("renamed", "/moved")
+    if operation == "volume.split":
+        assert world.store.get("volume", CHILD)["clone"] is None
     if operation == "volume.move":
         assert (parent["aggregate"], parent["movement"]["state"]) == ("aggr2", "success")
     assert (parent is None) == (operation == "volume.delete")
-    assert live == {"volume.restore": FILES, "volume.delete": None}.get(operation, FILES | AFTER)
+    lives = {"volume.restore": FILES, "volume.delete": None}
+    lives["file.clone_blocks"] = FILES | AFTER | {"folder1/file1": FILES["folder0/file0"]}
+    assert live == lives.get(operation, FILES | AFTER)
     expected = {
         "volume.delete": [],
         "snapshot.create": ["s1", "s2"],
