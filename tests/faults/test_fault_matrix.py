@@ -18,7 +18,7 @@ from tests.faults.trouble import TROUBLES, Trouble
 
 ALL = os.environ.get("ONTAP_FAULTS") == "all"
 MOST = 12 if ALL else 1  # calls of one run that are disturbed, each in a run of its own
-IN_QUICK = 3  # faults that each scenario meets in the quick tests; each fault meets some scenario
+IN_QUICK = 1  # fault that each scenario meets in the quick tests; each fault meets some scenario
 _KNOWN: dict[str, Undisturbed] = {}
 
 

@@ -13,7 +13,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ontap_mlops.ontap import jobs
-from ontap_mlops.ontap.errors import InvalidRequest, ServiceTrouble, Unreachable
+from ontap_mlops.ontap.errors import InvalidRequest, ServiceTrouble, Unreachable, refused
 from ontap_mlops.ontap.translating import translated
 
 P = ParamSpec("P")
@@ -114,6 +114,23 @@ class Client:
         with translated(asked, self.address):
             response = self._connection.session.get(f"{self._connection.origin}/api/svm/svms?max_records=1")
             return response.headers.get("Date")
+
+    def may(self, method: str, path: str, *, asked: str) -> bool:
+        """Tell whether the account's role allows a method on a path (with /api), without making or changing anything.
+
+        ONTAP looks at the role first. Name an object that is not there: what is sent has a field that no object has, so
+        an account that may is refused for that. Raises Unreachable, and AuthenticationFailed.
+        """
+        import requests
+
+        body = {"mlops_preflight": True} if method in ("POST", "PATCH") else None
+        try:
+            answer = self._connection.session.request(method, f"{self._connection.origin}{path}", json=body)
+        except requests.RequestException as error:
+            raise Unreachable(f"Could not {asked}: ONTAP at {self.address} gave no answer.") from error
+        if answer.status_code == 401:
+            raise refused(asked, message="user or password is wrong", status=401, host=self.address)
+        return answer.status_code != 403
 
     def create(
         self, kind: str, body: dict[str, Any], *parents: str, asked: str, wait: bool = True, **query: Any
