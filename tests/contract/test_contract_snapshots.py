@@ -112,3 +112,15 @@ def test_a_snapshot_shows_the_files_as_they_were(volume, name, only_emulator):
     Snapshot(volume.uuid, name="then").post(poll_interval=1)
     (files / "a.txt").write_text("now")
     assert (files / ".snapshot" / "then" / "a.txt").read_text() == "then"
+
+
+def test_snapshots_of_all_volumes_since_a_time_are_one_listing(volume):
+    """What watchers of any number of datasets ask, and what the planner asks of one snapshot."""
+    Snapshot(volume.uuid, name="seen_once").post(poll_interval=1)
+    found = list(Snapshot.get_collection(volume.uuid, fields="create_time"))
+    since = datetime.fromisoformat(str(found[0].create_time))
+    for earlier, expected in ((timedelta(minutes=5), {"seen_once"}), (timedelta(minutes=-5), set())):
+        asked = {"create_time": f">={(since - earlier).isoformat()}", "fields": "name,volume.name,svm.name"}
+        assert {s.name for s in Snapshot.get_collection("*", name="seen_*", **asked)} == expected
+    (delta,) = Snapshot.get_collection(volume.uuid, fields="delta", name="seen_once")
+    assert int(delta.delta.size_consumed) == 0 and delta.delta.time_elapsed.startswith("PT")
