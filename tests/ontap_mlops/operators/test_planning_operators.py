@@ -145,3 +145,11 @@ def test_a_change_rate_needs_a_snapshot_that_is_old_enough(client, volume, ontap
 )
 def test_durations_are_read_as_ontap_writes_them(text: str | None, seconds: float | None) -> None:
     assert transfer_facts.seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize("account", ["least", "vsadmin"])
+def test_an_account_of_one_svm_plans_with_what_it_may_read(client, volume, ontap, monkeypatch, account) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", ontap.connection(login=account))
+    found = planned(source=f"{SVM}:tyre", target="s3://archive/tyre/", link_mbps=100)
+    assert found["way"] == "S3 sync" and found["ways"][0]["first_bytes"] >= 5
+    assert planned(source="s3://archive/", target=f"{SVM}:tyre", size_bytes=10)["way"] == "S3 sync"

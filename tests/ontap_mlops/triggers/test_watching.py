@@ -230,3 +230,18 @@ def test_a_watched_snapshot_as_old_as_the_clock_is_wrong_is_told(client, volume,
         assert cluster.now(client)
 
     watched(steps, monkeypatch)
+
+
+@pytest.mark.parametrize("account", ["least", "vsadmin", "readonly"])
+def test_an_account_with_few_rights_is_enough(client, volume, ontap, monkeypatch, account) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", ontap.connection(login=account))
+
+    async def steps() -> None:
+        stores, trigger = Stores(), of("tyre")
+        triggerer = Triggerer([trigger], stores)
+        await eventually(stores.looked, "the first look")
+        take(client, volume, "one")
+        await eventually(lambda: triggerer.told, "the event")
+        await triggerer.stop()
+
+    watched(steps, monkeypatch)
