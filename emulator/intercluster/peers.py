@@ -65,7 +65,7 @@ class Peers:
         try:
             with self._stream([address], handshake.NAME, body, {}) as response:
                 told: dict[str, Any] = json.loads(response.read())
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, OSError, ValueError) as error:  # or what answers there is no cluster
             raise PeerUnreachable(address, str(error)) from error
         if response.status_code == 200:
             if told["proof"] != handshake.proof(key, told["uuid"]):

@@ -280,17 +280,25 @@ def test_a_cache_is_made_filled_and_listed(toolkit, system):
     assert (found["Origin Volume"], found["Origin SVM"]) == (name, "svm1")
 
 
-@pytest.mark.parametrize(
-    "expression",
-    ["list_qtrees()", "list_snap_mirror_relationships()", "list_cifs_shares()"],
-)
-def test_what_is_not_emulated_is_said_by_the_toolkit(toolkit, expression):
+def test_what_is_not_emulated_is_said_by_the_toolkit(toolkit):
     with pytest.raises(ToolkitError, match="API not found"):
-        toolkit(expression)
+        toolkit("list_cifs_shares()")
 
 
-@pytest.mark.parametrize("options", ["vol_dp=True", "snaplock_type='enterprise'"])
-def test_a_kind_of_volume_that_is_not_emulated_is_refused_and_not_made(toolkit, options):
+@pytest.mark.parametrize("expression", ["list_qtrees()", "list_snap_mirror_relationships()"])
+def test_what_there_may_be_none_of_is_listed_all_the_same(toolkit, expression):
+    assert isinstance(toolkit(expression), list)
+
+
+def test_a_volume_for_a_mirror_is_made_as_such(toolkit, system):
+    name = f"v_{uuid4().hex[:8]}"
+    toolkit(f"create_volume({name!r}, '100MB', vol_dp=True)")
+    with system.client() as api:
+        (found,) = done(api.get(f"/api/storage/volumes?name={name}&fields=type"))["records"]
+    assert found["type"] == "dp"
+
+
+def test_a_name_that_no_volume_can_have_is_refused_and_nothing_made(toolkit):
     with pytest.raises(ToolkitError, match="APIConnectionError"):
-        toolkit(f"create_volume('v_odd', '100MB', {options})")
-    assert toolkit("get_volume('v_odd')") is None
+        toolkit("create_volume('1odd', '100MB')")
+    assert toolkit("get_volume('1odd')") is None
