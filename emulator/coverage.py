@@ -66,13 +66,14 @@ _CLIENTS = """\
 `tests/clients` runs them over verified TLS; what they need beyond this page gets `API not found`, and they say so.
 
 - DataOps Toolkit 3.1, functions and command line: volumes, snapshots with retention, clones, restore, datasets, S3 push
-  and pull, caches, FlexGroups, volumes of type `dp`, lists of mirrors and qtrees work, for `admin` and for the
-  least-privilege account `least`. CIFS shares, volumes with SnapLock, and `svm_dr_unprotect` do not.
+  and pull, caches, volumes of type `dp`, mirrors (silently: what it prints goes by the private CLI), lists of qtrees
+  work, for `admin` and for the least-privilege account `least`. CIFS shares, volumes with SnapLock, and
+  `svm_dr_unprotect` do not.
 - Ansible's `netapp.ontap` 23: the modules for SVMs, volumes, autosize, clones, snapshots, snapshot policies, schedules,
-  export policies and rules, QoS policy groups, S3 services, users, groups, policies and buckets, UNIX users, name
-  mappings, `na_ontap_rest_info` and `na_ontap_restit` work, and change nothing the second time. Modules that set up
-  networks, aggregates, nodes, accounts, CIFS, LUNs, SnapMirror, qtrees or quotas, that use `application/applications`
-  or the private CLI, or that know ONTAPI only do not.
+  export policies and rules, QoS policy groups, peers of SVMs, SnapMirror and its policies, S3 services, users, groups,
+  policies and buckets, UNIX users, name mappings, `na_ontap_rest_info` and `na_ontap_restit` work, and change nothing
+  the second time. Modules that set up networks, aggregates, nodes, accounts, CIFS, LUNs, qtrees or quotas, that use
+  `application/applications` or the private CLI, or that know ONTAPI only do not.
 """
 
 _OBJECTS = """\

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from emulator.body import Accepts, flag, number, text
-from emulator.errors import OntapError
+from emulator.errors import NotSupported, OntapError
 from emulator.fields import Shape, Wanted
 from emulator.schedules import state as schedules
 from emulator.snapmirror_policies import errors
@@ -120,11 +120,11 @@ POST_FIELDS: Accepts = PATCH_FIELDS | {
 def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown = {key: record[key] for key in ("uuid", "name", "svm", "comment", "type", "throttle")}
     labels = [rule["label"] for rule in record["rules"]]
-    special = ALL in labels or labels == [SM_CREATED]
     shown |= {
         "scope": "svm" if record["svm"] else "cluster",
         "network_compression_enabled": record["compression"],
-        "retention": [] if special and record["type"] == "async" else [_rule(rule) for rule in record["rules"]],
+        # The rule of SnapMirror's own snapshots is not shown, as ONTAP does not.
+        "retention": [_rule(rule) for rule in record["rules"] if rule["label"] not in (SM_CREATED, ALL)],
         "sync_type": record["sync_type"],
         "transfer_schedule": schedules.named(world, record["schedule"]),
     }
@@ -202,6 +202,8 @@ def checked(given: list[dict[str, Any]], vault: bool) -> list[dict[str, Any]]:
         label, count = each.get("label"), each.get("count")
         if not label or count is None or not 1 <= count <= COUNT_MAX:
             raise errors.BadPolicy(f"each retention rule has a label and a count from 1 to {COUNT_MAX}", "retention")
+        if (each.get("creation_schedule") or {}).get("name"):
+            raise NotSupported("The emulator takes no snapshots at the destination of a mirror.", "retention")
         if any(known["label"] == label for known in found if label != SM_CREATED):
             raise errors.BadPolicy(f'the label "{label}" has more than one rule', "retention")
         found = [known for known in found if known["label"] != label]

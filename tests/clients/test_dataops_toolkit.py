@@ -269,6 +269,28 @@ def test_the_command_line_does_the_same(toolkit, system):
     assert toolkit(f"get_volume({name!r})") is None
 
 
+def test_a_mirror_is_made_initialised_listed_and_brought_up_to_date(toolkit, volume, system):
+    name, path = volume
+    (path / "one").write_text("one")
+    with system.client() as api:
+        copy = {"name": f"{name}_copy", "svm": {"name": "svm1"}, "aggregates": [{"name": "aggr1"}], "type": "dp"}
+        copy |= {"size": "100MB", "nas": {"path": f"/{name}_copy"}}
+        done(api.post("/api/storage/volumes?return_timeout=15", json=copy))
+        toolkit(f"create_snap_mirror_relationship('svm1', {name!r}, '{name}_copy', action='initialize')")
+        uuid = done(api.get(f"/api/snapmirror/relationships?destination.path=svm1:{name}_copy"))["records"][0]["uuid"]
+        one = f"/api/snapmirror/relationships/{uuid}"
+        for _ in range(100):
+            if done(api.get(one))["state"] == "snapmirrored":
+                break
+        assert uuid in str(toolkit("list_snap_mirror_relationships()"))
+        (path / "two").write_text("two")
+        toolkit(f"sync_snap_mirror_relationship(uuid={uuid!r}, wait_until_complete=True)")
+        assert sorted(p.name for p in (system.namespace / f"{name}_copy").iterdir() if p.is_file()) == ["one", "two"]
+        done(api.delete(f"{one}?return_timeout=15"))
+        left = done(api.get(f"/api/storage/volumes?name={name}_copy"))["records"][0]["uuid"]
+        done(api.delete(f"/api/storage/volumes/{left}?return_timeout=15"))
+
+
 def test_a_cache_is_made_filled_and_listed(toolkit, system):
     name = f"v_{uuid4().hex[:8]}"
     toolkit(f"create_volume({name!r}, '100MB')")
@@ -302,11 +324,3 @@ def test_a_name_that_no_volume_can_have_is_refused_and_nothing_made(toolkit):
     with pytest.raises(ToolkitError, match="APIConnectionError"):
         toolkit("create_volume('1odd', '100MB')")
     assert toolkit("get_volume('1odd')") is None
-
-
-def test_a_flexgroup_is_made_and_removed(toolkit):
-    name = f"v_{uuid4().hex[:8]}"
-    toolkit(f"create_volume({name!r}, '800MB', volume_type='flexgroup')")
-    assert toolkit(f"get_volume({name!r})")["Volume Name"] == name
-    toolkit(f"delete_volume({name!r}, delete_non_clone=True)")
-    assert toolkit(f"get_volume({name!r})") is None

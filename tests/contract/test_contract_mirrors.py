@@ -159,7 +159,7 @@ def test_policies_are_made_changed_and_deleted(ends):
     facts = {"name": "kept", "retention": [{"label": "daily", "count": "3"}], "transfer_schedule": {"name": "hourly"}}
     policy = made(SnapmirrorPolicy.from_dict(facts), here)
     policy.get(fields="*")
-    assert [(rule.label, int(rule.count)) for rule in policy.retention] == [("sm_created", 1), ("daily", 3)]
+    assert [(rule.label, int(rule.count)) for rule in policy.retention] == [("daily", 3)]
     policy.comment = "ours"
     policy.patch()
     (found,) = SnapmirrorPolicy.get_collection(connection=here, name="kept", fields="comment,transfer_schedule")

@@ -29,7 +29,6 @@ def test_the_presets_are_there(api):
     default = shown(api, "Asynchronous")
     assert (default["type"], default["transfer_schedule"]["name"], default["scope"]) == ("async", "hourly", "cluster")
     assert [(rule["label"], rule["count"]) for rule in default["retention"]] == [
-        ("sm_created", "1"),
         ("daily", "7"),
         ("weekly", "52"),
     ]
@@ -50,7 +49,7 @@ def test_made_changed_and_deleted(api):
     assert api.patch(one, json=changes).status_code == 200
     record = shown(api, "mine")
     assert record["comment"] == "theirs" and "transfer_schedule" not in record
-    assert [rule["label"] for rule in record["retention"]] == ["sm_created", "week"]
+    assert [rule["label"] for rule in record["retention"]] == ["week"]
     assert code(api.post(PATH, json=body)) == "1"
     assert api.delete(one).status_code == 200
     assert code(api.get(one)) == "4"
@@ -66,6 +65,7 @@ def test_made_changed_and_deleted(api):
         ({"create_snapshot_on_source": True}, "13303850"),
         ({"retention": [{"label": "day", "count": 1}] * 2}, "13303850"),
         ({"retention": [{"label": f"l{number}", "count": 1} for number in range(11)]}, "13303887"),
+        ({"retention": [{"label": "day", "count": 1, "creation_schedule": {"name": "daily"}}]}, "3"),
         ({"type": "weekly"}, "262197"),
         ({"transfer_schedule": {"name": "never"}}, "4"),
     ],
