@@ -66,8 +66,8 @@ _CLIENTS = """\
 `tests/clients` runs them over verified TLS; what they need beyond this page gets `API not found`, and they say so.
 
 - DataOps Toolkit 3.1, functions and command line: volumes, snapshots with retention, clones, restore, datasets, S3 push
-  and pull, caches, volumes of type `dp`, mirrors (silently: what it prints goes by the private CLI), lists of qtrees
-  work, for `admin` and for the least-privilege account `least`. CIFS shares, volumes with SnapLock, and
+  and pull, caches, FlexGroups, volumes of type `dp`, mirrors (silently: what it prints goes by the private CLI), lists
+  of qtrees work, for `admin` and for the least-privilege account `least`. CIFS shares, volumes with SnapLock, and
   `svm_dr_unprotect` do not.
 - Ansible's `netapp.ontap` 23: the modules for SVMs, volumes, autosize, clones, snapshots, snapshot policies, schedules,
   export policies and rules, QoS policy groups, peers of SVMs, SnapMirror and its policies, S3 services, users, groups,

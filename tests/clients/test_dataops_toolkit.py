@@ -324,3 +324,11 @@ def test_a_name_that_no_volume_can_have_is_refused_and_nothing_made(toolkit):
     with pytest.raises(ToolkitError, match="APIConnectionError"):
         toolkit("create_volume('1odd', '100MB')")
     assert toolkit("get_volume('1odd')") is None
+
+
+def test_a_flexgroup_is_made_and_removed(toolkit):
+    name = f"v_{uuid4().hex[:8]}"
+    toolkit(f"create_volume({name!r}, '800MB', volume_type='flexgroup')")
+    assert toolkit(f"get_volume({name!r})")["Volume Name"] == name
+    toolkit(f"delete_volume({name!r}, delete_non_clone=True)")
+    assert toolkit(f"get_volume({name!r})") is None
