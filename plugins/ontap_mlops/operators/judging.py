@@ -125,7 +125,7 @@ def decide(run: RunRecord, claim: Claim, judged: Mapping[str, Any], params: Mapp
     if run.repeat_of:
         return "compare", f"this run repeats {run.repeat_of.run_key}"
     if run.promote == "never" or not claim.held:
-        return "keep", "the run may not promote (parameter promote, or a backfill)"
+        return "keep", "the run may not promote (parameter promote, a backfill, or a site away from home)"
     if run.promote == "always":
         return "promote", "the run always promotes (parameter promote)"
     if claim.champion is None:
