@@ -18,6 +18,7 @@ from ontap_mlops.ontap.divergence import OnlyHere
 from ontap_mlops.ontap.errors import WrongState
 from tests.conftest import Emulator, Pair
 from tests.emulator.mirror_support import contents
+from tests.journey.world import rights
 from tests.ontap_mlops.conftest import GIB, Ontap
 
 DAGS = Path(__file__).parents[2] / "dags"
@@ -244,3 +245,17 @@ def test_a_copy_that_is_failed_over_is_not_updated(failed_over: World) -> None:
     with pytest.raises(WrongState, match="broken_off"):
         failed_over.run("replicate")
     assert (failed_over.at_site / "data" / "west.png").exists()
+
+
+def test_at_home_the_rights_that_the_docs_ask_for_are_enough(
+    failed_over: World, peered: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peered.here.control("PUT", "/roles", {"name": "mlops", "privileges": rights()})
+    user = {"name": "mlops", "password": "mlops-password-1", "role": "mlops", "svm": "svm1"}
+    peered.here.control("PUT", "/users", user)
+    with peered.here.client() as http:
+        login = {"login": user["name"], "password": user["password"]}
+        monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", Ontap(peered.here, http).connection(**login))
+    failed_over.back()
+    failed_over.assert_back()
+    failed_over.run("replicate")
