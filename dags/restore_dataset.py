@@ -67,6 +67,6 @@ with DAG(
         version="{{ params.version or '' }}",
         as_of="{{ params.as_of or '' }}",
         safety="{{ params.safety }}",
-        dry_run="{{ params.dry_run }}",
+        plan_only="{{ params.dry_run }}",
     )
     DatasetRestoreOperator(task_id="restore", plan=plan.output, outlets=[AssetAlias(RESTORED)])

@@ -57,6 +57,10 @@ path. A field that ONTAP has and that is not listed below may be asked for and i
   `creation_schedule`, restore relationships, SVM-DR, consistency groups and object stores as endpoints are not there.
 - Who runs as root can write into a snapshot's directory, and into the destination of a mirror, whose next transfer
   brings back what it should be; anybody else cannot.
+- Consistency groups have no children, and a start of a snapshot in two phases fences no writes. Quotas are on qtrees
+  only; they hold for writes over S3, and show what was written into a directory beyond them. Files of SnapLock volumes
+  are kept from REST and S3, not from who writes into the directory; a file is kept when its retention is set.
+- Times of files are told to the microsecond, where ONTAP tells seconds.
 - One node, two aggregates, one SVM with one interface to begin with (`--svm NAME`, given again, makes others).
 """
 
@@ -67,12 +71,12 @@ _CLIENTS = """\
 
 - DataOps Toolkit 3.1, functions and command line: volumes, snapshots with retention, clones, restore, datasets, S3 push
   and pull, caches, FlexGroups, volumes of type `dp`, mirrors (silently: what it prints goes by the private CLI), lists
-  of qtrees work, for `admin` and for the least-privilege account `least`. CIFS shares, volumes with SnapLock, and
-  `svm_dr_unprotect` do not.
+  of qtrees work, for `admin` and for the least-privilege account `least`. CIFS shares and
+  `svm_dr_unprotect` do not; volumes with SnapLock need the compliance clock.
 - Ansible's `netapp.ontap` 23: the modules for SVMs, volumes, autosize, clones, snapshots, snapshot policies, schedules,
   export policies and rules, QoS policy groups, peers of SVMs, SnapMirror and its policies, S3 services, users, groups,
   policies and buckets, UNIX users, name mappings, `na_ontap_rest_info` and `na_ontap_restit` work, and change nothing
-  the second time. Modules that set up networks, aggregates, nodes, accounts, CIFS, LUNs, qtrees or quotas, that use
+  the second time. Modules that set up networks, aggregates, nodes, accounts, CIFS or LUNs, that use
   `application/applications` or the private CLI, or that know ONTAPI only do not.
 """
 

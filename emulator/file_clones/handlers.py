@@ -5,6 +5,7 @@ from emulator.errors import MissingField, NotFound, NotSupported
 from emulator.file_clones import state
 from emulator.files import places
 from emulator.rest import Call, Reply, accepted
+from emulator.snaplock import kept
 from emulator.store import Record
 from emulator.svms.state import visible
 from emulator.volumes.errors import VolumeOffline
@@ -41,7 +42,9 @@ def create(call: Call) -> Reply:
         return _ranges(call, volume, ranges)
     overwrite = bool(body.get("overwrite_destination"))
     source = places.find(call.world, volume, body["source_path"])
-    state.check(source, places.writable(call.world, volume, body["destination_path"]), overwrite=overwrite)
+    target = places.writable(call.world, volume, body["destination_path"])
+    kept.check_path(call.world, volume, target.path)
+    state.check(source, target, overwrite=overwrite)
     args = {"volume": volume["uuid"], "source": body["source_path"], "target": body["destination_path"]}
     return accepted(call, "file.clone", args | {"overwrite": overwrite}, svm=volume["svm"])
 

@@ -10,6 +10,7 @@ from emulator.errors import BadValue, MissingField
 from emulator.files import errors, places, state
 from emulator.files.places import Place
 from emulator.rest import Call, Reply, many
+from emulator.snaplock import kept
 from emulator.store import Record
 from emulator.volumes.errors import VolumeOffline
 from emulator.volumes.handlers import volume
@@ -29,7 +30,9 @@ def _changing(call: Call) -> Iterator[tuple[Record, Place]]:
     home = _readable(call)
     rules.check("write", call.world, home)
     with call.world.dataplane.lock(home["uuid"]):
-        yield home, places.writable(call.world, home, call.params["path"])
+        place = places.writable(call.world, home, call.params["path"])
+        kept.check_path(call.world, home, place.path)
+        yield home, place
     call.world.dataplane.forget_used(home["uuid"])
 
 

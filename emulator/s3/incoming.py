@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from emulator.s3 import checksums, chunked, conditions, errors, facts, keys, numeric, quotas, sigv4
+from emulator.s3 import checksums, chunked, conditions, errors, facts, kept, keys, numeric, quotas, sigv4
 from emulator.s3.context import Context
 from emulator.s3.target import Target
 
@@ -167,6 +167,7 @@ async def _publish(ctx: Context, target: Target, staged: str, path: str, found: 
     grows_by = stat.st_size - (replaced or 0)
     ctx.server.space.require(target, grows_by)
     quotas.require(ctx.server.world, target, path, grows_by, new=replaced is None)
+    kept.require(ctx.server.world, target, path)
     ctx.server.space.note(target.volume_root, grows_by)
     try:
         ctx.server.facts.remember(staged, stat, found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from emulator.s3 import conditions, errors, facts, incoming, unix, xml
+from emulator.s3 import conditions, errors, facts, incoming, kept, unix, xml
 from emulator.s3.context import METADATA_ON_NAS, Context, Response
 from emulator.s3.target import Target
 
@@ -135,6 +135,7 @@ async def _remove(ctx: Context, target: Target, key: str, wanted: conditions.Con
     async with ctx.server.changing(path):
         if wanted:
             wanted.require(await incoming.facts_now(ctx, path))
+        kept.require(ctx.server.world, target, path)
         size = incoming.size_now(path) or 0
         try:
             if target.is_folder(key):

@@ -10,7 +10,7 @@ from emulator.errors import BadValue, MissingField, NotFound, NotSupported
 from emulator.flexcache.refusals import check_fields
 from emulator.reading import Records
 from emulator.rest import Call, Reply, accepted, many, one
-from emulator.snaplock import locking
+from emulator.snaplock import kept, locking
 from emulator.snapshots import state as snapshots
 from emulator.snapshots.errors import NoSuchSnapshot
 from emulator.store import Record
@@ -116,6 +116,7 @@ def new_record(call: Call, body: dict[str, Any], svm: dict[str, str], home: Reco
     record = defaults | changes_of(call.world, body, defaults)
     settings.check(record, settings.of_body(body), new=True)
     locking.check_volume(call.world, defaults, record)
+    kept.check_volume(call.world, record, settings.of_body(body), new=True)
     return record
 
 
@@ -251,6 +252,7 @@ def modify(call: Call) -> Reply:
         checks.check_size(changes["size"] // len(record.get("constituents") or [None]))
     settings.check(record | changes, settings.of_body(body), new=False)
     locking.check_volume(world, record, record | changes)
+    kept.check_volume(world, record | changes, settings.of_body(body), new=False)
     if (maximum := changes["options"].get("files.maximum")) and maximum < world.dataplane.files(record["uuid"]):
         raise BadValue(maximum, "files.maximum", "at least as many as there are files")
     if body.get("tiering") and "min_cooling_days" in body["tiering"] and moves.under_way(world, record["uuid"]):

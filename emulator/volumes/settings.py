@@ -6,16 +6,18 @@ acts (`autosize`).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
 from emulator.body import Converter, flag, size, texts
+from emulator.snaplock.periods import period
 from emulator.store import Record
 from emulator.values import at_most, between, one_of
 from emulator.volumes import errors
 
 QUOTAS_ON = "quota.enabled"
+SNAPLOCK_TYPE, NO_SNAPLOCK = "snaplock.type", "non_snaplock"
 RESERVE = "space.snapshot.reserve_percent"
 DEFAULT_RESERVE_PERCENT = 5
 CREATE_RESERVE_PERCENT = 90
@@ -46,6 +48,11 @@ def _files(record: Record) -> int:
 
 def _cooling_days(record: Record) -> int | None:
     return _COOLING_DAYS.get(record["options"].get("tiering.policy", "none"))
+
+
+def _retained(usual: str) -> Callable[[Record], str | None]:
+    """What a SnapLock volume has by itself; nothing on any other."""
+    return lambda record: usual if record["options"].get(SNAPLOCK_TYPE, NO_SNAPLOCK) != NO_SNAPLOCK else None
 
 
 SETTINGS: dict[str, Setting] = {
@@ -94,7 +101,10 @@ SETTINGS: dict[str, Setting] = {
     "granular_data": Setting(flag, False),
     "is_s3_arbitrary_part_size_enabled": Setting(flag),
     QUOTAS_ON: Setting(flag, False),
-    "snaplock.type": Setting(one_of("non_snaplock"), "non_snaplock"),
+    SNAPLOCK_TYPE: Setting(one_of(NO_SNAPLOCK, "enterprise", "compliance"), NO_SNAPLOCK),
+    "snaplock.retention.default": Setting(period, _retained("P0Y")),
+    "snaplock.retention.minimum": Setting(period, _retained("P0Y")),
+    "snaplock.retention.maximum": Setting(period, _retained("P30Y")),
 }
 
 _SAVINGS = ("efficiency.compression", "efficiency.dedupe", "efficiency.cross_volume_dedupe", "efficiency.compaction")

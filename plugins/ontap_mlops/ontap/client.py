@@ -22,7 +22,9 @@ R = TypeVar("R")
 # ONTAP answers at once what it finishes within this many seconds; only longer work becomes a job to follow.
 _RETURN_TIMEOUT_S = 5
 # What is always done at once takes no return_timeout.
-_AT_ONCE = frozenset({"S3Service", "S3User", "S3Group", "S3Policy", "FileInfo", "SnaplockComplianceClock"})
+_AT_ONCE = frozenset(
+    {"S3Service", "S3User", "S3Group", "S3Policy", "FileInfo", "SnaplockComplianceClock", "SnaplockFileRetention"}
+)
 _PAUSES_S = (0.5, 2.0)
 
 
@@ -176,6 +178,10 @@ class Client:
     def _with_key(self, kind: str, key: dict[str, Any], *parents: str) -> Any:
         resource = _resource(kind).from_dict(dict(key), *parents)
         resource.set_connection(self._connection)
+        for name in key.keys() - {field.partition(".")[0] for field in resource._schema().fields}:
+            # Part of the path, but no field in the library's schema, which forgets it, as of "SnaplockFileRetention".
+            setattr(resource, name, key[name])
+            resource._last_state = {}
         return resource
 
     def _finished(self, answer: dict[str, Any], asked: str, wait: bool) -> dict[str, Any]:

@@ -222,6 +222,7 @@ _BY_CODE: dict[str, type[OntapError]] = {
     "131074": NotFound,
     **dict.fromkeys(("131089", "13763062"), NameTaken),
     "13763141": ClockNotSet,
+    **dict.fromkeys(("918703", "13763281", "13763282"), Locked),
     **dict.fromkeys(("917927", "917846", "524409", "460770"), SpaceFull),
     **dict.fromkeys(("525062", "1638447"), SnapshotLimit),
     "6691623": AuthenticationFailed,

@@ -83,9 +83,8 @@ def delete(client: Client, *, volume_uuid: str, path: str, recurse: bool = False
     :param recurse: with everything in the folder.
     """
     asked = f"remove {path!r} from volume {volume_uuid}"
-    query = {"recurse": "true"} if recurse else {}
     try:
-        client.remove("FileInfo", {"path": path}, volume_uuid, asked=asked, **query)
+        client.remove("FileInfo", {"path": path}, volume_uuid, asked=asked, recurse=str(recurse).lower())
     except NotFound:
         return False
     return True

@@ -118,12 +118,14 @@ class OntapConsistencyGroupRestoreOperator(_OnGroup):
         kept: dict[str, str | None] = {}
         with self.hook.client() as client:
             group = consistency_groups.get(client, svm=self.hook.svm(self.svm), name=self.group)
-            facts = {"group": group, "snapshot": self.snapshot, "owner": run_key(context)}
+            owner = run_key(context)
             if self.safety:
-                done = consistency_groups.restore_keeping_all(client, **facts)
+                done = consistency_groups.restore_keeping_all(client, group=group, snapshot=self.snapshot, owner=owner)
                 kept = {volume: restored.safety for volume, restored in done.items()}
             else:
-                consistency_groups.restore_in_one_step(client, **facts, discard_newer=self.discard_newer)
+                consistency_groups.restore_in_one_step(
+                    client, group=group, snapshot=self.snapshot, owner=owner, discard_newer=self.discard_newer
+                )
         self.log.info("Volumes %s are as in snapshot %s", ", ".join(sorted(group.volumes)), self.snapshot)
         for volume, safety in kept.items():
             self.log.info("Volume %s as it was before: snapshot %s", volume, safety or "(it did not differ)")

@@ -24,19 +24,19 @@ class DatasetRestorePlanOperator(OntapOperator):
     """Say what putting a dataset back to a version means: which files come, change and go, and what would be lost.
 
     With a safety snapshot nothing is lost. Without it, ONTAP drops every newer snapshot: refuses then when a registered
-    model was trained on a version that would go, naming both. Changes nothing; in a dry run, skips what follows.
+    model was trained on a version that would go, naming both. Changes nothing.
 
     :param dataset: name in datasets.yaml, or a dataset by value.
     :param version: id of the version (``v...``). Give this or ``as_of``.
     :param as_of: ISO 8601; the version that was current then.
     :param safety: whether the restore is to keep how the data is now, and every snapshot.
-    :param dry_run: say it, and skip the rest of the run.
+    :param plan_only: say it, and skip the rest of the run.
     :param mlflow_conn_id: registry whose models protect the versions they stand on.
     :return: ``dataset_version`` as JSON, ``difference`` in files, ``lost_versions`` (ids) and ``lost_snapshots``
         (names), ``safety``.
     """
 
-    template_fields: Sequence[str] = ("dataset", "version", "as_of", "safety", "dry_run", "mlflow_conn_id")
+    template_fields: Sequence[str] = ("dataset", "version", "as_of", "safety", "plan_only", "mlflow_conn_id")
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class DatasetRestorePlanOperator(OntapOperator):
         version: str | None = None,
         as_of: str | None = None,
         safety: bool | str = True,
-        dry_run: bool | str = False,
+        plan_only: bool | str = False,
         mlflow_conn_id: str = "mlflow_default",
         **kwargs: Any,
     ) -> None:
@@ -54,7 +54,7 @@ class DatasetRestorePlanOperator(OntapOperator):
         self.version = version
         self.as_of = as_of
         self.safety = safety
-        self.dry_run = dry_run
+        self.plan_only = plan_only
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class DatasetRestorePlanOperator(OntapOperator):
         lost = [v for v in versions if v.snapshot_uuid in [snapshot.uuid for snapshot in newer]]
         self._say(dataset, wanted, str(found), len(newer), lost)
         self._spare_models(dataset, wanted, lost)
-        if _yes(self.dry_run):
+        if _yes(self.plan_only):
             self.skip_because(context, f"A dry run: {dataset.name} would be put back to version {wanted.id} ({found}).")
         return {
             "dataset_version": wanted.to_json(),

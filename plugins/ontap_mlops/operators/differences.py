@@ -72,7 +72,7 @@ class OntapSnapshotDifferenceOperator(OntapOperator):
     def _write(self, found: Difference) -> None:
         from airflow.sdk import ObjectStoragePath
 
-        path = ObjectStoragePath(self.changes_file, conn_id=self.storage_conn_id)
+        path = ObjectStoragePath(str(self.changes_file), conn_id=self.storage_conn_id)
         with path.open("w") as file:
             for line in _lines(found):
                 file.write(line + "\n")

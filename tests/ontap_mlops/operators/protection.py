@@ -14,7 +14,7 @@ def context(run_id: str = "manual") -> dict[str, Any]:
     return {"dag_run": SimpleNamespace(dag_id="d", run_id=run_id, run_after=run_after)}
 
 
-def run(kind: type, run_id: str = "manual", **arguments: Any) -> Any:
+def run(kind: type, run_id: str = "manual", /, **arguments: Any) -> Any:
     operator = kind(task_id="t", **arguments)
     ExecutorSafeguard.tracker.set(operator)
     return operator.execute(context(run_id))

@@ -65,7 +65,7 @@ def test_a_dry_run_changes_nothing_and_skips_the_rest(versions, ontap) -> None:
     before = content(ontap)
     ontap.forget_requests()
     with pytest.raises(AirflowSkipException, match="A dry run: tyre would be put back to version"):
-        plan(version=versions[0].id, dry_run="True")
+        plan(version=versions[0].id, plan_only="True")
     assert (content(ontap), ontap.writes()) == (before, [])
 
 
