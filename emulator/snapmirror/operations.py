@@ -83,7 +83,7 @@ def _begin(world: World, uuid: str, kind: str, **facts: Any) -> None:
 
 def begin(world: World, record: Record, kind: str, **facts: Any) -> Record:
     made = transfers.new(world, record, kind, **facts)
-    stem = source.stem(record["svm"]["uuid"], record["uuid"])
+    stem = source.stem(record["svm"]["uuid"], record["destination_volume"])
     # Of two transfers within a second each has a snapshot of its own.
     take = f"{stem}{world.clock.now():%Y-%m-%d_%H%M%S}.{made['uuid']}"
     return world.transfers.begin(made | {"take": take})

@@ -88,7 +88,7 @@ def _note(world: World, peer: Record | None, asked: dict[str, Any], found: Recor
     if world.store.get(SOURCE, asked["relationship"]):
         world.store.update(SOURCE, asked["relationship"], **facts)
         return
-    more = {"svm": found["svm"], "policy_type": asked["policy_type"], "base": None}
+    more = {"svm": found["svm"], "policy_type": asked["policy_type"], "base": None, "to_volume": asked["to_volume"]}
     world.store.insert(SOURCE, {"uuid": asked["relationship"], **facts, **more, "to": asked["to"]})
 
 
@@ -183,12 +183,12 @@ def forget(world: World, known: Record, *, keep_snapshots: bool) -> None:
     world.store.delete(SOURCE, known["uuid"])
     found = world.store.get("volume", known["volume"])
     if found is not None and not keep_snapshots:
-        _tidy(world, found, stem(known["to"], known["uuid"]))
+        _tidy(world, found, stem(known["to"], known["to_volume"]))
 
 
-def stem(svm: str, relationship: str) -> str:
-    """How the names of a relationship's own snapshots begin: the destination's SVM (uuid), and the relationship."""
-    return f"{PREFIX}{svm}_{relationship}."
+def stem(svm: str, volume: str) -> str:
+    """How the names of a relationship's own snapshots begin: by the SVM and the volume (uuids) of its destination."""
+    return f"{PREFIX}{svm}_{volume}."
 
 
 def ask(world: World, relationship: Record, name: str, **arguments: Any) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def transfer(world: World, uuid: str, progress: Progress) -> None:
 
 def _begin(world: World, relationship: Record, policy: Record, take: str | None) -> dict[str, Any]:
     facts = {"destination": relationship["destination"], "to": relationship["svm"]["uuid"], "take": take}
+    facts["to_volume"] = relationship["destination_volume"]
     told = source.ask(world, relationship, "begin", **facts, policy_type=policy["type"])
     path = f"{relationship['source'].partition(':')[0]}:{told['name']}"
     world.store.update("snapmirror", relationship["uuid"], source=path, source_volume=told["uuid"])
@@ -120,7 +121,7 @@ def _show(
     """Let both sides know what they have in common, then show it."""
     if last is None:
         return
-    stem = source.stem(relationship["svm"]["uuid"], relationship["uuid"])
+    stem = source.stem(relationship["svm"]["uuid"], relationship["destination_volume"])
     source.ask(world, relationship, "end", base=last["uuid"], stem=stem)
     ours = world.store.find(snapshots.KIND, volume=volume["uuid"])
     exported = next(each for each in ours if each["version_uuid"] == last["version_uuid"])

@@ -74,7 +74,7 @@ def update_until_killed(world: World, at: int) -> bool:
     """One transfer, killed before step ``at`` in this thread; False when it ended before that."""
     record = relationship(world)
     transfer = transfers.new(world, record, "update") | {"reads_left": 0, "begun": time.time()}
-    transfer["take"] = f"snapmirror.{record['svm']['uuid']}_{record['uuid']}.now.{transfer['uuid']}"
+    transfer["take"] = f"snapmirror.{record['svm']['uuid']}_{record['destination_volume']}.now.{transfer['uuid']}"
     world.store.insert(transfers.KIND, transfer)
     with pytest.MonkeyPatch.context() as patched:
         switch = KillSwitch(patched, at)
