@@ -49,6 +49,11 @@ def paths(api, make):
     return address
 
 
+def below(collection: str) -> bool:
+    """Whether the collection is one of a parent, which its path names."""
+    return "{}" in collection
+
+
 def client_names(collection: str) -> list[str]:
     return [name for name in MODELS[collection]._schema().gettable_fields if "links" not in name.split(".")]
 
@@ -59,6 +64,10 @@ def test_every_field_that_the_official_client_reads_may_be_asked_for(api, paths,
         pytest.skip("the official client has no such resource")
     if "{}" in paths(collection):
         pytest.skip("a resource below another whose address this test does not know")
+    if not any(route.method == "GET" and f"/api{route.path}" == paths(collection) for route in URLS) and not below(
+        collection
+    ):
+        pytest.skip("a resource that is read one by one only")
     for name in client_names(collection):
         answer = api.get(paths(collection), params={"fields": name})
         assert answer.status_code == 200, (name, answer.text)
