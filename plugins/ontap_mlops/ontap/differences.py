@@ -1,7 +1,7 @@
 """What differs between two snapshots of a volume, or a snapshot and the volume now, file by file.
 
 ONTAP's REST has no call that compares snapshots, so both are listed through ONTAP and compared by kind, size, time of
-change and target of links. Where a dataset's manifest has digests of both, ``tasks.data.difference`` compares these.
+change and target of links.
 """
 
 from __future__ import annotations
