@@ -80,7 +80,7 @@ with DAG(
         hours="{{ '' if params.until else params.hours or '' }}",
         **TARGET,
     ).as_setup()
-    keep = WaitUntilOperator(task_id="keep", until=give.output["until"])
+    keep = WaitUntilOperator(task_id="keep", until=give.output)
     put_back = OntapServiceLevelPutBackOperator(task_id="put_back", **TARGET).as_teardown(
         setups=give, on_failure_fail_dagrun=True
     )

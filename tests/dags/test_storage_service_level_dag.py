@@ -12,6 +12,7 @@ def test_the_wait_lies_between_setup_and_teardown_and_a_failure_shows(dags):
     give, back = dag.get_task("give"), dag.get_task("put_back")
     assert give.is_setup and back.is_teardown and back.on_failure_fail_dagrun
     assert dag.get_task("keep").upstream_task_ids == {"give"}
+    assert dag.get_task("keep").until.key == "return_value", "a task has no XCom of another name"
     assert back.upstream_task_ids == {"give", "keep"}
     assert dag.get_task("done").upstream_task_ids == {"keep"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class WaitUntilOperator(MlopsOperator):
     """Wait until a moment, in the triggerer and without a worker slot. Mark it as success to go on earlier.
 
-    :param until: ISO 8601 time with its zone. One in the past ends the task at once.
+    :param until: ISO 8601 time with its zone, or a task's result that has one as ``until``. One in the past ends the
+        task at once.
     :param deferrable: wait in the triggerer; Airflow's own default if not given.
     """
 
@@ -29,7 +30,7 @@ class WaitUntilOperator(MlopsOperator):
         self.deferrable = settings.deferrable() if deferrable is None else deferrable
 
     def execute(self, context: Context) -> None:
-        moment = moment_of(self.until)
+        moment = moment_of(self.until["until"] if isinstance(self.until, Mapping) else self.until)
         self.log.info("Waiting until %s", moment.isoformat())
         if self.deferrable and moment > datetime.now(UTC):
             from airflow.providers.standard.triggers.temporal import DateTimeTrigger

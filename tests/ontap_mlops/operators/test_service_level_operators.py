@@ -129,6 +129,7 @@ def test_the_wait_is_in_the_triggerer_and_a_past_moment_ends_it_at_once():
         run(WaitUntilOperator, until=(NOW + timedelta(hours=1)).isoformat(), deferrable=True)
     assert deferred.value.trigger.moment == NOW + timedelta(hours=1)
     run(WaitUntilOperator, until="2020-01-01T00:00:00+00:00", deferrable=True)
+    run(WaitUntilOperator, until={"until": "2020-01-01T00:00:00+00:00"}, deferrable=True)
     run(WaitUntilOperator, until=(datetime.now(UTC) + timedelta(seconds=0.2)).isoformat(), deferrable=False)
     with pytest.raises(ValueError, match="'soon' is no time"):
         run(WaitUntilOperator, until="soon")
