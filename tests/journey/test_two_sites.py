@@ -53,10 +53,10 @@ def test_a_dataset_is_replicated_trained_on_elsewhere_failed_over_and_brought_ba
     world.step("An administrator makes the SVMs peers, and the dataset is replicated")
     peers.ensure_svm_peer(site, home, svm=SITE[0], peer_svm=HOME[0], applications=["snapmirror"])
     run_id = world.run("replicate", COPY)
-    moved = world.api.xcom("replicate", run_id, "update")
-    assert moved["bytes"] > 0
+    assert world.api.xcom("replicate", run_id, "mirror")["bytes"] > 0
+    assert world.api.xcom("replicate", run_id, "update")["lag_s"] is not None
     assert contents(at_site) == contents(at_home)
-    assert {s for s in snapshots(site, *SITE) if s.startswith("mlops_v")} == set(world.snapshots("tyre_images"))
+    assert versions(snapshots(site, *SITE)) == versions(world.snapshots("tyre_images")) != set()
     assert volumes.get(site, svm=SITE[0], name=SITE[1]).is_read_only
 
     world.step("The same version with the same seed gives the same metrics at the site")
@@ -91,6 +91,11 @@ def test_a_dataset_is_replicated_trained_on_elsewhere_failed_over_and_brought_ba
 
 def named(summary: dict[str, Any]) -> dict[str, str]:
     return {"dataset_version": summary["dataset_version"]["id"]}
+
+
+def versions(names: list[str]) -> set[str]:
+    """Of the snapshots those that are dataset versions; SnapMirror keeps some of its own at the source."""
+    return {name for name in names if name.startswith("mlops_v")}
 
 
 def contents(folder: Path) -> dict[str, str]:
