@@ -151,12 +151,21 @@ def _by_index(
     call: Call, shape: Shape, records: Records, order: tuple[str, int], start: list[Any] | None
 ) -> Iterator[tuple[list[Any], Record]]:
     name, direction = order
-    after = (start[0], start[1]) if start else None
+    after = (_storable(start[0], call.query["start.key"]), start[1]) if start else None
     found = records.ordered(shape.stored[name], descending=direction < 0, after=after)
     wanted = shape.wanted(name, instance=False)
     for record in select(call, shape, found):
         value = next(iter(query.values(shape.render(call.world, record, wanted), name)), None)
         yield [value, record["_seq"]], record
+
+
+def _storable(value: Any, token: str) -> Any:
+    """The value, if a record can have it: whoever makes up a ``start.key`` may write anything into it."""
+    if value is None or (isinstance(value, int | float) and abs(value) < 2**63):
+        return value
+    if isinstance(value, str) and value == value.encode(errors="ignore").decode():
+        return value
+    raise BadValue(token, "start.key")
 
 
 def _start(call: Call) -> list[Any] | None:
@@ -169,7 +178,7 @@ def _start(call: Call) -> list[Any] | None:
         raise BadValue(token, "start.key") from error
     if not isinstance(key, list) or len(key) != len(_order_parts(call)) + 1 or type(key[-1]) is not int:
         raise BadValue(token, "start.key")
-    if not -(2**63) <= key[-1] < 2**63 or not all(isinstance(part, str | int | float | None) for part in key):
+    if not -(2**63) <= key[-1] < 2**63:
         raise BadValue(token, "start.key")
     return key
 

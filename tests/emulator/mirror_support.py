@@ -73,9 +73,9 @@ class Mirrors:
         assert answer.json() == {}
         return answer.headers["location"]
 
-    def wait(self, path: str, state: str = "success") -> dict[str, Any]:
+    def wait(self, path: str, state: str = "success", on: httpx.Client | None = None) -> dict[str, Any]:
         for _ in range(600):
-            record = self.there.get(path).json()
+            record = (on or self.there).get(path).json()
             if record["state"] not in ("queued", "transferring"):
                 assert record["state"] == state, record
                 return record

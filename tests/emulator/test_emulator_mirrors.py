@@ -330,10 +330,7 @@ def test_within_one_svm(pair):
     made = pair.here.post("/api/snapmirror/relationships?return_timeout=60", json=body)
     assert made.status_code == 201, made.text
     path = made.headers["location"]
-    started = pair.here.post(f"{path}/transfers", json={}).headers["location"]
-    for _ in range(200):
-        if pair.here.get(started).json()["state"] == "success":
-            break
+    pair.wait(pair.here.post(f"{path}/transfers", json={}).headers["location"], on=pair.here)
     assert contents(pair.pair.here.namespace / "beside") == contents(pair.files)
 
 

@@ -46,7 +46,7 @@ from ontap_mlops.ontap import errors
         ("7", 409, "Another operation is in progress on the volume.", errors.UnderWay),
         ("7", 500, "Try again later", errors.UnderWay),
         ("262197", 400, "Invalid value. Correct it and try again.", errors.InvalidRequest),
-        ("918235", 409, "A volume move contradicts it", errors.Conflict),
+        ("918999", 409, "A volume move contradicts it", errors.Conflict),
         (None, 409, "", errors.Conflict),
         (None, 409, "A policy with this name already exists", errors.NameTaken),
         (None, 409, "The policy is in use by volume v", errors.InUse),
@@ -86,7 +86,7 @@ def test_an_error_survives_the_way_between_processes() -> None:
 
 
 def test_a_conflict_of_unknown_reason_is_tried_again_and_advises_no_other_name() -> None:
-    error = errors.refused("mount volume 'v' at /v", code="918235", status=409, message="a move is under way")
+    error = errors.refused("mount volume 'v' at /v", code="918999", status=409, message="a move is under way")
     assert isinstance(error, errors.OntapTemporaryError)
     assert "another name" not in str(error)
     assert str(error).endswith("a move is under way. See what else holds or changes it, then run it again.")
