@@ -115,3 +115,22 @@ def test_the_summary_waits_for_every_step_but_what_makes_room(dags, dag_id):
 @pytest.mark.parametrize("dag_id", sorted(TRAINING))
 def test_old_models_go_only_after_another_one_is_deployed(dags, dag_id):
     assert "deploy.confirm" in before(dags[dag_id], "old_models.versions")
+
+
+def test_no_task_reads_a_key_that_no_task_writes(dags):
+    """``output["name"]`` is no field of a result but an XCom of that key, and fails only when the task runs."""
+    from airflow.sdk import BaseXCom
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
+
+    fields = (
+        (dag.dag_id, task.task_id, getattr(task, name, None))
+        for dag in dags.values()
+        for task in dag.tasks
+        for name in task.template_fields
+    )
+    wrong = [
+        (dag, task, value.key)
+        for dag, task, value in fields
+        if isinstance(value, PlainXComArg) and value.key != BaseXCom.XCOM_RETURN_KEY
+    ]
+    assert wrong == []
