@@ -55,7 +55,7 @@ class Result:
 
 
 QUICK = Suite(
-    "quick tests", "not (journey or browser or triton or package or clients)", 480, ("-n", "3", "--dist", "loadfile")
+    "quick tests", "not (journey or browser or triton or package or clients)", 720, ("-n", "3", "--dist", "loadfile")
 )
 SERVICES = Suite("tests with real services", "triton and not journey", 360)
 # Whole, it is not part of `make test`, which plays a sample of it among the quick tests.
@@ -66,9 +66,9 @@ FAULTS = Suite(
     ("-n", "2", "--dist", "loadgroup", "tests/faults"),
     environment=(("ONTAP_FAULTS", "all"),),
 )
-CLIENTS = Suite("real clients", "clients", 240, installs=("--clients",))
-PACKAGE = Suite("the wheel in an empty environment", "package", 120)
-JOURNEY = Suite("journeys", "journey", 1000)
+CLIENTS = Suite("real clients", "clients", 300, installs=("--clients",))
+PACKAGE = Suite("the wheel in an empty environment", "package", 240)
+JOURNEY = Suite("journeys", "journey", 1200)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
 STACK = Suite("journeys and browser tests", "journey or browser", JOURNEY.budget_s + BROWSER.budget_s)
