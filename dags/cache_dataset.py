@@ -91,7 +91,7 @@ if SITES and DATASETS:
         )
         ensure = DatasetCacheEnsureOperator(
             task_id="cache",
-            home_svm="{{ ti.xcom_pull(task_ids='peer')['name'] }}",
+            home_svm=peer.output,
             dataset="{{ params.dataset }}",
             site="{{ params.site }}",
             version="{{ params.version or '' }}",

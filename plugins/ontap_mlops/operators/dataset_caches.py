@@ -88,7 +88,7 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
     :param prepopulate: folders to copy ahead of use, ``/`` for all; none leaves the cache to fill as it is read.
     :param size_bytes: space for the cache; the version's own bytes and a tenth, but no less than 100 MiB.
     :param hold: keep the lease for this run; False where only later runs use the cache.
-    :param home_svm: what the site calls the dataset's SVM (``name`` of ``OntapSvmPeerEnsureOperator``); its own name if
+    :param home_svm: what the site calls the dataset's SVM, or the result of ``OntapSvmPeerEnsureOperator``; its own name if
         not given.
     :return: the DatasetCache, as JSON.
     """
@@ -111,7 +111,7 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
         prepopulate: Sequence[str] | str = ("/",),
         size_bytes: int | str | None = None,
         hold: bool = True,
-        home_svm: str | None = None,
+        home_svm: str | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -125,7 +125,9 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
     def begin(self, client: Client, context: Context) -> dict[str, Any]:
         from ontap_mlops.ontap import cluster, dataset_caches
 
-        with self.ends(client, self.home_svm or None) as (ends, home_svm):
+        peer = self.home_svm
+        named = peer["name"] if isinstance(peer, Mapping) else peer
+        with self.ends(client, named or None) as (ends, home_svm):
             version = self._version(ends.home, home_svm)
             cached = dataset_caches.ensure(
                 ends,
