@@ -88,8 +88,8 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
     :param prepopulate: folders to copy ahead of use, ``/`` for all; none leaves the cache to fill as it is read.
     :param size_bytes: space for the cache; the version's own bytes and a tenth, but no less than 100 MiB.
     :param hold: keep the lease for this run; False where only later runs use the cache.
-    :param home_svm: what the site calls the dataset's SVM, or the result of ``OntapSvmPeerEnsureOperator``; its own name if
-        not given.
+    :param home_svm: what the site calls the dataset's SVM, or the result of ``OntapSvmPeerEnsureOperator``; its own
+        name if not given.
     :return: the DatasetCache, as JSON.
     """
 
