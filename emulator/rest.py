@@ -144,7 +144,7 @@ def _from_start(call: Call, shape: Shape, records: Iterable[Record]) -> Iterator
         if len(order) == 1 and order[0][0] in shape.stored:
             return _by_index(call, shape, records, order[0], start)
     kept = _sorted(call.world, shape, list(select(call, shape, records)), order)
-    return iter(_after(kept, order, call.query.get("start.key")))
+    return iter(kept if start is None else _after(kept, order, start, call.query["start.key"]))
 
 
 def _by_index(
@@ -302,12 +302,9 @@ def _later(left: Any, right: Any) -> bool:
 
 
 def _after(
-    keyed: list[tuple[list[Any], Record]], order: list[tuple[str, int]], token: str | None
+    keyed: list[tuple[list[Any], Record]], order: list[tuple[str, int]], start: list[Any], token: str
 ) -> list[tuple[list[Any], Record]]:
-    if token is None:
-        return keyed
     try:
-        start = json.loads(base64.urlsafe_b64decode(token))
         return [pair for pair in keyed if _ranked(start, order) < _ranked(pair[0], order)]
     except (ValueError, TypeError, RecursionError) as error:
         raise BadValue(token, "start.key") from error
