@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from datetime import datetime
 from functools import partial
 
@@ -166,5 +165,5 @@ def _to_token(key: str) -> str:
 def _from_token(token: str) -> str:
     try:
         return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as e:
+    except ValueError as e:
         raise errors.S3Error("InvalidArgument", "The continuation token is not one that this server gave out.") from e

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import errno
 import hashlib
@@ -256,7 +255,7 @@ def _decoded_md5(header: str | None) -> bytes | None:
         return None
     try:
         digest = base64.b64decode(header, validate=True)
-    except binascii.Error:
+    except ValueError:  # no base64, or not even ASCII
         digest = b""
     if len(digest) != 16:
         raise errors.S3Error("InvalidDigest", "Content-MD5 must be the base64 of a 16-byte digest.")

@@ -170,6 +170,8 @@ def test_content_md5_is_verified(s3):
         c.put_object(Bucket="images", Key="md5", Body=b"abd", ContentMD5=good)
     with pytest.raises(ClientError, match="InvalidDigest"):
         c.put_object(Bucket="images", Key="md5", Body=b"abd", ContentMD5="short")
+    headers = signed(s3, "PUT", "/images/md5", b"abd") | {"content-md5": "\u85bf".encode()}
+    assert "InvalidDigest" in httpx.put(f"{s3.url}/images/md5", headers=headers, content=b"abd").text
     assert c.get_object(Bucket="images", Key="md5")["Body"].read() == b"abc"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+import uuid
 from typing import Any
 
 import pytest
@@ -38,9 +39,10 @@ def connections(ontap, monkeypatch) -> None:
 def versions(client, volume, ontap) -> list[DatasetVersion]:
     """Four: the first three older than the 30 days that are kept, the last one the newest."""
     made = []
+    contents = uuid.uuid4().hex  # MLflow is shared by all tests, and two of them may make a version in the same second
     for number in range(4):
         ontap.control("PUT", "/clock", {"offset_s": (number - 100) * 86400})
-        facts = {"digest": f"sha256:{number}" + "0" * 63, "files": 1, "size": 1, "run_key": f"r{number}"}
+        facts = {"digest": f"sha256:{number}{contents:0<63}", "files": 1, "size": 1, "run_key": f"r{number}"}
         made.append(dataset_versions.freeze(client, **ASKED, source="s3://lake/tyre/", **facts).version)
     ontap.control("PUT", "/clock", {"offset_s": 0})
     return made
