@@ -66,7 +66,7 @@ class Submission:
         before = self._before()
         mine = self._is_mine(before)
         number = before.get("round", 1) if mine else before.get("round", 0) + 1
-        workload = dataclasses.replace(workload, name=named(workload.name, number))
+        workload = places.place(place).completed(dataclasses.replace(workload, name=named(workload.name, number)))
         job: Job = {
             "place": place if isinstance(place, str) else dict(place),
             "workload": workload.name,

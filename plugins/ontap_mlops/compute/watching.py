@@ -17,9 +17,9 @@ GivenPlace = str | Mapping[str, Any]
 def look(place: GivenPlace, workload: str, host: str | None = None, cursor: Position = (None, "")) -> dict[str, Any]:
     """Return state and new log lines, as the answer of a ``PollingTrigger``'s probe.
 
-    The payload holds place, workload, host, state, exit_code, message, and ``overdue``: true when it waits for room for
-    longer than the place's ``pending_limit_s``; that too ends the wait. The fact ``dashboard`` is a page that the
-    program serves about itself. Raises PlaceElsewhere on another host than the workload's.
+    The payload holds place, workload, host, state, exit_code, message, out_of_time, and ``overdue``: true when it waits
+    for room for longer than the place's ``pending_limit_s``; that too ends the wait. The fact ``dashboard`` is a page
+    that the program serves about itself. Raises PlaceElsewhere on another host than the workload's.
     """
     runner = runner_of(place, workload, host)
     status = runner.status(workload)
@@ -37,6 +37,7 @@ def look(place: GivenPlace, workload: str, host: str | None = None, cursor: Posi
             "exit_code": status.exit_code,
             "message": status.message,
             "overdue": overdue,
+            "out_of_time": status.out_of_time,
         },
         "lines": lines,
         "cursor": follower.position,

@@ -36,11 +36,28 @@ class Mount:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """What one process needs. ``None`` leaves it to the place."""
+    """What one process needs. ``None`` leaves it to the place.
+
+    ``gpus`` are whole ones, or a share of one (0.5), which each kind of place gives in its own way or refuses.
+    """
 
     cpus: float | None = None
     memory_gib: float | None = None
-    gpus: int = 0
+    gpus: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.gpus is not None and not (self.gpus >= 0 and (self.gpus < 1 or self.gpus % 1 == 0)):
+            raise ValueError(f"gpus is {self.gpus:g}; give whole GPUs (0, 1, 2...), or a share of one, such as 0.5")
+
+    @property
+    def share(self) -> float:
+        """The part of one GPU that is asked for; 0 where whole ones are, or none."""
+        return self.gpus if self.gpus and self.gpus < 1 else 0.0
+
+    @property
+    def whole_gpus(self) -> int:
+        """How many whole GPUs are asked for; 0 where a share is, or none."""
+        return int(self.gpus or 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +67,9 @@ class Workload:
     ``name`` identifies it: submitting the same name twice never runs it twice. In ``arguments``, ``{key}`` of a mount
     becomes the folder where the place mounts it. ``secrets`` reach the program's environment and nothing else.
     ``program`` is a module, run by ``python -m``.
+
+    ``project`` is the GPU project (``projects.yaml``) whose quota it counts against. An ``interactive`` one serves a
+    person rather than producing a result: it has a time limit, and reaching it is a normal end.
 
     ``run`` is the record of the run this program belongs to. Every kind of place writes it, with ``{key}`` of a mount
     replaced by its folder (or bucket) in each string, to a JSON file that the program can read, and names that file in
@@ -67,6 +87,8 @@ class Workload:
     resources: Resources = Resources()
     processes: int = 1
     time_limit_s: float | None = None
+    project: str | None = None
+    interactive: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,7 +135,8 @@ class Status:
     """``exit_code`` 2 means bad input, which no retry can mend; ``message`` says in a sentence why it failed.
 
     ``stopping``: it still runs, but was told to stop (cancelled, or at its time limit).
-    ``pending_since``: seconds since 1970 at which a pending one began to wait for room.
+    ``pending_since``: seconds since 1970 at which a pending one began to wait for room. ``out_of_time``: a failed one
+    was stopped at its own time limit.
     """
 
     state: State
@@ -121,6 +144,7 @@ class Status:
     message: str = ""
     stopping: bool = False
     pending_since: float | None = None
+    out_of_time: bool = False
 
 
 class Runner(Protocol):

@@ -73,6 +73,10 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         """Return what is to be run. Raises PlaceRefused when the parameters make no workload."""
         raise NotImplementedError
 
+    def is_interactive(self) -> bool:
+        """Say whether it serves a person, so that its time limit is a normal end. For a subclass that knows."""
+        return False
+
     def execute(self, context: Context) -> dict[str, Any]:
         from airflow.sdk.exceptions import AirflowFailException
 
@@ -109,7 +113,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         runner, name = submission.runner_of(external_id), external_id["workload"]
         while (status := runner.status(name)).state.active and status.stopping:
             time.sleep(self.poll_interval_s)  # the try before is being cancelled: there is nothing to join
-        return status.state
+        return State.SUCCEEDED if status.out_of_time and self.is_interactive() else status.state
 
     def is_job_active(self, status: str) -> bool:
         return status in (State.PENDING, State.RUNNING)
@@ -194,6 +198,9 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
             self._submission = self._submissions(context, job)
             moved = self._submission.move_on(self.workload(context), rendering.places(self.compute), job)
             return self.poll_until_complete(moved, context)
+        if end.get("out_of_time") and self.is_interactive():
+            self.log.info("The interactive workload %s has ended at its time limit", job["workload"])
+            return submission.runner_of(job).result(job["workload"])
         if end["state"] == State.SUCCEEDED:
             return submission.runner_of(job).result(job["workload"])
         if end["state"] == State.FAILED and end["exit_code"] == BAD_INPUT:

@@ -49,7 +49,10 @@ class WorkloadOperator(_WorkloadTask):
     :param step: what this program is in the run; the task id if not given.
     :param run_key: the run's key; from the context if not given.
     :param image: container image, for places that need one.
-    :param program_resources: ``cpus``, ``memory_gib``, ``gpus`` of one process.
+    :param program_resources: ``cpus``, ``memory_gib``, ``gpus`` of one process; ``gpus`` may be a share of one (0.5).
+    :param project: GPU project (config/projects.yaml) whose quota it counts against; that of its place if not given.
+    :param interactive: it serves a person: it has a time limit (by default its project's or place's), whose reaching is
+        a normal end.
     :param processes: how many processes work together.
     :param time_limit: seconds or timedelta after which the program is stopped (SIGTERM, then SIGKILL).
     :param labels: flags whose values tell the program's runs apart in monitoring, such as ``["engine"]``.
@@ -70,6 +73,8 @@ class WorkloadOperator(_WorkloadTask):
         "image",
         "program_resources",
         "processes",
+        "project",
+        "interactive",
     )
     template_fields_renderers = {"arguments": "json", "mounts": "json", "environment": "json"}
     operator_extra_links: Collection[BaseOperatorLink] = (DashboardLink(), MlflowRunLink())
@@ -88,6 +93,8 @@ class WorkloadOperator(_WorkloadTask):
         image: str | None = None,
         program_resources: Any = None,
         processes: Any = 1,
+        project: str | None = None,
+        interactive: Any = False,
         labels: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
@@ -103,6 +110,8 @@ class WorkloadOperator(_WorkloadTask):
         self.image = image
         self.program_resources = program_resources
         self.processes = processes
+        self.project = project
+        self.interactive = interactive
         self.labels = labels
 
     def workload(self, context: Context) -> Workload:
@@ -121,10 +130,15 @@ class WorkloadOperator(_WorkloadTask):
                 resources=Resources(**(self.program_resources or {})),
                 processes=int(self.processes),
                 time_limit_s=rendering.seconds(self.time_limit),
+                project=_named(self.project),
+                interactive=self.is_interactive(),
                 labels=rendering.labels(self.labels, arguments),
             )
         except (ValueError, TypeError) as error:
             raise PlaceRefused(f"Task {self.task_id} describes no workload: {error}") from None
+
+    def is_interactive(self) -> bool:
+        return self.interactive is True or str(self.interactive).strip().lower() == "true"
 
     def run_facts(self, context: Context) -> Mapping[str, Any] | None:
         """Return what the program is to find in RUN_FILE, ``{key}`` of a mount standing for its folder; None: no file.
@@ -155,3 +169,8 @@ class WorkloadOperator(_WorkloadTask):
         aws = credentials.aws_environment(self.aws_conn_id) if self.aws_conn_id else {}
         mlflow = credentials.mlflow_environment(self.mlflow_conn_id) if self.mlflow_conn_id else {}
         return {**aws, **mlflow}
+
+
+def _named(project: str | None) -> str | None:
+    """None for what a template leaves of an empty Param."""
+    return None if project in (None, "", "None") else project

@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from ontap_mlops.compute import places
 from ontap_mlops.compute.workload import PlaceUnavailable, State, Status, Workload
 from ontap_mlops.operators.places import places_param, pool_of
-from ontap_mlops.operators.workload import WorkloadOperator
+from ontap_mlops.operators.workload import WorkloadFailed, WorkloadOperator
 from tests.ontap_mlops.operators.workloads import (
     deferred,
     elsewhere,
@@ -323,3 +323,22 @@ def being_stopped(folder: Path, context: Any) -> str:
 
 def runs(folder: Path) -> list[str]:
     return (folder / "runs").read_text().split()
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_an_interactive_program_ends_well_at_the_limit_of_its_place(folder, context, deferrable: bool) -> None:
+    place = {"kind": "local", "working_directory": str(folder), "grace_s": 1, "interactive_limit_s": 0.5}
+    made = operator("0", "30", "x", compute=place, interactive="True", project="team-a", deferrable=deferrable)
+    if deferrable:
+        assert resumed(made, context, deferred(made, context)) == {}
+    else:
+        assert made.execute(context) == {}
+    assert (made.workload(context).interactive, made.workload(context).project) == (True, "team-a")
+    name = context["task_state_store"]["workload"]["workload"]
+    assert places.runner(place).status(name).out_of_time
+
+
+def test_what_is_not_interactive_fails_at_its_time_limit(folder, context) -> None:
+    place = {"kind": "local", "working_directory": str(folder), "grace_s": 1}
+    with pytest.raises(WorkloadFailed, match=r"stopped at its time limit of 0\.5 s"):
+        operator("0", "30", "x", compute=place, time_limit=0.5).execute(context)

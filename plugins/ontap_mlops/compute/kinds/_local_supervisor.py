@@ -102,7 +102,8 @@ class Supervisor:
     def _finish(self, state: str, code: int | None, message: str) -> None:
         ended = time.time()
         facts = {"state": state, "exit_code": code, "message": message, "started_at": self.started_at}
-        self._write("status.json", {**facts, "ended_at": ended})
+        out_of_time = state == "failed" and self.stopped_by == "time limit"
+        self._write("status.json", {**facts, "ended_at": ended, "out_of_time": out_of_time})
 
     def _write(self, name: str, value: dict[str, Any]) -> None:
         write_json(self.folder / name, value)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ontap_mlops import settings
-from ontap_mlops.compute.workload import Runner
+from ontap_mlops.compute.workload import PlaceRefused, Resources, Runner, Workload
 from ontap_mlops.config_file import Section
+
+
+class Share(Section):
+    """What one program gets that does not say what it needs. None leaves it to the program."""
+
+    cpus: Annotated[float, Field(ge=0.1)] | None = None
+    memory_gib: Annotated[float, Field(ge=0.1)] | None = None
+    gpus: Annotated[float, Field(ge=0)] | None = None
+
+    @field_validator("gpus")
+    @classmethod
+    def _whole_or_a_share(cls, gpus: float | None) -> float | None:
+        return Resources(gpus=gpus).gpus
 
 
 class BasePlace(Section):
@@ -17,15 +31,37 @@ class BasePlace(Section):
 
     ``slots``: programs at once, as the size of the place's Airflow pool. ``pending_limit_s``: how long one may wait for
     room before it is offered to the next place named; None for ever. ``environment``: further variables for programs,
-    which get little of the worker's own.
+    which get little of the worker's own. ``resources``, ``project`` and ``interactive_limit_s`` are for workloads that
+    do not say what they need, whose they are, and when an interactive one ends.
     """
 
     slots: Annotated[int, Field(ge=1)] = 4
     pending_limit_s: Annotated[float, Field(ge=1)] | None = None
     environment: dict[str, str] = {}
+    resources: Share = Share()
+    project: str | None = None
+    interactive_limit_s: Annotated[float, Field(gt=0)] | None = None
 
     def runner(self) -> Runner:
         raise NotImplementedError
+
+    def completed(self, workload: Workload) -> Workload:
+        """Return it with what it leaves to the place. Raises PlaceRefused for an interactive one without a limit."""
+        own = {key: value for key, value in dataclasses.asdict(workload.resources).items() if value is not None}
+        limit_s = workload.time_limit_s
+        if workload.interactive and limit_s is None:
+            limit_s = self.interactive_limit_s
+            if limit_s is None:
+                raise PlaceRefused(
+                    f"workload {workload.name} is interactive and nothing says when it ends: give it a time_limit, or "
+                    "its place an interactive_limit_s in compute.yaml"
+                )
+        return dataclasses.replace(
+            workload,
+            resources=Resources(**{**self.resources.model_dump(), **own}),
+            project=workload.project or self.project,
+            time_limit_s=limit_s,
+        )
 
 
 def base_folder() -> Path:

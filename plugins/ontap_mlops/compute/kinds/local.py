@@ -41,7 +41,6 @@ from ontap_mlops.compute import programs
 from ontap_mlops.compute.kinds import _local_supervisor
 from ontap_mlops.compute.kinds.base import BasePlace, base_folder
 from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
-from ontap_mlops.config_file import Section
 
 # What a program needs to know of the machine. Everything else in the worker's environment is the worker's: settings,
 # passwords, the keys of some cloud account.
@@ -54,14 +53,6 @@ _MACHINE = re.compile(
 _LOG_CHUNK = 1 << 20
 
 
-class Share(Section):
-    """What of the machine one program may use. None leaves it to the program."""
-
-    cpus: Annotated[float, Field(ge=0.1)] | None = None
-    memory_gib: Annotated[float, Field(ge=0.1)] | None = None
-    gpus: int = 0
-
-
 class LocalPlace(BasePlace):
     """This machine. Relative folders start at the folder of ``compute.yaml``."""
 
@@ -69,7 +60,6 @@ class LocalPlace(BasePlace):
     namespace_roots: dict[str, str] = {}
     python: str = ""
     working_directory: str = ""
-    resources: Share = Share()
     grace_s: Annotated[float, Field(ge=0)] = 30.0
     keep_days: Annotated[float, Field(ge=0)] = 30.0
 
@@ -280,7 +270,12 @@ class LocalRunner:
                 state=State.FAILED,
                 message="nobody saw how it ended: its supervisor was killed, the machine stopped or its disk was full",
             )
-        return Status(state=State(facts["state"]), exit_code=facts["exit_code"], message=facts["message"])
+        return Status(
+            state=State(facts["state"]),
+            exit_code=facts["exit_code"],
+            message=facts["message"],
+            out_of_time=facts.get("out_of_time", False),
+        )
 
     def _kill_leftovers(self, home: Path) -> None:
         """For a system where a program can outlive its killed supervisor."""
