@@ -6,6 +6,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from ontap_mlops.clouds.errors import CloudPermanentError, CloudTemporaryError
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
+from ontap_mlops.kubernetes.errors import KubernetesPermanentError, KubernetesTemporaryError
 from ontap_mlops.ontap.errors import OntapPermanentError, OntapTemporaryError
 
 # Airflow matches an error against the rules in order, by isinstance unless told otherwise. An error that fits none is
@@ -17,6 +18,14 @@ RETRY_POLICY = ExceptionRetryPolicy(
         RetryRule(CloudPermanentError, RetryAction.FAIL, reason="the service will refuse it again; no retry can help"),
         RetryRule(
             CloudTemporaryError, RetryAction.RETRY, reason="the service may do it later; a retry finds what is made"
+        ),
+        RetryRule(
+            KubernetesPermanentError, RetryAction.FAIL, reason="the cluster will refuse it again; no retry can help"
+        ),
+        RetryRule(
+            KubernetesTemporaryError,
+            RetryAction.RETRY,
+            reason="the cluster may do it later; a retry finds it",
         ),
         # Only the exact classes: an answer cut off in the middle is a kind of ValueError too, and worth another try.
         RetryRule([ValueError, TypeError], RetryAction.FAIL, reason="bad input", match_subclasses=False),

@@ -14,10 +14,19 @@ from ontap_mlops.clouds.errors import TooBusy, Unreachable
 from ontap_mlops.compute.following import show
 from ontap_mlops.compute.workload import PlaceUnavailable
 from ontap_mlops.hooks.rest import ServiceUnavailable
+from ontap_mlops.kubernetes.errors import KubernetesTemporaryError
 from ontap_mlops.ontap.errors import OntapTemporaryError
 
 PATIENCE_S = 600.0  # how long looks may fail in a row before the wait is given up
-_PASSING = (OntapTemporaryError, ServiceUnavailable, PlaceUnavailable, Unreachable, TooBusy, OSError)
+_PASSING = (
+    OntapTemporaryError,
+    ServiceUnavailable,
+    PlaceUnavailable,
+    Unreachable,
+    TooBusy,
+    KubernetesTemporaryError,
+    OSError,
+)
 
 
 class WaitFailed(RuntimeError):
@@ -41,9 +50,10 @@ class PollingTrigger(BaseTrigger):
     ``facts``    what can be told of it while it goes on, by name (optional; see ``fact_keys``)
     ===========  ======================================================================================================
 
-    An error that may pass (ONTAP, a service or a place not reachable, OSError) is logged and the probe called again,
-    for ``PATIENCE_S`` in a row; any other ends the wait. A user's kill, and the deadline, call ``cancel(**arguments)``;
-    a restart of the triggerer does not. The resumed task gets the payload, or the error, from ``outcome(event)``.
+    An error that may pass (ONTAP, a cluster, a service or a place not reachable, OSError) is logged and the probe
+    called again, for ``PATIENCE_S`` in a row; any other ends the wait. A user's kill, and the deadline, call
+    ``cancel(**arguments)``; a restart of the triggerer does not. The resumed task gets the payload, or the error, from
+    ``outcome(event)``.
 
     :param probe: dotted name of a function; it may call hooks, which fetch their connections as in a task.
     :param arguments: plain values for probe and cancel.
