@@ -6,6 +6,7 @@ so the comment of the destination says whose it is. Data is moved by ``transfers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -242,11 +243,21 @@ def look_at_lag(client: Client, *, svm: str, volume: str, below_s: float) -> dic
 
     Raises WrongState for a mirror that does not follow its source now, so whose lag only grows.
     """
-    mirror = get(client, svm=svm, volume=volume)
+    return judge_lag([get(client, svm=svm, volume=volume)], svm=svm, volume=volume, below_s=below_s)
+
+
+def judge_lag(found: Sequence[Mirror], *, svm: str, volume: str, below_s: float) -> dict[str, Any]:
+    """Answer as ``look_at_lag`` does, by what ``list_mirrors`` has found. Raises NotFound too."""
+    mirror = next((each for each in found if each.destination == f"{svm}:{volume}"), None)
+    if mirror is None:
+        raise NotFound(f"Volume {volume!r} of SVM {svm!r} is the destination of no mirror any more. {NotFound.advice}.")
     if mirror.state in (BROKEN, PAUSED):
         raise WrongState(f"The {mirror.called} is {mirror.state}, so its lag will not come below {below_s:g} s.")
     payload = {"lag_s": mirror.lag_s, "snapshot": mirror.exported_snapshot, "healthy": mirror.healthy}
-    return {"done": mirror.lag_s is not None and mirror.lag_s < below_s, "payload": payload}
+    if mirror.lag_s is not None and mirror.lag_s < below_s:
+        return {"done": True, "payload": payload}
+    lags = "has had no transfer yet" if mirror.lag_s is None else f"lags more than {below_s:g} s behind"
+    return {"done": False, "lines": [f"Waiting for the {mirror.called}: it {lags}."]}
 
 
 def following(mirror: Mirror) -> str:

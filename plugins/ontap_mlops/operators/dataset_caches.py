@@ -45,7 +45,7 @@ class _CacheAtSite(OntapOperator):
 
     @cached_property
     def hook(self) -> OntapHook:
-        return _hook(self)
+        return hook_of_site(self)
 
     @contextmanager
     def ends(self, there: Client, home_svm: str | None = None) -> Iterator[tuple[Ends, str]]:
@@ -128,7 +128,8 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
         peer = self.home_svm
         named = peer["name"] if isinstance(peer, Mapping) else peer
         with self.ends(client, named or None) as (ends, home_svm):
-            version = self._version(ends.home, home_svm)
+            dataset = registry.as_dataset(self.dataset)
+            version = version_of(ends.home, home_svm, dataset, self.version, self.as_of)
             cached = dataset_caches.ensure(
                 ends,
                 version=version,
@@ -139,33 +140,6 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
             )
         self.log.info("Version %s of %s is cached as %s", version.id, version.dataset, cached.cache)
         return {"version": version.to_json(), "svm": cached.cache.svm, "paths": listed(self.prepopulate)}
-
-    def _version(self, home: Client, svm: str) -> DatasetVersion:
-        """Raises ValueError, naming the newest ones, where there is no such version."""
-        from ontap_mlops.ontap import dataset_versions
-
-        dataset = registry.as_dataset(self.dataset)
-        versions = dataset_versions.list_versions(
-            home,
-            svm=svm,
-            volume=dataset.volume,
-            dataset=dataset.name,
-            adopt=dataset_versions.Adoption(*dataset.adopted),
-        )
-        if not versions:
-            raise ValueError(f"Dataset {dataset.name} has no version yet; run the DAG ingest_{dataset.name} first.")
-        known = ", ".join(version.id for version in versions[-5:])
-        if self.version:
-            found = next((v for v in versions if self.version in (v.id, v.snapshot, v.snapshot_uuid)), None)
-            missing = f"has no version {self.version!r}"
-        elif self.as_of:
-            found = dataset_versions.current_at(versions, _time(self.as_of))
-            missing = f"had no version at {self.as_of}"
-        else:
-            found, missing = versions[-1], ""
-        if found is None:
-            raise ValueError(f"Dataset {dataset.name} {missing} on volume {svm}:{dataset.volume}; newest are: {known}.")
-        return found
 
     def finish(self, client: Client, payload: Any, context: Context) -> Any:
         from ontap_mlops.ontap import cluster, dataset_caches
@@ -244,7 +218,7 @@ class DatasetCacheEvictOperator(OntapOperator):
 
     @cached_property
     def hook(self) -> OntapHook:
-        return _hook(self)
+        return hook_of_site(self)
 
     def execute(self, context: Context) -> dict[str, Any]:
         from ontap_mlops.ontap import dataset_caches
@@ -300,7 +274,39 @@ class DatasetCacheEvictOperator(OntapOperator):
                 self.log.info("Clone %s at home removed: no cache is made of it", name)
 
 
-def _hook(operator: Any) -> OntapHook:
+def version_of(
+    home: Client, svm: str, dataset: registry.Dataset, version: str | None, as_of: str | None = None
+) -> DatasetVersion:
+    """Return the version with this id, else the one current at this time, else the newest.
+
+    Raises ValueError, naming the newest ones, where there is no such version.
+    """
+    from ontap_mlops.ontap import dataset_versions
+
+    versions = dataset_versions.list_versions(
+        home,
+        svm=svm,
+        volume=dataset.volume,
+        dataset=dataset.name,
+        adopt=dataset_versions.Adoption(*dataset.adopted),
+    )
+    if not versions:
+        raise ValueError(f"Dataset {dataset.name} has no version yet; run the DAG ingest_{dataset.name} first.")
+    known = ", ".join(each.id for each in versions[-5:])
+    if version:
+        found = next((v for v in versions if version in (v.id, v.snapshot, v.snapshot_uuid)), None)
+        missing = f"has no version {version!r}"
+    elif as_of:
+        found = dataset_versions.current_at(versions, _time(as_of))
+        missing = f"had no version at {as_of}"
+    else:
+        found, missing = versions[-1], ""
+    if found is None:
+        raise ValueError(f"Dataset {dataset.name} {missing} on volume {svm}:{dataset.volume}; newest are: {known}.")
+    return found
+
+
+def hook_of_site(operator: Any) -> OntapHook:
     """The hook of the site's connection, unless the task names another."""
     from ontap_mlops.hooks.ontap import OntapHook
 

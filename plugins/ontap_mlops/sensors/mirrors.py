@@ -22,12 +22,17 @@ class OntapMirrorLagSensor(OntapSensor):
 
     template_fields: Sequence[str] = ("volume", "below_s", "svm")
     look: ClassVar[str] = "ontap_mlops.ontap.mirrors.look_at_lag"
+    survey: ClassVar[str] = "ontap_mlops.ontap.mirrors.list_mirrors"
+    judge: ClassVar[str] = "ontap_mlops.ontap.mirrors.judge_lag"
 
     def __init__(self, *, volume: str, below_s: Any, svm: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.volume = volume
         self.below_s = below_s
         self.svm = svm
+
+    def place(self) -> dict[str, Any]:
+        return {"svm": self.hook.svm(self.svm)}
 
     def subject(self) -> dict[str, Any]:
         return {"svm": self.hook.svm(self.svm), "volume": self.volume, "below_s": _seconds(self.below_s)}

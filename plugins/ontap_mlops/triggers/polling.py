@@ -18,7 +18,7 @@ from ontap_mlops.kubernetes.errors import KubernetesTemporaryError
 from ontap_mlops.ontap.errors import OntapTemporaryError
 
 PATIENCE_S = 600.0  # how long looks may fail in a row before the wait is given up
-_PASSING = (
+PASSING = (
     OntapTemporaryError,
     ServiceUnavailable,
     PlaceUnavailable,
@@ -92,7 +92,7 @@ class PollingTrigger(BaseTrigger):
         try:
             yield TriggerEvent(await self._wait())
         except Exception as error:
-            yield TriggerEvent({"error": {"kind": _dotted(type(error)), "message": str(error)}})
+            yield TriggerEvent(failure(error))
 
     async def on_kill(self) -> None:
         if self.cancel is not None:
@@ -103,7 +103,7 @@ class PollingTrigger(BaseTrigger):
         while True:
             try:
                 answer = await self._look()
-            except _PASSING as error:
+            except PASSING as error:
                 failing_since = failing_since or time.monotonic()
                 if time.monotonic() - failing_since > PATIENCE_S:
                     raise
@@ -148,6 +148,12 @@ class PollingTrigger(BaseTrigger):
         return {"timed_out": "it was cancelled" if self.cancel else "it was left as it is"}
 
 
+def failure(error: Exception) -> dict[str, Any]:
+    """Return the event of a wait that ends with this error, from which ``outcome`` raises it again."""
+    kind = type(error)
+    return {"error": {"kind": f"{kind.__module__}.{kind.__qualname__}", "message": str(error)}}
+
+
 def outcome(event: Mapping[str, Any] | None) -> Any:
     """Return the payload of a finished wait.
 
@@ -169,7 +175,3 @@ def _error(kind: str, message: str) -> Exception:
     except Exception:
         error = None
     return error if isinstance(error, Exception) else WaitFailed(f"{kind.rpartition('.')[2]}: {message}")
-
-
-def _dotted(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"

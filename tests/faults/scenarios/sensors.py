@@ -1,13 +1,20 @@
-from ontap_mlops.ontap import snapshots
+from ontap_mlops.ontap import dataset_versions, snapshots
 from ontap_mlops.sensors.mirrors import OntapMirrorLagSensor
+from ontap_mlops.sensors.readiness import DatasetVersionReadySensor, OntapCacheWarmSensor
 from ontap_mlops.sensors.snapshots import OntapSnapshotSensor
 from ontap_mlops.sensors.versions import DatasetVersionSensor
+from tests.faults.scenarios.dataset_caches import WEST, cached
 from tests.faults.scenarios.mirrors import mirrored, shown
 from tests.faults.scenarios.versions import DATASET, version
 from tests.faults.scenarios.volumes import tyre
 from tests.faults.site import Scenario, Site
 
 OFTEN = {"task_id": "t", "poke_interval": 0.05, "timeout": 4, "deferrable": False}
+
+
+def newest(site: Site) -> str:
+    versions = dataset_versions.list_versions(site.client, svm="svm1", volume="tyre", dataset=DATASET["name"])
+    return versions[-1].id
 
 
 def weekly(site: Site) -> None:
@@ -24,6 +31,17 @@ SCENARIOS = [
         operator="OntapSnapshotSensor",
         prepare=weekly,
         make=lambda site: OntapSnapshotSensor(**OFTEN, volume="tyre", snapshot="weekly.*"),
+    ),
+    Scenario(
+        operator="OntapCacheWarmSensor",
+        clusters=2,
+        prepare=cached,
+        make=lambda site: OntapCacheWarmSensor(**OFTEN, dataset=DATASET, version=newest(site), site=WEST),
+    ),
+    Scenario(
+        operator="DatasetVersionReadySensor",
+        prepare=version,
+        make=lambda site: DatasetVersionReadySensor(**OFTEN, dataset=DATASET, version=newest(site)),
     ),
     Scenario(
         operator="OntapMirrorLagSensor",
