@@ -85,7 +85,7 @@ def gres_conf(layout: Layout) -> str:
     lines = []
     for name in layout.nodes:
         devices = f"{layout.folder}/devices/{name}-gpu[0-{layout.gpus - 1}]"
-        lines.append(f"NodeName={name} Name=gpu File={devices}")
+        lines.append(f"NodeName={name} Name=gpu Flags=nvidia_gpu_env File={devices}")
         lines.append(f"NodeName={name} Name=shard Count={layout.gpus * layout.shards}")
     return "\n".join(lines) + "\n"
 

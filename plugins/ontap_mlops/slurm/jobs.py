@@ -1,0 +1,331 @@
+"""Jobs that are known by a name and a folder: submitted once, looked at, ended, and read.
+
+Each job has a folder ``<shared folder>/<name>/`` that the submitting host and the nodes see:
+
+===============  ======================================================================================================
+``token``        which submission this folder is of; the job of any other ends at once when it starts
+``job``          its number, written by whoever submitted it and by the job itself when it starts
+``environment``  variables and secrets, readable by the owner only; gone when the job is over
+``batch.sh``     what Slurm runs; ``task.sh`` what each process of it runs
+``log``          what all of them print
+``spec.json``    what was asked for (no secrets)
+``run.json``     the record of the run (RUN_FILE), ``result.json`` the result, ``progress.json`` how far it is
+``ended``        exit code of the program, and for how many seconds it ran
+``stopping``     there when it was told to stop
+===============  ======================================================================================================
+
+A worker may die between any two commands: a job found by name whose comment holds the folder's token is the one.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+import tarfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ontap_mlops.slurm.command import Slurm
+from ontap_mlops.slurm.errors import InvalidRequest, SlurmError, SlurmTemporaryError, Unreachable, complaint
+
+MARK = "ontap-mlops"  # how our jobs' comments begin
+LOG_TAIL = 8192
+WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT")
+GOING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
+NO_FOLDER, NOTHING, SLURM_SAYS, LOCKED, NO_MOUNT = 73, 74, 75, 76, 77  # exit codes of the scripts below
+
+# What is asked of the same name comes one after another. A job of ours whose token is not the folder's belongs to a
+# submission whose answer was lost and that was given up: it is cancelled. A refused submission leaves no folder, so
+# that a job that Slurm took all the same ends when it starts.
+_SUBMIT = r"""
+folder=$1 name=$2 token=$3 fresh=$4 keep_days=$5 lock=$6 mounts=$7; shift 7
+[ -d "$folder" ] || exit 73
+mkdir -p "$folder/.locks" && exec 9>"$folder/.locks/$lock" && flock -w 60 9 || exit 76
+home=$folder/$name
+jobs=$(squeue --me --noheader --name="$name" --format='%A %k') || exit 75
+wanted=$(cat "$home/token" 2>/dev/null)
+while read -r id comment; do
+  case $comment in
+    "") ;;
+    "ontap-mlops:$wanted") echo "$id" >"$home/job"; echo "joined $id"; exit 0 ;;
+    ontap-mlops:*) scancel "$id" || exit 75 ;;
+  esac
+done <<JOBS
+$jobs
+JOBS
+if [ "$fresh" = no ] && [ -s "$home/job" ]; then echo "joined $(cat "$home/job")"; exit 0; fi
+IFS='
+'; set -f
+for mount in $mounts; do [ -d "$mount" ] || { echo "$mount"; exit 77; }; done
+rm -rf "$home" && mkdir -m 700 "$home" && tar -x -C "$home" || exit 1
+if id=$(sbatch --parsable "$@" "$home/batch.sh" "$token"); then
+  echo "${id%%;*}" >"$home/job.new" && mv "$home/job.new" "$home/job"; echo "submitted ${id%%;*}"
+else
+  rm -rf "$home"; exit 75
+fi
+[ "$keep_days" = 0 ] || find "$folder" -mindepth 2 -maxdepth 2 -name ended -mtime "+$keep_days" | while read -r old; do
+  rm -rf "${old%/ended}"
+done
+"""
+
+# `scontrol` asks the controller for one job; what it has forgotten the accounting may still know.
+_LOOK = r"""
+folder=$1 name=$2
+[ -d "$folder" ] || exit 73
+cd "$folder/$name" 2>/dev/null || exit 74
+token=$(cat token 2>/dev/null)
+id=$(cat job 2>/dev/null)
+if [ -z "$id" ]; then
+  jobs=$(squeue --me --noheader --name="$name" --format='%A %k') || exit 75
+  id=$(echo "$jobs" | sed -n "s/ ontap-mlops:$token\$//p" | tail -n 1)
+  [ -n "$id" ] || exit 74
+fi
+[ -e stopping ] && echo "stopping=yes"
+echo "id=$id"
+said=$(scontrol --oneliner show job "$id" 2>&1); code=$?
+case $code$said in
+  0*"Comment=ontap-mlops:$token"*) echo "$said" ;;
+  0*|*"Invalid job id"*)
+    said=$(sacct --noheader --parsable2 --allocations --jobs="$id" --format=JobName,State,ExitCode,ReqMem,NodeList 2>&1)
+    code=$?
+    case $said in
+      *"accounting storage is disabled"*) ;;
+      "$name|"*) echo "account=$said" ;;
+      *) [ $code = 0 ] || { echo "$said" >&2; exit 75; } ;;
+    esac ;;
+  *) echo "$said" >&2; exit 75 ;;
+esac
+"""
+
+_ENDING = r"""
+cd "$1" 2>/dev/null || exit 74
+rm -f environment
+cat ended 2>/dev/null || echo
+echo ---
+[ ! -e log ] || tail -c "$2" log
+"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """``state`` in Slurm's words, "" where neither controller nor accounting knows the job. Times since 1970."""
+
+    job: str
+    state: str
+    reason: str = ""
+    restarts: int = 0
+    waits_since: float | None = None
+    exit_code: int | None = None
+    signal: int = 0
+    memory: str = ""
+    node: str = ""
+    stopping: bool = False
+
+    @property
+    def waiting(self) -> bool:
+        return self.state in WAITING
+
+    @property
+    def active(self) -> bool:
+        return self.waiting or self.state in GOING
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a job left: the program's own exit code and seconds, None where it was cut off; and the end of its log."""
+
+    exit_code: int | None
+    seconds: float | None
+    log: str
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Every call raises SlurmError; ``folder`` is the shared one."""
+
+    slurm: Slurm
+    folder: str
+
+    def submit(
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        options: Sequence[str],
+        *,
+        fresh: bool = False,
+        mounts: Sequence[str] = (),
+        keep_days: float = 0,
+    ) -> str:
+        """Submit ``batch.sh`` of ``files``, or join the job of this name; return its number.
+
+        The script gets the submission's token as its argument, and must end at once where its folder holds another.
+        ``mounts`` are folders that must be there. Raises SlurmTemporaryError or SlurmPermanentError; then nothing runs,
+        nor will.
+        """
+        token = secrets.token_hex(8)
+        asked = f"submitting job {name}"
+        sbatch = [f"--job-name={name}", f"--comment={MARK}:{token}", f"--output={self.folder}/{name}/log"]
+        answer = self.slurm.run(
+            asked,
+            _SUBMIT,
+            *(self.folder, name, token, "yes" if fresh else "no", f"{keep_days:.0f}", _lock_of(name)),
+            *("\n".join(mounts), *sbatch, *options),
+            given=_archive({"token": token.encode(), **files}),
+        )
+        if answer.code == NO_MOUNT:
+            raise SlurmTemporaryError(
+                f"{asked} on {self.slurm.host.name}: the folder {answer.text.strip()} is not there; check that the "
+                "volume is mounted in its SVM's namespace and the namespace on that host and on the nodes"
+            )
+        if answer.code:
+            raise self._error(asked, answer.code, answer.errors)
+        return answer.text.split()[1]
+
+    def look(self, name: str) -> Look | None:
+        """Return None where nothing of this name was submitted."""
+        answer = self.slurm.run(f"asking for job {name}", _LOOK, self.folder, name)
+        if answer.code == NOTHING:
+            return None
+        if answer.code:
+            raise self._error(f"asking for job {name}", answer.code, answer.errors)
+        return parsed(answer.text)
+
+    def ending(self, name: str) -> Ending:
+        """Read what an ended job left, and remove its secrets."""
+        answer = self.slurm.run(f"reading how job {name} ended", _ENDING, f"{self.folder}/{name}", str(LOG_TAIL))
+        ended, _, log = answer.text.partition("\n---\n")
+        told = dict(re.findall(r"(\w+)=(\d+)", ended))
+        code, seconds = told.get("code"), told.get("seconds")
+        return Ending(int(code) if code else None, float(seconds) if seconds else None, log)
+
+    def preemptions(self, job: str) -> int:
+        """How often the accounting says that this job had to give way to others; 0 without accounting."""
+        asked = f"asking how often job {job} was preempted"
+        script = 'sacct --noheader --parsable2 --allocations --duplicates --jobs="$1" --format=State'
+        answer = self.slurm.run(asked, script, job)
+        return answer.text.split().count("PREEMPTED") if answer.code == 0 else 0
+
+    def requeue(self, job: str) -> None:
+        self.slurm.say(f"putting job {job} back into the queue", "scontrol", "requeue", job)
+
+    def read(self, name: str, file: str, offset: int, size: int) -> bytes:
+        """Bytes of a job's file from ``offset`` on, at most ``size``; b"" where there are none."""
+        script = '[ -d "$1" ] || exit 73; [ ! -e "$2" ] || tail -c "+$3" "$2" | head -c "$4"'
+        path = f"{self.folder}/{name}/{file}"
+        asked = f"reading {path}"
+        answer = self.slurm.run(asked, script, self.folder, path, str(offset + 1), str(size))
+        if answer.code:
+            raise self._error(asked, answer.code, answer.errors)
+        return answer.output
+
+    def cancel(self, name: str, grace_s: float) -> None:
+        """SIGTERM to the processes, and after the grace Slurm's own end. Returns when nothing of it runs."""
+        found = self.look(name)
+        if found is None or not found.active:
+            return
+        gently = grace_s > 0 and not found.waiting
+        self._signal(name, found.job, "TERM" if gently else "")
+        if gently and not self._over(name, grace_s):
+            self._signal(name, found.job, "")
+        if not self._over(name, 120):
+            raise Unreachable(
+                f"job {found.job} ({name}) was cancelled on {self.slurm.host.name} and its node does not say that it "
+                "has ended; `scontrol show job` says what it waits for"
+            )
+        self.ending(name)
+
+    def remove(self, name: str) -> None:
+        """Remove the folder of a job that is over."""
+        answer = self.slurm.run(f"removing job {name}", 'rm -rf "$1"', f"{self.folder}/{name}")
+        if answer.code:
+            raise self._error(f"removing job {name}", answer.code, answer.errors)
+
+    def _signal(self, name: str, job: str, signal: str) -> None:
+        """Signal the processes, or without one let Slurm end all of the job."""
+        script = 'scancel --quiet ${3:+"--signal=$3"} "$2" && touch "$1/stopping"'
+        answer = self.slurm.run(f"cancelling job {name}", script, f"{self.folder}/{name}", job, signal)
+        if answer.code and not re.search("already complet|Invalid job id", answer.errors):
+            raise self._error(f"cancelling job {name}", answer.code, answer.errors)
+
+    def _over(self, name: str, seconds: float) -> bool:
+        deadline, pause = time.monotonic() + seconds, 0.2
+        while True:
+            found = self.look(name)
+            if found is None or not found.active:
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(pause)
+            pause = min(pause * 1.5, 2)
+
+    def _error(self, asked: str, code: int, said: str) -> SlurmError:
+        host = self.slurm.host.name
+        if code == NO_FOLDER:
+            return SlurmTemporaryError(
+                f"{asked}: the shared folder {self.folder} is not there on {host}; make it, or have it mounted there "
+                "and on the nodes"
+            )
+        if code == LOCKED:
+            return SlurmTemporaryError(f"{asked}: {self.folder}/.locks on {host} cannot be locked: {said.strip()}")
+        return complaint(asked, said, host)
+
+
+def parsed(text: str) -> Look:
+    """What ``_LOOK`` has printed, as Slurm 22.05 to 25 word it."""
+    stopping = "stopping=yes" in text.splitlines()
+    job = re.search(r"^id=(\d+)", text, re.MULTILINE)
+    if job is None:
+        raise InvalidRequest(f"Slurm's answer names no job: {text[:200]!r}")
+    from_accounting = re.search(r"^account=(.*)$", text, re.MULTILINE)
+    if from_accounting:
+        _, state, code, memory, node = from_accounting[1].split("|")[:5]
+        exit_code, _, signal = code.partition(":")
+        return Look(
+            job[1],
+            state.split()[0],  # "CANCELLED by 1000"
+            exit_code=int(exit_code),
+            signal=int(signal or 0),
+            memory=memory,
+            node=node,
+            stopping=stopping,
+        )
+    fields = dict(re.findall(r"\b([A-Z]\w+)=(\S+)", text))
+    if "JobState" not in fields:
+        return Look(job[1], "", stopping=stopping)
+    exit_code, _, signal = fields.get("ExitCode", "0:0").partition(":")
+    memory = re.search(r"\bmem=(\w+(?:\.\d+\w+)?)", fields.get("ReqTRES") or fields.get("TRES") or "")
+    node = fields.get("NodeList", "")
+    return Look(
+        job[1],
+        fields["JobState"].split(",")[0],
+        reason=fields.get("Reason", "").replace("None", "").replace("_", " "),
+        restarts=int(fields.get("Restarts", 0)),
+        waits_since=_time(fields.get("SubmitTime")),
+        exit_code=int(exit_code),
+        signal=int(signal or 0),
+        memory=memory[1] if memory else "",
+        node="" if node == "(null)" else node,
+        stopping=stopping,
+    )
+
+
+def _time(text: str | None) -> float | None:
+    return float(text) if text and text.isdigit() else None
+
+
+def _lock_of(name: str) -> str:
+    """One of 16 files, so that none is left for each job that ever was."""
+    return format(sum(name.encode()) % 16, "x")
+
+
+def _archive(files: Mapping[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(content), int(time.time())
+            member.mode = 0o700 if name.endswith(".sh") else 0o600
+            archive.addfile(member, io.BytesIO(content))
+    return made.getvalue()
