@@ -18,6 +18,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -171,7 +172,8 @@ class Cluster:
             shutil.chown(path, user)
         for node in self.node_names:
             for number in range(self.gpus):
-                (folder / "devices" / f"{node}-gpu{number}").touch()
+                # Slurm numbers devices only. These are all the null device: there is nothing behind them.
+                os.mknod(folder / "devices" / f"{node}-gpu{number}", stat.S_IFCHR | 0o600, os.makedev(1, 3))
         self.conf.write_text(slurm_conf(self.layout))
         (folder / "gres.conf").write_text(gres_conf(self.layout))
         accounting = folder / "slurmdbd.conf"

@@ -16,6 +16,7 @@ from ontap_mlops.compute.workload import PlaceUnavailable
 from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.kubernetes.errors import KubernetesTemporaryError
 from ontap_mlops.ontap.errors import OntapTemporaryError
+from ontap_mlops.slurm.errors import SlurmTemporaryError
 
 PATIENCE_S = 600.0  # how long looks may fail in a row before the wait is given up
 PASSING = (
@@ -25,6 +26,7 @@ PASSING = (
     Unreachable,
     TooBusy,
     KubernetesTemporaryError,
+    SlurmTemporaryError,
     OSError,
 )
 
