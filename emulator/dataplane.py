@@ -3,6 +3,8 @@
     DIR/volumes/<uuid>/data               the live files; its .snapshot is a link to ../snapshots
     DIR/volumes/<uuid>/snapshots/<name>   frozen copies, without write bits
     DIR/volumes/<uuid>/modes/<uuid>.json  the permission bits that freezing a snapshot took away
+    DIR/volumes/<uuid>/modes/<uuid>.times when its files had last changed (`changed_times`)
+    DIR/volumes/<uuid>/live-<inode>.times the same of live files that began as a copy; the inode is that of data
     DIR/volumes/<uuid>/data, kept         of a FlexCache volume: see `kept`
     DIR/namespace/<svm>/<junction path>   link to a volume's live files: the SVM as an NFS client sees it (`namespace`)
     DIR/staging                           whatever is not complete yet, or no longer wanted; emptied at start
@@ -22,7 +24,7 @@ from collections import defaultdict
 from pathlib import Path
 from uuid import uuid4
 
-from emulator import kept, trees
+from emulator import changed_times, kept, trees
 from emulator.namespace import Blocked, Namespace
 
 SNAPSHOT_LINK = ".snapshot"
@@ -33,6 +35,10 @@ _USED_QUICK_S = 0.1
 _USED_COST_FACTOR = 10
 
 log = logging.getLogger(__name__)
+
+
+def _live_times(inode: int | str) -> str:
+    return f"live-{inode}.times"
 
 
 class DataPlane:
@@ -57,6 +63,17 @@ class DataPlane:
     def modes_file(self, volume: str, snapshot: str) -> Path:
         return trees.child(trees.child(self.volumes, volume) / "modes", f"{snapshot}.json")
 
+    def times_file(self, volume: str, snapshot: str) -> Path:
+        return self.modes_file(volume, snapshot).with_suffix(".times")
+
+    def live_times(self, volume: str) -> changed_times.Live:
+        """What is known of when live files last changed."""
+        try:
+            inode = self.live_inode(volume)
+        except FileNotFoundError:
+            return {}
+        return changed_times.load(self.volumes / volume / _live_times(inode))
+
     def stage(self) -> Path:
         """A new path in staging, on the same file system as the volumes; the caller makes what it needs there."""
         return self.staging / str(uuid4())
@@ -76,9 +93,15 @@ class DataPlane:
     def clone_volume(self, volume: str, *, parent: str, snapshot: str, name: str) -> None:
         """Make a volume from the parent's snapshot (uuid and name), with the permissions of the day it was taken."""
         stage = self.stage()
-        modes = trees.load_modes(self.modes_file(parent, snapshot))
+        modes = trees.load_facts(self.modes_file(parent, snapshot))
         trees.copy_tree(self.snapshot_dir(parent, name), stage / "data", modes=modes)
+        self._save_live_times(stage, stage / "data", self.times_file(parent, snapshot))
         self._publish_volume(stage, volume)
+
+    def _save_live_times(self, folder: Path, tree: Path, of_snapshot: Path) -> None:
+        """Keep, in a volume's folder, what a tree that is to be its live files knows from the snapshot it began as."""
+        known = changed_times.of_copies(tree, changed_times.load(of_snapshot))
+        trees.save_facts(folder / _live_times(tree.stat().st_ino), known)
 
     def _publish_volume(self, stage: Path, volume: str) -> None:
         (stage / "snapshots").mkdir()
@@ -126,8 +149,10 @@ class DataPlane:
     def create_snapshot(self, volume: str, snapshot: str, name: str) -> int:
         """Freeze the live files; returns their bytes."""
         stage = self.stage()
-        modes, size = trees.copy_tree(self.data_dir(volume), stage, skip=SKIPPED)
-        trees.save_modes(self.modes_file(volume, snapshot), modes)
+        live = self.live_times(volume)
+        modes, size, originals = trees.copy_tree(self.data_dir(volume), stage, skip=SKIPPED)
+        trees.save_facts(self.modes_file(volume, snapshot), modes)
+        trees.save_facts(self.times_file(volume, snapshot), changed_times.of_originals(originals, live))
         # The top is frozen last: without its write bit, only root could rename it to another parent.
         trees.freeze(stage, {path: mode for path, mode in modes.items() if path != "."})
         self._discard(self.snapshot_dir(volume, name))
@@ -143,14 +168,16 @@ class DataPlane:
 
     def delete_snapshot(self, volume: str, snapshot: str, name: str) -> None:
         self._discard(self.snapshot_dir(volume, name))
+        self.times_file(volume, snapshot).unlink(missing_ok=True)
         self.modes_file(volume, snapshot).unlink(missing_ok=True)
 
     def prepare_restore(self, volume: str, snapshot: str, name: str) -> tuple[Path, int]:
         """A copy of a snapshot ready to take the place of the live files, and the inode that tells it apart."""
         stage = self.stage()
-        modes = trees.load_modes(self.modes_file(volume, snapshot))
+        modes = trees.load_facts(self.modes_file(volume, snapshot))
         trees.copy_tree(self.snapshot_dir(volume, name), stage, modes=modes)
         (stage / SNAPSHOT_LINK).symlink_to("../snapshots")
+        self._save_live_times(self.volumes / volume, stage, self.times_file(volume, snapshot))
         return stage, stage.stat().st_ino
 
     def restore(self, volume: str, prepared: Path, mounted: dict[str, str]) -> None:
@@ -165,8 +192,16 @@ class DataPlane:
             trees.remove_tree(prepared)
             raise Blocked(f"there is something else at {path!r} in the snapshot") from error
         trees.exchange(prepared, self.data_dir(volume))
+        self._forget_live_times(volume)
         self._used.pop(volume, None)
         trees.remove_tree(prepared)
+
+    def _forget_live_times(self, volume: str) -> None:
+        """Those of trees that are no longer the live files."""
+        now = _live_times(self.live_inode(volume))
+        for path in list((self.volumes / volume).glob(_live_times("*"))):
+            if path.name != now:
+                path.unlink()
 
     def _put_junction(self, prepared: Path, path: str, volume: str, home: Path) -> None:
         """A link where ``home`` will have it; an empty folder, which stands for a junction in a snapshot, gives way."""
@@ -176,9 +211,12 @@ class DataPlane:
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(os.path.relpath(self.data_dir(volume), (home / path).parent))
 
-    def receive_snapshot(self, volume: str, snapshot: str, name: str, stage: Path, modes: trees.Modes) -> None:
+    def receive_snapshot(
+        self, volume: str, snapshot: str, name: str, stage: Path, modes: trees.Modes, times: changed_times.Times
+    ) -> None:
         """Make a frozen tree that was built in staging a snapshot; ``modes`` are the permissions that froze away."""
-        trees.save_modes(self.modes_file(volume, snapshot), modes)
+        trees.save_facts(self.modes_file(volume, snapshot), modes)
+        trees.save_facts(self.times_file(volume, snapshot), times)
         self._discard(self.snapshot_dir(volume, name))
         stage.chmod(0o700)
         stage.rename(self.snapshot_dir(volume, name))
@@ -188,8 +226,10 @@ class DataPlane:
     def show_frozen(self, volume: str, snapshot: str, name: str, mounted: dict[str, str]) -> None:
         """Put a copy of a snapshot in place of the live files that nobody can write; arguments as of ``restore``."""
         prepared, _ = self.prepare_restore(volume, snapshot, name)
-        modes = trees.load_modes(self.modes_file(volume, snapshot))
+        modes = trees.load_facts(self.modes_file(volume, snapshot))
         trees.freeze(prepared, {path: mode for path, mode in modes.items() if path != "."})
+        # Freezing is a change too, though none that anybody made.
+        self._save_live_times(self.volumes / volume, prepared, self.times_file(volume, snapshot))
         self.restore(volume, prepared, mounted)
         trees.freeze(self.data_dir(volume), {".": modes.get(".", 0o555)})
 
@@ -245,6 +285,8 @@ class DataPlane:
             for path in list((folder / "modes").iterdir()):
                 if path.stem not in snapshots.values():
                     self._remove(path)
+            if not self.is_cache(volume):
+                self._forget_live_times(volume)
 
     def _complete(self, folder: Path) -> None:
         """Somebody may have removed a directory by hand; the volume is then there, without what was in it."""

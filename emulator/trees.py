@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import functools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 _FICLONE = 0x40049409
 _AT_FDCWD = -100
@@ -33,6 +35,14 @@ MAX_NAME_BYTES = 255
 
 Modes = dict[str, int]
 """Permission bits by path relative to a tree; only where a frozen tree differs from the original."""
+
+
+class Copied(NamedTuple):
+    """``modes`` are those that a freeze takes away, ``size`` the bytes of the files, ``originals`` by path."""
+
+    modes: Modes
+    size: int
+    originals: dict[str, os.stat_result]
 
 
 def child(folder: Path, name: str) -> Path:
@@ -84,10 +94,8 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def copy_tree(
-    source: Path, target: Path, *, modes: Modes | None = None, skip: frozenset[str] = frozenset()
-) -> tuple[Modes, int]:
-    """Copy a tree to a new directory; returns (modes that a freeze takes away, bytes of its files).
+def copy_tree(source: Path, target: Path, *, modes: Modes | None = None, skip: frozenset[str] = frozenset()) -> Copied:
+    """Copy a tree to a new directory.
 
     Mode, times, owner and user attributes are kept; ``modes`` overrides permission bits (thawing a frozen tree).
     A file that vanishes while the tree is read was deleted by its writer, and is left out.
@@ -114,7 +122,8 @@ def copy_tree(
             _keep(f"{source}/{relative}", f"{target}/{relative}", info, modes.get(relative or "."))
             copied.append((relative or ".", info))
     size = sum(info.st_size for _, info in copied if not stat.S_ISDIR(info.st_mode))
-    return {name: stat.S_IMODE(info.st_mode) for name, info in copied if _would_freeze(info)}, size
+    frozen = {name: stat.S_IMODE(info.st_mode) for name, info in copied if _would_freeze(info)}
+    return Copied(frozen, size, dict(copied))
 
 
 def _would_freeze(info: os.stat_result) -> bool:
@@ -223,14 +232,23 @@ def freeze(top: Path, modes: Modes) -> None:
         os.chmod(f"{top}/{relative}", mode & ~_WRITE_BITS)
 
 
-def save_modes(path: Path, modes: Modes) -> None:
+def save_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Keep what is known of a tree beside it."""
     with path.open("w") as file:
-        json.dump(modes, file)
+        json.dump(facts, file)
         file.flush()
         os.fsync(file.fileno())
 
 
-def load_modes(path: Path) -> Modes:
+def load_facts(path: Path) -> dict[str, Any]:
+    """What was kept; not to be changed, since the next who asks gets the same."""
+    info = path.stat()
+    return _facts(path, info.st_ino, info.st_mtime_ns, info.st_size)
+
+
+@functools.lru_cache(maxsize=16)
+def _facts(path: Path, inode: int, mtime_ns: int, size: int) -> dict[str, Any]:
+    # Whoever lists a volume with many folders asks once for each, and there is an entry for every file.
     return json.loads(path.read_text())
 
 

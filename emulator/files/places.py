@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emulator import trees
+from emulator import changed_times, trees
 from emulator.dataplane import SNAPSHOT_LINK
 from emulator.files import errors
 from emulator.snapshots import state as snapshots
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """``at`` on this machine, ``path`` in the volume; ``modes`` are those that freezing took away, by path below."""
+    """``at`` on this machine, ``path`` in the volume; ``modes`` are those that freezing took away, by path below.
+
+    ``times`` and ``live`` say when files last changed, in a snapshot and of live files that began as a copy.
+    """
 
     path: str
     at: Path
@@ -27,13 +30,24 @@ class Place:
     """The path within the live files or within the snapshot."""
     frozen: bool = False
     modes: dict[str, int] = field(default_factory=dict)
+    times: changed_times.Times = field(default_factory=dict)
+    live: changed_times.Live = field(default_factory=dict)
 
     def exists(self) -> bool:
         return os.path.lexists(self.at)
 
     def mode(self, name: str = "") -> int | None:
         """Permission bits that freezing took away, of an entry of this folder or of the place itself."""
-        return self.modes.get(f"{self.below}/{name}".strip("/") or ".")
+        return self.modes.get(self._below(name))
+
+    def change(self, info: os.stat_result, name: str = "") -> changed_times.Change:
+        """The last one of an entry of this folder, or of the place itself."""
+        if self.frozen:
+            return changed_times.frozen(info, self.times, self._below(name))
+        return changed_times.shown(info, self.live)
+
+    def _below(self, name: str) -> str:
+        return f"{self.below}/{name}".strip("/") or "."
 
 
 def find(world: World, volume: Record, path: str) -> Place:
@@ -47,7 +61,7 @@ def find(world: World, volume: Record, path: str) -> Place:
     top = world.dataplane.data_dir(volume["uuid"])
     if parts == [SNAPSHOT_LINK]:
         return Place(clean, (top / SNAPSHOT_LINK).resolve(), clean, frozen=True)
-    return Place(clean, _inside(top, clean), clean)
+    return Place(clean, _inside(top, clean), clean, live=world.dataplane.live_times(volume["uuid"]))
 
 
 def _frozen(world: World, volume: Record, name: str, below: str, path: str) -> Place:
@@ -55,8 +69,9 @@ def _frozen(world: World, volume: Record, name: str, below: str, path: str) -> P
     if snapshot is None:
         raise errors.NoSuchFile(path)
     top = world.dataplane.snapshot_dir(volume["uuid"], name)
-    modes = trees.load_modes(world.dataplane.modes_file(volume["uuid"], snapshot["uuid"]))
-    return Place(path, _inside(top, below), below, frozen=True, modes=modes)
+    modes = trees.load_facts(world.dataplane.modes_file(volume["uuid"], snapshot["uuid"]))
+    times = changed_times.load(world.dataplane.times_file(volume["uuid"], snapshot["uuid"]))
+    return Place(path, _inside(top, below), below, frozen=True, modes=modes, times=times)
 
 
 def _inside(top: Path, below: str) -> Path:

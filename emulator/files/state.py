@@ -31,7 +31,7 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     shown |= {
         "size": info.st_size,
         "bytes_used": info.st_size,
-        "inode_number": info.st_ino,
+        "inode_number": record["change"].inode,
         "hard_links_count": info.st_nlink,
         "owner_id": info.st_uid,
         "group_id": info.st_gid,
@@ -43,7 +43,8 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
     if record["type"] == "directory" and wanted.has("is_empty"):
         with os.scandir(record["at"]) as entries:
             shown["is_empty"] = not any(entry.name != SNAPSHOT_LINK for entry in entries)
-    stamps = (info.st_ctime, info.st_mtime, info.st_ctime, info.st_atime)
+    changed = record["change"].time / 1e9
+    stamps = (changed, info.st_mtime, changed, info.st_atime)
     # To the microsecond, where ONTAP tells seconds: a test writes a file twice within one of these.
     return shown | {name: datetime.fromtimestamp(at, UTC).isoformat() for name, at in zip(_TIMES, stamps, strict=True)}
 
@@ -78,7 +79,8 @@ def record_of(volume: Record, place: Place, name: str = "", number: int = 0) -> 
         info, kind = at.stat(), "directory"
     above, _, own = place.path.rpartition("/")
     folder, shown_name = (place.path, name) if name else (above, own or ".")
-    frozen_mode = place.mode("" if name in ("", ".", "..") else name)
+    below = "" if name in ("", ".", "..") else name
+    frozen_mode = place.mode(below)
     return {
         "_seq": number,
         "volume": {"uuid": volume["uuid"], "name": volume["name"]},
@@ -88,6 +90,7 @@ def record_of(volume: Record, place: Place, name: str = "", number: int = 0) -> 
         "location": f"{folder}/{shown_name}".strip("/"),
         "at": str(at),
         "info": info,
+        "change": place.change(info, below),
         "mode": stat.S_IMODE(info.st_mode) if frozen_mode is None else frozen_mode,
         "is_junction": junction or None,
         "is_snapshot": (place.path == SNAPSHOT_LINK and name not in (".", "..")) or None,

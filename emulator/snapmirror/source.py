@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from emulator import trees
+from emulator import changed_times, trees
 from emulator.cluster_peers import state as cluster_peers
 from emulator.errors import OntapError
 from emulator.intercluster import Stream, offers
@@ -102,11 +102,13 @@ def _take(world: World, found: Record, asked: dict[str, Any]) -> None:
 
 @offers("mirror.tree")
 def tree(world: World, peer: Record | None, asked: dict[str, Any]) -> dict[str, Any]:
-    """What lies in a snapshot: entries, and the permissions that freezing took away."""
+    """What lies in a snapshot: entries, the permissions that freezing took away, and when files had last changed."""
     found = _volume(world, peer, asked)
     name, uuid = _snapshot(world, found, asked)
-    modes = trees.load_modes(world.dataplane.modes_file(found["uuid"], uuid))
-    return {"entries": trees_sent.listed(world.dataplane.snapshot_dir(found["uuid"], name)), "modes": modes}
+    modes = trees.load_facts(world.dataplane.modes_file(found["uuid"], uuid))
+    times = changed_times.load(world.dataplane.times_file(found["uuid"], uuid))
+    listed = trees_sent.listed(world.dataplane.snapshot_dir(found["uuid"], name))
+    return {"entries": listed, "modes": modes, "times": times}
 
 
 @offers("mirror.digests")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulator import trees
+from emulator import changed_times, trees
 from emulator.errors import OntapError
 from emulator.snapmirror import source, trees_sent
 from emulator.snapmirror_transfers.engine import Progress
@@ -22,8 +22,9 @@ _BATCH_BYTES = 64 << 20
 
 def receive(
     world: World, relationship: Record, snapshot: dict[str, Any], base: Path | None, progress: Progress
-) -> tuple[Path, trees.Modes, int]:
-    """Build the source's snapshot in staging; returns where, the modes that froze away, and the bytes of its files.
+) -> tuple[Path, trees.Modes, changed_times.Times, int]:
+    """Build the source's snapshot in staging; returns where, the modes that froze away, when its files had last
+    changed, and their bytes.
 
     ``base`` is the tree of a snapshot that is there already. What is left in staging when this fails is removed.
     """
@@ -42,7 +43,7 @@ def receive(
     except BaseException:
         trees.remove_tree(stage)
         raise
-    return stage, told["modes"], sum(entry["size"] for entry in files)
+    return stage, told["modes"], told["times"], sum(entry["size"] for entry in files)
 
 
 def _alike(world: World, relationship: Record, snapshot: dict[str, Any], files: list[Entry], base: Path) -> set[str]:

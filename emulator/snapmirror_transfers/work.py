@@ -89,13 +89,13 @@ def _copy(world: World, relationship: Record, volume: Record, wanted: list[dict[
         if any(known["version_uuid"] == each["version_uuid"] for known in ours):
             continue
         base = world.dataplane.snapshot_dir(volume["uuid"], ours[-1]["name"]) if ours else None
-        stage, modes, size = copying.receive(world, relationship, each, base, progress)
+        stage, modes, times, size = copying.receive(world, relationship, each, base, progress)
         grown = max(volume["size"], relationship["source_size"])
         if size > settings.usable_bytes(volume | {"size": grown}):
             world.dataplane.forget(stage)
             raise errors.NoRoom(volume["name"], size, grown)
         uuid, name = str(uuid4()), _free_name(ours, each["name"])
-        world.dataplane.receive_snapshot(volume["uuid"], uuid, name, stage, modes)
+        world.dataplane.receive_snapshot(volume["uuid"], uuid, name, stage, modes, times)
         facts = {key: each[key] for key in _COPIED} | {"name": name, "lock_until": None, "owners": []}
         world.store.insert(snapshots.KIND, {"uuid": uuid, "volume": volume["uuid"], "svm": volume["svm"]} | facts)
 

@@ -121,7 +121,7 @@ class KillSwitch:
         for owner, names in (
             (Store, ("insert", "update", "delete")),
             (Path, ("rename", "mkdir", "symlink_to", "unlink", "chmod")),
-            (trees, ("_copy_entry", "save_modes", "exchange", "sync_folder")),
+            (trees, ("_copy_entry", "save_facts", "exchange", "sync_folder")),
             (trees.shutil, ("rmtree",)),
         ):
             for name in names:

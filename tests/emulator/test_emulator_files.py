@@ -110,3 +110,23 @@ def test_one_file_is_cloned_out_of_a_snapshot_with_its_times_and_permissions(api
     assert code(api.post("/api/storage/file/clone", json=wish | {"destination_path": "no/b.txt"})) == "131074"
     folder = wish | {"source_path": ".snapshot/s1/data", "destination_path": "x"}
     assert code(api.post("/api/storage/file/clone", json=folder)) == "131093"
+
+
+def facts_of(api, volume, path: str) -> dict[str, tuple[str, int]]:
+    found = listed(api, volume, path)
+    return {name: (r["changed_time"], r["inode_number"]) for name, r in found.items() if r["type"] != "directory"}
+
+
+def test_files_keep_when_they_changed_and_their_inodes_in_snapshots_and_when_these_come_back(api, volume, emulator):
+    freeze(api, volume, "s1")
+    before = facts_of(api, volume, "data")
+    assert facts_of(api, volume, ".snapshot/s1/data") == before and len(before) == 2
+    (volume["top"] / "data" / "one two+three.txt").chmod(0o600)
+    assert facts_of(api, volume, "data") != before
+    body = {"restore_to": {"snapshot": {"name": "s1"}}}
+    assert api.patch(f"{VOLUMES}/{volume['uuid']}", params=WAIT, json=body).status_code == 200
+    assert facts_of(api, volume, "data") == before
+    (volume["top"] / "data" / "one two+three.txt").write_text("other")
+    after = facts_of(api, volume, "data")
+    assert {name for name in after if after[name] != before[name]} == {"one two+three.txt"}
+    assert len(list((emulator.root / "volumes" / volume["uuid"]).glob("live-*.times"))) == 1

@@ -36,7 +36,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_a_copy_keeps_contents_modes_times_and_links(tree, tmp_path):
-    _, size = trees.copy_tree(tree, tmp_path / "copy")
+    size = trees.copy_tree(tree, tmp_path / "copy").size
     assert size == 11 + trees_link_size(tree)
     assert modes(tmp_path / "copy") == modes(tree)
     assert (tmp_path / "copy" / "link").readlink() == Path("folder/run.sh")
@@ -66,7 +66,7 @@ def test_writing_to_the_original_does_not_show_in_the_copy(tree, tmp_path):
 
 def test_a_frozen_tree_has_no_write_bits_and_thaws_to_its_old_modes(tree, tmp_path):
     before = modes(tree)
-    kept, _ = trees.copy_tree(tree, tmp_path / "frozen")
+    kept = trees.copy_tree(tree, tmp_path / "frozen").modes
     trees.freeze(tmp_path / "frozen", kept)
     assert not any(mode & 0o222 for mode in modes(tmp_path / "frozen").values())
     trees.copy_tree(tmp_path / "frozen", tmp_path / "thawed", modes=kept)
@@ -97,7 +97,7 @@ def test_what_has_no_record_is_removed_at_the_start(tmp_path):
     plane.clean({UUID: {"kept": "uuid-kept"}})
     assert [path.name for path in plane.volumes.iterdir()] == [UUID]
     assert [path.name for path in (plane.volumes / UUID / "snapshots").iterdir()] == ["kept"]
-    assert [path.name for path in (plane.volumes / UUID / "modes").iterdir()] == ["uuid-kept.json"]
+    assert {path.name for path in (plane.volumes / UUID / "modes").iterdir()} == {"uuid-kept.json", "uuid-kept.times"}
     assert list(plane.staging.iterdir()) == []
 
 

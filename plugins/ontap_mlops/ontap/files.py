@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ontap_mlops.ontap.client import Client, repeatable
 from ontap_mlops.ontap.errors import NameTaken, NotFound
 
 SNAPSHOTS = ".snapshot"
-_FIELDS = "name,type,size,modified_time,target,is_junction"
+_FIELDS = "name,type,size,modified_time,changed_time,inode_number,target,is_junction"
 FILE, FOLDER, LINK = "file", "directory", "symlink"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """``path`` is relative to the top that was listed. ``kind`` is ONTAP's word; ``target`` is where a link leads."""
+    """``path`` is relative to the top that was listed. ``kind`` is ONTAP's word; ``target`` is where a link leads.
+
+    ``modified_at`` is of the contents, and writers can set it; ``changed_at`` also of the name, rights and owner, and
+    nobody can. Both are as ONTAP says them: empty where it does not.
+    """
 
     path: str
     kind: str
     size: int = 0
     modified_at: str = ""
+    changed_at: str = ""
+    inode: int | None = None
     target: str | None = None
 
 
@@ -48,13 +54,10 @@ def walk(client: Client, *, volume_uuid: str, snapshot: str | None = None) -> It
     while pending:
         folder = pending.pop()
         for entry in list_folder(client, volume_uuid=volume_uuid, path=within(snapshot, folder)):
-            path = f"{folder}/{entry.path}" if folder else entry.path
-            found = Entry(
-                path=path, kind=entry.kind, size=entry.size, modified_at=entry.modified_at, target=entry.target
-            )
+            found = replace(entry, path=f"{folder}/{entry.path}") if folder else entry
             yield found
             if found.kind == FOLDER:
-                pending.append(path)
+                pending.append(found.path)
 
 
 @repeatable
@@ -113,5 +116,7 @@ def _entry(record: dict[str, Any]) -> Entry:
         kind=record.get("type", FILE),
         size=int(record.get("size") or 0),
         modified_at=record.get("modified_time") or "",
+        changed_at=record.get("changed_time") or "",
+        inode=record.get("inode_number"),
         target=record.get("target"),
     )

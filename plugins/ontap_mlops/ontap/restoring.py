@@ -58,7 +58,10 @@ def to_snapshot(client: Client, *, volume_uuid: str, volume: str, snapshot: str,
     difference = differences.between(client, volume_uuid=volume_uuid, before=None, after=snapshot)
     _check(volume, snapshot, difference)
     _apply(client, volume_uuid, snapshot, difference)
-    changed = bool(difference) or _differs_from_lease(client, volume_uuid)
+    if _is_own_doing(client, volume_uuid, snapshot, owner, difference):
+        changed = False
+    else:
+        changed = bool(difference) or _differs_from_lease(client, volume_uuid)
     safety = _end(client, volume_uuid, snapshot, owner, changed=changed)
     return Restored(snapshot=wanted, safety=safety, difference=difference)
 
@@ -144,23 +147,42 @@ def _differs_from_lease(client: Client, volume_uuid: str) -> bool:
     return bool(differences.between(client, volume_uuid=volume_uuid, before=LEASE, after=None))
 
 
+def _is_own_doing(client: Client, volume_uuid: str, snapshot: str, owner: str, difference: Difference) -> bool:
+    """Whether all that may differ is what an earlier try of this run put back, whose worker was killed just after.
+
+    What it put back is newer than the snapshot, so ONTAP's times prove nothing about it.
+    """
+    if not difference or difference.is_certain:
+        return False
+    earlier = _earlier(client, volume_uuid, snapshot, owner)
+    if earlier is None:
+        return False
+    done = differences.between(client, volume_uuid=volume_uuid, before=earlier.name, after=snapshot)
+    return difference.possibly <= {entry.path for entry in (*done.added, *done.changed)}
+
+
 def _end(client: Client, volume_uuid: str, snapshot: str, owner: str, *, changed: bool) -> str | None:
     """Turn the lease into the snapshot that one can go back to; None where it holds what is there anyway."""
     if not changed:
         leases.release(client, volume_uuid=volume_uuid, name=LEASE, owner=owner)
-        return _earlier(client, volume_uuid, owner)
+        earlier = _earlier(client, volume_uuid, snapshot, owner)
+        return earlier.name if earlier else None
     name = _free_name(client, volume_uuid, owner)
-    facts = {"name": name, "comment": mark(f"before restore to {snapshot}")[:255]}
+    facts = {"name": name, "comment": _comment(snapshot)}
     held = snapshots.get(client, volume_uuid=volume_uuid, name=LEASE)
     asked = f"keep volume {volume_uuid} as it was before its restore to {snapshot!r} as snapshot {name!r}"
     client.modify("Snapshot", {"uuid": held.uuid}, facts, volume_uuid, asked=asked)
     return name
 
 
-def _earlier(client: Client, volume_uuid: str, owner: str) -> str | None:
+def _earlier(client: Client, volume_uuid: str, snapshot: str, owner: str) -> Snapshot | None:
     """What an earlier try of this run left, whose worker was killed just after."""
     found = snapshots.list_snapshots(client, volume_uuid=volume_uuid, name=f"{safety_name(owner)}*")
-    return found[-1].name if found else None
+    return next((each for each in reversed(found) if each.comment == _comment(snapshot)), None)
+
+
+def _comment(snapshot: str) -> str:
+    return mark(f"before restore to {snapshot}")[:255]
 
 
 def _free_name(client: Client, volume_uuid: str, owner: str) -> str:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 class OntapSnapshotDifferenceOperator(OntapOperator):
     """Say which files differ between two snapshots of a volume, and write them to a file, one JSON object a line.
 
-    Both are listed through ONTAP, which needs no mount, a request for each folder, and compared by size and time. Each
-    line has ``change`` (``added``, ``changed``, ``removed``), ``path``, ``size`` in bytes and ``modified_at``.
+    Both are listed through ONTAP, which needs no mount, a request for each folder, and compared by size, times and
+    inode. Each line has ``change`` (``added``, ``changed``, ``removed``), ``path``, ``size`` in bytes, ``modified_at``,
+    and ``possibly`` of a file that was only touched, or so late that ONTAP's times do not tell. For two versions of a
+    dataset :class:`DatasetDifferenceOperator` knows for certain.
 
     :param volume: name.
     :param before: name of a snapshot; empty compares with an empty volume, so that everything is new.
@@ -28,8 +30,8 @@ class OntapSnapshotDifferenceOperator(OntapOperator):
         ``s3://bucket/changes.jsonl``; empty writes none. A file of that name is replaced.
     :param storage_conn_id: Airflow connection for that URL; the default of its kind if not given.
     :param svm: the connection's own if not given.
-    :return: how many files were ``added``, ``changed`` and ``removed``, ``bytes`` to read of the first two, and
-        ``changes_file``.
+    :return: how many files were ``added``, ``changed`` and ``removed``, ``possibly`` of the changed, ``bytes`` to read
+        of the first two, and ``changes_file``.
     """
 
     template_fields: Sequence[str] = ("volume", "before", "after", "changes_file", "svm")
@@ -59,7 +61,8 @@ class OntapSnapshotDifferenceOperator(OntapOperator):
         self.log.info("Volume %s from %s to %s: %s", self.volume, self.before or "nothing", self.after or "now", found)
         if self.changes_file:
             self._write(found)
-        return found.counts | {"bytes": found.bytes_to_read, "changes_file": self.changes_file or None}
+        more = {"possibly": len(found.possibly), "bytes": found.bytes_to_read}
+        return found.counts | more | {"changes_file": self.changes_file or None}
 
     def _found(self, client: Client) -> Difference:
         from ontap_mlops.ontap import differences, files, volumes
@@ -84,4 +87,4 @@ def _lines(found: Difference) -> Iterator[str]:
         for entry in getattr(found, change):
             if entry.kind != "directory":
                 facts = {"change": change, "path": entry.path, "size": entry.size, "modified_at": entry.modified_at}
-                yield json.dumps(facts)
+                yield json.dumps(facts | ({"possibly": True} if entry.path in found.possibly else {}))

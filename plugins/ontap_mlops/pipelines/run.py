@@ -12,6 +12,7 @@ from airflow.sdk.definitions.taskgroup import DAGNode
 from ontap_mlops import locations, names, registry
 from ontap_mlops.operators.choose import RunChooseOperator
 from ontap_mlops.operators.claims import ModelClaimOperator, ModelReleaseOperator
+from ontap_mlops.operators.dataset_difference import DatasetDifferenceOperator
 from ontap_mlops.operators.judging import PromotionDecideOperator, RunCompareOperator, TrainingRecordOperator
 from ontap_mlops.operators.links import PICTURES, MlflowRunLink
 from ontap_mlops.operators.model_versions import ModelFoldersRemoveOperator, ModelVersionExpireOperator
@@ -95,6 +96,24 @@ class Run:
         made = self._mapped(each, settings) if each else ProgramOperator(**settings)
         if WORKSPACE in volumes:
             self.programs.append(made)
+        return made
+
+    def difference(self, *, since: str | None = None, **arguments: Any) -> DatasetDifferenceOperator:
+        """What is new in the run's dataset version: ``changes.jsonl`` in the run's folder, for a program that needs no
+        more than that.
+
+        :param since: id of the earlier version, or a template of it; the one before the run's own if not given.
+        """
+        settings = {
+            "task_id": "difference",
+            "compute": "{{ params.compute }}",
+            "ontap_conn_id": locations.chosen(self.dataset, "ontap_conn_id"),
+            "bucket_conn_id": self.bucket_conn_id,
+            "time_limit": timedelta(minutes=10),
+            **arguments,
+        }
+        made = DatasetDifferenceOperator(since=since, **settings)
+        self.programs.append(made)
         return made
 
     def _mapped(self, each: str, settings: dict[str, Any]) -> Any:

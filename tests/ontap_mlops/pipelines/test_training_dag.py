@@ -110,3 +110,20 @@ def test_a_dag_may_follow_its_data_only(dag):
     only_events = made(schedule=None)
     assert "CronTriggerTimetable" in str(dag.timetable.__dict__) or dag.timetable
     assert type(only_events.timetable).__name__ != type(dag.timetable).__name__
+
+
+def test_what_is_new_in_the_version_is_listed_before_what_needs_it_and_within_the_workspaces_life():
+    @training_dag(SYSTEM, doc_md="# Bearings", description="A test.", params=PARAMS, options=OPTIONS)
+    def incremental(run: Run) -> None:
+        train = run.program("train")
+        run.difference(since="v1") >> train
+        train >> run.judge(training=train)
+
+    task = incremental.get_task("difference")
+    assert (task.program, task.since) == ("tasks.data.difference", "v1")
+    assert task.upstream_task_ids == {"create_workspace"}
+    assert "delete_workspace" in task.get_flat_relative_ids(upstream=False)
+    assert rendered(task, "remote") == {
+        "ontap_conn_id": "ontap_remote",
+        "bucket_conn_id": "ontap_s3_ontap_remote_svm_remote",
+    }
