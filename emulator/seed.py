@@ -19,6 +19,7 @@ from emulator.world import World
 SVM = "svm1"
 """What there is when no SVM is named at the start."""
 _SEEDED = "seeded"
+_RESET_TRIES, _RESET_WAIT_S = 10, 1.0
 
 
 def prepare(world: World, password: str) -> None:
@@ -73,6 +74,10 @@ def recover(world: World) -> None:
         root.add(world, svm)
     snapshots: dict[str, dict[str, str]] = {volume["uuid"]: {} for volume in world.store.find("volume")}
     for snapshot in world.store.find("snapshot"):
+        if snapshot["volume"] not in snapshots:
+            # Taken by somebody whom a reset did not wait for any longer.
+            world.store.delete("snapshot", snapshot["uuid"])
+            continue
         snapshots[snapshot["volume"]][snapshot["name"]] = snapshot["uuid"]
     world.dataplane.clean(snapshots)
     for svm in world.store.find("svm"):
@@ -81,9 +86,20 @@ def recover(world: World) -> None:
 
 
 def reset(world: World) -> None:
-    """Back to the first state; accounts and roles stay."""
-    world.jobs.drop_all()
-    world.transfers.drop_all()
+    """Back to the first state; accounts and roles stay. What runs is stopped, or ends first; what comes waits."""
+    with world.gate.closed() as gate:
+        for _ in range(_RESET_TRIES):
+            # Again after they have gone, since those inside may have begun more.
+            world.jobs.drop_all()
+            world.transfers.drop_all()
+            if gate.empty(_RESET_WAIT_S):
+                break
+        world.jobs.drop_all()
+        world.transfers.drop_all()
+        _begin_anew(world)
+
+
+def _begin_anew(world: World) -> None:
     accounts = [(kind, record) for kind in (auth.KIND, auth.ROLE) for record in world.store.find(kind)]
     for svm in world.store.find("svm"):
         world.dataplane.namespace.forget(svm["name"])

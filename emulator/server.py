@@ -126,7 +126,8 @@ class App:
         if method == "PUT":
             raise NoSuchMethod(method)
         arguments = dict(parse_qsl(_query(request), keep_blank_values=True))
-        return self.router.dispatch(Call(method, below, {}, arguments, {}, user, self.world), parsed)
+        with self.world.gate.entered():
+            return self.router.dispatch(Call(method, below, {}, arguments, {}, user, self.world), parsed)
 
     def _page(self) -> str:
         paths = sorted({route.path for route in self.router.routes})

@@ -40,7 +40,8 @@ class Ticking:
 
     def _run(self) -> None:
         while not self._stopped.wait(EVERY_S):
-            tick(self._world)
+            with self._world.gate.entered():
+                tick(self._world)
 
     def stop(self) -> None:
         self._stopped.set()

@@ -10,6 +10,7 @@ from typing import Any
 from emulator.clock import Clock
 from emulator.dataplane import DataPlane
 from emulator.faults import Faults
+from emulator.gate import Gate
 from emulator.intercluster.peers import Peers
 from emulator.jobs.runner import Jobs
 from emulator.snapmirror_transfers.engine import Transfers
@@ -45,6 +46,7 @@ class World:
     clock: Clock = field(init=False)
     dataplane: DataPlane = field(init=False)
     faults: Faults = field(init=False)
+    gate: Gate = field(init=False)
     jobs: Jobs = field(init=False)
     peers: Peers = field(init=False)
     transfers: Transfers = field(init=False)
@@ -56,6 +58,7 @@ class World:
         self.clock = Clock(self.store)
         self.dataplane = DataPlane(self.root)
         self.faults = Faults()
+        self.gate = Gate()
         self.jobs = Jobs(self)
         self.peers = Peers(self)
         self.transfers = Transfers(self)

@@ -75,11 +75,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, name: str, body: bytes) -> dict[str, Any] | Stream:
         arguments = json.loads(body or b"{}")
-        if name == handshake.NAME:
-            return handshake.answer(self.server.world, arguments)
-        if name not in OFFERS:
-            raise OntapError(f"The peer's release does not know {name}.", status=404)
-        return OFFERS[name](self.server.world, self._peer(name, body), arguments)
+        with self.server.world.gate.entered():
+            if name == handshake.NAME:
+                return handshake.answer(self.server.world, arguments)
+            if name not in OFFERS:
+                raise OntapError(f"The peer's release does not know {name}.", status=404)
+            return OFFERS[name](self.server.world, self._peer(name, body), arguments)
 
     def _peer(self, name: str, body: bytes) -> Record:
         """The peer that signed the request, or 403."""

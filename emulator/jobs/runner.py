@@ -71,6 +71,7 @@ class Jobs:
         self._timers: dict[str, threading.Timer] = {}
         self._lock = threading.Lock()
         self._submitted = 0
+        self._dropped = 0
         self.pace = Pace()
 
     @property
@@ -202,9 +203,11 @@ class Jobs:
 
     def wait(self, uuid: str, timeout_s: float) -> Record | None:
         """The finished job, or None when it is not finished in time. Jobs that finish by being read never are."""
-        record = self._world.store.get(KIND, uuid)
+        record, dropped = self._world.store.get(KIND, uuid), self._dropped
         deadline = time.monotonic() + timeout_s
         while record and not record["reads_left"] and (left := deadline - time.monotonic()) > 0:
+            if self._dropped != dropped:
+                return None
             if future := self._running.get(uuid):
                 concurrent.futures.wait([future], left)
             else:
@@ -309,11 +312,12 @@ class Jobs:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def drop_all(self) -> None:
-        """Forget everything that is open, for a reset."""
+        """Forget everything that is open, for a reset; nobody waits for it any longer."""
+        self._dropped += 1
         for timer in list(self._timers.values()):
             timer.cancel()
         for future in list(self._running.values()):
             if not future.cancel():
-                future.result()
+                concurrent.futures.wait([future])  # however it ends
         self._running.clear()
         self._timers.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import logging
 import threading
 import time
@@ -163,7 +164,7 @@ class Transfers:
         for uuid, future in list(self._running.items()):
             self._aborting[uuid] = "aborted"
             if not future.cancel():
-                future.result()
+                concurrent.futures.wait([future])  # however it ends
         self._timers.clear()
         self._running.clear()
         self._aborting.clear()

@@ -359,3 +359,17 @@ def test_pace_of_jobs_is_that_of_transfers(pair):
     assert pair.there.get(path).json()["state"] == "transferring"
     pace(pair.pair.there, "immediate")
     assert pair.wait(path)["state"] == "success"
+
+
+@pytest.mark.parametrize("which", ["here", "there"])
+def test_a_cluster_is_emptied_while_a_transfer_runs(pair, which):
+    pair.source()
+    (pair.files / "large").write_bytes(b"x" * 5_000_000)
+    pair.destination()
+    assert pair.create(throttle=100).status_code == 201
+    pair.transfer()
+    emptied = getattr(pair.pair, which)
+    emptied.control("POST", "/reset")
+    with emptied.client() as api:
+        assert api.get("/api/storage/volumes?is_svm_root=false").json()["num_records"] == 0
+        assert api.get("/api/snapmirror/relationships").json()["num_records"] == 0
