@@ -15,6 +15,7 @@ from ontap_mlops.kubernetes.api import Cluster
 from ontap_mlops.kubernetes.errors import ConnectionUnusable, sentence
 
 _KEPT_S = 300.0  # then the connection is read again, so that a renewed token is used
+_aws: dict[tuple[int, str, str, str | None], tuple[float, Any]] = {}
 _clusters: dict[tuple[int, str], tuple[float, Cluster]] = {}
 _lock = threading.Lock()
 
@@ -55,12 +56,30 @@ def ssh_client(conn_id: str = "ssh_default") -> Any:
 
 
 def aws_client(conn_id: str, service: str, region_name: str | None = None) -> Any:
-    """Return boto3's client for a service, such as ``sagemaker``, of a connection of type ``aws``."""
+    """Return boto3's client for a service, such as ``sagemaker``, of a connection of type ``aws``.
+
+    Kept for five minutes, since looks are frequent and a client is slow to make. Raises PlaceRefused where the provider
+    is not installed or no region is known, and Airflow's error where there is no connection of that id.
+    """
+    key = os.getpid(), conn_id, service, region_name
+    with _lock:
+        kept = _aws.get(key)
+        if kept is None or kept[0] < time.monotonic():
+            _aws[key] = kept = time.monotonic() + _KEPT_S, _aws_client(conn_id, service, region_name)
+        return kept[1]
+
+
+def _aws_client(conn_id: str, service: str, region_name: str | None) -> Any:
     try:
         from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
     except ImportError:
         raise _not_installed(conn_id, "Amazon", "amazon") from None
-    return AwsBaseHook(aws_conn_id=conn_id, client_type=service, region_name=region_name).get_client_type()
+    from botocore.exceptions import NoRegionError
+
+    try:
+        return AwsBaseHook(aws_conn_id=conn_id, client_type=service, region_name=region_name).get_client_type()
+    except NoRegionError:
+        raise PlaceRefused(f"connection {conn_id!r} has no region_name; give one in its extra") from None
 
 
 def _cluster(conn_id: str) -> Cluster:

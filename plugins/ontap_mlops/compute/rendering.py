@@ -62,7 +62,12 @@ def as_mount(key: str, value: Any) -> Mount:
         return Mount(svm=svm, junction_path=junction_path)
     if isinstance(value, Mapping) and value.get("svm") and value.get("junction_path"):
         read_only = bool(value.get("read_only", False))
-        return Mount(svm=value["svm"], junction_path=value["junction_path"], read_only=read_only)
+        return Mount(
+            svm=value["svm"],
+            junction_path=value["junction_path"],
+            read_only=read_only,
+            bucket=value.get("bucket") or None,
+        )
     raise ValueError(f"mount {key!r} is {value!r}; give 'svm:/junction' or a mapping with svm and junction_path")
 
 

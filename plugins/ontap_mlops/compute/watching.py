@@ -18,12 +18,14 @@ def look(place: GivenPlace, workload: str, host: str | None = None, cursor: Posi
     """Return state and new log lines, as the answer of a ``PollingTrigger``'s probe.
 
     The payload holds place, workload, host, state, exit_code, message, out_of_time, and ``overdue``: true when it waits
-    for room for longer than the place's ``pending_limit_s``; that too ends the wait. The fact ``dashboard`` is a page
+    for room for longer than the place's ``pending_limit_s``, which ends the wait, or when the place has given it up for
+    want of room. The fact ``dashboard`` is a page
     that the program serves about itself. Raises PlaceElsewhere on another host than the workload's.
     """
     runner = runner_of(place, workload, host)
     status = runner.status(workload)
-    overdue = status.state is State.PENDING and _is_overdue(status, places.place(place).pending_limit_s)
+    late = status.state is State.PENDING and _is_overdue(status, places.place(place).pending_limit_s)
+    overdue = late or status.no_room
     follower = LogFollower(runner, workload, cursor)
     lines = list(follower.lines(last=not status.state.active))
     pages = [page[1] for line in lines if (page := DASHBOARD.search(line))]

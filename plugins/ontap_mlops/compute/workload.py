@@ -27,11 +27,15 @@ class PlaceElsewhere(PlaceRefused):
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """An ONTAP volume the program sees as a folder: ``junction_path`` in the namespace of ``svm``."""
+    """An ONTAP volume the program sees as a folder: ``junction_path`` in the namespace of ``svm``.
+
+    ``bucket`` shows the same files over S3; for places that mount nothing.
+    """
 
     svm: str
     junction_path: str
     read_only: bool = False
+    bucket: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +140,7 @@ class Status:
 
     ``stopping``: it still runs, but was told to stop (cancelled, or at its time limit).
     ``pending_since``: seconds since 1970 at which a pending one began to wait for room. ``out_of_time``: a failed one
-    was stopped at its own time limit.
+    was stopped at its own time limit. ``no_room``: the place gave a failed one up before it began, for want of room.
     """
 
     state: State
@@ -145,6 +149,7 @@ class Status:
     stopping: bool = False
     pending_since: float | None = None
     out_of_time: bool = False
+    no_room: bool = False
 
 
 class Runner(Protocol):

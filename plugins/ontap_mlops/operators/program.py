@@ -127,7 +127,8 @@ class _Inputs:
         svm = self.record.dataset_version.svm
         mounts = {key: _mount(svm, names.junction_path(volume)) for key, volume in self.volumes.items()}
         if self.workspace:
-            mounts[WORKSPACE] = _mount(self.workspace.svm, self.workspace.junction_path)
+            bucket = {"bucket": self.workspace.bucket} if self.workspace.bucket else {}
+            mounts[WORKSPACE] = {**_mount(self.workspace.svm, self.workspace.junction_path), **bucket}
         # A version may lie on a volume of its own, such as one of an earlier release.
         version = self.to_judge or self.to_use
         if version and _of(version) not in mounts.values():

@@ -1,0 +1,1 @@
+"""Amazon SageMaker through boto3: training jobs, endpoints, batch transforms and notebook instances."""
