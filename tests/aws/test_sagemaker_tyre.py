@@ -30,7 +30,8 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
 
 
 def training(bucket: Lake, name: str) -> Workload:
-    run = {"run": {"run_key": "r20261127t000000z00000000"}, "data": "s3://lake/data", "folders": {"workspace": "{workspace}"}}
+    record = {"run_key": "r20261127t000000z00000000"}
+    run = {"run": record, "data": "s3://lake/data", "folders": {"workspace": "{workspace}"}}
     return Workload(
         name=name,
         program="tasks.tyre.train",
