@@ -1,4 +1,4 @@
-"""The tyre program trains on SageMaker from a private bucket; its model is served there, and each version takes over."""
+"""The tyre program trains on SageMaker from a private bucket; the model is served there, one version after another."""
 
 from __future__ import annotations
 
