@@ -61,6 +61,7 @@ path. A field that ONTAP has and that is not listed below may be asked for and i
   only; they hold for writes over S3, and show what was written into a directory beyond them. Files of SnapLock volumes
   are kept from REST and S3, not from who writes into the directory; a file is kept when its retention is set.
 - Times of files are told to the microsecond, where ONTAP tells seconds.
+- Licences are shown and taken away; none is asked for before anything is done.
 - One node, two aggregates, one SVM with one interface to begin with (`--svm NAME`, given again, makes others).
 """
 

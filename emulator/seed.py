@@ -8,6 +8,7 @@ from emulator.auth import Accounts
 from emulator.cloud_stores import state as cloud_store_state
 from emulator.cluster import state as cluster_state
 from emulator.interfaces import state as interface_state
+from emulator.licenses import state as license_state
 from emulator.qos import state as qos_state
 from emulator.schedules import state as schedule_state
 from emulator.snapmirror_policies import state as snapmirror_policies
@@ -65,6 +66,7 @@ def add_svm(world: World, name: str) -> None:
 def recover(world: World) -> None:
     """Finish open jobs, then make directories and links agree with the records."""
     cloud_store_state.add_presets(world)
+    license_state.add_presets(world)
     qos_state.add_presets(world)
     schedule_state.add_presets(world)
     snapshot_policy_state.add_presets(world)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from airflow.sdk import Asset, AssetWatcher
+from airflow.sdk import Asset, AssetAlias, AssetWatcher
 
 from ontap_mlops import registry, settings
 from ontap_mlops.registry import DEFAULT_CONN_ID, Dataset
@@ -178,3 +178,9 @@ def _asset(kind: str, name: str, *triggers: BaseEventTrigger) -> Asset:
 
 TRANSFERS = Asset(name="transfers", uri=f"{SCHEME}://transfers/all", group="transfers")
 """Its events carry what each transfer really took, beside what was said of it: ``told(event)["transfer"]``."""
+
+MOVED = AssetAlias(name="moved", group="transfers")
+"""Outlet of a task that may move data: an event of ``TRANSFERS`` only where it has moved some."""
+
+PLANS = Asset(name="transfers/planned", uri=f"{SCHEME}://transfers/planned", group="transfers")
+"""Its events carry what was said before: ``told(event)["plan"]``, as ``TransferPlanOperator`` returns it."""

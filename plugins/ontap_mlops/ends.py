@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -63,6 +65,7 @@ class Place:
             cluster=found.cluster,
             version=found.version,
             free_bytes=found.free_bytes,
+            snapmirror_licence=found.snapmirror_licence,
         )
 
 
@@ -84,6 +87,43 @@ def place(text: str) -> Place:
         f"{text!r} is no end of a way: give a dataset or a site by its name, a volume as svm:volume or "
         "connection:svm:volume, s3://bucket/prefix/, host:/export, //host/share or azure://container"
     )
+
+
+_FILES = re.compile(r"(?:nfs|efs|fsx|anf|cvo|cvs|onprem)://([^/]+)/(.*)")
+
+
+def canonical(text: str, *, is_target: bool = False) -> str:
+    """Return the one name under which an end is remembered, however it was named: of a source its dataset's, of a
+    target its site's, where there is one. A text that names no end is returned as it is."""
+    if match := _FILES.fullmatch(text):  # as Copy and Sync tells its ends
+        text = f"{match[1]}:/{match[2]}"
+    text = text.replace("cifs://", "//", 1) if text.startswith("cifs://") else text
+    try:
+        found = place(text)
+    except (OSError, ValueError):
+        return text
+    if found.kind is not Kind.ONTAP:
+        return text.rstrip("/") or text
+    conn = found.ontap_conn_id if text.count(":") != 1 else ""  # svm:volume is of whichever cluster
+    if text in registry.usable() and not is_target:
+        return text
+    names = [_site_of, _dataset_of] if is_target else [_dataset_of, _site_of]
+    known = (name for of in names if (name := of(found, conn)))
+    return next(known, text)
+
+
+def _site_of(end: Place, conn: str) -> str:
+    """Name of the site whose SVM this is; ``conn`` empty for any connection."""
+    fits = (site for site in sites.usable().values() if site.svm == end.svm and conn in ("", site.ontap_conn_id))
+    return next((site.name for site in fits), "")
+
+
+def _dataset_of(end: Place, conn: str) -> str:
+    """Name of the dataset whose home this volume is; an entry without SVM fits that of its connection, so any."""
+    for each in registry.usable().values():
+        if each.volume == end.volume and end.svm in ("", each.svm or end.svm) and conn in ("", each.ontap_conn_id):
+            return each.name
+    return ""
 
 
 def job(
@@ -123,9 +163,19 @@ def job(
         change_bytes_a_day=change_bytes_a_day,
         link_mbps=link_mbps or goal.link_mbps or start.link_mbps,
         peered=_peered(start, goal, one, other),
-        rates=learned(done, source=start.name, target=goal.name),
+        rates=_rates(done, start.name, goal.name),
         **facts,
     )
+
+
+def _rates(done: Iterable[Record], source: str, target: str) -> dict[str, float]:
+    """Speeds of the past on this route, however its ends were named then."""
+    called = functools.cache(canonical)  # the files of datasets and sites are read once for each name
+    named = (
+        dataclasses.replace(each, source=called(each.source), target=called(each.target, is_target=True))
+        for each in done
+    )
+    return learned(named, source=called(source), target=called(target, is_target=True))
 
 
 def _peered(source: Place, target: Place, one: End, other: End) -> bool | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import TaskDeferred
 
+from ontap_mlops import assets
 from ontap_mlops.clouds import errors
 from ontap_mlops.clouds.copy_sync import endpoints
 from ontap_mlops.operators.copy_sync import (
@@ -123,6 +126,19 @@ def test_a_sync_is_followed_to_its_report(copy_sync: CopySyncService, carried_ou
     assert (first["files_copied"], first["bytes_copied"], first["failed"], first["seconds"]) == (10, 1000, 0, 5.0)
     assert carried_out(running(id_, deferrable=True, first_wait_s=0))["files_copied"] == 10
     assert copy_sync.writes().count(f"PUT /api/relationships/{id_}/sync") == 2
+
+
+def test_what_a_sync_took_is_kept_for_the_planner(copy_sync: CopySyncService) -> None:
+    told: list[Any] = []
+    outlet = SimpleNamespace(add=lambda asset, *, extra: told.append((asset, extra["transfer"])))
+    run = SimpleNamespace(dag_id="d", run_id="r")
+    operator = running(ensure()["id"])
+    ExecutorSafeguard.tracker.set(operator)
+    operator.execute({"outlet_events": {assets.MOVED: outlet}, "dag_run": run})  # type: ignore[typeddict-item]
+    ((asset, record),) = told
+    assert asset == assets.TRANSFERS
+    said = [record[name] for name in ("way", "source", "target", "bytes", "seconds", "run")]
+    assert said == ["Copy and Sync", "10.0.0.5:/data", "s3://lake", 1000, 5.0, "d/r"]
 
 
 def test_one_that_runs_is_joined(copy_sync: CopySyncService, carried_out: Any) -> None:

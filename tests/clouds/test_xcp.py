@@ -17,6 +17,7 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
+from ontap_mlops import assets
 from ontap_mlops.operators.xcp import XcpCopyOperator, XcpResumeOperator, XcpSyncOperator, XcpVerifyOperator
 from tasks.common.program import BadInput, TryAgain
 from tasks.data import xcp
@@ -224,7 +225,13 @@ def test_the_operators_run_it_as_workloads(ends: Ends, place: None, context: Any
         ExecutorSafeguard.tracker.set(made)
         return made.execute(context)
 
-    assert done(XcpCopyOperator, "copy", **both, catalog_id="tyre", parallel=3)["copied"] == 5
+    told: list[Any] = []
+    outlet = SimpleNamespace(add=lambda asset, *, extra: told.append(extra["transfer"]))
+    context["outlet_events"] = {assets.MOVED: outlet}
+    copied = done(XcpCopyOperator, "copy", **both, catalog_id="tyre", parallel=3)
+    assert copied["copied"] == 5
+    ((way, source, target, size),) = [(each["way"], each["source"], each["target"], each["bytes"]) for each in told]
+    assert (way, source, target, size) == ("XCP", "svm1:source", "svm1:target", copied["bytes_out"])
     assert done(XcpSyncOperator, "sync", catalog_id="tyre")["copied"] == 0
     assert done(XcpVerifyOperator, "verify", **both)["scanned"] == 5
     with pytest.raises(AirflowFailException, match=r"cannot work with its input: xcp resume of 'other' did not pass"):

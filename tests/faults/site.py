@@ -101,7 +101,7 @@ class Site:
             "dag_run": run,
             "dag": SimpleNamespace(params=self.params),
             "params": self.params,
-            "outlet_events": defaultdict(lambda: SimpleNamespace(extra={})),
+            "outlet_events": defaultdict(lambda: SimpleNamespace(extra={}, add=lambda *_, **__: None)),
             "triggering_asset_events": {},
             "task_state_store": Store(),
         }

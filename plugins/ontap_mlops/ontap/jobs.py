@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from ontap_mlops.ontap.errors import JobFailed, JobStillRunning, NotFound, UnknownState, refused
 
 _ACTIVE = ("queued", "running", "paused", "pausing", "resuming", "retrying")
-_FIELDS = "state,message,code,error,description"
+_FIELDS = "state,message,code,error,description,start_time,end_time"
 
 
 class Reader(Protocol):
@@ -28,11 +29,15 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A job that goes on or has succeeded. ``state`` and ``message`` are ONTAP's words."""
+    """A job that goes on or has succeeded. ``state`` and ``message`` are ONTAP's words.
+
+    ``seconds`` is what it took; None before its end, and where ONTAP does not tell.
+    """
 
     uuid: str
     state: str
     message: str = ""
+    seconds: float | None = None
 
     @property
     def done(self) -> bool:
@@ -65,7 +70,7 @@ def state(client: Reader, uuid: str, *, asked: str) -> Job | None:
             f"Job {uuid}, made to {asked}, is in state {said!r}, which is not known here and is taken for a failure. "
             "Look at the job in ONTAP."
         )
-    return Job(uuid=uuid, state=str(said), message=str(record.get("message") or ""))
+    return Job(uuid=uuid, state=str(said), message=str(record.get("message") or ""), seconds=_took(record))
 
 
 def follow(client: Reader, uuid: str, *, asked: str, timeout_s: float | None = None) -> bool:
@@ -86,6 +91,13 @@ def follow(client: Reader, uuid: str, *, asked: str, timeout_s: float | None = N
             )
         time.sleep(pause)
         pause = min(pause * 1.6, 5.0)
+
+
+def _took(record: Mapping[str, Any]) -> float | None:
+    began, ended = record.get("start_time"), record.get("end_time")
+    if not began or not ended:
+        return None
+    return (datetime.fromisoformat(str(ended)) - datetime.fromisoformat(str(began))).total_seconds()
 
 
 def _failed(job: Mapping[str, Any], uuid: str, asked: str) -> Exception:

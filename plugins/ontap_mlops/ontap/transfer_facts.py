@@ -27,11 +27,12 @@ class VolumeFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceFacts:
-    """``cluster`` and ``version`` are empty for an account that may not read them."""
+    """``cluster`` and ``version`` are empty, and a licence is None, for an account that may not read them."""
 
     cluster: str = ""
     version: tuple[int, ...] | None = None
     free_bytes: int | None = None
+    snapmirror_licence: bool | None = None
 
 
 def of_volume(client: Client, *, svm: str, volume: str) -> VolumeFacts:
@@ -78,7 +79,22 @@ def of_place(client: Client, *, svm: str) -> PlaceFacts:
         name, version = found.name, found.version
     except NotAuthorized:
         name, version = "", None
-    return PlaceFacts(cluster=name, version=version, free_bytes=_free(client, svm))
+    return PlaceFacts(
+        cluster=name, version=version, free_bytes=_free(client, svm), snapmirror_licence=licensed(client, "snapmirror")
+    )
+
+
+def licensed(client: Client, package: str) -> bool | None:
+    """Tell whether the cluster has a licence for a package; None for an account that may not read licences.
+
+    ONTAP lists what is not licensed only where that is asked for, and then says so plainly.
+    """
+    asked = f"see whether {package!r} is licensed"
+    try:
+        found = client.records("LicensePackage", asked=asked, fields="name,state", name=package, state="unlicensed")
+    except OntapPermanentError:
+        return None
+    return not any(each.get("name") == package for each in found)
 
 
 def peered(client: Client, *, svm: str, peer_svm: str, peer_cluster: str) -> bool | None:

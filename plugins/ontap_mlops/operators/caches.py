@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator, bytes_of
+from ontap_mlops.operators.recording import RecordsTransfer
 from ontap_mlops.operators.waiting import OntapWaitingOperator
+from ontap_mlops.planning.ways import FLEXCACHE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -89,7 +91,7 @@ class OntapCacheEnsureOperator(OntapOperator):
         return OntapHook(self.source_conn_id).svm()
 
 
-class OntapCachePrepopulateOperator(OntapWaitingOperator):
+class OntapCachePrepopulateOperator(RecordsTransfer, OntapWaitingOperator):
     """Copy folders of the origin into a cache, so that their first reader finds them there.
 
     A prepopulate that runs already, of whoever, is waited for; then these folders are asked for, which copies nothing
@@ -101,7 +103,8 @@ class OntapCachePrepopulateOperator(OntapWaitingOperator):
     :param exclude: folders to leave out.
     :param recurse: with the folders below them.
     :param svm: the connection's own if not given.
-    :return: ``before_bytes`` and ``used_bytes``, what the cache held before and holds now, ``size_bytes``, ``joined``.
+    :return: ``before_bytes`` and ``used_bytes``, what the cache held before and holds now, ``size_bytes``, ``seconds``
+        that ONTAP's ``job`` took, ``joined``.
     """
 
     template_fields: Sequence[str] = ("cache", "paths", "exclude", "svm")
@@ -133,8 +136,12 @@ class OntapCachePrepopulateOperator(OntapWaitingOperator):
         return {"svm": svm, "name": self.cache, **folders}
 
     def finish(self, client: Client, payload: Any, context: Context) -> Any:
+        from ontap_mlops.ontap import caches
+
         held, more = payload["used_bytes"], payload["used_bytes"] - payload["before_bytes"]
         self.log.info("Cache %s holds %s bytes, %s more than before", self.cache, f"{held:,}", f"{more:,}")
+        cache = caches.get(client, svm=self.hook.svm(self.svm), name=self.cache)
+        keep_filling(self, context, cache, payload, f"{cache.origin_svm}:{cache.origin_volume}")
         return payload
 
 
@@ -188,6 +195,22 @@ class OntapCacheDeleteOperator(OntapOperator):
             removed = caches.delete(client, svm=svm, name=self.cache, comment=self.comment)
         self.log.info("Cache %s of SVM %s %s", self.cache, svm, "removed" if removed else "was gone already")
         return removed
+
+
+def keep_filling(
+    operator: RecordsTransfer, context: Context, cache: Cache, payload: dict[str, Any], source: str
+) -> None:
+    """Keep what the filling of a cache took; not where another filled it meanwhile, as nobody knows what that moved."""
+    if not payload.get("joined"):
+        operator.keep(
+            context,
+            way=FLEXCACHE,
+            source=source,
+            target=f"{cache.svm}:{cache.name}",
+            bytes_moved=payload["used_bytes"] - payload["before_bytes"],
+            seconds=payload.get("seconds"),
+            transfer=payload.get("job") or "",
+        )
 
 
 def listed(value: Sequence[str] | str | None) -> list[str]:

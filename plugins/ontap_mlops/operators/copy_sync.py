@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.clouds import _CloudOperator, _CloudWaitingOperator
+from ontap_mlops.operators.recording import RecordsTransfer
+from ontap_mlops.planning.ways import COPY_AND_SYNC
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -88,7 +90,7 @@ class CopySyncEnsureOperator(_CopySync):
         return found.facts()
 
 
-class CopySyncRunOperator(_CopySync, _CloudWaitingOperator):
+class CopySyncRunOperator(RecordsTransfer, _CopySync, _CloudWaitingOperator):
     """Start a sync of a relationship, wait for its end and report what it copied; one that runs already is joined.
 
     A kill stops the sync. A retry after its end syncs again, which copies only what has changed since.
@@ -117,6 +119,7 @@ class CopySyncRunOperator(_CopySync, _CloudWaitingOperator):
         return relationships.begin_sync(client, relationship_id=self.relationship_id)
 
     def finish(self, client: Any, payload: Any, context: Context) -> dict[str, Any]:
+        from ontap_mlops.clouds.copy_sync import relationships
         from ontap_mlops.clouds.errors import OperationFailed
 
         self.log.info(
@@ -128,6 +131,15 @@ class CopySyncRunOperator(_CopySync, _CloudWaitingOperator):
                 f"The sync of relationship {self.relationship_id!r} ended, but {payload['failed']} files or "
                 f"directories were not copied: {why}."
             )
+        found = relationships.get(client, relationship_id=self.relationship_id)
+        self.keep(
+            context,
+            way=COPY_AND_SYNC,
+            source=found.source,
+            target=found.target,
+            bytes_moved=payload["bytes_copied"],
+            seconds=payload["seconds"],
+        )
         return payload
 
 

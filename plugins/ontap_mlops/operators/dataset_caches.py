@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import registry, sites
 from ontap_mlops.operators.base import OntapOperator, bytes_of
-from ontap_mlops.operators.caches import listed
+from ontap_mlops.operators.caches import keep_filling, listed
 from ontap_mlops.operators.context import is_over, owner_of
+from ontap_mlops.operators.recording import RecordsTransfer
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 from ontap_mlops.records import DatasetCache, DatasetVersion
 
@@ -75,7 +76,7 @@ class _CacheAtSite(OntapOperator):
             )
 
 
-class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
+class DatasetCacheEnsureOperator(RecordsTransfer, _CacheAtSite, OntapWaitingOperator):
     """Cache one dataset version at a site: a FlexCache of a clone of the version, filled ahead of use.
 
     A version that is cached already is used again, and its time of last use is set. The run holds a lease on it until
@@ -153,6 +154,8 @@ class DatasetCacheEnsureOperator(_CacheAtSite, OntapWaitingOperator):
                 now, owner = cluster.now(client), owner_of(context)
                 dataset_caches.release(ends, dataset=version.dataset, home_svm=home_svm, owner=owner, now=now)
         self.log.info("%s of %s bytes are filled", f"{cache.used_bytes:,}", f"{version.bytes:,}")
+        if "before_bytes" in payload:
+            keep_filling(self, context, cache, payload, version.dataset)
         return DatasetCache(
             dataset_version=version,
             site=site.name,

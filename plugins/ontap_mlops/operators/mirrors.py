@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator, OntapPairOperator
+from ontap_mlops.operators.recording import RecordsMirror
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 POLICY = "MirrorAllSnapshots"
 
 
-class OntapMirrorEnsureOperator(OntapWaitingOperator, OntapPairOperator):
+class OntapMirrorEnsureOperator(RecordsMirror, OntapWaitingOperator, OntapPairOperator):
     """Make a volume elsewhere follow a volume here: its destination, the mirror, the first transfer.
 
     What an earlier try made is found, and a transfer that runs is joined. A volume of the destination's name that is
@@ -117,7 +118,7 @@ class OntapMirrorEnsureOperator(OntapWaitingOperator, OntapPairOperator):
             name = self.mirror_volume or self.volume
             volume = volumes.get(client, svm=self.hook.svm(self.svm), name=name)
             volumes.mount(client, volume=volume, junction_path=self.junction_path)
-        return payload
+        return super().finish(client, payload, context)
 
 
 class _OfOneMirror(OntapOperator):

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import assets, ends
-from ontap_mlops.operators import telling
+from ontap_mlops.operators import recording, telling
 from ontap_mlops.operators.base import MlopsOperator
+from ontap_mlops.operators.recording import past_of
 from ontap_mlops.planning import Job, Readers, Record, past, plan
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-
-REMEMBERED = 200  # events of the asset that are read
 
 
 class TransferPlanOperator(MlopsOperator):
@@ -65,7 +62,7 @@ class TransferPlanOperator(MlopsOperator):
         others: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"inlets": [assets.TRANSFERS], **kwargs})
+        super().__init__(**{"inlets": [assets.TRANSFERS], "outlets": [assets.PLANS], **kwargs})
         self.source = source
         self.target = target
         self.size_bytes = size_bytes
@@ -85,6 +82,8 @@ class TransferPlanOperator(MlopsOperator):
         for line in found.table().splitlines():
             self.log.info("%s", line)
         telling.add_note(context, found.sentence())
+        for outlet in self.outlets:
+            context["outlet_events"][outlet].extra = {"plan": found.to_json()}
         return found.to_json()
 
     def _job(self, done: list[Record]) -> Job:
@@ -109,6 +108,7 @@ class TransferPlanOperator(MlopsOperator):
 class TransferRecordOperator(MlopsOperator):
     """Keep what a transfer really took beside what its plan had said: as an event of the asset ``transfers``.
 
+    For what other means have moved: the operators on mirrors, caches, Copy and Sync, XCP and S3 sync do so themselves.
     From the newest of them ``TransferPlanOperator`` knows how fast each way is on this route.
 
     :param way: one of ``planning.ways.NAMES``, such as ``SnapMirror``; the plan's own if not given.
@@ -155,28 +155,15 @@ class TransferRecordOperator(MlopsOperator):
         source, _, target = str(planned.get("route", "")).partition(" -> ")
         if not way or not (self.source or source) or not (self.target or target):
             raise ValueError("give way, source and target, or the plan that says them")
-        said: Mapping[str, Any] = next((each for each in planned.get("ways", ()) if each["name"] == way), {})
-        run = context["dag_run"]
-        return Record(
+        return recording.made(
+            context,
+            way=way,
             source=self.source or source,
             target=self.target or target,
-            way=way,
-            bytes=int(_number(self.bytes_moved, "bytes_moved") or 0),
-            seconds=float(_number(self.seconds, "seconds") or 0),
-            ended_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            said_bytes=said.get("first_bytes"),
-            said_s=said.get("first_s"),
-            run=f"{run.dag_id}/{run.run_id}",
+            moved=_number(self.bytes_moved, "bytes_moved") or 0,
+            seconds=_number(self.seconds, "seconds") or 0,
+            said=recording.of_way(planned, way),
         )
-
-
-def past_of(context: Context) -> list[Record]:
-    """Return the newest recorded transfers; none where Airflow knows of none."""
-    events: Any = context.get("inlet_events")
-    if not events or assets.TRANSFERS not in list(events):
-        return []
-    newest = events[assets.TRANSFERS].ascending(False).limit(REMEMBERED)
-    return past.read(assets.told(event).get("transfer") for event in newest)
 
 
 def _number(value: Any, name: str) -> float | None:

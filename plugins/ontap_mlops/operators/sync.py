@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ontap_mlops.operators.recording import MovingWorkload
 from ontap_mlops.operators.workload import WorkloadOperator, as_mount
+from ontap_mlops.planning.ways import S3_SYNC
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from ontap_mlops.compute.workload import Workload
 
 
-class DataSyncOperator(WorkloadOperator):
+class DataSyncOperator(MovingWorkload):
     """Makes a volume's folder equal to a bucket prefix, or the other way round; only what changed is moved.
 
     Runs ``tasks.data.sync``: verified, resumable, and crash-safe like every Workload.
@@ -81,6 +83,10 @@ class DataSyncOperator(WorkloadOperator):
             "when-full": self.when_full,
         }
         return super().workload(context)
+
+    def moved(self, result: Mapping[str, Any], context: Context) -> Mapping[str, Any] | None:
+        ends = {"source": self.end_of(self.source, context), "target": self.end_of(self.destination, context)}
+        return {"way": S3_SYNC, **ends, "bytes_moved": result.get("bytes") or 0, "seconds": result.get("seconds")}
 
     def _capacity(self) -> int | None:
         """What ONTAP says is free on the volume written to: a mounted folder does not always tell."""

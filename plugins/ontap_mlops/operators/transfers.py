@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapPairOperator
+from ontap_mlops.operators.recording import RecordsMirror
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _LOOK, _ABORT = "ontap_mlops.ontap.transfers.look", "ontap_mlops.ontap.transfers.abort"
 
 
-class OntapMirrorUpdateOperator(OntapWaitingOperator):
+class OntapMirrorUpdateOperator(RecordsMirror, OntapWaitingOperator):
     """Bring a mirror up to date, or initialise it, and wait for the transfer; killed, it stops the transfer.
 
     A transfer that runs, or is queued, is joined. Of a joined one only what was there when it began comes along; with
@@ -60,7 +61,7 @@ class OntapMirrorUpdateOperator(OntapWaitingOperator):
         return known | ({"snapshot": self.snapshot} if self.snapshot else {})
 
 
-class _OfBothEnds(OntapWaitingOperator, OntapPairOperator):
+class _OfBothEnds(RecordsMirror, OntapWaitingOperator, OntapPairOperator):
     """What names a mirror and its source's cluster."""
 
     template_fields: Sequence[str] = ("mirror_volume", "svm", "source_svm", "lose_changes")
@@ -167,4 +168,4 @@ class OntapMirrorReverseOperator(_OfBothEnds):
             partner_svm = self.source_hook.svm(self.source_svm)
             old = mirrors.find(partner, svm=partner_svm, volume=self.mirror_volume)
             reversals.finish(client, partner, old=old, new=new)
-        return payload
+        return super().finish(client, payload, context)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ontap_mlops.operators.recording import MovingWorkload
 from ontap_mlops.operators.workload import WorkloadOperator
+from ontap_mlops.planning.ways import XCP
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 _KEPT = tuple(name for name in WorkloadOperator.template_fields if name not in ("program", "arguments"))
 
 
-class _Xcp(WorkloadOperator):
+class _Xcp(MovingWorkload):
     """Runs ``tasks.data.xcp`` where ``compute`` says: a machine with the command ``xcp``, a licence and a catalogue."""
 
     verb = ""
@@ -30,6 +32,15 @@ class _Xcp(WorkloadOperator):
         given = {"id" if name == "catalog_id" else name: value for name, value in told.items() if value}
         self.arguments = [self.verb, *(part for name, value in given.items() for part in (f"--{name}", value))]
         return super().workload(context)
+
+    def moved(self, result: Mapping[str, Any], context: Context) -> Mapping[str, Any] | None:
+        source, target = getattr(self, "source", None), getattr(self, "destination", None)
+        if self.verb == "verify" or not source or not target:
+            return None
+        ends = {"source": self.end_of(_plain(source), context), "target": self.end_of(_plain(target), context)}
+        # What is copied is read and written; a count that XCP does not tell is none.
+        moved = result.get("bytes_out") or 0
+        return {"way": XCP, **ends, "bytes_moved": moved, "seconds": result.get("seconds")}
 
 
 class XcpCopyOperator(_Xcp):
@@ -60,23 +71,30 @@ class XcpSyncOperator(_Xcp):
     """Copy what has changed in the source since the copy called ``catalog_id``.
 
     :param catalog_id: its name in XCP's catalogue.
+    :param source: of that copy, with ``destination``: then what it took is kept for the planner.
+    :param destination: of that copy.
     :param parallel: batches of work at once; XCP's own default is 7.
     :return: ``verb``, ``id``, ``scanned``, ``copied``, ``modified``, ``new``, ``deleted``, ``errors``, ``bytes_in``,
         ``bytes_out``, ``seconds``.
     """
 
     verb, flags = "sync", ("catalog_id",)
-    template_fields: Sequence[str] = (*_KEPT, "catalog_id", "parallel")
+    template_fields: Sequence[str] = (*_KEPT, "catalog_id", "source", "destination", "parallel")
 
-    def __init__(self, *, catalog_id: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, catalog_id: str, source: str | None = None, destination: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.catalog_id = catalog_id
+        self.source = source
+        self.destination = destination
 
 
 class XcpResumeOperator(XcpSyncOperator):
     """Go on with a copy that was cut short, by its id; :class:`XcpCopyOperator` does so by itself.
 
     :param catalog_id: its name in XCP's catalogue.
+    :param source: as of :class:`XcpSyncOperator`, and so ``destination``.
     :param parallel: batches of work at once; XCP's own default is 7.
     :return: as :class:`XcpCopyOperator`.
     """
@@ -102,3 +120,8 @@ class XcpVerifyOperator(_Xcp):
         self.source = source
         self.destination = destination
         self.match = match
+
+
+def _plain(end: str) -> str:
+    """An end without what XCP puts before the path of a folder."""
+    return end.removeprefix("file://")

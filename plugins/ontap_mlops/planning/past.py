@@ -18,7 +18,10 @@ NEWEST = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Record(records.Record):
-    """One transfer: ``way`` is a name of ``ways.NAMES``; ``said_…`` what its plan had said, None without one."""
+    """One transfer: ``way`` is a name of ``ways.NAMES``; ``said_…`` what its plan had said, None without one.
+
+    ``transfer`` tells it from others where the storage has a name for it.
+    """
 
     source: str
     target: str
@@ -29,6 +32,7 @@ class Record(records.Record):
     said_bytes: float | None = None
     said_s: float | None = None
     run: str = ""
+    transfer: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a way there is not, or for numbers that cannot be."""
@@ -59,6 +63,14 @@ def table(past: Iterable[Record]) -> str:
         return "No transfer has been recorded yet."
     widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def sentence(record: Record) -> str:
+    """Return what was moved, and in brackets what had been said of it."""
+    said = "" if record.said_bytes is None else f" (the plan said {bytes_said(record.said_bytes)}"
+    said += f" in {time_said(record.said_s)}" if said and record.said_s is not None else ""
+    moved = f"{bytes_said(record.bytes)} in {time_said(record.seconds)}"
+    return f"{record.way} from {record.source} to {record.target}, {moved}{said + ')' if said else ''}."
 
 
 def read(values: Iterable[Any]) -> list[Record]:

@@ -34,6 +34,11 @@ class Plan:
             f"{way.name} {route}: {bytes_said(way.first_bytes)} at first ({time_said(way.first_s)}), "
             f"{bytes_said(way.daily_bytes)} each day ({time_said(way.daily_s)}), "
             f"{bytes_said(way.space_bytes)} at {self.job.target.name}."
+            + (
+                f" {way.first_do[0].upper()}{way.first_do[1:]}, with logins of cluster administrators."
+                if way.first_do
+                else ""
+            )
         )
 
     def table(self) -> str:
@@ -57,6 +62,7 @@ class Plan:
     def _row(self, way: Way) -> tuple[str, ...]:
         costs = (bytes_said(way.first_bytes), time_said(way.first_s), bytes_said(way.daily_bytes))
         said = way.why_not or ("chosen" if way is self.ways[0] else self._behind(way))
+        said += "; not peered yet" if way.first_do else ""
         return (way.name, *costs, time_said(way.daily_s), bytes_said(way.space_bytes), said)
 
     def _behind(self, way: Way) -> str:

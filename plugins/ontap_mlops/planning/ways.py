@@ -24,7 +24,7 @@ FLEXCACHE, SNAPMIRROR, COPY_AND_SYNC, XCP, S3_SYNC, CLONE = (
 class Way:
     """One way, with what it moves, takes and needs; times are None where no speed is known.
 
-    ``why_not`` is empty for one that fits, else a sentence.
+    ``why_not`` is empty for one that fits, else a sentence; ``first_do`` says what has to be done before it can begin.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Way:
     first_s: float | None = None
     daily_s: float | None = None
     why_not: str = ""
+    first_do: str = ""
 
     @property
     def fits(self) -> bool:
@@ -45,6 +46,11 @@ class Way:
 
 
 Reasons = Iterator[str]
+
+_PEER = {
+    SNAPMIRROR: "its two SVMs are not peered yet: the DAG replicate does that by itself",
+    FLEXCACHE: "its two SVMs are not peered yet: the DAG cache_dataset does that by itself",
+}
 
 
 def all_ways(job: Job) -> list[Way]:
@@ -65,6 +71,7 @@ def _way(job: Job, name: str, first: float, daily: float, space: float, reasons:
         first_s=first_s,
         daily_s=daily_s,
         why_not=why_not,
+        first_do="" if why_not or job.peered is not False else _PEER.get(name, ""),
     )
 
 
@@ -118,8 +125,6 @@ def _not_a_cache(job: Job) -> Reasons:
         yield f"{job.source.name} is a cache itself, and a cache of a cache there is not"
     if job.source.is_s3_volume:
         yield f"{job.source.name} holds S3 buckets only, and cannot be an origin"
-    if job.peered is False:
-        yield f"{job.source.name} and {job.target.name} are not peered"
     old = next((end for end in (job.source, job.target) if end.version and end.version < (9, 8)), None)
     if old:
         yield f"ONTAP of {old.name} is older than 9.8, before which a cache cannot be filled in advance"
@@ -136,8 +141,6 @@ def _not_a_mirror(job: Job) -> Reasons:
         yield "somebody writes at the target, and a mirror is read-only until it is broken"
     if job.source.is_cache:
         yield f"{job.source.name} is a cache, of which there is no mirror"
-    if job.peered is False:
-        yield f"{job.source.name} and {job.target.name} are not peered"
     bare = next((end for end in (job.source, job.target) if end.snapmirror_licence is False), None)
     if bare:
         yield f"{bare.name} has no licence for SnapMirror"

@@ -14,6 +14,17 @@ from ontap_mlops import names
 RUN_AFTER = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 
 
+class Outlet:
+    """What a task says of one outlet; of an alias, the events that it adds."""
+
+    def __init__(self) -> None:
+        self.extra: dict[str, Any] = {}
+        self.added: list[tuple[Any, dict[str, Any]]] = []
+
+    def add(self, asset: Any, *, extra: dict[str, Any]) -> None:
+        self.added.append((asset, extra))
+
+
 class Run:
     """One DAG run: its key, what its tasks pushed, and in which states its other tasks are."""
 
@@ -29,7 +40,7 @@ class Run:
         self.state_stores: Any = None
         """State store of each asset that the task has, by asset."""
         self.inlet_events: Any = {}
-        self.outlet_events: Any = defaultdict(lambda: SimpleNamespace(extra={}))
+        self.outlet_events: Any = defaultdict(Outlet)
 
     def task_states(self, *, dag_id: str, run_ids: list[str], **_: Any) -> dict[str, Any]:
         assert (dag_id, run_ids) == (self.dag_id, [self.run_id])

@@ -68,10 +68,25 @@ def test_a_plan_takes_its_facts_from_both_clusters(two) -> None:
     assert planned(share="0.1", size_bytes=1e12)["way"] == "FlexCache"
 
 
-def test_clusters_that_are_not_peered_are_told_apart(two) -> None:
+def test_of_clusters_that_are_not_peered_it_says_what_would_peer_them(two) -> None:
     found = planned(target="ontap_remote:svm3:tyre")
-    assert "not peered" in next(way for way in found["ways"] if way["name"] == "SnapMirror")["why_not"]
-    assert found["way"] == "XCP"
+    assert found["way"] == "SnapMirror"
+    assert found["sentence"].endswith(
+        "Its two SVMs are not peered yet: the DAG replicate does that by itself, with logins of cluster administrators."
+    )
+    cached = next(way for way in found["ways"] if way["name"] == "FlexCache")
+    assert (cached["why_not"], "DAG cache_dataset" in cached["first_do"]) == ("", True)
+    assert planned()["ways"][0]["first_do"] == ""
+
+
+def test_without_a_licence_there_is_no_mirror_and_who_may_not_read_licences_plans_with_one(peered, two, ontap) -> None:
+    path = "/api/cluster/licensing/licenses/snapmirror?serial_number=*"
+    with peered.there.client() as http:
+        http.delete(path).raise_for_status()
+    found = planned(snapshots=True)
+    assert "has no licence for SnapMirror" in next(w for w in found["ways"] if w["name"] == "SnapMirror")["why_not"]
+    assert transfer_facts.licensed(ontap.client(), "snapmirror") is True
+    assert transfer_facts.licensed(ontap.client(username="least"), "snapmirror") is None
 
 
 def test_within_one_cluster_nothing_has_to_move(two) -> None:

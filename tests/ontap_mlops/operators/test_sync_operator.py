@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
+from ontap_mlops import assets
 from ontap_mlops.operators.sync import DataSyncOperator
 from tests.conftest import REPOSITORY
 from tests.lake import Lake
@@ -109,7 +110,12 @@ def test_a_task_brings_a_bucket_to_a_volume(
         keys = (lake.environment["AWS_ACCESS_KEY_ID"], lake.environment["AWS_SECRET_ACCESS_KEY"])
         extra = {"endpoint_url": lake.environment["AWS_ENDPOINT_URL_S3"]}
         connection(monkeypatch, "source", conn_type="aws", login=keys[0], password=keys[1], extra=extra)
+        told: list[Any] = []
+        outlet = SimpleNamespace(add=lambda asset, *, extra: told.append(extra["transfer"]))
+        context["outlet_events"] = {assets.MOVED: outlet}
         result = sync(source_conn_id="source").execute(context)
+        ((way, source, target, size),) = [(each["way"], each["source"], each["target"], each["bytes"]) for each in told]
+        assert (way, source, target, size) == ("S3 sync", "s3://lake/tyre", "svm1:tyres", result["bytes"])
         assert (result["copied"], result["files"]) == (1, 1)
         assert (volume / "data/good/1.png").read_bytes() == b"one"
         with pytest.raises(
