@@ -96,3 +96,10 @@ def cache_volume(version_id: str) -> str:
 def cache_use(site: str, run_key: str) -> str:
     """Snapshot of that clone which says that a run uses the cache at a site (see ``ontap.cache_uses``)."""
     return f"mlops_use_{site}_{run_key}"
+
+
+def kubernetes_job(workload: str) -> str:
+    """Name of a workload's Job: its own or, where that leaves no room for what is put behind it, begun and digested."""
+    if len(workload) <= 50:
+        return workload
+    return f"{workload[:41].rstrip('-')}-{hashlib.sha256(workload.encode()).hexdigest()[:8]}"

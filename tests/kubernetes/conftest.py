@@ -13,6 +13,9 @@ import pytest
 
 from ontap_mlops.kubernetes.api import Cluster
 
+IMAGE = os.environ.get("ONTAP_MLOPS_TASKS_IMAGE", "localhost/ontap-mlops-tasks:latest")
+"""Our tasks image, as `make tasks-image` builds it; the cluster's nodes have it or can pull it."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:

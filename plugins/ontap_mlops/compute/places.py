@@ -11,6 +11,7 @@ from pydantic import Field
 
 from ontap_mlops import settings
 from ontap_mlops.compute.kinds.dask import DaskPlace
+from ontap_mlops.compute.kinds.kubernetes.place import KubernetesPlace
 from ontap_mlops.compute.kinds.local import LocalPlace
 from ontap_mlops.compute.kinds.sagemaker import SageMakerPlace
 from ontap_mlops.compute.kinds.slurm import SlurmPlace
@@ -18,7 +19,7 @@ from ontap_mlops.compute.workload import PlaceRefused, Runner
 from ontap_mlops.config_file import Section, load
 
 # A new kind is a file in kinds/ and its name here.
-Place = LocalPlace | DaskPlace | SlurmPlace | SageMakerPlace
+Place = LocalPlace | DaskPlace | KubernetesPlace | SlurmPlace | SageMakerPlace
 _Kind = Annotated[Place, Field(discriminator="kind")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import threading
@@ -67,6 +68,12 @@ class Cluster:
         self._resources: dict[str, Resource] = {}
         self._version: tuple[int, int] | None = None
         self._lock = threading.Lock()
+
+    def within(self, namespace: str) -> Cluster:
+        """Return the same cluster with another namespace where a call names none."""
+        other = copy.copy(self)  # what is known of the cluster is shared
+        other.namespace = namespace
+        return other
 
     def version(self) -> tuple[int, int]:
         """Return the API server's version, such as (1, 31)."""

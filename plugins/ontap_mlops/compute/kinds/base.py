@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -34,6 +34,9 @@ class BasePlace(Section):
     which get little of the worker's own. ``resources``, ``project`` and ``interactive_limit_s`` are for workloads that
     do not say what they need, whose they are, and when an interactive one ends.
     """
+
+    keeps_ended: ClassVar[bool] = True
+    """Whether what ended may stay at the place for a while, to be looked at."""
 
     slots: Annotated[int, Field(ge=1)] = 4
     pending_limit_s: Annotated[float, Field(ge=1)] | None = None

@@ -1,0 +1,215 @@
+"""Runs a workload as a Job, with its Secret, ConfigMap and claims, which all go with the Job.
+
+Nothing of a workload is kept anywhere else: every call reads what the cluster has under the workload's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ontap_mlops import names
+from ontap_mlops.compute import connections
+from ontap_mlops.compute.kinds.kubernetes import ends, logs, submitting
+from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, State, Status, Workload
+from ontap_mlops.kubernetes.api import Cluster, Manifest
+from ontap_mlops.kubernetes.errors import (
+    KubernetesPermanentError,
+    KubernetesTemporaryError,
+    LoginRefused,
+    NotFound,
+    beyond_quota,
+)
+from ontap_mlops.kubernetes_manifests import jobs, labels
+
+if TYPE_CHECKING:
+    from ontap_mlops.compute.kinds.kubernetes.place import KubernetesPlace
+
+log = logging.getLogger(__name__)
+_LOOK_S = 0.5
+_BEYOND_GRACE_S = 30.0  # until a pod that does not stop is struck off: its node may be gone
+
+
+class KubernetesRunner:
+    """``connect`` returns the place's cluster, each time it is asked."""
+
+    host = None
+
+    def __init__(self, place: KubernetesPlace, connect: Callable[[], Cluster]) -> None:
+        self.place = place
+        self.connect = connect
+
+    def submit(self, workload: Workload, *, fresh: bool = False) -> str:
+        """Start it, or join the one of this name. Safe to call from several processes at once."""
+        with self._told() as cluster:
+            making = submitting.Making(self.place, cluster, self._fitting(workload))
+            job = self._job(cluster, workload.name)
+            if job is not None and ends.is_released(job):
+                if not fresh or self._status(cluster, job).state.active:
+                    return workload.name
+                self._clear(cluster, job)
+            submitting.check(making)
+            submitting.submit(making)
+        return workload.name
+
+    def status(self, name: str) -> Status:
+        """Return MISSING also for one that somebody began to submit and did not finish."""
+        with self._told(watching=True) as cluster:
+            job = self._job(cluster, name)
+            if job is None or not ends.is_released(job):
+                return Status(state=State.MISSING)
+            return self._status(cluster, job)
+
+    def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
+        """At most a mebibyte for each pod at once, whole lines only. What a node has rotated away is not shown."""
+        with self._told(watching=True) as cluster:
+            job = self._job(cluster, name)
+            pods = self._pods(cluster, job) if job is not None else []
+            return logs.read(cluster, {pod["metadata"]["name"]: "" for pod in pods}, cursor)
+
+    def result(self, name: str) -> dict[str, Any]:
+        """Return what the container's termination message holds."""
+        with self._told(watching=True) as cluster:
+            job = self._job(cluster, name)
+            pod = ends.newest(self._pods(cluster, job)) if job is not None else None
+        message = ((pod and ends.terminated(pod)) or {}).get("message") or ""
+        if not message:
+            return {}
+        try:
+            value = json.loads(message)
+        except ValueError as error:
+            raise ValueError(
+                f"workload {name} wrote a result that is not JSON, or more than the 4096 bytes that a pod can hand "
+                f"back: {error}"
+            ) from None
+        if not isinstance(value, dict):
+            raise ValueError(f"workload {name} wrote a result that is not a JSON object")
+        return value
+
+    def cancel(self, name: str) -> None:
+        """SIGTERM, then SIGKILL after the place's ``grace_s``; returns when nothing of it runs."""
+        with self._told(watching=True) as cluster:
+            job = self._job(cluster, name)
+            if job is None:
+                return
+            with contextlib.suppress(NotFound):
+                cluster.patch("Job", job["metadata"]["name"], jobs.cancelled(time.time()))
+            self._stop(cluster, job)
+
+    def remove(self, name: str) -> None:
+        """Delete its Job and what belongs to it. Raises PlaceUnavailable while it runs."""
+        with self._told(watching=True) as cluster:
+            job = self._job(cluster, name)
+            if job is not None:
+                if ends.is_released(job) and self._status(cluster, job).state.active:
+                    raise PlaceUnavailable(f"workload {name} still runs; cancel it before removing it")
+                self._clear(cluster, job)
+            self._forget_volumes(cluster, labels.labels(workload=name))
+
+    def _fitting(self, workload: Workload) -> Workload:
+        """Raises PlaceRefused for what this kind of place cannot give."""
+        if workload.resources.share:
+            raise PlaceRefused(
+                f"workload {workload.name} asks for {workload.resources.share:g} of a GPU, and Kubernetes gives whole "
+                "ones only: ask for 0 or 1, or name a place whose scheduler is kai"
+            )
+        return workload
+
+    def _status(self, cluster: Cluster, job: Manifest) -> Status:
+        pods = self._pods(cluster, job)
+        pod = ends.newest(pods)
+        if ends.is_cancelled(job):
+            running = [each for each in pods if not ends.is_over(each)]
+            return Status(state=State.RUNNING, stopping=True) if running else Status(state=State.CANCELLED)
+        if pod is not None:
+            return self._explained(cluster, pod, ends.of_pod(pod))
+        if ends.condition(job, "Complete"):
+            return Status(state=State.FAILED, message="it ended well, but its pod is gone, and with it its result")
+        failed = ends.condition(job, "Failed")
+        if failed:
+            said = f"{failed.get('reason', 'Failed')}: {failed.get('message', 'no reason given')}"
+            return Status(state=State.FAILED, message=f"its pod is gone ({said})")
+        return self._without_pod(cluster, job)
+
+    def _without_pod(self, cluster: Cluster, job: Manifest) -> Status:
+        """The Job's controller makes the pod; where it cannot, its events say why."""
+        since = ends.noted(job, jobs.RELEASED) or ends.made_at(job)
+        said = cluster.last_warning(job["metadata"]["uid"])
+        if beyond_quota(said):
+            return Status(state=State.FAILED, message=f"{said}. Ask for less, or have the quota raised")
+        return Status(state=State.PENDING, message=said or "no pod was made for it yet", pending_since=since)
+
+    def _explained(self, cluster: Cluster, pod: Mapping[str, Any], status: Status) -> Status:
+        """Of a pod that does not start: what its events say, such as a volume that cannot be mounted."""
+        if status.state is not State.PENDING or status.pending_since is not None or not ends.is_slow(pod):
+            return status
+        said = cluster.last_warning(pod["metadata"]["uid"])
+        return dataclasses.replace(status, message=said, pending_since=ends.made_at(pod)) if said else status
+
+    def _stop(self, cluster: Cluster, job: Manifest) -> None:
+        """Delete its pods and wait until they are gone; one of a node that does not answer is struck off at last."""
+        deadline = time.monotonic() + self.place.grace_s + _BEYOND_GRACE_S
+        told: set[str] = set()
+        while running := [pod for pod in self._pods(cluster, job) if not ends.is_over(pod)]:
+            late = time.monotonic() > deadline
+            for pod in running:
+                uid, pod_name = pod["metadata"]["uid"], pod["metadata"]["name"]
+                if late:
+                    log.warning("Pod %s does not stop; it is struck off, whatever its node does", pod_name)
+                if late or uid not in told:
+                    cluster.delete("Pod", pod_name, uid=uid, grace_s=0 if late else None)
+                    told.add(uid)
+            time.sleep(_LOOK_S)
+
+    def _clear(self, cluster: Cluster, job: Manifest) -> None:
+        """Delete a Job that ended, or never began, and wait until what may still run of it does not."""
+        cluster.delete("Job", job["metadata"]["name"], uid=job["metadata"]["uid"])
+        self._stop(cluster, job)
+
+    def _forget_volumes(self, cluster: Cluster, wanted: dict[str, str]) -> None:
+        """Volumes belong to no namespace, so that nothing but this deletes them with the Job."""
+        if any(reach.claims for reach in self.place.namespaces.values()):
+            for volume in cluster.select("PersistentVolume", wanted):
+                cluster.delete("PersistentVolume", volume["metadata"]["name"])
+
+    def _job(self, cluster: Cluster, name: str) -> Manifest | None:
+        job = cluster.find("Job", names.kubernetes_job(name))
+        if job is not None and not labels.is_ours(job):
+            raise PlaceRefused(
+                f"namespace {cluster.namespace} of {cluster.host} has a Job {job['metadata']['name']} that is "
+                "not ours; remove it, or use another namespace"
+            )
+        return job
+
+    def _pods(self, cluster: Cluster, job: Manifest) -> list[Manifest]:
+        """The Job's own, not those of an earlier one of its name."""
+        wanted = {labels.WORKLOAD: job["metadata"]["labels"][labels.WORKLOAD]}
+        found = cluster.select("Pod", wanted)
+        return [pod for pod in found if _owner(pod) == job["metadata"]["uid"]]
+
+    @contextlib.contextmanager
+    def _told(self, *, watching: bool = False) -> Iterator[Cluster]:
+        """Turn the cluster's errors into the place's.
+
+        While ``watching``, a refused login is a passing one: tokens are renewed, and nothing else can be done about
+        what runs.
+        """
+        try:
+            cluster = self.connect()
+            yield cluster.within(self.place.namespace) if self.place.namespace else cluster
+        except LoginRefused as error:
+            connections.forget_kubernetes(self.place.connection)
+            raise (PlaceUnavailable if watching else PlaceRefused)(str(error)) from None
+        except KubernetesTemporaryError as error:
+            raise PlaceUnavailable(str(error)) from None
+        except KubernetesPermanentError as error:
+            raise PlaceRefused(str(error)) from None
+
+
+def _owner(pod: Manifest) -> str:
+    return next((owner["uid"] for owner in pod["metadata"].get("ownerReferences") or ()), "")
