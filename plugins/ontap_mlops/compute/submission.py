@@ -18,6 +18,7 @@ from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, Runner,
 log = logging.getLogger(__name__)
 Job = dict[str, Any]
 _LONGEST = 63
+RESULT = "result"  # of a job: what its program handed back, where its place has forgotten it
 
 
 class Submission:
@@ -42,13 +43,35 @@ class Submission:
     def move_on(self, workload: Workload, order: Sequence[GivenPlace], job: Job) -> Job:
         """Withdraw what has found no room, and offer it to the places after its own."""
         place = job["place"]
-        log.warning("Place %s has had no room for %s; it is withdrawn", places.title(place), job["workload"])
         runner = runner_of(job)
+        why = runner.status(job["workload"]).message
+        log.warning(
+            "Place %s has had no room for %s; it is withdrawn. %s", places.title(place), job["workload"], why or ""
+        )
         runner.cancel(job["workload"])
         runner.remove(job["workload"])
         rest = list(order)[list(order).index(place) + 1 :] if place in order else []
-        refusals = [f"{places.title(place)}: no room within {places.place(place).pending_limit_s or 0:g} s"]
+        limit = places.place(place).pending_limit_s or 0
+        refusals = [f"{places.title(place)}: no room within {limit:g} s" + (f" ({why})" if why else "")]
         return self._offer(workload, places.runners(rest) if rest else [], True, refusals)
+
+    def settle(self, job: Job) -> dict[str, Any]:
+        """Return the result of a job that ended well; where its place keeps nothing, all else of it goes.
+
+        The result is written down before, so that a worker's death in between loses nothing.
+        """
+        if RESULT in job:
+            result = job[RESULT]
+        else:
+            result = runner_of(job).result(job["workload"])
+            if places.place(job["place"]).keeps_ended:
+                return result
+            job = {**job, RESULT: result}
+            if self.store is not None:
+                self.store.set(self.key, job)
+        self.job = job
+        forget(job)
+        return result
 
     def _offer(
         self, workload: Workload, runners: list[tuple[GivenPlace, Runner]], again: bool, refusals: list[str]
@@ -119,6 +142,16 @@ def at(job: Mapping[str, Any]) -> dict[str, Any]:
 def runner_of(job: Mapping[str, Any]) -> Runner:
     """Raises PlaceElsewhere where only another host can reach it."""
     return watching.runner_of(**at(job))
+
+
+def forget(job: Mapping[str, Any]) -> None:
+    """Remove what ended where its place keeps nothing; what cannot be removed now stays until somebody does."""
+    if places.place(job["place"]).keeps_ended:
+        return
+    try:
+        runner_of(job).remove(job["workload"])
+    except (PlaceRefused, PlaceUnavailable) as error:
+        log.warning("What is left of %s at %s stays there: %s", job["workload"], places.title(job["place"]), error)
 
 
 def named(name: str, number: int) -> str:

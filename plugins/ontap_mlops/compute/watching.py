@@ -48,8 +48,11 @@ def look(place: GivenPlace, workload: str, host: str | None = None, cursor: Posi
 
 
 def cancel(place: GivenPlace, workload: str, host: str | None = None) -> None:
-    """Stop it. Raises PlaceElsewhere on another host than the workload's."""
-    runner_of(place, workload, host).cancel(workload)
+    """Stop it, and let go of it where the place keeps nothing. Raises PlaceElsewhere on another host than its own."""
+    runner = runner_of(place, workload, host)
+    runner.cancel(workload)
+    if not places.place(place).keeps_ended:
+        runner.remove(workload)
 
 
 def runner_of(place: GivenPlace, workload: str, host: str | None) -> Runner:

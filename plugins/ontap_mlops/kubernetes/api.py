@@ -163,14 +163,22 @@ class Cluster:
         return self.call("PATCH", path, body=changes, asked=asked, content_type="application/merge-patch+json")
 
     def delete(
-        self, kind: str, name: str, namespace: str | None = None, *, grace_s: int | None = None, uid: str | None = None
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        grace_s: int | None = None,
+        uid: str | None = None,
+        foreground: bool = False,
     ) -> bool:
-        """Delete it and, after it, what it owns. Return False where it was not there.
+        """Delete it and what it owns, after it or, ``foreground``, before it. Return False where it was not there.
 
         ``uid`` lets only that object be deleted, not a later one of its name. Deletion goes on after the answer.
         """
         where = self._where(namespace)
-        options: Manifest = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
+        options: Manifest = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        options["propagationPolicy"] = "Foreground" if foreground else "Background"
         if grace_s is not None:
             options["gracePeriodSeconds"] = grace_s
         if uid:

@@ -9,8 +9,6 @@ ATTEMPT = "ontap-mlops/attempt"
 """Annotation of a Job: what tells the names of its Secret and ConfigMap from those of an earlier one of its name."""
 RELEASED = "ontap-mlops/released"
 """Annotation of a Job: since when all that it needs is there and its pods may start (seconds since 1970)."""
-CANCELLED = "ontap-mlops/cancelled"
-"""Annotation of a Job: since when it is told to stop (seconds since 1970)."""
 PROCESSES = "ontap-mlops/processes"
 RESTARTS = "ontap-mlops/restarts"
 """Annotation of a Job of several processes: how often all of them were started again after one was lost."""
@@ -59,11 +57,6 @@ def released(at: float, pods: int) -> dict[str, Any]:
     changes: dict[str, Any] = {"metadata": {"annotations": {RELEASED: f"{at:.3f}"}}}
     changes["spec"] = {"parallelism": pods, "activeDeadlineSeconds": None}
     return changes
-
-
-def cancelled(at: float) -> dict[str, Any]:
-    """Return the change after which a Job starts no pod any more."""
-    return {"metadata": {"annotations": {CANCELLED: f"{at:.3f}"}}, "spec": {"parallelism": 0}}
 
 
 def secret(

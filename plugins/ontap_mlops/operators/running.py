@@ -12,7 +12,7 @@ from airflow.sdk import ResumableJobMixin
 from ontap_mlops import settings
 from ontap_mlops.compute import places, rendering, submission, watching
 from ontap_mlops.compute.following import show
-from ontap_mlops.compute.workload import BAD_INPUT, PlaceElsewhere, PlaceRefused, State, Workload
+from ontap_mlops.compute.workload import BAD_INPUT, PlaceElsewhere, PlaceRefused, PlaceUnavailable, State, Workload
 from ontap_mlops.config_file import ConfigError
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.links import DashboardLink
@@ -110,6 +110,8 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
     def get_job_status(self, external_id: Any, context: Context) -> str:
         if not isinstance(external_id, dict) or external_id.get("generation") != _generation(context):
             return SUPERSEDED
+        if submission.RESULT in external_id:
+            return State.SUCCEEDED
         runner, name = submission.runner_of(external_id), external_id["workload"]
         while (status := runner.status(name)).state.active and status.stopping:
             time.sleep(self.poll_interval_s)  # the try before is being cancelled: there is nothing to join
@@ -126,7 +128,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         self._submission = self._submissions(context, external_id)
         deferred_at = time.monotonic() + self.first_wait_s if self.deferrable else None
         cursor, pause = _BEGINNING, min(0.1, self.poll_interval_s)
-        while not (answer := watching.look(**submission.at(external_id), cursor=cursor))["done"]:
+        while not (answer := self._look(external_id, cursor))["done"]:
             self._show(answer, context)
             cursor = answer["cursor"]
             if deferred_at is not None and time.monotonic() >= deferred_at:
@@ -137,11 +139,25 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         return self._ended(answer["payload"], external_id, context)
 
     def get_job_result(self, external_id: Any, context: Context) -> Any:
-        if self._submission is None:  # it ended without a worker: its log belongs to this try
-            self._show(watching.look(**submission.at(external_id)), context)
-            return submission.runner_of(external_id).result(external_id["workload"])
-        job = self._submission.job or external_id  # the mixin knows the first place only
-        return submission.runner_of(job).result(job["workload"])
+        if self._submission is None:
+            self._submission = self._submissions(context, external_id)
+            if submission.RESULT not in external_id:  # it ended without a worker: its log belongs to this try
+                self._show(watching.look(**submission.at(external_id)), context)
+        return self._submission.settle(self._submission.job or external_id)  # the mixin knows the first place only
+
+    def _look(self, job: dict[str, Any], cursor: Any) -> dict[str, Any]:
+        """Look, and look again while the place does not answer, for as long as the trigger would."""
+        from ontap_mlops.triggers.polling import PATIENCE_S
+
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return watching.look(**submission.at(job), cursor=cursor)
+            except PlaceUnavailable as error:
+                if time.monotonic() > deadline:
+                    raise
+                self.log.warning("Asked again in %g s: %s", self.poll_interval_s, error)
+                time.sleep(self.poll_interval_s)
 
     def _submissions(self, context: Context, job: dict[str, Any] | None = None) -> submission.Submission:
         store = context.get("task_state_store") if self.durable else None
@@ -200,14 +216,20 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
             return self.poll_until_complete(moved, context)
         if end.get("out_of_time") and self.is_interactive():
             self.log.info("The interactive workload %s has ended at its time limit", job["workload"])
-            return submission.runner_of(job).result(job["workload"])
+            return self._settled(job, context)
         if end["state"] == State.SUCCEEDED:
-            return submission.runner_of(job).result(job["workload"])
+            return self._settled(job, context)
+        submission.forget(job)
         if end["state"] == State.FAILED and end["exit_code"] == BAD_INPUT:
             raise AirflowFailException(f"{self.program} cannot work with its input: {end['message']}")
         gone = end["state"] == State.MISSING
         reason = end["message"] or ("the place knows nothing of it any more" if gone else "no reason given")
         raise WorkloadFailed(f"{self.program} {end['state']} (workload {job['workload']}): {reason}")
+
+    def _settled(self, job: dict[str, Any], context: Context) -> Any:
+        if self._submission is None:
+            self._submission = self._submissions(context, job)
+        return self._submission.settle(job)
 
     def on_kill(self) -> None:
         """Cancel, in a thread: this is called from a signal's handler, maybe in the midst of a call to the runner."""

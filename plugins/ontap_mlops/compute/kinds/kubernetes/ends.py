@@ -9,7 +9,7 @@ from typing import Any
 
 from ontap_mlops.compute.workload import State, Status
 from ontap_mlops.kubernetes.errors import short
-from ontap_mlops.kubernetes_manifests.jobs import CANCELLED, RELEASED
+from ontap_mlops.kubernetes_manifests.jobs import RELEASED
 from ontap_mlops.kubernetes_manifests.pods import CONTAINER
 
 Manifest = Mapping[str, Any]
@@ -40,8 +40,14 @@ def is_released(job: Manifest) -> bool:
     return noted(job, RELEASED) is not None
 
 
-def is_cancelled(job: Manifest) -> bool:
-    return noted(job, CANCELLED) is not None
+def is_going(thing: Manifest) -> bool:
+    """Whether it was deleted, and stays only until what belongs to it has stopped."""
+    return bool(thing["metadata"].get("deletionTimestamp"))
+
+
+def is_over_before_its_release(job: Manifest) -> bool:
+    """Whether the time ran out in which somebody could have made the rest of what it needs."""
+    return is_going(job) or condition(job, "Failed") is not None
 
 
 def condition(job: Manifest, kind: str) -> Manifest | None:
@@ -89,7 +95,7 @@ def of_pod(pod: Manifest) -> Status:
     status = pod.get("status") or {}
     if is_over(pod):
         return _ended(pod)
-    if status.get("phase") in ("Succeeded", "Failed") or pod["metadata"].get("deletionTimestamp"):
+    if status.get("phase") in ("Succeeded", "Failed") or is_going(pod):
         return Status(state=State.RUNNING, stopping=True, message=_reason(status))
     if status.get("phase") == "Running":
         return Status(state=State.RUNNING)

@@ -22,7 +22,6 @@ from ontap_mlops.kubernetes.errors import (
     KubernetesPermanentError,
     KubernetesTemporaryError,
     LoginRefused,
-    NotFound,
     beyond_quota,
 )
 from ontap_mlops.kubernetes_manifests import jobs, labels
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.5
+_FREE_S = 60.0  # for which the cluster may be busy deleting what has ended
 _BEYOND_GRACE_S = 30.0  # until a pod that does not stop is struck off: its node may be gone
 
 
@@ -50,9 +50,12 @@ class KubernetesRunner:
             making = submitting.Making(self.place, cluster, self._fitting(workload))
             job = self._job(cluster, workload.name)
             if job is not None and ends.is_released(job):
-                if not fresh or self._status(cluster, job).state.active:
+                status = self._status(cluster, job)
+                if not ends.is_going(job) and (status.state.active or not fresh):
                     return workload.name
-                self._clear(cluster, job)
+                self._clear_for_another(cluster, job)
+            elif job is not None and ends.is_over_before_its_release(job):
+                self._clear_for_another(cluster, job)
             submitting.check(making)
             submitting.submit(making)
         return workload.name
@@ -92,24 +95,25 @@ class KubernetesRunner:
         return value
 
     def cancel(self, name: str) -> None:
-        """SIGTERM, then SIGKILL after the place's ``grace_s``; returns when nothing of it runs."""
+        """SIGTERM, then SIGKILL after the place's ``grace_s``; returns when nothing of it runs.
+
+        All that it has on the cluster is deleted, which goes on by itself if the caller dies.
+        """
         with self._told(watching=True) as cluster:
             job = self._job(cluster, name)
-            if job is None:
-                return
-            with contextlib.suppress(NotFound):
-                cluster.patch("Job", job["metadata"]["name"], jobs.cancelled(time.time()))
-            self._stop(cluster, job)
+            self._forget_volumes(cluster, name)
+            if job is not None:
+                self._clear(cluster, job)
 
     def remove(self, name: str) -> None:
         """Delete its Job and what belongs to it. Raises PlaceUnavailable while it runs."""
         with self._told(watching=True) as cluster:
             job = self._job(cluster, name)
+            if job is not None and ends.is_released(job) and self._status(cluster, job).state.active:
+                raise PlaceUnavailable(f"workload {name} still runs; cancel it before removing it")
+            self._forget_volumes(cluster, name)
             if job is not None:
-                if ends.is_released(job) and self._status(cluster, job).state.active:
-                    raise PlaceUnavailable(f"workload {name} still runs; cancel it before removing it")
                 self._clear(cluster, job)
-            self._forget_volumes(cluster, labels.labels(workload=name))
 
     def _fitting(self, workload: Workload) -> Workload:
         """Raises PlaceRefused for what this kind of place cannot give."""
@@ -123,9 +127,9 @@ class KubernetesRunner:
     def _status(self, cluster: Cluster, job: Manifest) -> Status:
         pods = self._pods(cluster, job)
         pod = ends.newest(pods)
-        if ends.is_cancelled(job):
+        if ends.is_going(job):
             running = [each for each in pods if not ends.is_over(each)]
-            return Status(state=State.RUNNING, stopping=True) if running else Status(state=State.CANCELLED)
+            return Status(state=State.RUNNING, stopping=True) if running else Status(state=State.MISSING)
         if pod is not None:
             return self._explained(cluster, pod, ends.of_pod(pod))
         if ends.condition(job, "Complete"):
@@ -151,31 +155,45 @@ class KubernetesRunner:
         said = cluster.last_warning(pod["metadata"]["uid"])
         return dataclasses.replace(status, message=said, pending_since=ends.made_at(pod)) if said else status
 
-    def _stop(self, cluster: Cluster, job: Manifest) -> None:
-        """Delete its pods and wait until they are gone; one of a node that does not answer is struck off at last."""
+    def _clear(self, cluster: Cluster, job: Manifest) -> None:
+        """Delete a Job with its pods, and wait until none of them runs.
+
+        A pod whose node does not answer is struck off at last: the cluster cannot tell what it does.
+        """
+        cluster.delete("Job", job["metadata"]["name"], uid=job["metadata"]["uid"], foreground=True)
         deadline = time.monotonic() + self.place.grace_s + _BEYOND_GRACE_S
-        told: set[str] = set()
         while running := [pod for pod in self._pods(cluster, job) if not ends.is_over(pod)]:
-            late = time.monotonic() > deadline
-            for pod in running:
-                uid, pod_name = pod["metadata"]["uid"], pod["metadata"]["name"]
-                if late:
-                    log.warning("Pod %s does not stop; it is struck off, whatever its node does", pod_name)
-                if late or uid not in told:
-                    cluster.delete("Pod", pod_name, uid=uid, grace_s=0 if late else None)
-                    told.add(uid)
+            if time.monotonic() > deadline:
+                for pod in running:
+                    name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
+                    log.warning("Pod %s does not stop; it is struck off, whatever its node %s does", name, node)
+                    cluster.delete("Pod", name, uid=pod["metadata"]["uid"], grace_s=0)
             time.sleep(_LOOK_S)
 
-    def _clear(self, cluster: Cluster, job: Manifest) -> None:
-        """Delete a Job that ended, or never began, and wait until what may still run of it does not."""
-        cluster.delete("Job", job["metadata"]["name"], uid=job["metadata"]["uid"])
-        self._stop(cluster, job)
+    def _clear_for_another(self, cluster: Cluster, job: Manifest) -> None:
+        """Clear it, and wait until its name is free. Raises PlaceUnavailable when that takes too long."""
+        self._clear(cluster, job)
+        name, deadline = job["metadata"]["name"], time.monotonic() + _FREE_S
+        while (found := cluster.find("Job", name)) and found["metadata"]["uid"] == job["metadata"]["uid"]:
+            if time.monotonic() > deadline:
+                raise PlaceUnavailable(
+                    f"Job {name} of an earlier try is deleted and does not go from {cluster.host}; look what holds it"
+                )
+            time.sleep(_LOOK_S)
 
-    def _forget_volumes(self, cluster: Cluster, wanted: dict[str, str]) -> None:
-        """Volumes belong to no namespace, so that nothing but this deletes them with the Job."""
-        if any(reach.claims for reach in self.place.namespaces.values()):
-            for volume in cluster.select("PersistentVolume", wanted):
-                cluster.delete("PersistentVolume", volume["metadata"]["name"])
+    def _forget_volumes(self, cluster: Cluster, name: str) -> None:
+        """Delete the volumes of a workload's claims, and those that an earlier one's death has left.
+
+        Volumes belong to no namespace, so that nothing but this does it. Each stays until its claim is gone.
+        """
+        if not any(reach.claims for reach in self.place.namespaces.values()):
+            return
+        for volume in cluster.select("PersistentVolume", labels.labels()):
+            claim, metadata = volume["spec"].get("claimRef") or {}, volume["metadata"]
+            mine = metadata["labels"].get(labels.WORKLOAD) == name
+            left = (volume.get("status") or {}).get("phase") == "Released" and labels.WORKLOAD in metadata["labels"]
+            if claim.get("namespace") == cluster.namespace and (mine or left):
+                cluster.delete("PersistentVolume", metadata["name"], uid=metadata["uid"])
 
     def _job(self, cluster: Cluster, name: str) -> Manifest | None:
         job = cluster.find("Job", names.kubernetes_job(name))

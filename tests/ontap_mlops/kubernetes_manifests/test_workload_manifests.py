@@ -1,0 +1,98 @@
+"""What is made on a cluster for a workload, word for word: a change of a file in golden/ is a change for users.
+
+``UPDATE_GOLDEN=1`` writes the files again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ontap_mlops.kubernetes_manifests import jobs, mounts, pods
+from ontap_mlops.kubernetes_manifests.labels import labels
+
+GOLDEN = Path(__file__).parent / "golden"
+OWNER = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "r1-train", "uid": "uid-1"}}
+LABELS = labels(workload="r1-train", run="r1", project="team a", dataset_version="v1")
+PLAIN = pods.Process(image="tasks:1", command=["python", "-m", "tasks.tyre.train"])
+FULL = pods.Process(
+    image="tasks:1",
+    command=["python", "-m", "tasks.tyre.train", "--epochs", "3"],
+    environment={"B": "2", "A": "1"},
+    limits=pods.limits(2.5, 4, 1),
+    folders=[
+        pods.Folder(key="workspace", source=mounts.nfs("10.0.0.5", "/ws")),
+        pods.Folder(key="models", source=mounts.host_path("/srv/svm1/models"), read_only=True),
+        pods.Folder(key="raw", source=mounts.claimed("r1-train-abc-2", read_only=True), read_only=True),
+    ],
+    secret="r1-train-abc",
+    files="r1-train-abc",
+    time_limit_s=90.4,
+)
+TERMS = pods.Terms(
+    pull_policy="IfNotPresent",
+    service_account="trainer",
+    pull_secrets=["registry"],
+    node_selector={"gpu": "yes"},
+    tolerations=[{"key": "gpu", "operator": "Exists"}],
+    host_network=True,
+    shm_gib=2,
+    user=0,
+    group=100,
+    grace_s=45,
+)
+WHERE = {"namespace": "ml", "labels": LABELS}
+MADE = {
+    "pod_plain": pods.pod(PLAIN, pods.Terms(), LABELS, {}),
+    "pod_full": pods.pod(FULL, TERMS, LABELS, {"note": "kept"}),
+    "job": jobs.job(
+        name="r1-train",
+        template=pods.pod(PLAIN, pods.Terms(), LABELS, {}),
+        annotations={jobs.ATTEMPT: "abc"},
+        keep_s=3600,
+        **WHERE,
+    ),
+    "secret": jobs.secret(name="r1-train-abc", owner=OWNER, values={"B": "2", "A": "1"}, **WHERE),
+    "files": jobs.files(name="r1-train-abc", owner=OWNER, texts={"run.json": "{}"}, **WHERE),
+    "static_volume": mounts.static_volume(
+        name="ml-r1-train-abc-0",
+        claim="r1-train-abc-0",
+        source=mounts.nfs("10.0.0.5", "/ws"),
+        options=["nfsvers=4.1"],
+        **WHERE,
+    ),
+    "static_claim": mounts.static_claim(name="r1-train-abc-0", volume="ml-r1-train-abc-0", owner=OWNER, **WHERE),
+    "released": jobs.released(1764208800.5, 1),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_the_manifest_is_the_one_that_was_agreed(name: str):
+    file = GOLDEN / f"{name}.yaml"
+    if os.environ.get("UPDATE_GOLDEN"):
+        file.write_text(yaml.safe_dump(MADE[name], sort_keys=True))
+    assert MADE[name] == yaml.safe_load(file.read_text())
+
+
+def test_every_golden_file_is_of_a_manifest_that_is_made():
+    assert {file.stem for file in GOLDEN.glob("*.yaml")} >= set(MADE)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory", "gpus", "wanted"),
+    [
+        (None, None, 0, {}),
+        (0.5, None, 0, {"cpu": "500m"}),
+        (None, 0.3, 2, {"memory": "307Mi", "nvidia.com/gpu": "2"}),
+    ],
+)
+def test_amounts_are_whole_and_what_is_not_asked_for_is_left_out(cpus, memory, gpus, wanted):
+    assert pods.limits(cpus, memory, gpus) == wanted
+
+
+def test_a_label_is_cut_to_what_kubernetes_takes():
+    assert labels(project="Équipe 1: " + "x" * 80)["ontap-mlops/project"].startswith("quipe-1-x")
+    assert len(labels(project="x" * 80)["ontap-mlops/project"]) == 63
