@@ -82,4 +82,6 @@ def test_the_generated_role_is_what_the_administrator_is_told(tmp_path) -> None:
         for privilege in body["privileges"]:
             assert f'-role {body["name"]} -api "{privilege["path"]}" -access {privilege["access"]}' in text
     assert roles.path_of("DELETE /protocols/s3/buckets/{svm.uuid}/{uuid}") == "/api/protocols/s3/buckets"
-    assert roles.rights(["GET /a/{x}/b", "PATCH /a/{x}/b/{y}"]) == {"/api/a/*/b": "read_modify"}
+    files = "/storage/volumes/{volume.uuid}/files"
+    assert roles.rights([f"GET {files}", f"PATCH {files}/{{path}}"]) == {"/api/storage/volumes/*/files": "read_modify"}
+    assert roles.rights(["GET /a/{x}/b", "PATCH /a/{x}/b/{y}"]) == {"/api/a": "read_modify"}, "no role can name more"
