@@ -64,7 +64,9 @@ class LastAdministrator(OntapError):
     code = "7077896"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f'"{name}" is the account of the last administrator of the cluster: it stays as it is.', "name")
+        super().__init__(
+            f'"{name}" is the account of the last administrator of the cluster: it stays as it is.', "name"
+        )
 
 
 class NoPassword(OntapError):

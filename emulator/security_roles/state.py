@@ -155,7 +155,7 @@ def everything(store: Store) -> list[Record]:
 
 
 def find(store: Store, name: str, svm: dict[str, str] | None) -> list[Privilege] | None:
-    """The rows of the role that an account of this SVM, or of the cluster, has by this name: its own or the cluster's."""
+    """Return the rows of the role that an account of this SVM, or of the cluster, has by this name."""
     if name in BUILT_IN:
         return BUILT_IN[name]
     found = {(record["svm"] or {}).get("uuid"): record["privileges"] for record in store.find(KIND, name=name)}

@@ -48,7 +48,11 @@ def user(emulator, account, name):
 
 def test_an_account_may_what_its_role_says_and_what_it_may_not_is_403_with_ontaps_code(user, api, role):
     assert user.get("/api/storage/volumes").status_code == 200
-    for method, path in [("DELETE", f"/api/storage/volumes/{uuid4()}"), ("GET", "/api/cluster"), ("GET", "/api/svm/svms")]:
+    for method, path in [
+        ("DELETE", f"/api/storage/volumes/{uuid4()}"),
+        ("GET", "/api/cluster"),
+        ("GET", "/api/svm/svms"),
+    ]:
         refused = user.request(method, path)
         assert error(refused) == (403, "6") and "not authorized" in refused.json()["error"]["message"], path
     added = api.post(f"{role}/privileges", json={"path": "/api/svm/svms", "access": "readonly"})
