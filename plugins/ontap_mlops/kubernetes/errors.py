@@ -99,6 +99,18 @@ class InvalidRequest(KubernetesPermanentError):
     advice = "Correct the value"
 
 
+class InUse(KubernetesTemporaryError):
+    """Something uses the object, which is left alone until that ends."""
+
+    advice = "Wait until that ends, or end it"
+
+
+class NotReady(KubernetesPermanentError):
+    """The cluster did not do it within the time limit; another try would wait for the same."""
+
+    advice = "Mend what it names, or give it more time"
+
+
 class ConnectionUnusable(KubernetesPermanentError):
     """The connection describes no cluster."""
 
