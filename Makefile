@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan upload new-system rerun test test-quick faults journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick faults journey browser bench bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -62,6 +62,18 @@ reclaim:
 # Say which way of moving data fits, such as FROM=tyre_images TO=remote ARGS="--share 0.1"; without FROM, what past transfers took.
 plan:
 	$(PROGRAM) scripts.services plan -- $(if $(FROM),"$$FROM" "$$TO") $(ARGS)
+
+# Give the GPU projects of config/projects.yaml to the scheduler of PLACE=slurm; DRY_RUN=1 shows what differs and changes nothing.
+projects:
+	$(PROGRAM) scripts.services projects -- apply "$$PLACE" $(if $(DRY_RUN),--dry-run)
+
+# Tell what use projects make of the GPUs of PLACE=slurm: allocated, idle, over quota, waiting; PAGE=FILE writes a page to open.
+projects-report:
+	$(PROGRAM) scripts.services projects -- report "$$PLACE" $(if $(PAGE),--page "$$PAGE")
+
+# Play the published scenarios of fair sharing on the scheduler of PLACE=slurm and compare who gets which GPUs.
+replay:
+	$(PROGRAM) scripts.services projects -- replay "$$PLACE"
 
 # Put a folder's files into the data lake: FROM=photos TO=bottle_images (a dataset), or TO=s3://lake/bottles/.
 upload:

@@ -102,7 +102,7 @@ def put_limits(world: World, body: dict[str, Any], uuid: str) -> Reply:
 
 
 def put_user(world: World, body: dict[str, Any], uuid: str) -> Reply:
-    """Create an account or replace it: name, password, role (see `emulator.auth.ROLES`, or one's own) and svm."""
+    """Create an account or replace it: name, password, role (built in, or one's own) and svm."""
     Accounts(world.store).put(**body)
     return list_users(world, body, uuid)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from emulator import auth
 from emulator.aggregates import state as aggregate_state
-from emulator.auth import Accounts
+from emulator.auth import ADMIN, Accounts, initial_password
 from emulator.cloud_stores import state as cloud_store_state
 from emulator.cluster import state as cluster_state
 from emulator.interfaces import state as interface_state
 from emulator.licenses import state as license_state
 from emulator.qos import state as qos_state
 from emulator.schedules import state as schedule_state
+from emulator.security_accounts import state as account_state
+from emulator.security_roles import state as role_state
 from emulator.snapmirror_policies import state as snapmirror_policies
 from emulator.snapshot_policies import state as snapshot_policy_state
 from emulator.svms import state as svm_state
@@ -29,10 +30,9 @@ def prepare(world: World, password: str) -> None:
         _seed(world)
     recover(world)
     accounts = Accounts(world.store)
-    accounts.put("admin", password, "admin")
-    accounts.put("readonly", password, "readonly")
-    accounts.put("vsadmin", password, "vsadmin", _home(world))
-    accounts.put("least", password, "least", _home(world))
+    accounts.put(ADMIN, password, ADMIN)
+    for name, svm in (("readonly", None), ("vsadmin", _home(world)), ("least", _home(world))):
+        accounts.put(name, initial_password(world.root, name), name, svm)
 
 
 def _home(world: World) -> str:
@@ -88,7 +88,10 @@ def recover(world: World) -> None:
 
 
 def reset(world: World) -> None:
-    """Back to the first state; accounts and roles stay. What runs is stopped, or ends first; what comes waits."""
+    """Back to the first state; accounts and roles stay, but for those of an SVM that is not there in it.
+
+    What runs is stopped, or ends first; what comes waits.
+    """
     with world.gate.closed() as gate:
         for _ in range(_RESET_TRIES):
             # Again after they have gone, since those inside may have begun more.
@@ -102,11 +105,14 @@ def reset(world: World) -> None:
 
 
 def _begin_anew(world: World) -> None:
-    accounts = [(kind, record) for kind in (auth.KIND, auth.ROLE) for record in world.store.find(kind)]
+    staying = [(kind, record) for kind in (account_state.KIND, role_state.KIND) for record in world.store.find(kind)]
     for svm in world.store.find("svm"):
         world.dataplane.namespace.forget(svm["name"])
     with world.store.transaction():
         _seed(world)
-        for kind, record in accounts:
-            world.store.insert(kind, record)
+        now = {svm["name"]: svm_state.ref(svm) for svm in world.store.find("svm")}
+        for kind, record in staying:
+            if record["svm"] is None or record["svm"]["name"] in now:
+                svm = record["svm"] and now[record["svm"]["name"]]
+                world.store.insert(kind, record | {"svm": svm})
     recover(world)

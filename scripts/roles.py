@@ -23,6 +23,12 @@ NEEDED, ASKED = "needed", "asked"
 
 # What no account of a single SVM can be given.
 _CLUSTER_ONLY = ("/api/cluster/peers", "/api/cluster/nodes", "/api/cluster/licensing", "/api/storage/aggregates")
+# A role can name these below single objects; of all other objects only the collection, which stands for what is below.
+_QUALIFIED = (
+    "/api/storage/volumes/*/snapshots",
+    "/api/storage/volumes/*/files",
+    "/api/protocols/s3/services/*/users",
+)
 _LEVELS = {
     frozenset(): "readonly",
     frozenset({"POST"}): "read_create",
@@ -61,7 +67,8 @@ def calls() -> Calls:
 def path_of(call: str) -> str:
     """The path that a role names for a call such as "PATCH /storage/volumes/{uuid}": of the collection, with /api."""
     below = re.sub(r"(/\{[^/]*\})+$", "", call.split(" ", 1)[1])
-    return "/api" + re.sub(r"\{[^/]*\}", "*", below)
+    path = "/api" + re.sub(r"\{[^/]*\}", "*", below)
+    return path if path in _QUALIFIED else path.split("/*")[0]
 
 
 def rights(made: Iterable[str]) -> dict[str, str]:

@@ -282,9 +282,10 @@ def main() -> int:
     actions.add_parser("versions").add_argument("arguments", nargs=argparse.REMAINDER)
     actions.add_parser("reclaim").add_argument("arguments", nargs=argparse.REMAINDER)
     actions.add_parser("preflight").add_argument("arguments", nargs=argparse.REMAINDER)
+    actions.add_parser("projects").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     stack = Stack(options.local)
-    modules = {name: f"scripts.{name}" for name in ("versions", "plan", "reclaim", "preflight")} | {
+    modules = {name: f"scripts.{name}" for name in ("versions", "plan", "reclaim", "preflight", "projects")} | {
         "airflow": "airflow"
     }
     if module := modules.get(options.action):

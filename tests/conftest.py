@@ -81,11 +81,15 @@ class Emulator:
         """The first SVM's namespace, as an NFS client sees it mounted."""
         return self.root / "namespace" / self.svm
 
+    def password_of(self, user: str) -> str:
+        """The administrator's, or the one that was made for another account that is there from the start."""
+        return self.password if user == self.user else (self.root / "passwords" / user).read_text().strip()
+
     def client(self, user: str | None = None, password: str | None = None) -> httpx.Client:
         import ssl
 
         verify = ssl.create_default_context(cafile=self.ca) if self.ca else True
-        credentials = (user or self.user, password or self.password)
+        credentials = (user or self.user, password or self.password_of(user or self.user))
         return httpx.Client(base_url=self.url, auth=credentials, verify=verify, timeout=130)
 
     def control(self, method: str, path: str, json: Any = None) -> Any:

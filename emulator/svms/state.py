@@ -271,9 +271,6 @@ def _rename_in_others(world: World, svm: Record, name: str) -> None:
         for owned in world.store.find(kind):
             if owned.get("svm") and owned["svm"]["uuid"] == svm["uuid"]:
                 world.store.update(kind, owned["uuid"], svm={"name": name, "uuid": svm["uuid"]})
-    for account in world.store.find("account"):
-        if account.get("svm") == svm["name"]:
-            world.store.update("account", account["uuid"], svm=name)
 
 
 @operation("svm.delete")

@@ -1,7 +1,7 @@
-"""What local workloads do and have measured, for Prometheus: ``python -m scripts.exporter --port 9108``.
+"""What local workloads do, and what is near its limit on ONTAP, for Prometheus: ``python -m scripts.exporter``.
 
-``/metrics`` shows the newest workloads; ``/targets`` is for ``http_sd_configs``: the Dask clusters that programs run
-now, wherever their ports are.
+``/metrics`` shows the newest workloads, the snapshots of volumes and the caches of sites; ``/targets`` is for
+``http_sd_configs``: the Dask clusters that programs run now, wherever their ports are.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.registry import Collector
 
 from ontap_mlops import settings
+from scripts import beside_airflow
 from scripts.exporter import dask_targets
+from scripts.exporter.storage import StorageCollector
 from scripts.exporter.workloads import WorkloadCollector
 
 PORT = 9108
@@ -32,10 +35,11 @@ class _Quiet(WSGIRequestHandler):
         """A line for each scrape would fill a log with nothing."""
 
 
-def server(folder: Path, host: str = "127.0.0.1", port: int = PORT) -> WSGIServer:
+def server(folder: Path, host: str = "127.0.0.1", port: int = PORT, storage: Collector | None = None) -> WSGIServer:
     """Return the listening server; port 0 takes any free one."""
     registry = CollectorRegistry()
-    registry.register(WorkloadCollector(folder))
+    for collector in filter(None, (WorkloadCollector(folder), storage)):
+        registry.register(collector)
     metrics = make_wsgi_app(registry)
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -56,8 +60,13 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=settings.workloads_dir(), help="of the local workloads")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--no-storage", action="store_true", help="ask no ONTAP: tell of workloads only")
     options = parser.parse_args()
-    with server(options.folder, options.host, options.port) as serving:
+    storage = None
+    if not options.no_storage:
+        beside_airflow.find_connections()
+        storage = StorageCollector().start()
+    with server(options.folder, options.host, options.port, storage) as serving:
         print(f"http://{options.host}:{serving.server_port}/metrics", flush=True)
         serving.serve_forever()
 

@@ -7,7 +7,7 @@ import sys
 
 import scripts.preflight as preflight
 from scripts import beside_airflow
-from scripts.preflight import ontap, rights, services
+from scripts.preflight import elsewhere, ontap, rights, services
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     failed = preflight.report(services.configuration())
     failed += ontap.report(options.ontap_conn_id, read_only=options.read_only)
     failed += rights.report(options.ontap_conn_id, dag_id=options.dag)
+    failed += preflight.report(elsewhere.checks(options.ontap_conn_id))
+    failed += elsewhere.report_rights(dag_id=options.dag)
     failed += preflight.report(services.checks(options.mlflow_conn_id, options.inference_conn_id))
     print(f"{failed} checks failed." if failed else "All checks passed.")
     return min(failed, 99)

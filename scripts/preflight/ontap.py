@@ -59,7 +59,7 @@ def report(conn_id: str, *, read_only: bool) -> int:
     if failed := preflight.report([reached]):
         return failed
     with hook.client() as client, _removed_after(Probe(client, hook.svm())) as probe:
-        checks = [Check("clocks of ONTAP and this machine", partial(_clocks, client), "version, choose")]
+        checks = [Check("clocks of ONTAP and this machine", partial(clocks, client), "version, choose")]
         checks += [Check(SEE, partial(_see, probe), "every DAG")]
         checks += [] if read_only else _rights(probe)
         checks += [
@@ -96,7 +96,8 @@ def _reached(hook: OntapHook) -> str:
     return f"{sentence} SVM {hook.svm()} is used where none is named."
 
 
-def _clocks(client: Client) -> str:
+def clocks(client: Client) -> str:
+    """Raises Failed where they differ by more than the settings allow."""
     seconds = abs((cluster.now(client) - datetime.now(UTC)).total_seconds())
     limit = settings.clock_skew_s()
     if limit and seconds > limit:

@@ -23,30 +23,42 @@ Lacking = dict[str, list[str]]
 """Path to the methods that the account may not use on it."""
 
 
-def report(conn_id: str, *, dag_id: str | None = None, say: Callable[[str], None] = print) -> int:
-    """Say a line for each right that is lacking; how many checks failed, which is none without a DAG."""
+def report(
+    conn_id: str,
+    *,
+    dag_id: str | None = None,
+    say: Callable[[str], None] = print,
+    where: str = roles.HERE,
+    at: str = "",
+) -> int:
+    """Say a line for each right that is lacking; how many checks failed, which is none without a DAG.
+
+    :param where: which of the clusters that an operator speaks to the connection leads to; ``at`` says so in the lines.
+    """
     known = roles.calls()
     wanted = set(known) if dag_id is None else operators_of(dag_id) & set(known)
     try:
         with OntapHook(conn_id).client() as client:
-            found = lacking(client, known, wanted)
+            found = lacking(client, known, wanted, where)
     except OntapError:
         return 0  # another check has said so
     if dag_id is None:
         for path, methods in found.items():
-            say(f"lacks    {path:<34} {_said(known, wanted, path, methods)}")
+            say(f"lacks    {at + path:<34} {_said(known, wanted, path, methods, where)}")
         return 0
-    checks = [Check(path, partial(_fail, _said(known, wanted, path, methods))) for path, methods in found.items()]
+    checks = [
+        Check(at + path, partial(_fail, _said(known, wanted, path, methods, where))) for path, methods in found.items()
+    ]
     if not checks:
         checks = [
-            Check(f"rights that {dag_id} needs", lambda: f"all, for {', '.join(sorted(wanted)) or 'no operator'}")
+            Check(f"{at}rights that {dag_id} needs", lambda: f"all, for {', '.join(sorted(wanted)) or 'no operator'}")
         ]
     return preflight.report(checks, say)
 
 
-def lacking(client: Client, known: roles.Calls, operators: Iterable[str]) -> Lacking:
+def lacking(client: Client, known: roles.Calls, operators: Iterable[str], where: str = roles.HERE) -> Lacking:
     """Try each call that these operators cannot do without, on the cluster where their object lives."""
-    calls = {call for name in operators for call in roles.needed(known[name].get(roles.HERE, {}))}
+    calls = {call for name in operators for call in roles.needed(known[name].get(where, {}))}
     found: Lacking = {}
     for call in sorted(calls, key=lambda call: (roles.path_of(call), call)):
         method, template = call.split(" ", 1)
@@ -73,9 +85,9 @@ def _harmless(template: str) -> str:
     return "/api" + "/".join(parts)
 
 
-def _said(known: roles.Calls, wanted: Iterable[str], path: str, methods: list[str]) -> str:
-    needing = [name for name in sorted(wanted) if path in roles.rights(roles.needed(known[name].get(roles.HERE, {})))]
-    calls = [call for name in needing for call in roles.needed(known[name].get(roles.HERE, {}))]
+def _said(known: roles.Calls, wanted: Iterable[str], path: str, methods: list[str], where: str) -> str:
+    needing = [name for name in sorted(wanted) if path in roles.rights(roles.needed(known[name].get(where, {})))]
+    calls = [call for name in needing for call in roles.needed(known[name].get(where, {}))]
     access = roles.rights(call for call in calls if roles.path_of(call) == path)[path]
     others = f" and {len(needing) - _NAMED} others" if len(needing) > _NAMED else ""
     scope = "an account of the cluster, " if roles.is_cluster_wide(path) else ""

@@ -55,7 +55,7 @@ class Toolkit:
         folder = programs.home / ".netapp_dataops"
         folder.mkdir()
         (folder / "config.json").write_text(json.dumps(config))
-        for name, value in (("username", user), ("password", system.password)):
+        for name, value in (("username", user), ("password", system.password_of(user))):
             stored = programs.run("keyring", "set", SERVICE, name, stdin=value)
             assert stored.returncode == 0, stored.stderr
 

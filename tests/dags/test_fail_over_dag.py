@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +17,8 @@ from ontap_mlops.ontap import marks, mirrors, s3, snapshots, volumes
 from ontap_mlops.ontap.client import Client
 from ontap_mlops.ontap.divergence import OnlyHere
 from ontap_mlops.ontap.errors import WrongState
-from tests.conftest import Emulator, Pair
+from tests.conftest import REPOSITORY, Emulator, Pair
 from tests.emulator.mirror_support import contents
-from tests.journey.world import rights
 from tests.ontap_mlops.conftest import GIB, Ontap
 
 DAGS = Path(__file__).parents[2] / "dags"
@@ -245,6 +245,16 @@ def test_a_copy_that_is_failed_over_is_not_updated(failed_over: World) -> None:
     with pytest.raises(WrongState, match="broken_off"):
         failed_over.run("replicate")
     assert (failed_over.at_site / "data" / "west.png").exists()
+
+
+def rights() -> list[dict[str, str]]:
+    """What the table of docs/real-systems.md asks for the account on ONTAP."""
+    section = (REPOSITORY / "docs" / "real-systems.md").read_text().partition("## 4. ")[2].partition("\n## ")[0]
+    cells = [line.split("|")[3] for line in section.splitlines() if line.startswith("|") and "`/api/" in line]
+    return [
+        {"path": path, "access": "readonly" if "(read)" in cell else "all"}
+        for path, cell in {path: cell for cell in cells for path in re.findall(r"`(/api/[^`]+)`", cell)}.items()
+    ]
 
 
 def test_at_home_the_rights_that_the_docs_ask_for_are_enough(

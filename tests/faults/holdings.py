@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # What is no object of ONTAP's, or is the same whatever a task does.
-_NOT_HELD = ("job", "account", "role", "setting")
+_NOT_HELD = ("job", "security_account", "security_role", "setting")
 _SECRETS = ("access_key", "secret_key", "salt", "digest", "passphrase", "secret", "serial_number")
 _OF_THE_DISK = ("inode",)  # of an origin's folder, by which a cache knows it
 _MEASURED = ("begun", "ended", "total_s", "looked_at")  # by the machine's clock

@@ -174,6 +174,9 @@ class Scenario:
     mlflow: bool = False
     """Whether a real MLflow server is needed. The quick tests leave such a scenario to ``make faults``."""
 
+    keeps: tuple[str, ...] = ()
+    """What else may lie about where it has failed, as `held` calls it, since another try goes on from it."""
+
     end: Callable[[Site], Any] = field(default=lambda site: site.held())
     """A comparable end state."""
 

@@ -11,8 +11,8 @@ from ontap_mlops.operators.base import OntapOperator
 from tests.faults.every import scenarios
 
 NOT_YET = Path(__file__).parent / "not_yet.txt"
-# Not of that base, but its first step is ONTAP's.
-OTHERS = {"ModelClaimOperator"}
+# Not of that base, but they begin with what ONTAP says.
+OTHERS = {"ModelClaimOperator", "TransferPlanOperator"}
 BASES = {"OntapOperator", "OntapPairOperator", "OntapWaitingOperator", "OnSnapshot", "OntapSensor"}
 
 

@@ -175,6 +175,8 @@ class Trouble:
     clear: tuple[type[errors.OntapError], ...] = ()
     """With one of these an operator may end; it then says so in a sentence, and goes on once it is put right."""
     clusters: int = 1
+    everywhere: bool = False
+    """Whether it differs from call to call, so that `make faults` plays it at all of them."""
 
 
 TROUBLES = [
@@ -189,6 +191,6 @@ TROUBLES = [
     Trouble("password expired", PasswordExpired, _ontap, (errors.AuthenticationFailed,)),
     Trouble("space full", SpaceFull, _takes_space, (errors.SpaceFull,)),
     Trouble("peer unreachable", PeerUnreachable, _ontap, (errors.OntapError,), clusters=2),
-    Trouble("killed before", KilledBefore, _any),
-    Trouble("killed after", KilledAfter, _any),
+    Trouble("killed before", KilledBefore, _any, everywhere=True),
+    Trouble("killed after", KilledAfter, _any, everywhere=True),
 ]

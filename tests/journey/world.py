@@ -6,7 +6,6 @@ import atexit
 import functools
 import json
 import os
-import re
 import shutil
 import ssl
 import subprocess
@@ -28,7 +27,7 @@ from scripts.follow import follow
 from scripts.services import Stack
 from scripts.systems import tyre
 from scripts.systems.system import System
-from tests import pages
+from tests import least_rights, pages
 
 INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_ontap"
 MODELS = names.model_volume("tyre")
@@ -59,28 +58,23 @@ class World:
         self.stack = Stack(folder / "local", self.settings)
 
     def up(self) -> None:
-        self.stack.up(["ontap"])
-        self.ontap = httpx.Client(
-            base_url=self.stack.urls["ontap"],
-            auth=("admin", secrets.get(self.stack.layout, secrets.ONTAP_ADMIN)),
-            verify=ssl.create_default_context(cafile=self.stack.layout.ontap_ca),
-            trust_env=False,
-            timeout=60,
-        )
-        self.stack = Stack(self.stack.layout.local, self.settings | {"AIRFLOW_CONN_ONTAP_DEFAULT": self.account()})
+        self.stack.up(["ontap", "ontap_remote"])
+        rows = environment.connections(self.stack.layout, self.stack.ports)
+        self.ontap = administrator(rows["ontap_default"])
+        accounts = {"AIRFLOW_CONN_ONTAP_DEFAULT": self.account(self.ontap, rows["ontap_default"])}
+        with administrator(rows["ontap_remote"]) as remote:
+            accounts["AIRFLOW_CONN_ONTAP_REMOTE"] = self.account(remote, rows["ontap_remote"])
+        self.stack = Stack(self.stack.layout.local, self.settings | accounts)
         self.stack.up()
         self.api = self.stack.airflow_api()
         self.wait_for_dags(PROVISION)
         self.run(PROVISION)
 
-    def account(self) -> str:
-        """The connection that all DAGs use: an account with the rights that docs/real-systems.md asks for, no more."""
-        connection = environment.connections(self.stack.layout, self.stack.ports)["ontap_default"]
-        user = {"name": "mlops", "password": secrets.get(self.stack.layout, "journey_mlops"), "role": "mlops"}
-        role = {"name": "mlops", "privileges": rights()}
-        self.ontap.put("/emulator/roles", json=role).raise_for_status()
-        self.ontap.put("/emulator/users", json={**user, "svm": environment.SVM}).raise_for_status()
-        return json.dumps({**connection, "login": user["name"], "password": user["password"]})
+    def account(self, api: httpx.Client, connection: dict[str, Any]) -> str:
+        """The connection that all DAGs use: to an account that the generated script for administrators has made."""
+        password = secrets.get(self.stack.layout, "journey_mlops")
+        least_rights.make(api, connection["extra"]["svm"], password)
+        return json.dumps({**connection, "login": least_rights.NAME, "password": password})
 
     def ready(self, system: System) -> None:
         """Its DAGs are there, today's run of the training DAG is over, and no new version starts another by itself."""
@@ -270,15 +264,14 @@ def end(made: World, folder: Path | None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def rights() -> list[dict[str, str]]:
-    """What the table of docs/real-systems.md asks for the account on ONTAP."""
-    section = (ROOT / "docs" / "real-systems.md").read_text().partition("## 4. ")[2].partition("\n## ")[0]
-    cells = [line.split("|")[3] for line in section.splitlines() if line.startswith("|") and "`/api/" in line]
-    return [
-        {"path": path, "access": "readonly" if "(read)" in cell else "all"}
-        for cell in cells
-        for path in re.findall(r"`(/api/[^`]+)`", cell)
-    ]
+def administrator(connection: dict[str, Any]) -> httpx.Client:
+    return httpx.Client(
+        base_url=f"https://{connection['host']}:{connection['port']}",
+        auth=(connection["login"], connection["password"]),
+        verify=ssl.create_default_context(cafile=connection["extra"]["verify"]),
+        trust_env=False,
+        timeout=60,
+    )
 
 
 def wait_for(look: Callable[[], T], otherwise: Callable[[], str], timeout_s: float = 120) -> T:

@@ -77,6 +77,8 @@ class Ontap:
             "password": self.emulator.password,
             "extra": {"verify": self.emulator.ca, "svm": SVM},
         }
+        if "login" in other and "password" not in other:
+            facts["password"] = self.emulator.password_of(other["login"])
         return json.dumps({**facts, **other})
 
     def everything(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from ontap_mlops.ontap import s3
 from scripts import preflight
-from scripts.preflight import Check, Failed, __main__, ontap, services
+from scripts.preflight import Check, Failed, __main__, elsewhere, ontap, services
 
 VOLUMES = "/api/storage/volumes"
 COMMON = [
@@ -129,6 +129,54 @@ def test_services_that_do_not_answer_are_lines_too(config, monkeypatch: pytest.M
         r"^FAILED +source of",
     ):
         assert re.search(line, told, re.MULTILINE), told
+
+
+@pytest.fixture
+def site(config, account, ontap, monkeypatch: pytest.MonkeyPatch):
+    """An entry of sites.yaml, and a connection to it: the same cluster's, which is enough to be looked at."""
+    account()
+    entry = {"ontap_conn_id": "ontap_west", "svm": "svm1", "cache_bytes": "1GB"}
+    (config / "sites.yaml").write_text(json.dumps({"sites": {"west": entry}}))
+
+    def use(**who: str) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_ONTAP_WEST", ontap.connection(**who))
+
+    return use
+
+
+def test_a_site_is_looked_at_and_nothing_is_made_there(site, ontap, capsys) -> None:
+    site()
+    before = ontap.writes()
+    assert preflight.report(elsewhere.checks("ontap_default")) == 0
+    told = capsys.readouterr().out
+    for line in (
+        r"^ok +site west, ontap_west +SVM svm1 is there",
+        r"^ok +clocks of site west +they differ by \d s",
+        r"^ok +peers of site west +SVM svm1 is no peer of svm1 yet",
+    ):
+        assert re.search(line, told, re.MULTILINE), told
+    assert ontap.writes() == before
+
+
+def test_a_site_without_a_connection_and_one_whose_account_lacks_a_right_are_named(site, monkeypatch, capsys) -> None:
+    assert preflight.report(elsewhere.checks("ontap_default")) == 1
+    told = capsys.readouterr().out
+    assert re.search(r"^FAILED +site west, ontap_west +there is no connection 'ontap_west'; add it", told, re.MULTILINE)
+    assert len(re.findall(r"^skipped ", told, re.MULTILINE)) == 2
+    site(login="vsadmin")
+    said: list[str] = []
+    elsewhere.report_rights(dag_id=None, say=said.append)
+    assert said and all(line.startswith("lacks    west: /api/") for line in said)
+    assert any("west: /api/cluster/peers" in line for line in said)
+
+
+def test_a_cloud_is_looked_at_where_it_has_a_connection(config, account, monkeypatch, capsys) -> None:
+    account()
+    assert elsewhere.checks("ontap_default") == []
+    closed = {"conn_type": "copy_sync", "host": "127.0.0.1", "port": 1, "schema": "http", "password": "token"}
+    monkeypatch.setenv("AIRFLOW_CONN_COPY_SYNC_DEFAULT", json.dumps(closed))
+    assert preflight.report(elsewhere.checks("ontap_default")) == 1
+    assert capsys.readouterr().out.startswith("FAILED   Copy and Sync, copy_sync_default")
 
 
 def test_the_exit_code_is_the_number_of_failed_checks(config, account, monkeypatch: pytest.MonkeyPatch, capsys) -> None:

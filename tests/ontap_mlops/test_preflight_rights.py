@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from ontap_mlops.ontap import errors
 from scripts import roles
 from scripts.preflight import rights
+from tests import least_rights
+from tests.ontap_mlops.conftest import SVM
 
 KNOWN = {
     "OntapVolumeDeleteOperator": {
@@ -82,4 +86,31 @@ def test_the_generated_role_is_what_the_administrator_is_told(tmp_path) -> None:
         for privilege in body["privileges"]:
             assert f'-role {body["name"]} -api "{privilege["path"]}" -access {privilege["access"]}' in text
     assert roles.path_of("DELETE /protocols/s3/buckets/{svm.uuid}/{uuid}") == "/api/protocols/s3/buckets"
-    assert roles.rights(["GET /a/{x}/b", "PATCH /a/{x}/b/{y}"]) == {"/api/a/*/b": "read_modify"}
+    files = "/storage/volumes/{volume.uuid}/files"
+    assert roles.rights([f"GET {files}", f"PATCH {files}/{{path}}"]) == {"/api/storage/volumes/*/files": "read_modify"}
+    assert roles.rights(["GET /a/{x}/b", "PATCH /a/{x}/b/{y}"]) == {"/api/a": "read_modify"}, "no role can name more"
+
+
+@pytest.fixture
+def least(ontap) -> Iterator[str]:
+    """The password of the account that the script for administrators makes."""
+    password = "Harbour-1984"
+    least_rights.make(ontap.http, SVM, password)
+    yield password
+    for kind in ("accounts", "roles"):
+        for made in ontap.http.get(f"/api/security/{kind}", params={"name": f"{least_rights.NAME}*"}).json()["records"]:
+            ontap.http.delete(made["_links"]["self"]["href"]).raise_for_status()
+
+
+def test_the_script_for_administrators_makes_an_account_that_lacks_nothing_of_an_svm(ontap, least) -> None:
+    client = ontap.client(username=least_rights.NAME, password=least)
+    found = rights.lacking(client, roles.calls(), roles.calls())
+    assert found and all(map(roles.is_cluster_wide, found)), "what is the cluster's is another account's"
+    (role,) = ontap.http.get("/api/security/roles", params={"name": least_rights.NAME, "owner.name": SVM}).json()[
+        "records"
+    ]
+    row = f"{role['_links']['self']['href']}/privileges/{quote('/api/storage/qtrees', safe='')}"
+    ontap.http.delete(row).raise_for_status()
+    assert rights.lacking(client, roles.calls(), ["OntapQtreeEnsureOperator"]) == {
+        "/api/storage/qtrees": ["GET", "POST"]
+    }

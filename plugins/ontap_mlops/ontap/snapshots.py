@@ -62,6 +62,13 @@ def list_on_svm(client: Client, *, svm: str) -> list[Snapshot]:
     return sorted((of_record(record, record["volume"]["uuid"]) for record in found), key=_age)
 
 
+def counts(client: Client, *, svm: str) -> dict[str, int]:
+    """Return how many snapshots each volume of an SVM has, by its name; those that have some."""
+    asked = f"count the snapshots of the volumes of SVM {svm!r}"
+    found = client.records("Volume", asked=asked, fields="name,snapshot_count", **{"svm.name": svm})
+    return {each["name"]: int(each["snapshot_count"]) for each in found if each.get("snapshot_count")}
+
+
 def find(client: Client, *, volume_uuid: str, name: str) -> Snapshot | None:
     found = list_snapshots(client, volume_uuid=volume_uuid, name=name)
     return next((snapshot for snapshot in found if snapshot.name == name), None)

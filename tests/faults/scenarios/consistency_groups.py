@@ -5,6 +5,7 @@ from ontap_mlops.operators.consistency_groups import (
     OntapConsistencyGroupRestoreOperator,
     OntapConsistencyGroupSnapshotOperator,
 )
+from tests.faults.scenarios.snapshot_restore import KEPT
 from tests.faults.scenarios.volumes import tyre
 from tests.faults.site import SVM, Scenario, Site
 from tests.ontap_mlops.conftest import GIB, MARK
@@ -46,6 +47,7 @@ SCENARIOS = [
     ),
     Scenario(
         operator="OntapConsistencyGroupRestoreOperator",
+        keeps=KEPT,
         prepare=frozen,
         make=lambda site: OntapConsistencyGroupRestoreOperator(**OURS, snapshot="v1"),
     ),

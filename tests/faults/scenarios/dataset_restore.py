@@ -1,5 +1,6 @@
 from ontap_mlops.ontap import dataset_versions
 from ontap_mlops.operators.dataset_restore import DatasetRestoreOperator, DatasetRestorePlanOperator
+from tests.faults.scenarios.snapshot_restore import KEPT
 from tests.faults.scenarios.volumes import tyre
 from tests.faults.site import SVM, Scenario, Site
 
@@ -33,6 +34,7 @@ SCENARIOS = [
     ),
     Scenario(
         operator="DatasetRestoreOperator",
+        keeps=KEPT,
         prepare=version,
         make=lambda site: DatasetRestoreOperator(task_id="t", plan=site.made["plan"]),
     ),

@@ -19,14 +19,19 @@ def changed(site: Site) -> None:
     (top / "new" / "more.png").write_bytes(b"new")
 
 
+# The lease of a restore that has stopped half way, which holds how the volume was before.
+KEPT = ("snapshot mlops_restoring ",)
+
 SCENARIOS = [
     Scenario(
         operator="OntapSnapshotRestoreOperator",
+        keeps=KEPT,
         prepare=changed,
         make=lambda site: OntapSnapshotRestoreOperator(**ONE),
     ),
     Scenario(
         operator="OntapSnapshotRestoreOperator",
+        keeps=KEPT,
         name="in one step",
         prepare=frozen,
         make=lambda site: OntapSnapshotRestoreOperator(**ONE, safety=False),

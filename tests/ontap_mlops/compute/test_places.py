@@ -46,7 +46,8 @@ def test_an_unknown_place_lists_the_known_ones(write) -> None:
 
 def test_an_unknown_kind_lists_the_allowed_ones(write) -> None:
     write("places:\n  a:\n    kind: lokal\n")
-    with pytest.raises(ConfigError, match=r"compute\.yaml:3: 'lokal' is not one of dask, kubernetes, local, slurm"):
+    kinds = "dask, kubernetes, local, sagemaker, slurm"
+    with pytest.raises(ConfigError, match=rf"compute\.yaml:3: 'lokal' is not one of {kinds}"):
         places.places()
 
 

@@ -26,7 +26,7 @@ rm -f ended
 export SLURM_EXPORT_ENV=ALL
 export MASTER_PORT=$((20000 + (SLURM_JOB_ID * 8 + ${{SLURM_RESTART_COUNT:-0}}) % 12000))
 began=$(date +%s)
-srun --quiet {step} "$home/task.sh"
+{launcher} --quiet {step} "$home/task.sh"
 code=$?
 echo "code=$code seconds=$(($(date +%s) - began))" >ended.new && mv ended.new ended
 exit $code
@@ -52,15 +52,25 @@ def files(
     environment: Mapping[str, str],
     folders: Mapping[str, str],
     grace_s: float,
+    launcher: Sequence[str] = (),
 ) -> dict[str, bytes]:
-    """Content by name. ``command`` starts the program, less its own time limit."""
+    """Content by name. ``command`` starts the program, less its own time limit.
+
+    ``launcher`` starts what follows it instead of srun, whose options it takes, in a step of another job. A file of
+    that name tells who cancels that signals have to go through the job's own processes.
+    """
     cpus = _cpus(workload)
     step = [f"--ntasks={workload.processes}", "--kill-on-bad-exit=1", *([f"--cpus-per-task={cpus}"] if cpus else [])]
     if workload.time_limit_s:
         # Slurm's own limits are whole minutes.
         command = ["timeout", f"--kill-after={max(grace_s, 1):g}", f"{workload.time_limit_s:g}", *command]
     run = workload.run_at(folders)
-    batch = _BATCH.format(home=shlex.quote(home), prepare="\n".join(prepare), step=shlex.join(step))
+    batch = _BATCH.format(
+        home=shlex.quote(home),
+        prepare="\n".join(prepare),
+        step=shlex.join(step),
+        launcher=shlex.join(launcher or ("srun",)),
+    )
     task = _TASK.format(
         ranks=_RANKS if workload.processes > 1 else "",
         working_directory=shlex.quote(working_directory),
@@ -70,10 +80,15 @@ def files(
         "batch.sh": batch,
         "task.sh": task,
         "environment": _exports(workload, environment),
+        **({"launcher": shlex.join(launcher)} if launcher else {}),
         "spec.json": json.dumps(_spec(workload, command)),
         **({} if run is None else {"run.json": json.dumps(run)}),
     }
     return {name: text.encode() for name, text in made.items()}
+
+
+def _start(launcher: Sequence[str]) -> str:
+    return f"trap : TERM\n{shlex.join(launcher)}" if launcher else "srun"
 
 
 def options(workload: Workload, *, gpu: str, shard: str, shards_per_gpu: int) -> list[str]:

@@ -11,6 +11,8 @@ from pydantic import Field, field_validator
 from ontap_mlops import settings
 from ontap_mlops.compute.workload import PlaceRefused, Resources, Runner, Workload
 from ontap_mlops.config_file import Section
+from ontap_mlops.projects import config as known_projects
+from ontap_mlops.projects.changes import Scheduler
 
 
 class Share(Section):
@@ -48,23 +50,38 @@ class BasePlace(Section):
     def runner(self) -> Runner:
         raise NotImplementedError
 
+    def projects(self) -> Scheduler:
+        """Return the GPU projects at its scheduler. Raises PlaceRefused where that knows none."""
+        raise PlaceRefused(
+            f"the scheduler of a place of kind {getattr(self, 'kind', '?')} knows no GPU projects; name a place of "
+            "kind slurm, or one of kind kubernetes whose scheduler is kai or kueue"
+        )
+
     def completed(self, workload: Workload) -> Workload:
-        """Return it with what it leaves to the place. Raises PlaceRefused for an interactive one without a limit."""
+        """Return it with what it leaves to the place and to its project.
+
+        Raises PlaceRefused for an interactive one that nothing ends, and ConfigError for a project that is not known.
+        """
         own = {key: value for key, value in dataclasses.asdict(workload.resources).items() if value is not None}
-        limit_s = workload.time_limit_s
-        if workload.interactive and limit_s is None:
-            limit_s = self.interactive_limit_s
-            if limit_s is None:
-                raise PlaceRefused(
-                    f"workload {workload.name} is interactive and nothing says when it ends: give it a time_limit, or "
-                    "its place an interactive_limit_s in compute.yaml"
-                )
+        named, known = workload.project or self.project, known_projects.configured()
+        project = known.find(named) if named and known else None
         return dataclasses.replace(
             workload,
             resources=Resources(**{**self.resources.model_dump(), **own}),
-            project=workload.project or self.project,
-            time_limit_s=limit_s,
+            project=named,
+            time_limit_s=self._interactive_limit(workload, project) if workload.interactive else workload.time_limit_s,
         )
+
+    def _interactive_limit(self, workload: Workload, project: known_projects.Project | None) -> float:
+        """Its own limit, but at most that of its project; that of the place where there is neither."""
+        limits = [workload.time_limit_s, project.interactive.time_limit_s if project else None]
+        given = [limit for limit in limits if limit is not None]
+        if not given and self.interactive_limit_s is None:
+            raise PlaceRefused(
+                f"workload {workload.name} is interactive and nothing says when it ends: give it a time_limit or a "
+                "project, or its place an interactive_limit_s in compute.yaml"
+            )
+        return min(given, default=self.interactive_limit_s or 0)
 
 
 def base_folder() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,8 +17,11 @@ from ontap_mlops.compute import connections
 from ontap_mlops.compute.kinds import _slurm_scripts as scripts
 from ontap_mlops.compute.kinds import _slurm_verdict as verdict
 from ontap_mlops.compute.kinds.base import BasePlace, base_folder
-from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
+from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, Resources, State, Status, Workload
 from ontap_mlops.config_file import Texts
+from ontap_mlops.projects import config as known_projects
+from ontap_mlops.projects.config import Project
+from ontap_mlops.projects.slurm_queue import SlurmQueue, Terms
 from ontap_mlops.slurm.command import Host, Slurm, SshHost, ThisHost
 from ontap_mlops.slurm.errors import SlurmPermanentError, SlurmTemporaryError
 from ontap_mlops.slurm.jobs import Jobs, Look
@@ -63,6 +67,14 @@ class SlurmPlace(BasePlace):
         host: Host = SshHost(self.connection, connections.ssh_client) if self.connection else ThisHost()
         return Slurm(host, self._path(self.slurm_conf), self.commands)
 
+    def projects(self) -> SlurmQueue:
+        return SlurmQueue(self.cluster(), known_projects.projects())
+
+    def project_of(self, workload: Workload) -> Project | None:
+        """Return the project whose quota decides; None where the place itself names account or QOS."""
+        known = None if self.account or self.qos or not workload.project else known_projects.configured()
+        return known.find(workload.project) if known and workload.project else None
+
     def roots(self) -> dict[str, str]:
         return {svm: self._path(root) for svm, root in self.namespace_roots.items()}
 
@@ -94,8 +106,13 @@ class SlurmRunner:
             workload = _with_limit(workload, place.time_limit_s)
         folders = {key: self._folder_of(key, mount, workload) for key, mount in workload.mounts.items()}
         home = f"{self.jobs.folder}/{workload.name}"
+        with _translated():
+            terms = self._terms(workload, fresh)
+        if terms.launcher:  # CPUs, memory and the GPU are those of the holder
+            workload = dataclasses.replace(workload, resources=Resources())
         files = scripts.files(
             workload,
+            launcher=terms.launcher,
             home=home,
             command=self._command(workload, folders),
             prepare=place.prepare,
@@ -108,7 +125,7 @@ class SlurmRunner:
             self.jobs.submit(
                 workload.name,
                 files,
-                self._options(workload),
+                self._options(workload, terms),
                 fresh=fresh,
                 mounts=list(folders.values()),
                 keep_days=place.keep_days,
@@ -183,10 +200,25 @@ class SlurmRunner:
         memory = f"{spec['memory_gib']:g} GiB" if spec.get("memory_gib") else look.memory
         return verdict.Limits(time_s=spec.get("time_limit_s"), memory=memory)
 
-    def _options(self, workload: Workload) -> list[str]:
+    def _terms(self, workload: Workload, fresh: bool) -> Terms:
+        """On which terms its project lets it in. One that is there already is joined on those it has."""
+        place, resources = self.place, workload.resources
+        project = place.project_of(workload)
+        if project is None or (not fresh and self.jobs.look(workload.name) is not None):
+            return Terms(())
+        if resources.share and workload.processes > 1:
+            raise PlaceRefused(
+                f"workload {workload.name} asks for {resources.share:g} of a GPU for each of {workload.processes} "
+                "processes; give each a whole GPU, or use one process"
+            )
+        gpus = resources.share or float(resources.whole_gpus * workload.processes)
+        return place.projects().admit(project, gpus, interactive=workload.interactive)
+
+    def _options(self, workload: Workload, terms: Terms) -> list[str]:
         place = self.place
-        asked = {"account": place.account or workload.project, "partition": place.partition, "qos": place.qos}
-        named = [f"--{option}={value}" for option, value in asked.items() if value]
+        account = "" if terms.options else place.account or workload.project
+        asked = {"account": account, "partition": place.partition, "qos": place.qos}
+        named = [*terms.options, *(f"--{option}={value}" for option, value in asked.items() if value)]
         needs = scripts.options(workload, gpu=place.gpu, shard=place.shard, shards_per_gpu=place.shards_per_gpu)
         return [*named, *needs, *place.options]
 
@@ -222,8 +254,6 @@ class SlurmRunner:
 
 
 def _with_limit(workload: Workload, limit_s: float | None) -> Workload:
-    import dataclasses
-
     return dataclasses.replace(workload, time_limit_s=limit_s)
 
 

@@ -9,8 +9,12 @@ from pydantic import Field, model_validator
 from ontap_mlops.compute import connections
 from ontap_mlops.compute.kinds.base import BasePlace
 from ontap_mlops.compute.kinds.kubernetes.runner import KubernetesRunner
+from ontap_mlops.compute.workload import PlaceRefused
 from ontap_mlops.config_file import Section, shaped
+from ontap_mlops.kubernetes.api import Cluster
 from ontap_mlops.kubernetes_manifests.pods import Terms
+from ontap_mlops.projects import config as known_projects
+from ontap_mlops.projects.kubernetes_queues import KubernetesQueues
 
 Name = Annotated[str, shaped(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "Kubernetes' names are of a-z, 0-9, - and .")]
 
@@ -46,6 +50,8 @@ class KubernetesPlace(BasePlace):
     (a container gets 64 MiB otherwise); it counts as the pod's memory. ``user`` and ``group`` are the numbers that
     programs run as and write volumes as; the image's own if not given.
 
+    ``scheduler`` says who places the pods: the cluster's own, or one that knows GPU projects (docs/gpu-projects.md).
+
     ``restarts``: how often a workload of several processes begins again after the cluster took one of them away.
     ``keep_s``: how long the cluster keeps a Job that ended and that nobody came back for.
     """
@@ -74,6 +80,16 @@ class KubernetesPlace(BasePlace):
 
     def runner(self) -> KubernetesRunner:
         return KubernetesRunner(self, lambda: connections.kubernetes_cluster(self.connection))
+
+    def projects(self) -> KubernetesQueues:
+        if self.scheduler == "kubernetes":
+            raise PlaceRefused(
+                "Kubernetes' own scheduler knows no GPU projects; install KAI Scheduler or Kueue and give the place "
+                "scheduler: kai or scheduler: kueue"
+            )
+        cluster = connections.kubernetes_cluster(self.connection)
+        where = Cluster(cluster.client, self.namespace or cluster.namespace)
+        return KubernetesQueues(where, known_projects.projects(), self.scheduler, self.gpu_resource)
 
     def terms(self) -> Terms:
         """Return what all its pods have in common."""

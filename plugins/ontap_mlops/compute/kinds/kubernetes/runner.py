@@ -47,7 +47,7 @@ class KubernetesRunner:
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
         with self._told() as cluster:
-            making = submitting.Making(self.place, cluster, self._fitting(workload))
+            making = submitting.Making(self.place, cluster, workload)
             job = self._job(cluster, workload.name)
             if job is not None and ends.is_released(job):
                 status = self._status(cluster, job)
@@ -114,15 +114,6 @@ class KubernetesRunner:
             self._forget_volumes(cluster, name)
             if job is not None:
                 self._clear(cluster, job)
-
-    def _fitting(self, workload: Workload) -> Workload:
-        """Raises PlaceRefused for what this kind of place cannot give."""
-        if workload.resources.share:
-            raise PlaceRefused(
-                f"workload {workload.name} asks for {workload.resources.share:g} of a GPU, and Kubernetes gives whole "
-                "ones only: ask for 0 or 1, or name a place whose scheduler is kai"
-            )
-        return workload
 
     def _status(self, cluster: Cluster, job: Manifest) -> Status:
         pods = self._pods(cluster, job)

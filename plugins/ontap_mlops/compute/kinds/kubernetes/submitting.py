@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names
-from ontap_mlops.compute.kinds.kubernetes import ends
+from ontap_mlops.compute.kinds.kubernetes import ends, queueing
 from ontap_mlops.compute.workload import Mount, PlaceRefused, Workload
 from ontap_mlops.kubernetes.api import Cluster, Manifest
 from ontap_mlops.kubernetes.errors import Unreachable
@@ -45,6 +45,7 @@ class Making:
 
     def __init__(self, place: KubernetesPlace, cluster: Cluster, workload: Workload, attempt: str = "") -> None:
         self.place, self.cluster, self.workload = place, cluster, workload
+        self.entrance = queueing.entrance(place, workload)
         self.attempt = attempt or secrets.token_hex(3)
         self.namespace = cluster.namespace
         self.name = names.kubernetes_job(workload.name)
@@ -58,12 +59,13 @@ class Making:
         run = self.workload.run or {}
         record = run.get("run") if isinstance(run.get("run"), Mapping) else {}
         version = record.get("dataset_version") if isinstance(record, Mapping) else None
-        return labels.labels(
+        ours = labels.labels(
             workload=self.workload.name,
             run=names.id_in(self.workload.name),
             project=self.workload.project,
             dataset_version=version.get("id") if isinstance(version, Mapping) else None,
         )
+        return {**ours, **self.entrance.labels}
 
     @property
     def part_name(self) -> str:
@@ -99,7 +101,7 @@ class Making:
             files=self.part_name if self._files() else "",
             time_limit_s=workload.time_limit_s,
         )
-        return pods.pod(process, self.place.terms(), self.labels, {})
+        return pods.pod(process, queueing.with_entrance(self.place.terms(), self.entrance), self.labels, {})
 
     def parts(self, job: Manifest) -> list[Manifest]:
         """What a pod waits for until it is there, owned by the Job."""
