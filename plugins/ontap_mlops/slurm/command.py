@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from ontap_mlops.slurm.errors import CommandMissing, InvalidRequest, LoginRefused, Unreachable, complaint
 
 TIMEOUT_S = 120.0
-_COMMAND_MISSING = 127
+_COMMAND_MISSING, _CONF_MISSING = 127, 72
 _OF_THIS_HOST = ("PATH", "HOME", "USER", "LOGNAME", "TZ", "SLURM_CONF")
 _KEPT_S = 300.0  # then a connection is made anew, so that a renewed key is used and a revoked one is not
 
@@ -173,10 +173,13 @@ class Slurm:
     def run(self, asked: str, script: str, *arguments: str, given: bytes = b"") -> Answer:
         """Run ``script`` with ``sh``, its parameters being ``arguments``, and return the answer whatever its code is.
 
-        Raises CommandMissing where a command is not there. ``asked`` is what messages say was wanted.
+        ``asked`` is what messages say was wanted. Raises CommandMissing where a command is not there, InvalidRequest
+        where ``conf`` is not.
         """
         command = ["sh", "-c", f"{self._beginning()}\n{script}", "slurm", *arguments]
         answer = self.host.run(command, given)
+        if answer.code == _CONF_MISSING and self.conf:
+            raise InvalidRequest(f"{asked}: there is no {self.conf} on {self.host.name}; correct slurm_conf")
         if answer.code == _COMMAND_MISSING:
             error = complaint(asked, answer.errors, self.host.name)
             raise error if isinstance(error, CommandMissing) else CommandMissing(str(error))
@@ -201,4 +204,6 @@ class Slurm:
                     f"commands is {self.commands!r}; give a folder's whole path, such as /opt/slurm/bin"
                 )
             lines.append(f'export PATH={shlex.quote(self.commands)}:"$PATH"')
+        if self.conf:  # without it Slurm's commands would look for one for a minute
+            lines.append(f'[ -r "$SLURM_CONF" ] || exit {_CONF_MISSING}')
         return "; ".join(lines)

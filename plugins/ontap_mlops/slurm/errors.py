@@ -80,6 +80,7 @@ _KNOWN: list[tuple[str, type[SlurmError], str]] = [
         "a limit of the account or QOS holds it back; `sacctmgr show qos` and `show associations` list them",
     ),
     (r"inactive|drain|not available", Unreachable, "the administrator has closed it for now"),
+    (r"Unable to process configuration file", InvalidRequest, "name the cluster's slurm.conf as slurm_conf"),
     (r"[Uu]nrecognized option|[Ii]nvalid (argument|--|directive)", InvalidRequest, "correct the place's options"),
 ]
 
@@ -101,7 +102,7 @@ def complaint(asked: str, said: str, host: str) -> SlurmError:
 
 def last_words(said: str) -> str:
     """The last thing said that tells something, less the name of the command that says it."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith('Try "')]
     telling = [line for line in lines if "Batch job submission failed" in line] or lines
     words = telling[-1] if telling else ""
     words = re.sub(r"^\w+: (error: )?", "", words)

@@ -11,7 +11,7 @@ Each job has a folder ``<shared folder>/<name>/`` that the submitting host and t
 ``spec.json``    what was asked for (no secrets)
 ``run.json``     the record of the run (RUN_FILE), ``result.json`` the result, ``progress.json`` how far it is
 ``ended``        exit code of the program, and for how many seconds it ran
-``stopping``     there when it was told to stop
+``stopping``     there when it was told to stop; holds the time by which it is to have ended, or is told again
 ===============  ======================================================================================================
 
 A worker may die between any two commands: a job found by name whose comment holds the folder's token is the one.
@@ -32,6 +32,7 @@ from ontap_mlops.slurm.errors import InvalidRequest, SlurmError, SlurmTemporaryE
 
 MARK = "ontap-mlops"  # how our jobs' comments begin
 LOG_TAIL = 8192
+SECOND_WORD_S = 120  # after the grace: whoever looks then tells a job again that was told to stop
 WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT")
 GOING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
 NO_FOLDER, NOTHING, SLURM_SAYS, LOCKED, NO_MOUNT = 73, 74, 75, 76, 77  # exit codes of the scripts below
@@ -82,8 +83,11 @@ if [ -z "$id" ]; then
   id=$(echo "$jobs" | sed -n "s/ ontap-mlops:$token\$//p" | tail -n 1)
   [ -n "$id" ] || exit 74
 fi
-[ -e stopping ] && echo "stopping=yes"
 echo "id=$id"
+if [ -e stopping ]; then
+  echo "stopping=yes"
+  [ "$(cat stopping)" -gt "$(date +%s)" ] || scancel "$id" 2>/dev/null
+fi
 said=$(scontrol --oneliner show job "$id" 2>&1); code=$?
 case $code$said in
   0*"Comment=ontap-mlops:$token"*) echo "$said" ;;
@@ -226,9 +230,9 @@ class Jobs:
         if found is None or not found.active:
             return
         gently = grace_s > 0 and not found.waiting
-        self._signal(name, found.job, "TERM" if gently else "")
+        self._signal(name, found.job, "TERM" if gently else "", grace_s)
         if gently and not self._over(name, grace_s):
-            self._signal(name, found.job, "")
+            self._signal(name, found.job, "", 0)
         if not self._over(name, 120):
             raise Unreachable(
                 f"job {found.job} ({name}) was cancelled on {self.slurm.host.name} and its node does not say that it "
@@ -242,10 +246,11 @@ class Jobs:
         if answer.code:
             raise self._error(f"removing job {name}", answer.code, answer.errors)
 
-    def _signal(self, name: str, job: str, signal: str) -> None:
-        """Signal the processes, or without one let Slurm end all of the job."""
-        script = 'scancel --quiet ${3:+"--signal=$3"} "$2" && touch "$1/stopping"'
-        answer = self.slurm.run(f"cancelling job {name}", script, f"{self.folder}/{name}", job, signal)
+    def _signal(self, name: str, job: str, signal: str, grace_s: float) -> None:
+        """Signal the processes, or without one let Slurm end all of the job. Marked first: what ends is no success."""
+        script = 'cd "$1" && echo $(($(date +%s) + $4)) >stopping && scancel ${3:+"--signal=$3"} "$2"'
+        by = f"{grace_s + SECOND_WORD_S:.0f}"
+        answer = self.slurm.run(f"cancelling job {name}", script, f"{self.folder}/{name}", job, signal, by)
         if answer.code and not re.search("already complet|Invalid job id", answer.errors):
             raise self._error(f"cancelling job {name}", answer.code, answer.errors)
 

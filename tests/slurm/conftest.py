@@ -1,0 +1,149 @@
+"""One real Slurm for all of these tests, started by the first that asks; skipped, with the reason, where none can run.
+
+``ONTAP_MLOPS_TEST_SLURM=FOLDER:PORT`` names one that `scripts/equipment/slurm_cluster.py up` has left running.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ontap_mlops.compute.kinds.slurm import SlurmPlace, SlurmRunner
+from ontap_mlops.compute.workload import Status, Workload
+from scripts.equipment import slurm_cluster
+from scripts.equipment.slurm_cluster import Cluster
+
+HERE = Path(__file__).parent
+_numbers = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = slurm_cluster.unavailable()
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.slurm)
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@dataclass
+class Site:
+    """A cluster, the folder that its nodes share with us, and what was asked of it."""
+
+    cluster: Cluster
+    shared: Path
+    names: list[str] = field(default_factory=list)
+
+    def place(self, **values: Any) -> SlurmPlace:
+        return SlurmPlace(
+            **{
+                "kind": "slurm",
+                "folder": str(self.shared),
+                "slurm_conf": str(self.cluster.conf),
+                "python": sys.executable,
+                "working_directory": str(HERE / "programs"),
+                "shards_per_gpu": self.cluster.shards,
+                "grace_s": 5,
+                **values,
+            }
+        )
+
+    def runner(self, **values: Any) -> SlurmRunner:
+        return self.place(**values).runner()
+
+    def workload(self, *does: str, **values: Any) -> Workload:
+        name = f"job-{next(_numbers)}"
+        self.names.append(name)
+        return Workload(**{"name": name, "program": "slurm_program", "arguments": does, **values})
+
+    def say(self, *command: str) -> str:
+        done = subprocess.run(command, env=self.cluster.environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    def queue(self) -> list[str]:
+        """Names of the jobs that wait or run."""
+        return self.say("squeue", "--noheader", "--format=%j").split()
+
+    def number(self, name: str) -> str:
+        return (self.shared / name / "job").read_text().strip()
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 60, what: str = "it") -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} was not so within {seconds:g} s"
+        time.sleep(0.2)
+    return found
+
+
+def ended(runner: SlurmRunner, name: str, seconds: float = 90) -> Status:
+    def over() -> Status | None:
+        status = runner.status(name)
+        return None if status.state.active else status
+
+    return wait_until(over, seconds, f"the end of {name}")
+
+
+def free_ports(count: int) -> int:
+    """The first of so many in a row that nobody listens on."""
+    for first in range(21000 + os.getpid() % 700 * 10, 32000, count):
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise AssertionError("no ports are free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    given = os.environ.get("ONTAP_MLOPS_TEST_SLURM")
+    if given:
+        folder, _, port = given.rpartition(":")
+        running = Cluster(Path(folder), int(port))
+        running.up()
+        yield running
+        return
+    # Sockets lie in it, so its path must be short.
+    started = Cluster(Path(tempfile.mkdtemp(prefix="mlops-slurm-")), free_ports(5))
+    started.up()
+    yield started
+    started.down()
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="mlops-slurm-jobs-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def site(cluster: Cluster, shared: Path) -> Iterator[Site]:
+    made = Site(cluster, shared)
+    yield made
+    runner = made.runner(grace_s=0)
+    for name in made.names:
+        runner.cancel(name)
+        runner.remove(name)
+    assert set(made.queue()) & set(made.names) == set(), "nothing is left on the cluster"
