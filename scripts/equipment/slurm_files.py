@@ -31,7 +31,8 @@ def slurm_conf(layout: Layout) -> str:
         "SlurmUser=root",
         "SlurmdUser=root",
         "AuthType=auth/munge",
-        f"AuthInfo=socket={run}/munge/socket",
+        # A job must be launched within it, and one that was put back into the queue starts after it; 120 s unless said.
+        f"AuthInfo=socket={run}/munge/socket,cred_expire=8",
         f"SlurmctldPidFile={run}/pid/slurmctld.pid",
         f"SlurmdPidFile={run}/pid/%n.pid",
         f"StateSaveLocation={run}/state",
@@ -41,6 +42,7 @@ def slurm_conf(layout: Layout) -> str:
         # The nodes are said to be larger than this machine is.
         "SlurmdParameters=config_overrides",
         "ReturnToService=2",
+        "MessageTimeout=5",
         "SlurmdTimeout=20",
         "MinJobAge=60",
         "ProctrackType=proctrack/linuxproc",

@@ -68,8 +68,12 @@ class Site:
         self.names.append(name)
         return Workload(**{"name": name, "program": "slurm_program", "arguments": does, **values})
 
+    def try_to(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Where it does not matter whether it was so already."""
+        return subprocess.run(command, env=self.cluster.environment, capture_output=True, text=True, timeout=60)
+
     def say(self, *command: str) -> str:
-        done = subprocess.run(command, env=self.cluster.environment, capture_output=True, text=True, timeout=60)
+        done = self.try_to(*command)
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 

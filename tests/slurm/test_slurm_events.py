@@ -10,18 +10,19 @@ from pathlib import Path
 import pytest
 
 from ontap_mlops.compute.workload import PlaceUnavailable, Resources, State, Workload
+from scripts.equipment.slurm_cluster import Cluster
 from tests.slurm.conftest import Site, ended, wait_until
 
 ALL_CPUS = Resources(cpus=16)  # of one node
 
 
 @pytest.fixture(scope="module", autouse=True)
-def ranks(cluster) -> None:
+def ranks(cluster: Cluster) -> None:
     """QOS of three ranks: `urgent` takes from `yielding`, which is requeued, and from `leaving`, which is cancelled."""
-    import subprocess
+    site = Site(cluster, cluster.folder)
 
     def say(*command: str) -> None:
-        subprocess.run(["sacctmgr", "-i", *command], env=cluster.environment, capture_output=True, check=False)
+        site.try_to("sacctmgr", "--immediate", *command)
 
     say("add", "qos", "yielding", "PreemptMode=requeue", "Priority=0")
     say("add", "qos", "leaving", "PreemptMode=cancel", "Priority=0")
@@ -32,6 +33,11 @@ def ranks(cluster) -> None:
 def started(site: Site, runner, workload: Workload) -> None:
     runner.submit(workload)
     wait_until(lambda: "up" in runner.logs(workload.name)[0], 60, f"the start of {workload.name}")
+
+
+def starts_again(mark: Path, times: int) -> None:
+    """Slurm lets a job that was put back wait until what it was launched with has expired."""
+    wait_until(lambda: len(mark.read_text().split()) == times, 90, f"start {times}")
 
 
 def take_its_place(site: Site, node: str, seconds: float = 0.5) -> None:
@@ -58,7 +64,7 @@ def test_a_preempted_job_is_pending_again_and_not_failed_and_being_preempted_thr
         assert status.pending_since is not None and time.time() - status.pending_since < 60
         messages.append(status.message)
         (tmp_path / f"other-{times}").touch()
-        wait_until(lambda times=times: len(mark.read_text().split()) == times + 1, 60, "its next start")
+        starts_again(mark, times + 1)
     assert "it was preempted once" in messages[0] and "it was preempted 3 times" in messages[2]
     go_on.touch()
     assert ended(runner, workload.name).state is State.SUCCEEDED
@@ -72,7 +78,8 @@ def test_where_preemption_cancels_the_job_goes_back_into_the_queue(site: Site, t
     workload = site.workload(f"mark={mark}", "say=up", f"until={go_on}", resources=ALL_CPUS)
     started(site, runner, workload)
     take_its_place(site, "node2")
-    wait_until(lambda: runner.status(workload.name).state in (State.PENDING, State.RUNNING))
+    assert wait_until(lambda: runner.status(workload.name)).state in (State.PENDING, State.RUNNING)
+    starts_again(mark, 2)
     go_on.touch()
     assert ended(runner, workload.name).state is State.SUCCEEDED
     assert len(mark.read_text().split()) == 2
@@ -84,13 +91,13 @@ def test_a_requeued_job_and_one_whose_node_is_lost_start_again(site: Site, tmp_p
     workload = site.workload(f"mark={mark}", "say=up", f"until={go_on}")
     started(site, runner, workload)
     site.say("scontrol", "requeue", site.number(workload.name))
-    wait_until(lambda: len(mark.read_text().split()) == 2)
+    starts_again(mark, 2)
     node = re.search(r" NodeList=(\S+)", site.say("scontrol", "show", "job", site.number(workload.name)))[1]
     site.say("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=lost")
     try:
-        wait_until(lambda: len(mark.read_text().split()) == 3)
+        starts_again(mark, 3)
     finally:
-        site.say("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        site.try_to("scontrol", "update", f"NodeName={node}", "State=RESUME")
     go_on.touch()
     assert ended(runner, workload.name).state is State.SUCCEEDED
 
@@ -103,7 +110,7 @@ def test_a_lost_node_is_said_where_the_job_may_not_start_again(site: Site):
     try:
         status = ended(runner, workload.name)
     finally:
-        site.say("scontrol", "update", "NodeName=node2", "State=RESUME")
+        site.try_to("scontrol", "update", "NodeName=node2", "State=RESUME")
     assert status.state is State.FAILED
     assert status.message == "its node node2 failed and Slurm did not start it again; a retry may find another node"
 
@@ -114,7 +121,7 @@ def drained(site: Site) -> Iterator[None]:
         site.say("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=maintenance")
     yield
     for node in site.cluster.node_names:
-        site.say("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        site.try_to("scontrol", "update", f"NodeName={node}", "State=RESUME")
 
 
 def test_while_nodes_are_drained_a_job_waits_since_a_time_and_with_a_reason_and_can_be_withdrawn(site: Site, drained):
