@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick faults journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm faults journey browser bench bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -94,6 +94,10 @@ test:
 # Run the tests that start no Airflow, no browser and no Triton.
 test-quick:
 	$(PROGRAM) scripts.tests quick
+
+# Run jobs on a real Slurm, which the tests start on this machine: needs root and Debian or Ubuntu, else it says so.
+test-slurm:
+	$(PROGRAM) scripts.tests slurm
 
 # Run every ONTAP operator under every fault at each of its calls, and print the table.
 faults:

@@ -4,6 +4,7 @@ python -m scripts.tests                  everything that needs no GPU, no cluste
 python -m scripts.tests quick            without Airflow, browser and Triton
 python -m scripts.tests services         those that start Triton, MLflow or Prometheus, without a scheduler
 python -m scripts.tests faults           every ONTAP operator under every fault at each of its calls; prints the table
+python -m scripts.tests slurm            those that run jobs on a real Slurm, which they start here
 python -m scripts.tests clients          those that run NetApp's own clients and other people's against the emulator
 python -m scripts.tests package          those that install the wheel into an empty environment and run examples/
 python -m scripts.tests journey          only those in which the real scheduler runs the DAGs; `browser` likewise
@@ -55,7 +56,10 @@ class Result:
 
 
 QUICK = Suite(
-    "quick tests", "not (journey or browser or triton or package or clients)", 720, ("-n", "3", "--dist", "loadfile")
+    "quick tests",
+    "not (journey or browser or triton or package or clients or slurm)",
+    720,
+    ("-n", "3", "--dist", "loadfile"),
 )
 SERVICES = Suite("tests with real services", "triton and not journey", 360)
 # Whole, it is not part of `make test`, which plays a sample of it among the quick tests.
@@ -66,6 +70,8 @@ FAULTS = Suite(
     ("-n", "2", "--dist", "loadgroup", "tests/faults"),
     environment=(("ONTAP_FAULTS", "all"),),
 )
+# Two processes, each with a cluster of its own: the time goes by waiting for Slurm.
+SLURM = Suite("a real Slurm", "slurm and not journey", 240, ("-n", "2", "--dist", "loadfile", "tests/slurm"))
 CLIENTS = Suite("real clients", "clients", 300, installs=("--clients",))
 PACKAGE = Suite("the wheel in an empty environment", "package", 240)
 JOURNEY = Suite("journeys", "journey", 1200)
@@ -73,10 +79,11 @@ BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
 STACK = Suite("journeys and browser tests", "journey or browser", JOURNEY.budget_s + BROWSER.budget_s)
 SUITES = {
-    "all": [QUICK, SERVICES, CLIENTS, PACKAGE, STACK],
+    "all": [QUICK, SERVICES, SLURM, CLIENTS, PACKAGE, STACK],
     "quick": [QUICK],
     "services": [SERVICES],
     "faults": [FAULTS],
+    "slurm": [SLURM],
     "clients": [CLIENTS],
     "package": [PACKAGE],
     "journey": [JOURNEY],

@@ -132,15 +132,7 @@ def test_what_a_person_does_to_a_run_that_trains(world: World):
     collected = world.api.xcom(INGEST, ingest, "collect_workspaces")
     assert left == {f"mlops_ws_{key}" for key in collected["kept"]} | set(collected["unknown"])
     assert world.model_versions() == deployed
-    remove_by_hand(world)
-
-
-def remove_by_hand(world: World) -> None:
-    """What the log of a collection asks for; the other journeys expect that nothing is left of any run."""
-    for path in ("/protocols/s3/buckets", "/storage/volumes"):
-        asked: dict[str, str | int] = {"name": "mlops-ws*|mlops_ws*", "return_timeout": 60}
-        world.ontap.delete(f"/api{path}", params=asked).raise_for_status()
-    assert world.workspaces() == set()
+    world.remove_workspaces()
 
 
 def kept(world: World) -> list[str]:

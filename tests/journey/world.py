@@ -23,6 +23,7 @@ from ontap_mlops import names
 from scripts import new_system
 from scripts.embedded import environment, ports, secrets
 from scripts.embedded.layout import ROOT
+from scripts.equipment.slurm_cluster import Cluster
 from scripts.follow import follow
 from scripts.services import Stack
 from scripts.systems import tyre
@@ -35,6 +36,17 @@ IMAGES = 120
 NEW_SYSTEM = "probe"
 FIRST_PORT = 20000 + os.getpid() % 1200 * 10  # below the range that outgoing connections take their ports from
 QUICK = {"epochs": 1, "limit": 100}
+# Its cluster is started by the journey that runs on it.
+SLURM_PLACE = f"""
+  slurm:
+    kind: slurm
+    slurm_conf: ../../slurm/slurm.conf
+    folder: ../../slurm-jobs
+    python: {sys.executable}
+    working_directory: ..
+    namespace_roots: {{default: "${{ONTAP_MLOPS_NAMESPACE_ROOT}}"}}
+    resources: {{cpus: 2, memory_gib: 6, gpus: 1}}
+"""
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 T = TypeVar("T")
@@ -45,6 +57,8 @@ class World:
         self.begun = time.monotonic()
         self.kills = folder / "kills.json"
         self.house = furnish(folder / "house")
+        self.slurm = Cluster(folder / "slurm", FIRST_PORT + len(ports.USUAL))
+        self.slurm_jobs = folder / "slurm-jobs"
         self.settings = {
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "tests" / "journey" / "plugins"),
             "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "2",
@@ -155,6 +169,13 @@ class World:
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout
 
+    def remove_workspaces(self) -> None:
+        """What the log of a collection asks a person for; the other journeys expect that nothing is left of any run."""
+        for path in ("/protocols/s3/buckets", "/storage/volumes"):
+            asked: dict[str, str | int] = {"name": "mlops-ws*|mlops_ws*", "return_timeout": 60}
+            self.ontap.delete(f"/api{path}", params=asked).raise_for_status()
+        assert self.workspaces() == set()
+
     # What tests look at
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str]:
@@ -255,10 +276,13 @@ def furnish(house: Path) -> Path:
         (house / "dags" / "bottles.py").write_text(told["dags/bottles.py"])
         with (house / "config" / "datasets.yaml").open("a") as file:
             file.write(told["config/datasets.yaml"].partition("datasets:\n")[2])
+        with (house / "config" / "compute.yaml").open("a") as file:
+            file.write(SLURM_PLACE)
     return house
 
 
 def end(made: World, folder: Path | None) -> None:
+    made.slurm.down()
     made.stack.down()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)

@@ -46,7 +46,16 @@ def test_every_test_belongs_to_one_suite_of_all():
     """By the marks that pyproject.toml knows, each alone and in the pairs that are used."""
     from _pytest.mark.expression import Expression
 
-    for marks in (set(), {"triton"}, {"browser"}, {"journey"}, {"journey", "triton"}, {"package"}, {"clients"}):
+    for marks in (
+        set(),
+        {"triton"},
+        {"browser"},
+        {"journey"},
+        {"journey", "triton"},
+        {"package"},
+        {"clients"},
+        {"slurm"},
+    ):
         chosen = [s.title for s in tests.SUITES["all"] if Expression.compile(s.marks).evaluate(marks.__contains__)]
         assert len(chosen) == 1, (marks, chosen)
 

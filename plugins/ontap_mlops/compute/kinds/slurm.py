@@ -8,7 +8,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,8 @@ class SlurmPlace(BasePlace):
     ``connection``: of type ``ssh``, to the host with Slurm's commands; this host if not given. ``folder`` is shared by
     that host and the nodes: scripts, logs and results of jobs lie there.
     """
+
+    keeps_ended: ClassVar[bool] = False  # a shared folder is not for what nobody asks for any more
 
     kind: Literal["slurm"]
     folder: str
