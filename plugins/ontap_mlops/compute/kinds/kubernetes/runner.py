@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names
 from ontap_mlops.compute import connections
-from ontap_mlops.compute.kinds.kubernetes import ends, logs, submitting
+from ontap_mlops.compute.kinds.kubernetes import ends, logs, submitting, together
 from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, State, Status, Workload
 from ontap_mlops.kubernetes.api import Cluster, Manifest
 from ontap_mlops.kubernetes.errors import (
@@ -73,13 +73,19 @@ class KubernetesRunner:
         with self._told(watching=True) as cluster:
             job = self._job(cluster, name)
             pods = self._pods(cluster, job) if job is not None else []
-            return logs.read(cluster, {pod["metadata"]["name"]: "" for pod in pods}, cursor)
+            if job is not None and together.number(job) > 1:
+                marks = {pod["metadata"]["name"]: f"[{rank}] " for rank, pod in together.current(job, pods).items()}
+            else:
+                marks = {pod["metadata"]["name"]: "" for pod in pods}
+            return logs.read(cluster, marks, cursor)
 
     def result(self, name: str) -> dict[str, Any]:
-        """Return what the container's termination message holds."""
+        """Return what the container's termination message holds; of several processes, that of rank 0."""
         with self._told(watching=True) as cluster:
             job = self._job(cluster, name)
-            pod = ends.newest(self._pods(cluster, job)) if job is not None else None
+            pods = self._pods(cluster, job) if job is not None else []
+            several = job is not None and together.number(job) > 1
+            pod = together.current(job, pods).get(0) if job is not None and several else ends.newest(pods)
         message = ((pod and ends.terminated(pod)) or {}).get("message") or ""
         if not message:
             return {}
@@ -121,6 +127,8 @@ class KubernetesRunner:
         if ends.is_going(job):
             running = [each for each in pods if not ends.is_over(each)]
             return Status(state=State.RUNNING, stopping=True) if running else Status(state=State.MISSING)
+        if together.number(job) > 1:
+            return together.status(cluster, job, pods, self.place.restarts)
         if pod is not None:
             return self._explained(cluster, pod, ends.of_pod(pod))
         if ends.condition(job, "Complete"):

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names
-from ontap_mlops.compute.kinds.kubernetes import ends, queueing
+from ontap_mlops.compute.kinds.kubernetes import ends, queueing, together
 from ontap_mlops.compute.workload import Mount, PlaceRefused, Workload
 from ontap_mlops.kubernetes.api import Cluster, Manifest
 from ontap_mlops.kubernetes.errors import Unreachable
-from ontap_mlops.kubernetes_manifests import jobs, labels, mounts, pods
+from ontap_mlops.kubernetes_manifests import jobs, labels, mounts, pods, processes
 
 if TYPE_CHECKING:
     from ontap_mlops.compute.kinds.kubernetes.place import KubernetesPlace, Reach
@@ -86,9 +86,33 @@ class Making:
             annotations=annotations,
             keep_s=self.place.keep_s,
         )
+        if self.indexed:
+            failures = self.place.restarts * self.workload.processes
+            made = processes.indexed(made, processes=self.workload.processes, failures=failures, service=self.part_name)
         return jobs.survives_disruption(made) if self.cluster.version() >= (1, 26) else made
 
-    def pod(self, launcher: tuple[str, ...] = ("python", "-m")) -> Manifest:
+    @property
+    def indexed(self) -> bool:
+        """Whether the cluster numbers the pods of several processes itself."""
+        return self.workload.processes > 1 and self.cluster.version() >= together.INDEXED_SINCE
+
+    @property
+    def pods_at_once(self) -> int:
+        """How many pods the Job makes; those of a Job that does not number them are made one by one."""
+        several = self.workload.processes > 1
+        return self.workload.processes if self.indexed else 0 if several else 1
+
+    def _launcher(self) -> tuple[str, ...]:
+        if self.workload.processes == 1:
+            return ("python", "-m")
+        port = processes.port(self.name)
+        if not self.indexed:
+            return processes.launcher(self.workload.processes, port)
+        master = f"{self.name}-0.{self.part_name}"
+        return processes.launcher(self.workload.processes, port, rank="$(JOB_COMPLETION_INDEX)", master=master)
+
+    def pod(self) -> Manifest:
+        launcher = self._launcher()
         workload, resources = self.workload, self.workload.resources
         folders = {each.folder.key: each.folder.path for each in self.mounted}
         process = pods.Process(
@@ -116,6 +140,8 @@ class Making:
             parts.append(jobs.secret(**common, values=self.secrets))
         if self._files():
             parts.append(jobs.files(**common, texts=self._files()))
+        if self.indexed:
+            parts.append(processes.service(**common, selected=labels.labels(workload=self.workload.name)))
         for each in self.mounted:
             parts += self._claims(each, job)
         return parts
@@ -187,9 +213,8 @@ def submit(making: Making) -> None:
         making = Making(making.place, cluster, making.workload, attempt)
     for part in making.parts(job):
         cluster.ensure(part)
-    pods_at_once = 1 if making.workload.processes == 1 else 0
     try:
-        cluster.patch("Job", making.name, jobs.released(time.time(), pods_at_once))
+        cluster.patch("Job", making.name, jobs.released(time.time(), making.pods_at_once))
     except Unreachable:
         return
 
