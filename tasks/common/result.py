@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
@@ -44,8 +45,8 @@ def write_whole(path: Path, content: bytes) -> None:
 def _put_in_place(temporary: Path, path: Path, content: bytes) -> None:
     try:
         temporary.replace(path)
-    except OSError:
-        if not path.is_mount():
+    except OSError as error:
+        # A container's termination message is itself a mount, and root's: nothing can be renamed over it.
+        if error.errno not in (errno.EBUSY, errno.EPERM, errno.EACCES) or not os.access(path, os.W_OK):
             raise
-        # A container's termination message is itself a mount, which nothing can be renamed over.
         path.write_bytes(content)

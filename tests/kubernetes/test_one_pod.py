@@ -68,6 +68,15 @@ def test_a_pod_that_succeeds_hands_back_its_result_and_leaves_nothing(runner, cl
     nothing_left(cluster, one.name)
 
 
+@pytest.mark.parametrize("user", [0, 10001])
+def test_our_own_programs_write_their_result_as_any_user(at, user):
+    runner = at(user=user)
+    one = workload("from tasks.common.result import write_result; write_result({'uid': __import__('os').getuid()})")
+    runner.submit(one)
+    assert ended(runner, one.name).state is State.SUCCEEDED, log_of(runner, one.name)
+    assert runner.result(one.name) == {"uid": user}
+
+
 def test_bad_input_is_the_programs_own_sentence(runner):
     one = workload(ends(2, "there is no folder /data; give one"))
     runner.submit(one)

@@ -113,3 +113,22 @@ def test_a_real_process_ends_with_143():
     process.terminate()
     assert process.wait(20) == 143
     process.stdout.close()
+
+
+@pytest.mark.parametrize("code", [errno.EBUSY, errno.EPERM])
+def test_a_result_file_that_nothing_can_be_renamed_over_is_written_in_place(tmp_path, monkeypatch, code):
+    """A pod's termination message is a mount of root's."""
+    file = tmp_path / "result.json"
+    file.touch()
+    monkeypatch.setenv("RESULT_FILE", str(file))
+
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(code, "not over that")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    result.write_result({"a": 1})
+    assert json.loads(file.read_text()) == {"a": 1}
+    assert [each.name for each in tmp_path.iterdir()] == ["result.json"]
+    file.unlink()
+    with pytest.raises(OSError, match="not over that"):
+        result.write_result({"a": 1})
