@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm faults journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-kubernetes tasks-image faults journey browser bench bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -98,6 +98,14 @@ test-quick:
 # Run jobs on a real Slurm, which the tests start on this machine: needs root and Debian or Ubuntu, else it says so.
 test-slurm:
 	$(PROGRAM) scripts.tests slurm
+
+# Run the tests against the cluster that KUBECONFIG names; its nodes need the image that `make tasks-image` builds.
+test-kubernetes:
+	$(PROGRAM) scripts.tests kubernetes
+
+# Build the image of our programs for Kubernetes, or with another ARGS="--tag NAME"; ARGS='--load "kind load image-archive"' hands it to a cluster.
+tasks-image:
+	$(PROGRAM) scripts.tasks_image $(ARGS)
 
 # Run every ONTAP operator under every fault at each of its calls, and print the table.
 faults:

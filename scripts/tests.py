@@ -7,6 +7,8 @@ python -m scripts.tests faults           every ONTAP operator under every fault 
 python -m scripts.tests slurm            those that run jobs on a real Slurm, which they start here
 python -m scripts.tests clients          those that run NetApp's own clients and other people's against the emulator
 python -m scripts.tests package          those that install the wheel into an empty environment and run examples/
+python -m scripts.tests kubernetes       those that use the Kubernetes cluster that KUBECONFIG names; part of all where
+                                         it is set
 python -m scripts.tests journey          only those in which the real scheduler runs the DAGs; `browser` likewise
 python -m scripts.tests journey tyre     only tests/journey/test_tyre.py
 
@@ -57,7 +59,7 @@ class Result:
 
 QUICK = Suite(
     "quick tests",
-    "not (journey or browser or triton or package or clients or slurm)",
+    "not (kubernetes or journey or browser or triton or package or clients or slurm)",
     720,
     ("-n", "3", "--dist", "loadfile"),
 )
@@ -74,6 +76,7 @@ FAULTS = Suite(
 SLURM = Suite("a real Slurm", "slurm and not journey", 240, ("-n", "2", "--dist", "loadfile", "tests/slurm"))
 CLIENTS = Suite("real clients", "clients", 300, installs=("--clients",))
 PACKAGE = Suite("the wheel in an empty environment", "package", 240)
+KUBERNETES = Suite("tests on a Kubernetes cluster", "kubernetes", 1200, arguments=("tests/kubernetes",))
 JOURNEY = Suite("journeys", "journey", 1200)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
@@ -86,6 +89,7 @@ SUITES = {
     "slurm": [SLURM],
     "clients": [CLIENTS],
     "package": [PACKAGE],
+    "kubernetes": [KUBERNETES],
     "journey": [JOURNEY],
     "browser": [BROWSER],
 }
@@ -145,6 +149,19 @@ def account(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
+def chosen(name: str) -> list[Suite]:
+    """Return the suites of this name; those on a cluster need one. SystemExit where only they are asked for."""
+    if os.environ.get("KUBECONFIG"):
+        return [*SUITES[name], KUBERNETES] if name == "all" else SUITES[name]
+    if name == "kubernetes":
+        raise SystemExit(
+            "KUBECONFIG names no cluster; set it to the kubeconfig of one on which namespaces may be made."
+        )
+    if name == "all":
+        print(f"== left out: {KUBERNETES.title}, since KUBECONFIG names no cluster", flush=True)
+    return SUITES[name]
+
+
 def journey(name: str) -> str:
     """Return the file of the journey of this name; SystemExit names those there are."""
     known = {path.stem.removeprefix("test_"): path for path in (ROOT / "tests" / "journey").glob("test_*.py")}
@@ -162,7 +179,7 @@ def main() -> int:
         parser.error("only journeys are chosen by name")
     paths = [journey(name) for name in options.names]
     # A list, not a generator: a failure in one suite does not hide what the next one would say.
-    results = [run(suite, paths) for suite in SUITES[options.suite]]
+    results = [run(suite, paths) for suite in chosen(options.suite)]
     print(account(results))
     return 0 if all(result.passed for result in results) else 1
 

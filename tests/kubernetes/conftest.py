@@ -17,6 +17,7 @@ IMAGE = os.environ.get("ONTAP_MLOPS_TASKS_IMAGE", "localhost/ontap-mlops-tasks:l
 """Our tasks image, as `make tasks-image` builds it; the cluster's nodes have it or can pull it."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/kubernetes/" in str(item.path):

@@ -60,6 +60,17 @@ def test_every_test_belongs_to_one_suite_of_all():
         assert len(chosen) == 1, (marks, chosen)
 
 
+def test_tests_on_a_cluster_are_run_where_there_is_one(monkeypatch, capsys):
+    monkeypatch.setenv("KUBECONFIG", "/some/kubeconfig")
+    assert tests.KUBERNETES in tests.chosen("all") and capsys.readouterr().out == ""
+    assert tests.KUBERNETES not in tests.chosen("quick")
+    monkeypatch.delenv("KUBECONFIG")
+    assert tests.KUBERNETES not in tests.chosen("all")
+    assert "left out: tests on a Kubernetes cluster, since KUBECONFIG names no cluster" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="KUBECONFIG names no cluster"):
+        tests.chosen("kubernetes")
+
+
 def test_a_journey_is_chosen_by_its_name():
     assert re.fullmatch(r"tests/journey/test_kills\.py", tests.journey("kills"))
     with pytest.raises(SystemExit, match="No journey is called 'tour'; there are .*kills"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ontap_mlops.kubernetes_manifests import jobs, mounts, pods
+from ontap_mlops.kubernetes_manifests import jobs, mounts, pods, processes
 from ontap_mlops.kubernetes_manifests.labels import labels
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -45,16 +45,20 @@ TERMS = pods.Terms(
     grace_s=45,
 )
 WHERE = {"namespace": "ml", "labels": LABELS}
-MADE = {
-    "pod_plain": pods.pod(PLAIN, pods.Terms(), LABELS, {}),
-    "pod_full": pods.pod(FULL, TERMS, LABELS, {"note": "kept"}),
-    "job": jobs.job(
+MADE_JOB = {
+    **jobs.job(
         name="r1-train",
-        template=pods.pod(PLAIN, pods.Terms(), LABELS, {}),
+        template=pods.pod(PLAIN, pods.Terms(), {**LABELS, "controller-uid": "u", "job-name": "r1-train"}, {}),
         annotations={jobs.ATTEMPT: "abc"},
         keep_s=3600,
         **WHERE,
-    ),
+    )
+}
+MADE_JOB["metadata"]["uid"] = "uid-1"
+MADE = {
+    "pod_plain": pods.pod(PLAIN, pods.Terms(), LABELS, {}),
+    "pod_full": pods.pod(FULL, TERMS, LABELS, {"note": "kept"}),
+    "job": MADE_JOB,
     "secret": jobs.secret(name="r1-train-abc", owner=OWNER, values={"B": "2", "A": "1"}, **WHERE),
     "files": jobs.files(name="r1-train-abc", owner=OWNER, texts={"run.json": "{}"}, **WHERE),
     "static_volume": mounts.static_volume(
@@ -65,6 +69,11 @@ MADE = {
         **WHERE,
     ),
     "static_claim": mounts.static_claim(name="r1-train-abc-0", volume="ml-r1-train-abc-0", owner=OWNER, **WHERE),
+    "process_first": processes.pod(MADE_JOB, name="r1-train-abc-0-0", rank=0, restart=0),
+    "process_other": processes.pod(MADE_JOB, name="r1-train-abc-1-1", rank=1, restart=1, master="10.1.2.3"),
+    "indexed": processes.indexed(MADE_JOB, processes=3, failures=9, service="r1-train-abc"),
+    "survives_disruption": jobs.survives_disruption(MADE_JOB),
+    "service": processes.service(name="r1-train-abc", selected=labels(workload="r1-train"), owner=OWNER, **WHERE),
     "released": jobs.released(1764208800.5, 1),
 }
 
@@ -75,6 +84,16 @@ def test_the_manifest_is_the_one_that_was_agreed(name: str):
     if os.environ.get("UPDATE_GOLDEN"):
         file.write_text(yaml.safe_dump(MADE[name], sort_keys=True))
     assert MADE[name] == yaml.safe_load(file.read_text())
+
+
+def test_a_process_does_not_carry_the_labels_of_the_jobs_controller():
+    assert not {"controller-uid", "job-name"} & set(MADE["process_first"]["metadata"]["labels"])
+
+
+def test_the_launcher_begins_each_process_with_its_rank():
+    command = " ".join(processes.launcher(3, 29400))
+    assert "--nnodes=3 --nproc-per-node=1 --node-rank=$(ONTAP_MLOPS_RANK)" in command
+    assert 20000 <= processes.port("r1-train") < 30000
 
 
 def test_every_golden_file_is_of_a_manifest_that_is_made():
