@@ -86,6 +86,8 @@ class RunFile:
             "snapshot_uuid": self.dataset_version.get("snapshot_uuid"),
             "code_commit": self.run.get("code_commit"),
             "airflow_run": airflow,
+            "compute_place": self.rest.get("place"),
+            "compute_tried": "; ".join(self.rest.get("tried") or ()),
         }
         return {name: str(value) for name, value in tags.items() if value}
 

@@ -200,7 +200,7 @@ def test_a_stopped_program_stops_xcp_and_the_next_goes_on(ends: Ends) -> None:
 @pytest.fixture
 def context() -> Any:
     return {
-        "ti": SimpleNamespace(max_tries=3, map_index=-1, stats_tags={}),
+        "ti": SimpleNamespace(max_tries=3, map_index=-1, stats_tags={}, xcom_push=lambda key, value: None),
         "dag_run": SimpleNamespace(dag_id="d", run_id="manual", run_after=datetime(2026, 7, 1, tzinfo=UTC)),
         "task_state_store": None,
     }

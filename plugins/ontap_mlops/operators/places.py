@@ -35,6 +35,32 @@ def known_places() -> list[str]:
     return places.names()
 
 
+def check(compute: Any) -> None:
+    """Raise ValueError, when the DAG is parsed, for places that are not in config/compute.yaml, or for none at all.
+
+    A template says nothing yet, and where there is no such file, nothing is known: then the task itself says so.
+    """
+    if not _is_plain(compute):
+        return
+    named = rendering.places(compute)
+    if not named:
+        raise ValueError("compute names no place to run; name at least one of config/compute.yaml, such as 'local'")
+    file = settings.config_dir() / "compute.yaml" if settings.has_config_dir() else None
+    if file is None or not file.exists():
+        return
+    known = known_places()
+    wrong = [name for name in named if isinstance(name, str) and name not in known]
+    if wrong:
+        raise ValueError(
+            f"compute names {' and '.join(map(repr, wrong))}, which {file} does not have; the places there are: "
+            f"{', '.join(sorted(known))}"
+        )
+
+
+def _is_plain(compute: Any) -> bool:
+    return isinstance(compute, str | list | tuple) and "{{" not in str(compute) and "{%" not in str(compute)
+
+
 def pool_of(compute: Any) -> str | None:
     """Return the Airflow pool for tasks at this place (the first of several); None where pools are not used.
 
@@ -45,6 +71,5 @@ def pool_of(compute: Any) -> str | None:
     if not settings.use_pools() or isinstance(compute, Mapping):
         return None
     known = known_places()
-    plain = isinstance(compute, str | list | tuple) and "{{" not in str(compute) and "{%" not in str(compute)
-    first = rendering.places(compute)[:1] if plain else known[:1]
+    first = rendering.places(compute)[:1] if _is_plain(compute) else known[:1]
     return next((places.pool(name) for name in first if name in known), None)

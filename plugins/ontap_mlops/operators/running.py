@@ -14,15 +14,18 @@ from ontap_mlops.compute import places, rendering, submission, watching
 from ontap_mlops.compute.following import show
 from ontap_mlops.compute.workload import BAD_INPUT, PlaceElsewhere, PlaceRefused, PlaceUnavailable, State, Workload
 from ontap_mlops.config_file import ConfigError
+from ontap_mlops.operators import telling
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.links import DashboardLink
-from ontap_mlops.operators.places import pool_of
+from ontap_mlops.operators.places import check, pool_of
 from ontap_mlops.operators.waiting import CANCEL_WAIT_S, FIRST_WAIT_S
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _BEGINNING: Any = (None, "")
+PLACEMENT = "placement"
+"""XCom key of a task: ``place``, ``waited_s`` there, and ``tried``, the places before it (place, waited_s, why)."""
 SUPERSEDED = "superseded"  # of a job that a user's clear has made worthless
 OVERDUE_MARGIN_S = 120.0  # beyond time limit and grace, until a place that does not stop a program is given up on
 
@@ -50,6 +53,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         first_wait_s: float = FIRST_WAIT_S,
         **kwargs: Any,
     ) -> None:
+        check(compute)
         if pool := pool_of(compute):
             kwargs["default_args"] = {"pool": pool, **(kwargs.get("default_args") or {})}
         super().__init__(**kwargs)
@@ -65,6 +69,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         """Mapped tasks wait in the pool of their place too."""
+        check(kwargs.get("compute", "local"))
         if "pool" not in kwargs and (pool := pool_of(kwargs.get("compute", "local"))):
             kwargs["pool"] = pool
         return super().partial(**kwargs)
@@ -143,6 +148,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
             self._submission = self._submissions(context, external_id)
             if submission.RESULT not in external_id:  # it ended without a worker: its log belongs to this try
                 self._show(watching.look(**submission.at(external_id)), context)
+                self._tell_place(external_id, None, context)
         return self._submission.settle(self._submission.job or external_id)  # the mixin knows the first place only
 
     def _look(self, job: dict[str, Any], cursor: Any) -> dict[str, Any]:
@@ -212,8 +218,10 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
 
         if end["overdue"]:
             self._submission = self._submissions(context, job)
-            moved = self._submission.move_on(self.workload(context), rendering.places(self.compute), job)
+            order = rendering.places(self.compute)
+            moved = self._submission.move_on(self.workload(context), order, job, _why(end, job))
             return self.poll_until_complete(moved, context)
+        self._tell_place(job, end.get("began_at"), context)
         if end.get("out_of_time") and self.is_interactive():
             self.log.info("The interactive workload %s has ended at its time limit", job["workload"])
             return self._settled(job, context)
@@ -231,6 +239,17 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
             self._submission = self._submissions(context, job)
         return self._submission.settle(job)
 
+    def _tell_place(self, job: dict[str, Any], began_at: float | None, context: Context) -> None:
+        """Say where it ran, how long it waited and why it moved: in the log, as XCom, and as a note where it moved."""
+        submission.settle_doubts(job)
+        placement = submission.placement(job, began_at)
+        told = submission.in_words(placement)
+        for line in telling.lines(told):
+            self.log.info("%s", line)
+        context["ti"].xcom_push(key=PLACEMENT, value=placement)
+        if placement["tried"]:
+            telling.add_note(context, f"{self.task_id}: {told}.")
+
     def on_kill(self) -> None:
         """Cancel, in a thread: this is called from a signal's handler, maybe in the midst of a call to the runner."""
         job = self._submission.job if self._submission is not None else None
@@ -239,6 +258,13 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
             cancelling = threading.Thread(target=watching.cancel, kwargs=submission.at(job))
             cancelling.start()
             cancelling.join(CANCEL_WAIT_S)
+
+
+def _why(end: dict[str, Any], job: dict[str, Any]) -> str:
+    if end["state"] != State.PENDING:
+        return end["message"]
+    told = f" ({end['message']})" if end["message"] else ""
+    return f"no room within {places.place(job['place']).pending_limit_s or 0:g} s{told}"
 
 
 def _generation(context: Context) -> int:

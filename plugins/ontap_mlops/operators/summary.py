@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from ontap_mlops.compute import submission
 from ontap_mlops.hooks import mlflow_pages
 from ontap_mlops.hooks.rest import base_url
 from ontap_mlops.operators import telling
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.context import result_of, run_record
 from ontap_mlops.operators.links import PICTURES, MlflowModelLink, MlflowRunLink
+from ontap_mlops.operators.running import PLACEMENT
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,16 +32,27 @@ class RunSummarizeOperator(MlopsOperator):
 
     :param facts: name of a fact -> ``task_id``, or ``task_id:key`` for one entry of that task's result. What a skipped
         task would have said is left out.
+    :param programs: task ids of the run's programs: where each ran, how long it waited there, and which places before
+        did not take it.
     :param mlflow_conn_id: connection to MLflow, for the links.
-    :return: the facts, with ``run_key``, ``model``, ``dataset_version`` and ``links`` (name to address).
+    :return: the facts, with ``places`` (by task id), ``run_key``, ``model``, ``dataset_version`` and ``links`` (name to
+        address).
     """
 
     template_fields: Sequence[str] = (*MlopsOperator.template_fields, "mlflow_conn_id")
     operator_extra_links = (MlflowModelLink(), MlflowRunLink(), *PICTURES)
 
-    def __init__(self, *, facts: Mapping[str, str], mlflow_conn_id: str = "mlflow_default", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        facts: Mapping[str, str],
+        programs: Sequence[str] = (),
+        mlflow_conn_id: str = "mlflow_default",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**{"trigger_rule": "none_failed_min_one_success", **kwargs})
         self.facts = dict(facts)
+        self.programs = list(programs)
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -47,6 +60,8 @@ class RunSummarizeOperator(MlopsOperator):
         found = {name: _fact(context, source) for name, source in self.facts.items()}
         facts = {name: value for name, value in found.items() if value is not None}
         links = self._links(context, facts)
+        if ran := self._places(context):
+            facts["places"] = ran
         for line in told(run, facts, links):
             self.log.info("%s", line)
         return {
@@ -56,6 +71,11 @@ class RunSummarizeOperator(MlopsOperator):
             **facts,
             "links": links,
         }
+
+    def _places(self, context: Context) -> dict[str, Any]:
+        """Where each program ran. One of a mapped task ran in several places, and is left out."""
+        found = {task_id: result_of(context, task_id, PLACEMENT) for task_id in self.programs}
+        return {task_id: told for task_id, told in found.items() if isinstance(told, Mapping) and "place" in told}
 
     def _links(self, context: Context, facts: Mapping[str, Any]) -> dict[str, str]:
         links = {}
@@ -81,6 +101,8 @@ def told(run: RunRecord, facts: Mapping[str, Any], links: Mapping[str, str]) -> 
     if decision := facts.get("decision"):
         reason = f"{DECISIONS.get(decision['decision'], decision['decision'])}: {decision['reason']}"
         lines += telling.lines(reason)
+    for task_id, placement in (facts.get("places") or {}).items():
+        lines += telling.lines(f"{task_id}: {submission.in_words(placement)}")
     if version:
         lines.append(f"Model: {version['model']} version {version['version']}")
     if endpoint := (facts.get("deployment") or {}).get("endpoint"):

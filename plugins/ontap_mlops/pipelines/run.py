@@ -213,7 +213,8 @@ class Run:
         for task in _without_upstream(dag, but=self.choose):
             self.workspace >> task
         leaves = [task for task in dag.leaves if task not in (self.choose, self.workspace)]
-        summary = RunSummarizeOperator(task_id="summary", facts=self.facts)
+        programs = [made.task_id for made in self.programs if not made.is_mapped]
+        summary = RunSummarizeOperator(task_id="summary", facts=self.facts, programs=programs)
         for leaf in leaves:
             if not leaf.is_teardown:
                 leaf >> summary

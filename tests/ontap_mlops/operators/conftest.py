@@ -41,8 +41,10 @@ class Store(dict):
 
 @pytest.fixture
 def context() -> Any:
+    pushed: dict[str, Any] = {}
+    push = lambda key, value: pushed.update({key: value})  # noqa: E731
     return {
-        "ti": SimpleNamespace(max_tries=3, map_index=-1, stats_tags={}),
+        "ti": SimpleNamespace(max_tries=3, map_index=-1, stats_tags={}, xcom_push=push, pushed=pushed),
         "dag_run": SimpleNamespace(dag_id="d", run_id="manual", run_after=datetime(2026, 7, 1, tzinfo=UTC)),
         "task_state_store": Store(),
     }

@@ -78,3 +78,14 @@ def test_a_run_that_has_left_little_is_told_all_the_same(summary) -> None:
     facts, said = summary()
     assert facts["links"] == {}
     assert "snapshot mlops_v20261120t060000z00000001 of volume svm1:tyre_images" in said
+
+
+def test_it_tells_where_the_programs_ran_and_which_places_did_not_take_them(monkeypatch, capsys) -> None:
+    tried = [{"place": "gpu-cluster", "waited_s": 601.5, "why": "no room within 600 s"}]
+    placement = {"place": "local", "waited_s": 0.2, "tried": tried}
+    told = {"choose": record().to_json(), "train": placement, "evaluate": EVALUATED, "many": [placement]}
+    made = RunSummarizeOperator(task_id="summary", facts={}, programs=["train", "evaluate", "many", "skipped"])
+    assert made.execute(context(told))["places"] == {"train": placement}
+    said = " ".join(capsys.readouterr().out.split())
+    assert "train: Ran at local, after waiting 0.2 s." in said
+    assert "Before it: gpu-cluster (601.5 s): no room within 600 s" in said

@@ -99,7 +99,9 @@ class Workers:
             die_around(local.LocalRunner, "submit", after=die_at == "after submit")
             die_around(local.LocalRunner, "result", before=die_at == "after the program's end")
             context: Any = {
-                "ti": SimpleNamespace(max_tries=max_tries, map_index=-1, stats_tags={}),
+                "ti": SimpleNamespace(
+                    max_tries=max_tries, map_index=-1, stats_tags={}, xcom_push=lambda key, value: None
+                ),
                 "dag_run": SimpleNamespace(dag_id="d", run_id="manual", run_after=datetime(2026, 7, 1, tzinfo=UTC)),
                 "task_state_store": Store(self.folder / "store.json", die_at),
             }

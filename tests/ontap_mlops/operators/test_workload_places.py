@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from airflow.sdk import DAG
@@ -142,6 +144,142 @@ def test_when_no_place_has_room_each_is_named_and_a_retry_begins_with_the_first(
     assert again.execute(context)["said"] == "here"
 
 
+@pytest.mark.parametrize("compute", ["nowhere", ["local", "nowhere"], "local, nowhere"])
+def test_a_place_with_a_typo_is_an_error_of_the_dag(folder, compute: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"compute names 'nowhere', which .*compute\.yaml does not have.*elsewhere, local"
+    ):
+        operator(compute=compute)
+    with pytest.raises(ValueError, match="compute names 'nowhere'"):
+        WorkloadOperator.partial(task_id="t", program="p", compute=compute)
+
+
+@pytest.mark.parametrize("compute", ["", [], ","])
+def test_no_place_at_all_is_an_error_of_the_dag_and_of_a_task_that_gets_it_from_a_template(
+    folder, context, compute
+) -> None:
+    with pytest.raises(ValueError, match="compute names no place to run"):
+        operator(compute=compute)
+    made = operator(compute="{{ params.compute }}")
+    made.compute = str(compute)
+    with pytest.raises(AirflowFailException, match="no place to run is named; name at least one"):
+        made.execute(context)
+    made.compute = "local, moon"
+    with pytest.raises(AirflowFailException, match="there is no place named 'moon' .*: elsewhere, local"):
+        made.execute(context)
+
+
+def test_a_place_that_refuses_is_passed_over_and_the_task_says_where_it_ran_and_why(folder, context) -> None:
+    made = operator("0", "0", "here", compute=["elsewhere", "local"], mounts={"data": "svm1:/tyres"})
+    assert made.execute(context)["said"] == "here"
+    told = context["ti"].pushed["placement"]
+    assert (told["place"], [one["place"] for one in told["tried"]]) == ("local", ["elsewhere"])
+    assert "does not say where the namespace of SVM 'svm1' is mounted" in told["tried"][0]["why"]
+
+
+def test_when_all_refuse_for_good_no_retry_is_made(folder, context) -> None:
+    refusing = {"kind": "local", "namespace_roots": {}}
+    mounts = {"data": "svm1:/tyres"}
+    with pytest.raises(AirflowFailException, match=r"No place takes .*local \(by value\): .*; local \(by value\): "):
+        operator("0", "0", "x", compute=[refusing, {**refusing, "grace_s": 2}], mounts=mounts).execute(context)
+
+
+def test_how_long_it_waited_at_each_place_is_told(queue: Queue, context) -> None:
+    operator("0", "0", "here", compute=["queue", "local"]).execute(context)
+    told = context["ti"].pushed["placement"]
+    (before,) = told["tried"]
+    assert (told["place"], before["place"], before["why"]) == ("local", "queue", "no room within 1 s")
+    assert 1 <= before["waited_s"] < 30
+    assert 0 <= told["waited_s"] < 30
+
+
+@pytest.mark.parametrize("moment", ["withdrawing", "withdrawn", "offering"])
+def test_a_worker_that_dies_on_the_way_to_the_next_place_is_followed_by_one_that_goes_there(
+    queue: Queue, context, moment: str
+) -> None:
+    made = operator("0", "0", "here", compute=["queue", "local"])
+    local = type(places.runner("local"))
+    with pytest.MonkeyPatch.context() as dying:
+        if moment == "withdrawing":
+            dying.setattr(queue, "cancel", Mock(side_effect=SystemExit))
+        elif moment == "withdrawn":
+            dying.setattr(queue, "remove", lambda name: sys.exit() if queue.withdrawn else None)
+        else:
+            dying.setattr(local, "submit", Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            made.execute(context)
+    queue.submit = Mock(side_effect=AssertionError("offered again to the place it was withdrawn from"))  # type: ignore
+    assert operator("0", "0", "here", compute=["queue", "local"]).execute(context)["said"] == "here"
+    told = context["ti"].pushed["placement"]
+    assert [one["place"] for one in told["tried"]] == ["queue"]
+    assert queue.withdrawn == [name_of(made, context)]
+    assert context["task_state_store"]["workload"].get("leaving") is None
+
+
+def test_what_finds_room_at_the_last_moment_stays(queue: Queue, context) -> None:
+    class Late(Queue):
+        def status(self, name: str) -> Status:
+            looks.append(name)
+            states = {1: State.PENDING, 2: State.RUNNING}
+            return Status(state=states.get(len(looks), State.SUCCEEDED), pending_since=time.time() - 9, exit_code=0)
+
+    looks: list[str] = []
+    queue.__class__ = Late
+    assert operator("0", "0", "x", compute=["queue", "local"]).execute(context) == {}
+    assert queue.withdrawn == []
+    assert context["ti"].pushed["placement"]["place"] == "queue"
+
+
+def test_a_place_whose_answer_is_lost_is_asked_whether_it_took_the_program(queue: Queue, context) -> None:
+    def took(workload: Workload, *, fresh: bool = False) -> str:
+        queue.waiting[workload.name] = time.time()
+        raise PlaceUnavailable("the connection broke")
+
+    queue.submit = took  # type: ignore[method-assign]
+    made = operator("0", "0", "x", compute=["queue", "local"], deferrable=True)
+    assert deferred(made, context).trigger.arguments["place"] == "queue"
+
+
+def test_a_place_that_cannot_tell_is_cleared_up_when_the_program_has_ended_elsewhere(queue: Queue, context) -> None:
+    def took(workload: Workload, *, fresh: bool = False) -> str:
+        queue.waiting[workload.name] = time.time()
+        queue.away = True  # type: ignore[attr-defined]
+        raise PlaceUnavailable("the connection broke")
+
+    class Away(Queue):
+        away = False
+
+        def status(self, name: str) -> Status:
+            if self.away:
+                self.away = False  # it is back at the next question
+                raise PlaceUnavailable("no connection")
+            return super().status(name)
+
+    queue.__class__ = Away
+    queue.submit = took  # type: ignore[method-assign]
+    made = operator("0", "0", "here", compute=["queue", "local"])
+    assert made.execute(context)["said"] == "here"
+    assert queue.withdrawn == [name_of(made, context)]
+    assert queue.waiting == {}
+
+
+def test_the_program_finds_in_its_run_file_where_it_runs_and_why(folder, context) -> None:
+    (folder / "program.py").write_text(
+        "import json, os; open(os.environ['RESULT_FILE'], 'w').write(open(os.environ['RUN_FILE']).read())"
+    )
+
+    class Recorded(WorkloadOperator):
+        def run_facts(self, context: Any) -> Any:
+            return {"run": {"run_key": "r"}}
+
+    made = Recorded(
+        task_id="t", program="program", compute=["elsewhere", "local"], mounts={"d": "svm1:/tyres"}, deferrable=False
+    )
+    told = made.execute(context)
+    assert (told["place"], told["run"]) == ("local", {"run_key": "r"})
+    assert told["tried"][0].startswith("elsewhere: workload ")
+
+
 def test_a_place_without_a_limit_is_waited_for(queue: Queue, folder: Path, context) -> None:
     (folder / "compute.yaml").write_text("places:\n  queue: {kind: local}\n")
     made = operator("0", "0", "x", compute="queue")
@@ -265,7 +403,6 @@ def dag(**params: Any) -> DAG:
         ("elsewhere", "compute_elsewhere"),
         (["elsewhere", "local"], "compute_elsewhere"),
         ("{{ params.compute }}", "compute_local"),
-        ("nowhere", "default_pool"),
         ({"kind": "local"}, "default_pool"),
     ],
 )
