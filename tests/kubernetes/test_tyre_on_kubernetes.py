@@ -18,7 +18,7 @@ import pytest
 from ontap_mlops.kubernetes.api import Cluster
 from ontap_mlops.kubernetes_manifests.labels import MANAGED_BY, OURS
 from scripts.systems.tyre import SYSTEM
-from tests.journey.world import TRAIN, World, end
+from tests.journey.world import TRAIN, World, end, wait_for
 from tests.kubernetes.conftest import IMAGE, connect
 from tests.kubernetes.waiting import wait_until
 
@@ -47,6 +47,16 @@ PLACES = """
     grace_s: 5
     namespaces:
       default: {{host_path: {root}, claims: true}}
+  small:
+    kind: kubernetes
+    namespace: {namespace}
+    image: {image}
+    pull_policy: IfNotPresent
+    host_network: true
+    user: 0
+    resources: {{cpus: 0.5, memory_gib: 0.1}}
+    namespaces:
+      default: {{host_path: {root}}}
   gpu-cluster:
     kind: kubernetes
     namespace: {namespace}
@@ -120,3 +130,39 @@ def test_a_model_is_trained_judged_and_served_from_pods_that_leave_nothing(world
     assert summary["dataset_version"]["snapshot"] in world.snapshots("tyre_images")
     assert world.workspaces() == set()
     nothing_left(cluster)
+
+
+def test_where_no_gpu_is_free_the_next_place_takes_it_and_the_reason_is_shown(world, cluster):
+    run_id = world.run(TRAIN, {**QUICK, "compute": ["gpu-cluster", "local"]})
+    said = " ".join(world.api.log(world.tasks(TRAIN, run_id)["train"]))
+    assert "Place gpu-cluster has had no room for" in said
+    assert "Insufficient nvidia.com/gpu" in said
+    assert "runs tasks.tyre.train at local" in said
+    nothing_left(cluster)
+
+
+def test_a_program_that_needs_too_much_memory_is_told_so_and_leaves_nothing(world, cluster):
+    run_id = world.start(TRAIN, {**QUICK, "compute": ["small"]})
+    states = ("failed", "up_for_retry")
+    wait_for(lambda: world.states(TRAIN, run_id).get("train") in states, lambda: str(world.states(TRAIN, run_id)), 300)
+    said = " ".join(world.api.log(world.tasks(TRAIN, run_id)["train"]))
+    assert "killed for using more memory than its limit of 102Mi" in said
+    nothing_left(cluster)
+    give_up(world, run_id)
+
+
+def test_a_cleared_task_begins_anew_and_a_killed_one_ends_with_its_pod(world, cluster):
+    run_id = world.start(TRAIN, {"epochs": 500, "limit": 100, "compute": ["cluster"]})
+    first = running_pod(cluster)["metadata"]["uid"]
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["train"], "only_failed": False}
+    world.api.call("POST", f"dags/{TRAIN}/clearTaskInstances", json=body)
+    wait_until(lambda: running_pod(cluster)["metadata"]["uid"] != first, 180)
+    assert len(cluster.select("Job", {MANAGED_BY: OURS})) == 1
+    give_up(world, run_id)
+    nothing_left(cluster)
+    assert world.states(TRAIN, run_id)["train"] == "failed"
+
+
+def give_up(world: OnKubernetes, run_id: str) -> None:
+    """As a user marks the run as failed; its teardown goes on."""
+    world.api.call("PATCH", f"dags/{TRAIN}/dagRuns/{run_id}", json={"state": "failed"})
