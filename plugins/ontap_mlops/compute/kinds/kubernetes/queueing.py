@@ -13,10 +13,10 @@ from ontap_mlops.projects import config
 from ontap_mlops.projects.kubernetes_queues import as_queue
 
 if TYPE_CHECKING:
-    from ontap_mlops.compute.kinds.kubernetes.place import KubernetesPlace
+    from ontap_mlops.compute.kinds.kubernetes.fields import KubernetesFields
 
 
-def entrance(place: KubernetesPlace, workload: Workload) -> Entrance:
+def entrance(place: KubernetesFields, workload: Workload) -> Entrance:
     """Return what its pods and its Job carry; nothing where the cluster's own scheduler places them.
 
     Raises PlaceRefused for a share of a GPU where nothing can give one, and for a workload without a project where the

@@ -27,7 +27,7 @@ from ontap_mlops.kubernetes.errors import (
 from ontap_mlops.kubernetes_manifests import jobs, labels
 
 if TYPE_CHECKING:
-    from ontap_mlops.compute.kinds.kubernetes.place import KubernetesPlace
+    from ontap_mlops.compute.kinds.kubernetes.fields import KubernetesFields
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.5
@@ -40,7 +40,7 @@ class KubernetesRunner:
 
     host = None
 
-    def __init__(self, place: KubernetesPlace, connect: Callable[[], Cluster]) -> None:
+    def __init__(self, place: KubernetesFields, connect: Callable[[], Cluster]) -> None:
         self.place = place
         self.connect = connect
 

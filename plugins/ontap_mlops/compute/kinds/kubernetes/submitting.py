@@ -18,7 +18,7 @@ from ontap_mlops.kubernetes.errors import Unreachable
 from ontap_mlops.kubernetes_manifests import jobs, labels, mounts, pods, processes
 
 if TYPE_CHECKING:
-    from ontap_mlops.compute.kinds.kubernetes.place import KubernetesPlace, Reach
+    from ontap_mlops.compute.kinds.kubernetes.fields import KubernetesFields, Reach
 
 # Variables that name a file of the machine on which Airflow runs; pods get the file's text.
 _CERTIFICATES = (
@@ -43,7 +43,7 @@ class Mounted:
 class Making:
     """Everything a workload is on a cluster. ``attempt`` tells it from an earlier one of its name."""
 
-    def __init__(self, place: KubernetesPlace, cluster: Cluster, workload: Workload, attempt: str = "") -> None:
+    def __init__(self, place: KubernetesFields, cluster: Cluster, workload: Workload, attempt: str = "") -> None:
         self.place, self.cluster, self.workload = place, cluster, workload
         self.entrance = queueing.entrance(place, workload)
         self.attempt = attempt or secrets.token_hex(3)
