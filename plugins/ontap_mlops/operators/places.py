@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,10 @@ from airflow.sdk import Param
 
 from ontap_mlops import settings
 from ontap_mlops.compute import places, rendering
+from ontap_mlops.config_file import ConfigError
+from ontap_mlops.projects import config
+
+log = logging.getLogger(__name__)
 
 
 def places_param(default: str | list[str] | None = None, **schema: Any) -> Param:
@@ -59,6 +64,18 @@ def check(compute: Any) -> None:
 
 def _is_plain(compute: Any) -> bool:
     return isinstance(compute, str | list | tuple) and "{{" not in str(compute) and "{%" not in str(compute)
+
+
+def known_projects() -> list[str]:
+    """Return the names of config/projects.yaml, in its order; none where there is no such file, or it is wrong.
+
+    Who runs something in a project, and `make projects`, say what is wrong with it.
+    """
+    try:
+        return config.names()
+    except ConfigError as error:
+        log.warning("No GPU project can be chosen: %s", error)
+        return []
 
 
 def pool_of(compute: Any) -> str | None:

@@ -9,7 +9,7 @@ from airflow.sdk import Param
 from ontap_mlops import locations
 from ontap_mlops.operators.choose import PROMOTE
 from ontap_mlops.operators.judging import JUDGE_BY
-from ontap_mlops.operators.places import known_places, places_param
+from ontap_mlops.operators.places import known_places, known_projects, places_param
 from ontap_mlops.pipelines.system import System
 
 TRACKED = ("seed", "confidence")  # common Params that the training or its judgement depends on
@@ -40,7 +40,17 @@ def _site() -> dict[str, Param]:
             "mounts the volumes of the site."
         ),
     )
-    return {"site": site}
+    within = Param(
+        None,
+        type=["null", "number"],
+        exclusiveMinimum=0,
+        title="Site at most behind (minutes)",
+        description=(
+            "The run waits until the site's copy is no older; a version that is named is waited for too. Nothing is "
+            "held at the place meanwhile. Empty: take the newest version that is there."
+        ),
+    )
+    return {"site": site, "site_within_min": within}
 
 
 def _data(system: System) -> dict[str, Param]:
@@ -80,7 +90,24 @@ def _training(system: System) -> dict[str, Param]:
     return {
         "seed": Param(1, type="integer", title="Seed", section="Training"),
         "compute": places_param(_first(system.places), title="Compute", section="Training"),
+        **_project(),
     }
+
+
+def _project() -> dict[str, Param]:
+    """Nothing where no GPU projects are configured."""
+    known = known_projects()
+    if not known:
+        return {}
+    project = Param(
+        None,
+        type=["null", "string"],
+        enum=[None, *known],
+        title="GPU project",
+        description="Whose GPUs the programs use, at a place whose scheduler knows projects. Empty: the place's own.",
+        section="Training",
+    )
+    return {"project": project}
 
 
 def _first(wanted: tuple[str, ...]) -> str | None:

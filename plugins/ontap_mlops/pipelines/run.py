@@ -24,6 +24,7 @@ from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 from ontap_mlops.operators.workspaces import WorkspaceCreateOperator, WorkspaceDeleteOperator
 from ontap_mlops.pipelines import serving
 from ontap_mlops.pipelines.system import System
+from ontap_mlops.sensors.training_data import TrainingDataReadySensor
 
 MODELS, RESULTS = "models", "results"
 RETIRED, CONFIRM = "old_models", "deploy.confirm"
@@ -33,8 +34,9 @@ EVALUATION_LIMIT = timedelta(hours=1)
 class Run:
     """The steps of one run; the DAG file orders them with ``>>``.
 
-    ``choose`` and ``create_workspace`` come before every step that has nothing before it; the summary, the removal of
-    the workspace and the release of the claim come after the last ones (see :meth:`finish`).
+    Where there is another site, ``data_ready`` comes first: nothing is chosen, cloned or submitted until what the run
+    reads is there. ``choose`` and ``create_workspace`` come before every step that has nothing before it; the summary,
+    the removal of the workspace and the release of the claim come after the last ones (see :meth:`finish`).
     """
 
     def __init__(self, system: System, dataset: registry.Dataset, tracked: Sequence[str]) -> None:
@@ -59,6 +61,21 @@ class Run:
             with_bucket="{{ params.read_through == 'bucket' }}" if system.buckets else False,
         ).as_setup()
         self.choose >> self.workspace
+        self.gate = self._gate()
+
+    def _gate(self) -> TrainingDataReadySensor | None:
+        """Before anything else, wait for data at another site; None where there is none to choose."""
+        if len(locations.choices()) == 1:
+            return None
+        gate = TrainingDataReadySensor(
+            task_id="data_ready",
+            dataset=self.dataset.name,
+            site="{{ params.site }}",
+            version="{{ params.dataset_version or '' }}",
+            within_min="{{ params.site_within_min or '' }}",
+        )
+        gate >> self.choose
+        return gate
 
     @property
     def svm(self) -> str | None:
@@ -91,6 +108,7 @@ class Run:
             "bucket_conn_id": self.bucket_conn_id,
             "compute": compute,
             "time_limit": time_limit,
+            **({"project": "{{ params.project or '' }}"} if "project" in self.choose.dag.params else {}),
             **arguments,
         }
         made = self._mapped(each, settings) if each else ProgramOperator(**settings)
@@ -210,7 +228,7 @@ class Run:
         compare = RunCompareOperator(task_id="compare_with_record", evaluation=self.decide.evaluation)
         self.facts["comparison"] = "compare_with_record"
         self.decide >> compare
-        for task in _without_upstream(dag, but=self.choose):
+        for task in _without_upstream(dag, but=(self.choose, self.gate)):
             self.workspace >> task
         leaves = [task for task in dag.leaves if task not in (self.choose, self.workspace)]
         programs = [made.task_id for made in self.programs if not made.is_mapped]
@@ -256,8 +274,8 @@ class Run:
         _last(changing) >> release
 
 
-def _without_upstream(dag: DAG, but: DAGNode) -> list[Any]:
-    return [task for task in dag.tasks if not task.upstream_task_ids and task is not but]
+def _without_upstream(dag: DAG, but: Sequence[DAGNode | None]) -> list[Any]:
+    return [task for task in dag.tasks if not task.upstream_task_ids and task not in but]
 
 
 def _last(tasks: Sequence[Any]) -> list[Any]:

@@ -47,8 +47,8 @@ def test_programs_are_those_of_the_system(dag):
 
 def test_own_params_join_the_common_ones_in_the_section_they_name(dag):
     assert list(dag.params) == [
-        *("dataset_version", "as_of", "site"),
-        *("depth", "seed", "compute"),
+        *("dataset_version", "as_of", "site", "site_within_min"),
+        *("depth", "seed", "compute", "project"),
         "speed",
         *("promote", "metric", "judge_by", "minimum_gain", "confidence"),
         "repeat_run",
@@ -80,6 +80,33 @@ def test_every_step_works_at_the_site_that_is_chosen(dag):
         assert rendered(task, "home"), f"{task.task_id} speaks to no site"
 
 
+def test_nothing_is_chosen_or_submitted_before_the_data_is_there_and_no_pool_is_held_meanwhile(dag):
+    gate = dag.get_task("data_ready")
+    others = [task.task_id for task in dag.tasks if task is not gate]
+    assert gate.get_flat_relative_ids(upstream=False) == set(others)
+    assert gate.pool == "default_pool"
+    jinja = SandboxedEnvironment(undefined=StrictUndefined)
+    chosen = {"site": "remote", "dataset_version": None, "site_within_min": 30}
+    shown = [jinja.from_string(text).render(params=chosen) for text in (gate.site, gate.version, gate.within_min)]
+    assert shown == ["remote", "", "30"]
+
+
+def test_programs_run_in_the_project_that_the_form_names(dag):
+    jinja = SandboxedEnvironment(undefined=StrictUndefined)
+    asked = [jinja.from_string(dag.get_task(name).project) for name in ("train", "evaluate", "promote.publish")]
+    assert [one.render(params={"project": "team-a"}) for one in asked] == ["team-a"] * 3
+    assert asked[0].render(params={"project": None}) == ""
+
+
+def test_without_projects_nobody_is_asked_for_one(tmp_path, monkeypatch):
+    for name in ("datasets.yaml", "compute.yaml", "sites.yaml"):
+        (tmp_path / name).write_text((CONFIG / name).read_text())
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    alone = made()
+    assert "project" not in alone.params
+    assert alone.get_task("train").project is None
+
+
 def test_without_another_site_nobody_is_asked_for_one(tmp_path, monkeypatch):
     for name in ("datasets.yaml", "compute.yaml"):
         (tmp_path / name).write_text((CONFIG / name).read_text())
@@ -87,6 +114,7 @@ def test_without_another_site_nobody_is_asked_for_one(tmp_path, monkeypatch):
     alone = made()
     assert "site" not in alone.params
     assert (alone.get_task("choose").ontap_conn_id, alone.get_task("choose").site) == ("ontap_default", "home")
+    assert "data_ready" not in alone.task_ids
 
 
 def test_only_a_system_with_buckets_asks_how_data_is_read():
