@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.bases.sensor import PokeReturnValue
 
-from ontap_mlops import locations, registry
+from ontap_mlops import locations, registry, sites
 from ontap_mlops.sensors.base import OntapSensor
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class TrainingDataReadySensor(OntapSensor):
     waits for. However many trainings wait for one volume, the site's ONTAP is asked once an interval.
 
     :param dataset: name in datasets.yaml, or a dataset by value.
-    :param site: ``home``, or a name in sites.yaml.
+    :param site: ``home``, a name in sites.yaml, or a site by value.
     :param version: id of the version that has to be at the site; empty: whichever is newest there.
     :param within_min: minutes that the site may be behind home, at most; empty: it may be behind.
     :return: ``version`` and ``snapshot`` at the site, or ``lag_s`` of its mirror, as far as they were asked for.
@@ -41,7 +41,7 @@ class TrainingDataReadySensor(OntapSensor):
         self,
         *,
         dataset: str | registry.Dataset | Mapping[str, Any],
-        site: str = locations.HOME,
+        site: str | sites.Site | Mapping[str, Any] = locations.HOME,
         version: str | None = None,
         within_min: Any = None,
         poke_interval: float = INTERVAL_S,
@@ -49,13 +49,16 @@ class TrainingDataReadySensor(OntapSensor):
     ) -> None:
         super().__init__(poke_interval=poke_interval, **{**kwargs, "ontap_conn_id": None})
         self.dataset = registry.as_argument(dataset)
-        self.site = site
+        self.site = sites.as_argument(site)
         self.version = version
         self.within_min = within_min
 
     @cached_property
     def location(self) -> locations.Location:
-        return locations.of(registry.as_dataset(self.dataset), self.site)
+        if isinstance(self.site, str):
+            return locations.of(registry.as_dataset(self.dataset), self.site)
+        site = sites.as_site(self.site)
+        return locations.Location(site=site.name, ontap_conn_id=site.ontap_conn_id, svm=site.svm)
 
     @cached_property
     def hook(self) -> OntapHook:

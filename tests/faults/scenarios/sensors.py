@@ -2,6 +2,7 @@ from ontap_mlops.ontap import dataset_versions, snapshots
 from ontap_mlops.sensors.mirrors import OntapMirrorLagSensor
 from ontap_mlops.sensors.readiness import DatasetVersionReadySensor, OntapCacheWarmSensor
 from ontap_mlops.sensors.snapshots import OntapSnapshotSensor
+from ontap_mlops.sensors.training_data import TrainingDataReadySensor
 from ontap_mlops.sensors.versions import DatasetVersionSensor
 from tests.faults.scenarios.dataset_caches import WEST, cached
 from tests.faults.scenarios.mirrors import mirrored, shown
@@ -48,6 +49,13 @@ SCENARIOS = [
         clusters=2,
         prepare=mirrored,
         make=lambda site: OntapMirrorLagSensor(**OFTEN, ontap_conn_id="ontap_remote", volume="tyre", below_s=86_400),
+        end=shown,
+    ),
+    Scenario(
+        operator="TrainingDataReadySensor",
+        clusters=2,
+        prepare=mirrored,
+        make=lambda site: TrainingDataReadySensor(**OFTEN, dataset=DATASET, site=WEST, within_min=1440),
         end=shown,
     ),
 ]
