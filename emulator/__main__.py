@@ -63,6 +63,11 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="ADDRESS",
         help="loopback address at which peered clusters reach this one (default: one that follows from the root)",
     )
+    parser.add_argument(
+        "--no-scheduled-snapshots",
+        action="store_true",
+        help="volumes take no snapshots by themselves, whatever their policies say",
+    )
     parser.add_argument("--ontap-version", type=_version, default="9.16.1", help="the release to behave like")
     return parser.parse_args(argv)
 
@@ -129,6 +134,7 @@ def _config(args: argparse.Namespace, peers: socket.socket) -> Config:
         cluster=args.cluster,
         intercluster_ip=peers.getsockname()[0],
         svms=tuple(args.svm or (seed.SVM,)),
+        scheduled_snapshots=not args.no_scheduled_snapshots,
     )
 
 

@@ -29,6 +29,8 @@ class Config:
     """The address at which peered clusters reach this one."""
     svms: tuple[str, ...] = ("svm1",)
     """What SVMs there are to begin with, each with an interface."""
+    scheduled_snapshots: bool = True
+    """Whether volumes take the snapshots of their policies."""
     cluster: str = "emulator"
     """Name of the cluster when it is made."""
 

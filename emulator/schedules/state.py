@@ -1,4 +1,4 @@
-"""Schedules: the times at which ONTAP would do something. They are kept and shown, and nothing happens at them."""
+"""Schedules: the times at which mirrors are updated and volumes take snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Snapshot policies: how many snapshots a volume would keep of each schedule. They are kept, and take none."""
+"""Snapshot policies: at what times volumes take snapshots by themselves, and how many they keep of each kind."""
 
 from __future__ import annotations
 

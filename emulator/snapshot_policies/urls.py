@@ -1,5 +1,5 @@
 from emulator.rest import Route
-from emulator.snapshot_policies import handlers
+from emulator.snapshot_policies import handlers, taking  # noqa: F401 - registers what happens at the times
 from emulator.snapshot_policies.state import COPY, COPY_FIELDS, COPY_PATCH_FIELDS, PATCH_FIELDS, POLICY, POST_FIELDS
 
 _POLICIES = "/storage/snapshot-policies"
