@@ -1,9 +1,9 @@
 """
 # Reclaim space
 
-**What.** Lists every snapshot and clone that this project made on an SVM: how much removing it frees, or in plain
-words why it stays (a clone is based on it, by name; SnapMirror owns it; it is locked; a registered model was trained
-on it; a run goes on). Then it removes what may go, unless it is a dry run, which is the default.
+**What.** Lists every snapshot, clone and cache that this project made on an SVM: how much removing it frees, or in
+plain words why it stays (a clone is based on it, by name; SnapMirror owns it; it is locked; a registered model was
+trained on it; a run or a lease uses it). Then it removes what may go, unless it is a dry run, which is the default.
 
 **When it runs.** When triggered. Read the log of `plan` first, then trigger it again without *Dry run*.
 
@@ -30,6 +30,7 @@ RULES = {
     "svm": "{{ params.svm or '' }}",
     "keep_newest_models": "{{ params.keep_newest_models }}",
     "workspace_days": "{{ params.workspace_days if params.workspace_days is not none else '' }}",
+    "safety_days": "{{ params.safety_days if params.safety_days is not none else '' }}",
 }
 
 with DAG(
@@ -57,6 +58,13 @@ with DAG(
             minimum=0,
             title="Days for failed runs' workspaces",
             description="Empty: as the option keep_failed_workspaces_days says.",
+        ),
+        "safety_days": Param(
+            None,
+            type=["null", "number"],
+            minimum=0,
+            title="Days for what restores leave",
+            description="Snapshots mlops_before_... of how a volume was. Empty: as keep_safety_snapshots_days says.",
         ),
     },
 ):

@@ -39,9 +39,9 @@ path. A field that ONTAP has and that is not listed below may be asked for and i
 - A junction is a link: a volume mounted inside another one is seen there by who follows links (`find -L`), and what
   counts or copies the outer volume finds an empty folder in its place. Files at the top of a namespace are not in the
   root volume.
-- QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules begin updates of mirrors;
-  snapshot policies are kept and checked, and take no snapshots. Tiering and efficiency are checked and read back, and
-  neither moves nor saves a byte.
+- QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules begin updates of mirrors,
+  and volumes take the snapshots of their policies, unless it was started with `--no-scheduled-snapshots`. Tiering and
+  efficiency are checked and read back, and neither moves nor saves a byte.
 - Autosize acts when somebody looks at the volume, and objects are taken up to its maximum: a directory tells nobody
   that it was written to.
 - The job of a volume move lasts as long as the move. Of the constituents of a FlexGroup volume the files know nothing:

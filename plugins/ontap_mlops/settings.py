@@ -68,6 +68,12 @@ OPTIONS: dict[str, Option] = {
         "900",
         "Snapshots on a volume from which a new dataset version warns that ONTAP's limit of 1,023 is near.",
     ),
+    "keep_safety_snapshots_days": Option(
+        "integer",
+        "30",
+        "For how many days the reclaimer leaves the snapshots that restores make of how a volume was before "
+        "(mlops_before_...).",
+    ),
     "keep_failed_workspaces_days": Option(
         "integer",
         "7",
@@ -146,6 +152,10 @@ def now_within_s() -> int:
 
 def snapshot_warning() -> int:
     return _integer("snapshot_warning")
+
+
+def keep_safety_snapshots_days() -> int:
+    return _integer("keep_safety_snapshots_days")
 
 
 def keep_failed_workspaces_days() -> int:

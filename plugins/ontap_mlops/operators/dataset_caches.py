@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import registry, sites
+from ontap_mlops.operators import cache_judging
 from ontap_mlops.operators.base import OntapOperator, bytes_of
 from ontap_mlops.operators.caches import keep_filling, listed
 from ontap_mlops.operators.context import is_over, owner_of
@@ -246,20 +247,14 @@ class DatasetCacheEvictOperator(OntapOperator):
         }
 
     def _judged(self, there: Client, site: sites.Site, dry: bool, context: Context) -> list[Any]:
-        from ontap_mlops.hooks.ontap import OntapHook
-        from ontap_mlops.ontap import cache_eviction, cluster, dataset_caches
+        from ontap_mlops.ontap import cluster, dataset_caches
 
         days = float(site.cache_keep_unused_days if self.days in (None, "") else self.days)  # type: ignore[arg-type]
         known, now, over = registry.usable(), cluster.now(there), is_over(context)
         own, verdicts = owner_of(context), []
         for cached in dataset_caches.list_cached(there, svm=site.svm):
-            if cached.dataset not in known:
-                why = "its dataset is not in datasets.yaml, so nobody can tell who uses it"
-                verdicts.append(cache_eviction.Verdict(cached=cached, removed=False, why=why))
-                continue
-            with OntapHook(known[cached.dataset].ontap_conn_id).client() as home:
-                judged = cache_eviction.judge(home, there, cached, days=days, now=now, owner=own, is_over=over, dry=dry)
-                verdicts.append(judged)
+            judged = cache_judging.judge(there, cached, known, days=days, now=now, owner=own, is_over=over, dry=dry)
+            verdicts.append(judged)
         if not dry:
             self._collect(known, over)
         return verdicts

@@ -1,4 +1,4 @@
-"""Operators that find what nobody needs any more on an SVM, and remove it: snapshots and clones of this project."""
+"""Operators that find what nobody needs any more on an SVM, and remove it: this project's snapshots, clones, caches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ontap_mlops import settings
 from ontap_mlops.operators import telling
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.context import needed, run_key
+from ontap_mlops.operators.context import needed, owner_of, run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -23,7 +23,7 @@ _OVER = ["success", "failed"]
 class _Reclaim(OntapOperator):
     """Base of both: judges what is there by the same rules."""
 
-    template_fields: Sequence[str] = ("svm", "keep_newest_models", "workspace_days")
+    template_fields: Sequence[str] = ("svm", "keep_newest_models", "workspace_days", "safety_days")
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class _Reclaim(OntapOperator):
         svm: str | None = None,
         keep_newest_models: int | str = 10,
         workspace_days: float | str | None = None,
+        safety_days: float | str | None = None,
         mlflow_conn_id: str = "mlflow_default",
         **kwargs: Any,
     ) -> None:
@@ -38,6 +39,7 @@ class _Reclaim(OntapOperator):
         self.svm = svm
         self.keep_newest_models = keep_newest_models
         self.workspace_days = workspace_days
+        self.safety_days = safety_days
         self.mlflow_conn_id = mlflow_conn_id
 
     def judge(self, client: Client, context: Context) -> Judgement:
@@ -45,21 +47,22 @@ class _Reclaim(OntapOperator):
 
         if int(self.keep_newest_models) < 1:
             raise ValueError(f"keep_newest_models is {self.keep_newest_models}; keep at least 1 version of each model")
-        days = self.workspace_days
         rules = reclaim_items.Rules(
             svm=self.hook.svm(self.svm),
             conn_id=self.ontap_conn_id,
             mlflow_conn_id=self.mlflow_conn_id,
             runs=lambda dag_id, run_id: _is_over(context["ti"], dag_id, run_id),
             run_key=run_key(context),
+            owner=owner_of(context),
             keep_newest_models=int(self.keep_newest_models),
-            workspace_days=None if days in (None, "") else float(days),
+            workspace_days=_days(self.workspace_days),
+            safety_days=_days(self.safety_days),
         )
         return reclaim_rules.judge(client, rules)
 
 
 class ReclaimPlanOperator(_Reclaim):
-    """List every snapshot and clone that this project made on an SVM: what removing it frees, or why it stays.
+    """List every snapshot, clone and cache that this project made on an SVM: what removing it frees, or why it stays.
 
     Nothing is removed. Volumes on which ONTAP's limit of 1,023 snapshots is near are named in the log and in the note
     of the run; ``[ontap_mlops] snapshot_warning`` says from how many on.
@@ -68,6 +71,8 @@ class ReclaimPlanOperator(_Reclaim):
     :param keep_newest_models: how many of the newest versions of each model stay, at least 1.
     :param workspace_days: for how long the workspaces of failed runs stay; ``[ontap_mlops]
         keep_failed_workspaces_days`` if not given.
+    :param safety_days: for how long the snapshots stay that restores leave (``mlops_before_...``); ``[ontap_mlops]
+        keep_safety_snapshots_days`` if not given.
     :param mlflow_conn_id: registry whose models and trainings protect what they stand on.
     :return: ``svm``, ``items`` (each with ``kind``, ``name``, ``volume``, ``uuid``, ``created_at``, ``reason`` or None,
         ``bytes``), ``bytes`` freed by all that may go, at least, and ``near_limit`` (volume to number of snapshots).
@@ -168,6 +173,10 @@ def warning(near: Mapping[str, int]) -> str:
 
 def _called(item: Mapping[str, Any]) -> str:
     return f"{item['kind']} {item['name']} of volume {item['volume']}"
+
+
+def _days(given: float | str | None) -> float | None:
+    return None if given is None or given == "" else float(given)
 
 
 def _is_over(ti: Any, dag_id: str, run_id: str) -> bool | None:

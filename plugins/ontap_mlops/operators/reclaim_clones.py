@@ -6,11 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from ontap_mlops import settings
+from ontap_mlops import registry, settings, sites
+from ontap_mlops.operators import cache_judging
 from ontap_mlops.operators.reclaim_items import Item, Removers, Rules, Runs
 
 if TYPE_CHECKING:
     from ontap_mlops.ontap.client import Client
+    from ontap_mlops.ontap.dataset_caches import Cached
     from ontap_mlops.ontap.reclaim import Contents
     from ontap_mlops.ontap.volumes import Volume
     from ontap_mlops.ontap.workspaces import Used
@@ -46,7 +48,7 @@ def judged(client: Client, rules: Rules, contents: Contents, now: datetime, remo
                 reason=verdict.reason,
             )
         )
-    return items + _caches(client, rules)
+    return items + _caches(client, rules, now, remove)
 
 
 def _telling(remove: Callable[[], bool]) -> Callable[[], str | None]:
@@ -81,8 +83,8 @@ def _of_used(used: Used, runs: Runs) -> str:
     return f"{run} has left it behind; the next ingest marks it as kept" if over else f"{run} goes on"
 
 
-def _caches(client: Client, rules: Rules) -> list[Item]:
-    """Cached dataset versions: who uses one is known where the dataset is at home, so its own DAG judges."""
+def _caches(client: Client, rules: Rules, now: datetime, remove: Removers) -> list[Item]:
+    """Cached dataset versions: who uses one is known where the dataset is at home."""
     from ontap_mlops.ontap import dataset_caches
     from ontap_mlops.ontap.errors import NotAuthorized
 
@@ -90,14 +92,61 @@ def _caches(client: Client, rules: Rules) -> list[Item]:
         found = dataset_caches.list_cached(client, svm=rules.svm)
     except NotAuthorized:  # then it made none
         return []
-    return [
-        Item(
-            kind=CACHE,
-            name=cached.cache.name,
-            volume=cached.cache.name,
-            uuid=cached.cache.volume.uuid,
-            created_at=cached.cache.volume.created_at or "",
-            reason=f"it was last used at {cached.used:%Y-%m-%d %H:%M}; the DAG evict_caches judges and removes it",
+    items = []
+    for cached in found:
+        evict = _Eviction(client, rules, cached, now)
+        reason = evict.reason()
+        if reason is None:
+            remove[cached.cache.uuid] = evict.remove
+        items.append(
+            Item(
+                kind=CACHE,
+                name=cached.cache.name,
+                volume=cached.cache.name,
+                uuid=cached.cache.uuid,
+                created_at=cached.cache.volume.created_at or "",
+                reason=reason,
+                bytes=cached.cache.used_bytes if reason is None else None,
+            )
         )
-        for cached in found
-    ]
+    return items
+
+
+class _Eviction:
+    """Judges a cache by the rules of the DAG evict_caches, and removes it by them."""
+
+    def __init__(self, there: Client, rules: Rules, cached: Cached, now: datetime) -> None:
+        self._there, self._rules, self._cached, self._now = there, rules, cached, now
+        self._known = registry.usable()
+
+    def reason(self) -> str | None:
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        from ontap_mlops.ontap.errors import OntapError
+
+        if self._cached.site not in sites.usable():
+            return f"site {self._cached.site} is not in sites.yaml here, so nobody can say for how long it is kept"
+        try:
+            return self._judged(dry=True)
+        except (OntapError, AirflowNotFoundException) as error:
+            return f"it cannot be asked who needs it: {error}"
+
+    def remove(self) -> str | None:
+        """With the clone at home that it showed, where no other cache shows that."""
+        reason = self._judged(dry=False)
+        if reason is None:
+            cache_judging.remove_origin(self._cached, self._known, self._rules.is_over)
+        return reason
+
+    def _judged(self, *, dry: bool) -> str | None:
+        verdict = cache_judging.judge(
+            self._there,
+            self._cached,
+            self._known,
+            days=sites.usable()[self._cached.site].cache_keep_unused_days,
+            now=self._now,
+            owner=self._rules.owner,
+            is_over=self._rules.is_over,
+            dry=dry,
+        )
+        return None if verdict.removed else verdict.why

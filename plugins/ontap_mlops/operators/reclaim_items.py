@@ -38,6 +38,17 @@ class Rules:
     runs: Runs
     run_key: str = ""
     """Of the run that asks: a claim of its own is in nobody's way."""
+    owner: str = ""
+    """The same run as the owner of a lease (``cache_uses.owner``)."""
     keep_newest_models: int = 10
     workspace_days: float | None = None
     """``[ontap_mlops] keep_failed_workspaces_days`` if not given."""
+    safety_days: float | None = None
+    """``[ontap_mlops] keep_safety_snapshots_days`` if not given."""
+
+    def is_over(self, owner: str) -> bool:
+        """Whether the run of such an owner is over for certain."""
+        from ontap_mlops.ontap import cache_uses
+
+        run = cache_uses.run_of(owner)
+        return run is not None and owner != self.owner and self.runs(*run) is True

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ontap_mlops import registry
+from ontap_mlops import registry, settings
 from ontap_mlops.operators import model_versions, reclaim_clones, versions
 from ontap_mlops.operators.reclaim_items import Item, Removers, Rules
 
@@ -36,7 +36,7 @@ def judge(client: Client, rules: Rules) -> Judgement:
     remove: Removers = {}
     reasons = _of_versions(client, rules, contents) | _of_models(client, rules, contents, remove)
     items = [
-        _snapshot(client, contents, volume, snapshot, kind, reasons, now, remove)
+        _snapshot(client, rules, contents, volume, snapshot, kind, reasons, now, remove)
         for volume, snapshot, kind in contents.ours()
     ]
     items += reclaim_clones.judged(client, rules, contents, now, remove)
@@ -45,6 +45,7 @@ def judge(client: Client, rules: Rules) -> Judgement:
 
 def _snapshot(
     client: Client,
+    rules: Rules,
     contents: Contents,
     volume: Volume,
     snapshot: Snapshot,
@@ -55,7 +56,7 @@ def _snapshot(
 ) -> Item:
     from ontap_mlops.ontap import reclaim
 
-    reason = reasons[snapshot.uuid] if snapshot.uuid in reasons else _of_kind(kind, snapshot)
+    reason = reasons[snapshot.uuid] if snapshot.uuid in reasons else _of_kind(rules, kind, snapshot, now)
     reason = reason or reclaim.held(contents, snapshot, now)
     if reason is None:
         remove.setdefault(snapshot.uuid, lambda: _removed(client, snapshot))
@@ -69,9 +70,9 @@ def _snapshot(
     )
 
 
-def _of_kind(kind: str, snapshot: Snapshot) -> str:
-    """Why a snapshot stays of which nothing else is known."""
-    from ontap_mlops.ontap import reclaim
+def _of_kind(rules: Rules, kind: str, snapshot: Snapshot, now: datetime) -> str | None:
+    """Why a snapshot stays of which nothing else is known; None where its own rule says that it is old."""
+    from ontap_mlops.ontap import reclaim, restoring
 
     if kind == reclaim.DATASET_VERSION:
         return "its dataset is not in datasets.yaml here, so nobody can say who needs it"
@@ -81,7 +82,17 @@ def _of_kind(kind: str, snapshot: Snapshot) -> str:
         return (
             f"{snapshot.comment.rpartition(' ')[2]} holds it, and gives it up (DAG roll_back, where that run is dead)"
         )
+    if restoring.is_safety(snapshot):
+        return _of_safety(rules, snapshot, now)
     return "no rule says when it is old; OntapSnapshotExpireOperator removes it by one that you give"
+
+
+def _of_safety(rules: Rules, snapshot: Snapshot, now: datetime) -> str | None:
+    days = settings.keep_safety_snapshots_days() if rules.safety_days is None else rules.safety_days
+    until = datetime.fromisoformat(snapshot.created_at) + timedelta(days=days)
+    if until <= now:
+        return None
+    return f"it holds the volume as it was before a restore, and stays for {days:g} days, until {until:%Y-%m-%d %H:%M}"
 
 
 def _of_versions(client: Client, rules: Rules, contents: Contents) -> dict[str, str | None]:
@@ -153,9 +164,9 @@ def _with_bytes(client: Client, rules: Rules, contents: Contents, items: list[It
 
     going = {item.uuid for item in items if item.reason is None}
     freed = reclaim.freed_by_snapshots(client, [s for _, s, _ in contents.ours() if s.uuid in going])
-    clones = [clone for clone in contents.volumes if clone.uuid in going]
+    clones = [volume for volume in contents.volumes if volume.is_clone and volume.uuid in going]
     freed |= reclaim.freed_by_clones(client, svm=rules.svm, wanted=clones)
-    return [replace(item, bytes=freed.get(item.uuid)) for item in items]
+    return [replace(item, bytes=freed.get(item.uuid, item.bytes)) for item in items]
 
 
 def _removed(client: Client, snapshot: Snapshot) -> str | None:

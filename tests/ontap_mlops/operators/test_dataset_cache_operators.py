@@ -11,11 +11,13 @@ from running import Run
 
 from ontap_mlops import names, registry, settings
 from ontap_mlops.ontap import cache_uses, caches, cluster, dataset_caches, dataset_versions, errors, snapshots, volumes
+from ontap_mlops.operators import reclaim as reclaiming
 from ontap_mlops.operators.dataset_caches import (
     DatasetCacheEnsureOperator,
     DatasetCacheEvictOperator,
     DatasetCacheReleaseOperator,
 )
+from ontap_mlops.operators.reclaim import ReclaimOperator, ReclaimPlanOperator
 from tests.ontap_mlops.conftest import GIB, MARK, Ontap
 
 MB = 1024**2
@@ -302,3 +304,44 @@ def test_accounts_of_the_two_svms_with_the_least_rights_are_enough(two, monkeypa
     assert ensure(run)["used_bytes"] >= 5
     assert release(run) == [names.cache_volume(version.id)]
     assert list(evict(days=0)["removed"]) == [f"tyre {version.id} at west"]
+
+
+def reclaim(operator: Any, run: Run | None = None, **other: Any) -> Any:
+    run = run or Run("reclaim", "reclaim_space")
+    return run.execute(operator, ontap_conn_id="ontap_remote", svm="svm2", **other)
+
+
+def reasons(found: Any) -> dict[str, str | None]:
+    return {item["name"]: item["reason"] for item in found["items"] if item["kind"] == "cache"}
+
+
+def test_the_reclaimer_judges_and_removes_caches_as_an_eviction_does(two, monkeypatch, tmp_path):
+    version, using = two.version("first"), Run("training", "tyre_quality")
+    name = ensure(using)["volume"]
+    assert reasons(reclaim(ReclaimPlanOperator))[name].startswith("in use: ")
+    release(using)
+    assert reasons(reclaim(ReclaimPlanOperator))[name] == "last used 0 h ago; unused caches are kept for 1 days"
+    two.unused_for(version.id, days=2)
+    planned = reclaim(ReclaimPlanOperator)
+    assert reasons(planned) == {name: None}
+    assert planned["bytes"] == 5 and two.cached() == [version.id]
+    ensure(using, version=version.id)
+    monkeypatch.setattr(reclaiming, "needed", lambda context, task: planned)
+    assert "in use" in reclaim(ReclaimOperator, remove=True)["kept"][name], "taken into use since the plan"
+    release(using)
+    two.unused_for(version.id, days=2)
+    assert reclaim(ReclaimOperator, remove=True) == {"removed": [name], "kept": {}, "bytes": 5}
+    assert (two.cached(), two.clones()) == ([], [])
+
+
+def test_the_reclaimer_leaves_caches_in_doubt(two, monkeypatch, tmp_path):
+    version = two.version("first")
+    name = ensure(hold=False)["volume"]
+    two.unused_for(version.id, days=2)
+    monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", two.here.connection(password="wrong"))
+    assert reasons(reclaim(ReclaimPlanOperator))[name].startswith("it cannot be asked who needs it: ")
+    (tmp_path / "sites.yaml").write_text(SITES.replace("west", "east"))
+    assert reasons(reclaim(ReclaimPlanOperator))[name].startswith("site west is not in sites.yaml here")
+    (tmp_path / "sites.yaml").write_text(SITES)
+    (tmp_path / "datasets.yaml").write_text(DATASETS.replace("tyre:", "other:"))
+    assert reasons(reclaim(ReclaimPlanOperator))[name].startswith("its dataset is not in datasets.yaml")

@@ -20,6 +20,7 @@ from ontap_mlops.ontap import (
     model_versions,
     personal_workspaces,
     reclaim,
+    restoring,
     snapshots,
     volumes,
     workspaces,
@@ -253,3 +254,20 @@ def test_a_persons_workspace_goes_when_its_time_is_over(client, ontap, volume, v
     assert by_name(made)[old] is None and (by_name(made)[new] or "").startswith("ada has it until")
     assert old in remove(made)["removed"]
     assert volumes.find(client, svm=SVM, name=old) is None and volumes.find(client, svm=SVM, name=new) is not None
+
+
+def test_what_a_restore_left_stays_for_some_days_and_then_goes(client, volume, ontap):
+    snapshots.ensure(client, volume_uuid=volume.uuid, name="v1", comment=marks.mark("by hand"))
+    top = ontap.emulator.namespace / "tyre"
+    (top / "one.png").write_bytes(b"written since")
+    safety = restoring.to_snapshot(
+        client, volume_uuid=volume.uuid, volume="tyre", snapshot="v1", owner="r-restore"
+    ).safety
+    stays = by_name(plan())[safety]
+    assert stays.startswith("it holds the volume as it was before a restore, and stays for 30 days, until 20")
+    assert by_name(plan(safety_days=2))[safety].startswith("it holds the volume as it was before a restore")
+    ontap.control("PUT", "/clock", {"offset_s": 3 * 86400})
+    made = plan(safety_days=2)
+    assert by_name(made)[safety] is None and by_name(made)["v1"].startswith("no rule says when it is old")
+    assert remove(made, safety_days=2)["removed"] == [safety]
+    ontap.control("PUT", "/clock", {"offset_s": 0})
