@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, TypeAdapter
 
-from ontap_mlops.config_file import ConfigError, Model, Trail, composed, meant, plain, told
+from ontap_mlops import settings
+from ontap_mlops.config_file import ConfigError, Model, Section, Trail, composed, meant, plain, told
+
+Named = TypeVar("Named", bound=Section)
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,77 @@ class Each(Generic[Model]):
     good: dict[str, Model]
     wrong: dict[str, ConfigError]
     lines: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Catalog(Generic[Model, Named]):
+    """A file of the configuration's folder, as those read it who ask for one entry, for all, or for what is right.
+
+    ``named`` is ``entry`` with its ``name``; ``called`` is what an entry is, in words; ``check`` takes those out of
+    ``good`` that do not go together. A file that is ``optional`` and not there has no entries.
+    """
+
+    file: str
+    key: str
+    called: str
+    entry: type[Model]
+    named: type[Named]
+    name: AfterValidator
+    optional: bool = False
+    check: Callable[[Path, Each[Model]], None] | None = None
+
+    @property
+    def path(self) -> Path:
+        return settings.config_dir() / self.file
+
+    def all(self, path: Path | None = None) -> dict[str, Named]:
+        """Every entry by name. Raises ConfigError with file, line and the allowed keys where any is wrong."""
+        read = self.read(path)
+        for wrong in read.wrong.values():
+            raise wrong
+        return self._named(read)
+
+    def usable(self, path: Path | None = None) -> dict[str, Named]:
+        """Every entry that is right: a mistake in one takes no other from a DAG file that asks for these.
+
+        Raises ConfigError for a file that cannot be read as a whole.
+        """
+        return self._named(self.read(path))
+
+    def one(self, name: str) -> Named:
+        """Raises ConfigError where the entry is wrong, and ValueError, naming the known ones, where there is none."""
+        read = self.read()
+        if name in read.wrong:
+            raise read.wrong[name]
+        if name not in read.good:
+            raise ValueError(f"no {self.called} {name!r} in {self.path}; it has {sorted(read.good)}")
+        return self._named(read)[name]
+
+    def of(self, value: str | Named | Mapping[str, Any]) -> Named:
+        """One by name, or by value: an object, or a mapping with the keys of the file and ``name``."""
+        if isinstance(value, str):
+            return self.one(value)
+        if isinstance(value, Mapping):
+            return self.named.of(value, f"{self.called} given by value")
+        return value
+
+    def argument(self, value: str | Named | Mapping[str, Any]) -> str | dict[str, Any]:
+        """The same as an operator keeps it, so that Airflow can store and template it: the name, or plain values."""
+        if isinstance(value, str):
+            return value
+        return dict(value) if isinstance(value, Mapping) else value.model_dump(mode="json")
+
+    def read(self, path: Path | None = None) -> Each[Model]:
+        path = path or self.path
+        if self.optional and not path.exists():
+            return Each({}, {}, {})
+        found = load_each(path, self.key, self.entry, self.name)
+        if self.check is not None:
+            self.check(path, found)
+        return found
+
+    def _named(self, read: Each[Model]) -> dict[str, Named]:
+        return {name: self.named(name=name, **entry.model_dump()) for name, entry in read.good.items()}
 
 
 def load_each(path: Path, key: str, model: type[Model], name: AfterValidator) -> Each[Model]:

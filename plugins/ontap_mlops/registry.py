@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ontap_mlops import names, settings
-from ontap_mlops.config_entries import Each, load_each
+from ontap_mlops import names
+from ontap_mlops.config_entries import Catalog, Each
 from ontap_mlops.config_file import ConfigError, Section, Size, Texts, bytes_of, meant, shaped
 
 DEFAULT_CONN_ID = "ontap_default"
@@ -121,44 +121,8 @@ class Dataset(Entry):
     name: Name
 
 
-def datasets(path: Path | None = None) -> dict[str, Dataset]:
-    """Every dataset by name. Raises ConfigError with file, line and the allowed keys where any entry is wrong."""
-    read = _read(path or _path())
-    for wrong in read.wrong.values():
-        raise wrong
-    return _named(read)
-
-
-def usable(path: Path | None = None) -> dict[str, Dataset]:
-    """Every dataset whose entry is right: a mistake in one takes no other from a DAG file that asks for these.
-
-    Raises ConfigError for a file that cannot be read as a whole.
-    """
-    return _named(_read(path or _path()))
-
-
-def _named(read: Each[Entry]) -> dict[str, Dataset]:
-    return {name: Dataset(name=name, **entry.model_dump()) for name, entry in read.good.items()}
-
-
-def find(name: str) -> Dataset | None:
-    """The dataset of this name; None when it is not configured or its entry is wrong, so that its DAG can be absent."""
-    return usable().get(name)
-
-
-def dataset(name: str) -> Dataset:
-    """Raises ConfigError where its entry is wrong, and ValueError, naming the known ones, where there is none."""
-    read = _read(_path())
-    if name in read.wrong:
-        raise read.wrong[name]
-    if name not in read.good:
-        raise ValueError(f"no dataset {name!r} in {_path()}; it has {sorted(read.good)}")
-    return _named(read)[name]
-
-
-def _read(path: Path) -> Each[Entry]:
+def _one_volume_once(path: Path, read: Each[Entry]) -> None:
     """Of two entries with one volume, or one bucket, on the same SVM, the later one is wrong."""
-    read = load_each(path, "datasets", Entry, NAME)
     volumes: dict[tuple[str, ...], str] = {}
     for name, entry in list(read.good.items()):
         for what, called in (("volume", entry.volume), ("S3 bucket", names.bucket(entry.volume))):
@@ -170,23 +134,42 @@ def _read(path: Path) -> Each[Entry]:
                     f"dataset {first!r}; give it another name (in datasets.{name}.volume)"
                 )
                 break
-    return read
+
+
+_FILE = Catalog("datasets.yaml", "datasets", "dataset", Entry, Dataset, NAME, check=_one_volume_once)
+
+
+def datasets(path: Path | None = None) -> dict[str, Dataset]:
+    """Every dataset by name. Raises ConfigError with file, line and the allowed keys where any entry is wrong."""
+    return _FILE.all(path)
+
+
+def usable(path: Path | None = None) -> dict[str, Dataset]:
+    """Every dataset whose entry is right: a mistake in one takes no other from a DAG file that asks for these.
+
+    Raises ConfigError for a file that cannot be read as a whole.
+    """
+    return _FILE.usable(path)
+
+
+def find(name: str) -> Dataset | None:
+    """The dataset of this name; None when it is not configured or its entry is wrong, so that its DAG can be absent."""
+    return usable().get(name)
+
+
+def dataset(name: str) -> Dataset:
+    """Raises ConfigError where its entry is wrong, and ValueError, naming the known ones, where there is none."""
+    return _FILE.one(name)
 
 
 def as_dataset(value: str | Dataset | Mapping[str, Any]) -> Dataset:
     """A dataset by name, or by value: an object, or a mapping with the keys of ``datasets.yaml`` and ``name``."""
-    if isinstance(value, Dataset):
-        return value
-    if isinstance(value, str):
-        return dataset(value)
-    return Dataset.of(value, "dataset given by value")
+    return _FILE.of(value)
 
 
 def as_argument(value: str | Dataset | Mapping[str, Any]) -> str | dict[str, Any]:
     """The same as an operator keeps it, so that Airflow can store and template it: the name, or plain values."""
-    if isinstance(value, str):
-        return value
-    return value.model_dump(mode="json") if isinstance(value, Dataset) else dict(value)
+    return _FILE.argument(value)
 
 
 def homes() -> list[tuple[str, str]]:
@@ -200,7 +183,3 @@ def keys_suffix(conn_id: str, svm: str) -> str:
     if (conn_id, svm) == first:
         return ""
     return "".join(f"_{part}" for part in (conn_id if conn_id != DEFAULT_CONN_ID else "", svm) if part)
-
-
-def _path() -> Path:
-    return settings.config_dir() / "datasets.yaml"

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ontap_mlops import settings
-from ontap_mlops.config_entries import Each, load_each
+from ontap_mlops.config_entries import Catalog
 from ontap_mlops.config_file import Section, Texts, shaped
 
 NAME = AfterValidator(lambda name: name)
@@ -40,37 +39,19 @@ class ServiceLevel(Entry):
     name: str
 
 
+_FILE = Catalog("service_levels.yaml", "service_levels", "service level", Entry, ServiceLevel, NAME, optional=True)
+
+
 def levels(path: Path | None = None) -> dict[str, ServiceLevel]:
     """Every level by name. Raises ConfigError with file, line and the allowed keys where any entry is wrong."""
-    read = _read(path or _path())
-    for wrong in read.wrong.values():
-        raise wrong
-    return _named(read)
+    return _FILE.all(path)
 
 
 def usable(path: Path | None = None) -> dict[str, ServiceLevel]:
     """Every level whose entry is right: a mistake in one takes no other from a DAG's form."""
-    return _named(_read(path or _path()))
+    return _FILE.usable(path)
 
 
 def level(name: str) -> ServiceLevel:
     """Raises ConfigError where its entry is wrong, and ValueError, naming the known ones, where there is none."""
-    read = _read(_path())
-    if name in read.wrong:
-        raise read.wrong[name]
-    if name not in read.good:
-        raise ValueError(f"no service level {name!r} in {_path()}; it has {sorted(read.good)}")
-    return _named(read)[name]
-
-
-def _named(read: Each[Entry]) -> dict[str, ServiceLevel]:
-    return {name: ServiceLevel(name=name, **entry.model_dump()) for name, entry in read.good.items()}
-
-
-def _read(path: Path) -> Each[Entry]:
-    """Nothing where there is no file."""
-    return load_each(path, "service_levels", Entry, NAME) if path.exists() else Each({}, {}, {})
-
-
-def _path() -> Path:
-    return settings.config_dir() / "service_levels.yaml"
+    return _FILE.one(name)

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ontap_mlops import settings
-from ontap_mlops.config_entries import Each, load_each
+from ontap_mlops.config_entries import Catalog, Each
 from ontap_mlops.config_file import ConfigError, Section, Texts, bytes_of, shaped
 
 HOME = "home"  # said of the SVM of a dataset's own entry; never the name of a site
@@ -56,57 +55,8 @@ class Site(Entry):
     name: Name
 
 
-def sites(path: Path | None = None) -> dict[str, Site]:
-    """Every site by name. Raises ConfigError with file, line and the allowed keys where any entry is wrong."""
-    read = _read(path or _path())
-    for wrong in read.wrong.values():
-        raise wrong
-    return _named(read)
-
-
-def usable(path: Path | None = None) -> dict[str, Site]:
-    """Every site whose entry is right: a mistake in one takes no other from a DAG file that asks for these.
-
-    Raises ConfigError for a file that cannot be read as a whole.
-    """
-    return _named(_read(path or _path()))
-
-
-def site(name: str) -> Site:
-    """Raises ConfigError where its entry is wrong, and ValueError, naming the known ones, where there is none."""
-    read = _read(_path())
-    if name in read.wrong:
-        raise read.wrong[name]
-    if name not in read.good:
-        raise ValueError(f"no site {name!r} in {_path()}; it has {sorted(read.good)}")
-    return _named(read)[name]
-
-
-def as_site(value: str | Site | Mapping[str, Any]) -> Site:
-    """A site by name, or by value: an object, or a mapping with the keys of ``sites.yaml`` and ``name``."""
-    if isinstance(value, Site):
-        return value
-    if isinstance(value, str):
-        return site(value)
-    return Site.of(value, "site given by value")
-
-
-def as_argument(value: str | Site | Mapping[str, Any]) -> str | dict[str, Any]:
-    """The same as an operator keeps it, so that Airflow can store and template it: the name, or plain values."""
-    if isinstance(value, str):
-        return value
-    return value.model_dump(mode="json") if isinstance(value, Site) else dict(value)
-
-
-def _named(read: Each[Entry]) -> dict[str, Site]:
-    return {name: Site(name=name, **entry.model_dump()) for name, entry in read.good.items()}
-
-
-def _read(path: Path) -> Each[Entry]:
-    """Nothing where there is no file: other sites are optional. Of two entries for one SVM the later one is wrong."""
-    if not path.exists():
-        return Each({}, {}, {})
-    read = load_each(path, "sites", Entry, NAME)
+def _one_svm_once(path: Path, read: Each[Entry]) -> None:
+    """Of two entries for one SVM the later one is wrong."""
     seen: dict[tuple[str, str], str] = {}
     for name, entry in list(read.good.items()):
         first = seen.setdefault((entry.ontap_conn_id, entry.svm), name)
@@ -116,8 +66,32 @@ def _read(path: Path) -> Each[Entry]:
                 f"{path}:{read.lines[name]}: SVM {entry.svm!r} of connection {entry.ontap_conn_id!r} is already site "
                 f"{first!r}; two sites would each spend its space for caches (in sites.{name}.svm)"
             )
-    return read
 
 
-def _path() -> Path:
-    return settings.config_dir() / "sites.yaml"
+# Other sites are optional, and so is their file.
+_FILE = Catalog("sites.yaml", "sites", "site", Entry, Site, NAME, optional=True, check=_one_svm_once)
+
+
+def sites(path: Path | None = None) -> dict[str, Site]:
+    """Every site by name. Raises ConfigError with file, line and the allowed keys where any entry is wrong."""
+    return _FILE.all(path)
+
+
+def usable(path: Path | None = None) -> dict[str, Site]:
+    """Every site whose entry is right. Raises ConfigError for a file that cannot be read as a whole."""
+    return _FILE.usable(path)
+
+
+def site(name: str) -> Site:
+    """Raises ConfigError where its entry is wrong, and ValueError, naming the known ones, where there is none."""
+    return _FILE.one(name)
+
+
+def as_site(value: str | Site | Mapping[str, Any]) -> Site:
+    """A site by name, or by value: an object, or a mapping with the keys of ``sites.yaml`` and ``name``."""
+    return _FILE.of(value)
+
+
+def as_argument(value: str | Site | Mapping[str, Any]) -> str | dict[str, Any]:
+    """The same as an operator keeps it, so that Airflow can store and template it: the name, or plain values."""
+    return _FILE.argument(value)

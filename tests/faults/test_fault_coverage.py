@@ -13,7 +13,15 @@ from tests.faults.every import scenarios
 NOT_YET = Path(__file__).parent / "not_yet.txt"
 # Not of that base, but they begin with what ONTAP says.
 OTHERS = {"ModelClaimOperator", "TransferPlanOperator"}
-BASES = {"OntapOperator", "OntapPairOperator", "OntapWaitingOperator", "OnSnapshot", "OntapSensor"}
+BASES = {
+    "OntapOperator",
+    "OntapPairOperator",
+    "OntapWaitingOperator",
+    "OnSnapshot",
+    "OntapSensor",
+    "PolicyDelete",
+    "VolumeEnsure",
+}
 
 
 def operators() -> set[str]:

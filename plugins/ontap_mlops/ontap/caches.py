@@ -6,12 +6,11 @@ those of the origin (see ``dataset_caches``).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ontap_mlops.ontap import cluster, jobs, volumes
+from ontap_mlops.ontap import cluster, jobs, pausing, volumes
 from ontap_mlops.ontap.client import Client, repeatable
 from ontap_mlops.ontap.errors import JobStillRunning, NameTaken, NotFound, NotOurs, OntapPermanentError, UnderWay
 from ontap_mlops.ontap.marks import is_ours
@@ -245,15 +244,12 @@ def _create_once(client: Client, body: dict[str, Any], *, svm: str, name: str, a
         client.create("Flexcache", body, asked=asked)
     except NameTaken as error:
         taken = error
-    deadline, pause = time.monotonic() + (client.job_timeout_s if taken is None else 10.0), 0.1
-    while (cache := find(client, svm=svm, name=name)) is None:
+    for _ in pausing.looks(client.job_timeout_s if taken is None else 10.0):
+        if (cache := find(client, svm=svm, name=name)) is not None:
+            return cache
         if taken is not None and volumes.find(client, svm=svm, name=name) is not None:
             raise taken  # by a volume that is no cache
-        if time.monotonic() + pause > deadline:
-            raise taken or JobStillRunning(f"ONTAP was asked to {asked}, and it is not there yet. Try again.")
-        time.sleep(pause)
-        pause = min(pause * 1.6, 5.0)
-    return cache
+    raise taken or JobStillRunning(f"ONTAP was asked to {asked}, and it is not there yet. Try again.")
 
 
 def _adopted(

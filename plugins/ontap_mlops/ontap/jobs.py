@@ -5,12 +5,12 @@ That a client stops waiting says nothing about the job, and ONTAP forgets a job 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from ontap_mlops.ontap import pausing
 from ontap_mlops.ontap.errors import JobFailed, JobStillRunning, NotFound, UnknownState, refused
 
 _ACTIVE = ("queued", "running", "paused", "pausing", "resuming", "retrying")
@@ -79,18 +79,16 @@ def follow(client: Reader, uuid: str, *, asked: str, timeout_s: float | None = N
     Raises what ``state`` raises, and JobStillRunning when the wait ends first.
     """
     limit = client.job_timeout_s if timeout_s is None else timeout_s
-    deadline, pause = time.monotonic() + limit, 0.1
-    while True:
+    said = "unknown"
+    for _ in pausing.looks(limit):
         job = state(client, uuid, asked=asked)
         if job is None or job.done:
             return job is not None
-        if time.monotonic() + pause > deadline:
-            raise JobStillRunning(
-                f"ONTAP still works on the request to {asked} after {limit:g} s: job {uuid} is {job.state}. "
-                "It goes on by itself; the next try looks for its result."
-            )
-        time.sleep(pause)
-        pause = min(pause * 1.6, 5.0)
+        said = job.state
+    raise JobStillRunning(
+        f"ONTAP still works on the request to {asked} after {limit:g} s: job {uuid} is {said}. "
+        "It goes on by itself; the next try looks for its result."
+    )
 
 
 def _took(record: Mapping[str, Any]) -> float | None:

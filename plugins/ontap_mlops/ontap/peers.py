@@ -8,11 +8,11 @@ an administrator of both; to see whether two SVMs are peers, the account of one 
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ontap_mlops.ontap import pausing
 from ontap_mlops.ontap.client import Client, repeatable
 from ontap_mlops.ontap.errors import InvalidRequest, JobStillRunning, NameTaken, NotFound
 
@@ -21,6 +21,7 @@ PEERED = "peered"
 _PEER_FIELDS = "uuid,name,remote.name,remote.ip_addresses,authentication.state,status.state"
 _SVM_PEER_FIELDS = "uuid,name,svm.name,peer.svm.name,peer.cluster.name,state,applications"
 _KNOWN_S = 20.0
+_LONGEST_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,17 +193,13 @@ def _offer(client: Client, addresses: list[str], passphrase: str, other: Client)
 
 def _agreed(client: Client, addresses: list[str], other: Client) -> Peer:
     """The two find each other in the background once both have been told."""
-    deadline, pause = time.monotonic() + _KNOWN_S, 0.1
-    while (peer := _at(client, addresses)) is None or not peer.authenticated:
-        if time.monotonic() > deadline:
-            raise JobStillRunning(
-                f"ONTAP at {client.address} and ONTAP at {other.address} have been told of each other and have not "
-                f"agreed within {_KNOWN_S:.0f} s. Check that {', '.join(addresses)} can be reached from there; then "
-                "try again."
-            )
-        time.sleep(pause)
-        pause = min(pause * 1.6, 2.0)
-    return peer
+    for _ in pausing.looks(_KNOWN_S, longest_s=_LONGEST_PAUSE_S):
+        if (peer := _at(client, addresses)) is not None and peer.authenticated:
+            return peer
+    raise JobStillRunning(
+        f"ONTAP at {client.address} and ONTAP at {other.address} have been told of each other and have not agreed "
+        f"within {_KNOWN_S:.0f} s. Check that {', '.join(addresses)} can be reached from there; then try again."
+    )
 
 
 def _propose(
@@ -236,19 +233,16 @@ def _serving(
     client: Client, svm: str, peer_svm: str, applications: tuple[str, ...], states: tuple[str, ...] = (PEERED,)
 ) -> SvmPeer:
     """Return the peer once it is in one of these states: each end learns of it in the background."""
-    deadline, pause = time.monotonic() + _KNOWN_S, 0.1
-    while True:
+    found = "is not there"
+    for _ in pausing.looks(_KNOWN_S, longest_s=_LONGEST_PAUSE_S):
         peer = find_svm_peer(client, svm=svm, peer_svm=peer_svm)
         if peer is not None and peer.state in states and set(applications) <= set(peer.applications):
             return peer
-        if time.monotonic() > deadline:
-            found = f"is {peer.state}, for {', '.join(peer.applications)}" if peer else "is not there"
-            raise JobStillRunning(
-                f"The peering of SVM {svm!r} with SVM {peer_svm!r} was asked for on ONTAP at {client.address} and "
-                f"{found} after {_KNOWN_S:.0f} s. Try again; if it stays, look at it on both clusters."
-            )
-        time.sleep(pause)
-        pause = min(pause * 1.6, 2.0)
+        found = f"is {peer.state}, for {', '.join(peer.applications)}" if peer else "is not there"
+    raise JobStillRunning(
+        f"The peering of SVM {svm!r} with SVM {peer_svm!r} was asked for on ONTAP at {client.address} and {found} "
+        f"after {_KNOWN_S:.0f} s. Try again; if it stays, look at it on both clusters."
+    )
 
 
 def _peer(record: dict[str, Any]) -> Peer:

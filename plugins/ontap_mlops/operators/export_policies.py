@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.policies import PolicyDelete
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -58,7 +59,7 @@ class OntapExportPolicyEnsureOperator(OntapOperator):
         return {"id": made.id, "name": made.name, "volumes": before}
 
 
-class OntapExportPolicyDeleteOperator(OntapOperator):
+class OntapExportPolicyDeleteOperator(PolicyDelete):
     """Remove an export policy whose name begins with ``mlops_``. One that does not exist is no error; one in use fails.
 
     :param policy: name.
@@ -66,17 +67,4 @@ class OntapExportPolicyDeleteOperator(OntapOperator):
     :return: whether there was one.
     """
 
-    template_fields: Sequence[str] = ("policy", "svm")
-
-    def __init__(self, *, policy: str, svm: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.policy = policy
-        self.svm = svm
-
-    def execute(self, context: Context) -> bool:
-        from ontap_mlops.ontap import export_policies
-
-        with self.hook.client() as client:
-            removed = export_policies.delete(client, svm=self.hook.svm(self.svm), name=self.policy)
-        self.log.info("Export policy %s %s", self.policy, "removed" if removed else "was gone already")
-        return removed
+    kind, room = "Export policy", "export_policies"

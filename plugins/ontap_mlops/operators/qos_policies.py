@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.policies import PolicyDelete
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -55,7 +56,7 @@ class OntapQosPolicyEnsureOperator(OntapOperator):
         return {"uuid": made.uuid, "name": made.name, "kind": made.kind, "volumes": made.volumes}
 
 
-class OntapQosPolicyDeleteOperator(OntapOperator):
+class OntapQosPolicyDeleteOperator(PolicyDelete):
     """Remove a QoS policy that no volume has any more. One that does not exist is no error.
 
     :param policy: name.
@@ -63,18 +64,4 @@ class OntapQosPolicyDeleteOperator(OntapOperator):
     :return: whether there was one.
     """
 
-    template_fields: Sequence[str] = ("policy", "svm")
-
-    def __init__(self, *, policy: str, svm: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.policy = policy
-        self.svm = svm
-
-    def execute(self, context: Context) -> bool:
-        from ontap_mlops.ontap import qos_policies
-
-        svm = self.hook.svm(self.svm)
-        with self.hook.client() as client:
-            removed = qos_policies.delete(client, svm=svm, name=self.policy)
-        self.log.info("QoS policy %s of SVM %s %s", self.policy, svm, "removed" if removed else "was gone already")
-        return removed
+    kind, room = "QoS policy", "qos_policies"

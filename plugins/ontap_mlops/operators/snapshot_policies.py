@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator
+from ontap_mlops.operators.policies import PolicyDelete
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -72,7 +73,7 @@ class OntapSnapshotPolicyApplyOperator(OntapOperator):
         return {"volume": self.volume, "policy": self.policy, "before": before}
 
 
-class OntapSnapshotPolicyDeleteOperator(OntapOperator):
+class OntapSnapshotPolicyDeleteOperator(PolicyDelete):
     """Remove a snapshot policy that carries our mark. One that does not exist is no error; one in use fails.
 
     :param policy: name.
@@ -80,17 +81,4 @@ class OntapSnapshotPolicyDeleteOperator(OntapOperator):
     :return: whether there was one.
     """
 
-    template_fields: Sequence[str] = ("policy", "svm")
-
-    def __init__(self, *, policy: str, svm: str | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.policy = policy
-        self.svm = svm
-
-    def execute(self, context: Context) -> bool:
-        from ontap_mlops.ontap import snapshot_policies
-
-        with self.hook.client() as client:
-            removed = snapshot_policies.delete(client, svm=self.hook.svm(self.svm), name=self.policy)
-        self.log.info("Snapshot policy %s %s", self.policy, "removed" if removed else "was gone already")
-        return removed
+    kind, room = "Snapshot policy", "snapshot_policies"

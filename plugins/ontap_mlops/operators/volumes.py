@@ -10,8 +10,57 @@ from ontap_mlops.operators.base import OntapOperator, bytes_of
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from ontap_mlops.ontap.volumes import Volume
 
-class OntapVolumeEnsureOperator(OntapOperator):
+
+class VolumeEnsure(OntapOperator):
+    """What is said of a volume of any kind that is to exist; the operators on either kind say what it means."""
+
+    template_fields: Sequence[str] = (
+        "volume",
+        "size_bytes",
+        "comment",
+        "junction_path",
+        "svm",
+        "unix_permissions",
+        "export_policy",
+    )
+
+    def __init__(
+        self,
+        *,
+        volume: str,
+        size_bytes: int | str,
+        comment: str,
+        junction_path: str | None = None,
+        svm: str | None = None,
+        unix_permissions: str = "777",
+        export_policy: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.volume = volume
+        self.size_bytes = size_bytes
+        self.comment = comment
+        self.junction_path = junction_path
+        self.svm = svm
+        self.unix_permissions = unix_permissions
+        self.export_policy = export_policy
+
+    def wanted(self) -> dict[str, Any]:
+        """As ``volumes.ensure`` and ``flexgroups.ensure`` take it."""
+        return {
+            "svm": self.hook.svm(self.svm),
+            "name": self.volume,
+            "size_bytes": bytes_of(self.size_bytes),
+            "comment": self.comment,
+            "junction_path": self.junction_path,
+            "unix_permissions": self.unix_permissions,
+            "export_policy": self.export_policy,
+        }
+
+
+class OntapVolumeEnsureOperator(VolumeEnsure):
     """Ensure that a volume of this name and at least this size exists, mounted in the SVM's namespace.
 
     A volume that is there with the same comment is taken as it is and grown if it is smaller; one with another comment
@@ -28,63 +77,19 @@ class OntapVolumeEnsureOperator(OntapOperator):
     :return: ``uuid``, ``name``, ``svm``, ``size_bytes``, ``junction_path``.
     """
 
-    template_fields: Sequence[str] = (
-        "volume",
-        "size_bytes",
-        "comment",
-        "junction_path",
-        "svm",
-        "unix_permissions",
-        "aggregate",
-        "export_policy",
-    )
+    template_fields: Sequence[str] = (*VolumeEnsure.template_fields, "aggregate")
 
-    def __init__(
-        self,
-        *,
-        volume: str,
-        size_bytes: int | str,
-        comment: str,
-        junction_path: str | None = None,
-        svm: str | None = None,
-        unix_permissions: str = "777",
-        aggregate: str | None = None,
-        export_policy: str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, aggregate: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.volume = volume
-        self.size_bytes = size_bytes
-        self.comment = comment
-        self.junction_path = junction_path
-        self.svm = svm
-        self.unix_permissions = unix_permissions
         self.aggregate = aggregate
-        self.export_policy = export_policy
 
     def execute(self, context: Context) -> dict[str, Any]:
         from ontap_mlops.ontap import volumes
 
         with self.hook.client() as client:
-            volume = volumes.ensure(
-                client,
-                svm=self.hook.svm(self.svm),
-                name=self.volume,
-                size_bytes=bytes_of(self.size_bytes),
-                comment=self.comment,
-                junction_path=self.junction_path,
-                unix_permissions=self.unix_permissions,
-                aggregate=self.aggregate,
-                export_policy=self.export_policy,
-            )
+            volume = volumes.ensure(client, aggregate=self.aggregate, **self.wanted())
         self.log.info("Volume %s of SVM %s: %s bytes at %s", volume.name, volume.svm, *_place(volume))
-        return {
-            "uuid": volume.uuid,
-            "name": volume.name,
-            "svm": volume.svm,
-            "size_bytes": volume.size_bytes,
-            "junction_path": volume.junction_path,
-        }
+        return facts_of(volume)
 
 
 class OntapVolumeDeleteOperator(OntapOperator):
@@ -124,6 +129,17 @@ class OntapVolumeDeleteOperator(OntapOperator):
             )
         self.log.info("Volume %s of SVM %s %s", self.volume, svm, "removed" if removed else "was gone already")
         return removed
+
+
+def facts_of(volume: Volume) -> dict[str, Any]:
+    """Return what operators that ensure a volume return of it."""
+    return {
+        "uuid": volume.uuid,
+        "name": volume.name,
+        "svm": volume.svm,
+        "size_bytes": volume.size_bytes,
+        "junction_path": volume.junction_path,
+    }
 
 
 def _place(volume: Any) -> tuple[int | None, str]:

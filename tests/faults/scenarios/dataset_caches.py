@@ -23,10 +23,12 @@ def cached(site: Site) -> None:
     site.run(ensure(site))
 
 
-def unused(site: Site) -> None:
+def unused(site: Site, at: Any = WEST) -> None:
     """Cached and released, and said to be last used three days ago."""
-    cached(site)
-    site.run(DatasetCacheReleaseOperator(**WHICH))
+    version(site)
+    which = WHICH | {"site": at}
+    site.run(DatasetCacheEnsureOperator(**which, poll_interval_s=0.1))
+    site.run(DatasetCacheReleaseOperator(**which))
     with site.there.client() as client:
         (found,) = dataset_caches.list_cached(client, svm="svm2")
         comment = found.cache.comment.rpartition(" ")[0]
