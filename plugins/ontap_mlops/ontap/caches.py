@@ -6,6 +6,7 @@ those of the origin (see ``dataset_caches``).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
