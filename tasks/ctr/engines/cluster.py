@@ -1,4 +1,4 @@
-"""The Dask cluster a program works on: in this process, on this machine, or one that is there already."""
+"""The Dask cluster a program works on: in this process, on this machine, made on Slurm, or one that is there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from tasks.common.program import BadInput, TryAgain
 from tasks.common.progress import say
+from tasks.ctr.engines import made_cluster
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -22,8 +23,10 @@ _LOST_WORKERS = 10  # a task that was on so many workers when they died is given
 
 def check(scheduler: str) -> None:
     """Raise BadInput for what is no address of a cluster."""
-    if scheduler != IN_PROCESS and not re.fullmatch(r"local:[1-9]\d*|(tcp|tls|ucx)://.+:\d+", scheduler):
-        raise BadInput(f"--scheduler {scheduler!r} is not in-process, local:N with N workers, or tcp://HOST:PORT.")
+    if scheduler != IN_PROCESS and not re.fullmatch(r"(local|slurm):[1-9]\d*|(tcp|tls|ucx)://.+:\d+", scheduler):
+        raise BadInput(
+            f"--scheduler {scheduler!r} is not in-process, local:N or slurm:N with N workers, or tcp://HOST:PORT."
+        )
 
 
 @contextmanager
@@ -47,6 +50,10 @@ def connected(scheduler: str, memory_limit: str, dashboard: str, scratch: str | 
     with dask.config.set(settings):
         if scheduler == IN_PROCESS or scheduler.startswith("local:"):
             yield from _local(scheduler, memory_limit, dashboard, scratch)
+        elif made_cluster.SLURM.fullmatch(scheduler):
+            with made_cluster.on_slurm(scheduler, dashboard, scratch) as client:
+                _introduce(client, dashboard.rpartition(":")[0])
+                yield client
         else:
             yield from _remote(scheduler)
 

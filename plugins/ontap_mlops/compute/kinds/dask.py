@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ontap_mlops.compute.kinds.base import base_folder
 from ontap_mlops.compute.kinds.local import LocalPlace
-from ontap_mlops.config_file import Section, shaped
+from ontap_mlops.config_file import Section, Texts, shaped
 
 Scheduler = Annotated[
     str,
@@ -29,17 +31,70 @@ class Tls(Section):
     key_file: str
 
 
+class SlurmWorkers(Section):
+    """A cluster made for each program, whose workers are jobs of Slurm; all of it ends with the program.
+
+    ``folder`` is shared by this machine and the nodes. ``cpus``: of each worker. ``host``: this machine's name or
+    address as the nodes know it. ``wait_s``: how long a program waits for workers before it gives up.
+    """
+
+    kind: Literal["slurm"]
+    folder: str
+    slurm_conf: str = ""
+    commands: str = ""
+    account: str = ""
+    partition: str = ""
+    qos: str = ""
+    options: Texts = ()
+    prepare: Texts = ()
+    python: str = ""
+    cpus: Annotated[int, Field(ge=1)] = 1
+    host: str = ""
+    wait_s: Annotated[float, Field(ge=1)] = 600.0
+
+    def variables(self, workers: int, memory_gib: float) -> dict[str, str]:
+        """Return dask-jobqueue's own configuration, as the environment sets it, and where Slurm's commands are."""
+        options = [*([f"--qos={self.qos}"] if self.qos else []), *self.options]
+        jobs = {
+            "NAME": "ontap-mlops-dask",
+            "CORES": self.cpus,
+            "PROCESSES": 1,
+            "MEMORY": f"{memory_gib / workers:g}GiB",
+            "QUEUE": self.partition or None,
+            "ACCOUNT": self.account or None,
+            "WALLTIME": None,  # the program's own limit ends them
+            "PYTHON": self.python or sys.executable,
+            "JOB_EXTRA_DIRECTIVES": options,
+            "JOB_SCRIPT_PROLOGUE": list(self.prepare),
+            "SHARED_TEMP_DIRECTORY": str((base_folder() / self.folder).resolve()),
+            "SCHEDULER_OPTIONS": {"host": self.host} if self.host else {},
+            "DEATH_TIMEOUT": 30,  # seconds for which they outlive a program that was killed
+        }
+        made = {f"DASK_JOBQUEUE__SLURM__{name}": str(value) for name, value in jobs.items()}
+        if self.slurm_conf:
+            made["SLURM_CONF"] = str((base_folder() / self.slurm_conf).resolve())
+        if self.commands:
+            made["PATH"] = f"{self.commands}:{os.environ.get('PATH', os.defpath)}"
+        return {**made, "DASK_CLUSTER": f"slurm:{workers}", "DASK_CLUSTER_WAIT_S": f"{self.wait_s:g}"}
+
+
 class DaskPlace(LocalPlace):
     """The program itself runs as at a local place; what it spreads over Dask's workers runs on the cluster."""
 
     kind: Literal["dask"]  # type: ignore[assignment]
     scheduler: Scheduler = ""
     tls: Tls | None = None
+    cluster: SlurmWorkers | None = None
     workers: Annotated[int, Field(ge=1)] = 2
     memory_gib: Annotated[float, Field(ge=0.25)] = 4.0
 
     @model_validator(mode="after")
-    def _check_tls(self) -> Self:
+    def _check_cluster(self) -> Self:
+        if self.scheduler and self.cluster:
+            raise ValueError(
+                f"it names a cluster that is there (scheduler: {self.scheduler}) and one to be made (cluster:); leave "
+                "one of them out"
+            )
         secured = self.scheduler.startswith(("tls://", "wss://"))
         if secured and self.tls is None:
             raise ValueError(
@@ -49,9 +104,11 @@ class DaskPlace(LocalPlace):
         return self
 
     def variables(self) -> dict[str, str]:
-        """A cluster by address, or the size of workers that the program starts itself and that end with it."""
+        """A cluster by address, one to be made on Slurm, or the size of workers that the program starts here itself."""
         if self.scheduler:
             return {"DASK_SCHEDULER_ADDRESS": self.scheduler, **self._tls_variables()}
+        if self.cluster:
+            return self.cluster.variables(self.workers, self.memory_gib)
         return {"DASK_LOCAL_WORKERS": str(self.workers), "DASK_LOCAL_MEMORY": f"{self.memory_gib:g}GiB"}
 
     def _tls_variables(self) -> dict[str, str]:
