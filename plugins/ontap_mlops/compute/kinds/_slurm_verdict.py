@@ -65,7 +65,7 @@ def waiting(look: Look, preemptions: int) -> Status:
 
 def ended(look: Look, ending: Ending, limits: Limits) -> Status:
     """What became of a job that neither runs nor waits."""
-    code = ending.exit_code if ending.exit_code is not None else look.exit_code
+    code = ending.exit_code if ending.exit_code is not None else _honest(look.exit_code)
     if look.stopping or (look.state == "CANCELLED" and not _killed_for_memory(ending)):
         by = "it was cancelled" if look.stopping else f"job {look.job} was cancelled at the cluster, by scancel"
         return Status(state=State.CANCELLED, exit_code=code, message=by)
@@ -138,6 +138,7 @@ def _failed(code: int | None, message: str) -> Status:
 
 
 def _honest(code: int | None) -> int | None:
+    """Only the program itself may say that no retry helps."""
     return None if code == BAD_INPUT else code
 
 
