@@ -1,4 +1,4 @@
-"""Run the tests: the quick ones side by side, then those that start real services one after another.
+"""Run the tests: the quick ones first, then the journeys and, beside them, what else starts real services.
 
 python -m scripts.tests                  everything that needs no GPU, no cluster and no cloud
 python -m scripts.tests quick            without Airflow, browser and Triton
@@ -23,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -46,6 +48,8 @@ class Suite:
     """What scripts/environment.py is told to install first, beyond what `make` does."""
     environment: tuple[tuple[str, str], ...] = ()
     """Variables that its tests look at."""
+    beside: bool = False
+    """Whether it runs beside the journeys, which leave half of two cores idle; it gives way to them."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ QUICK = Suite(
     720,
     ("-n", "3", "--dist", "loadfile"),
 )
-SERVICES = Suite("tests with real services", "triton and not journey", 360)
+SERVICES = Suite("tests with real services", "triton and not journey", 360, beside=True)
 # Whole, it is not part of `make test`, which plays a sample of it among the quick tests.
 FAULTS = Suite(
     "faults",
@@ -73,10 +77,12 @@ FAULTS = Suite(
     environment=(("ONTAP_FAULTS", "all"),),
 )
 # Two processes, each with a cluster of its own: the time goes by waiting for Slurm.
-SLURM = Suite("a real Slurm", "slurm and not journey", 240, ("-n", "2", "--dist", "loadfile", "tests/slurm"))
-CLIENTS = Suite("real clients", "clients", 300, installs=("--clients",))
-PACKAGE = Suite("the wheel in an empty environment", "package", 240)
-KUBERNETES = Suite("tests on a Kubernetes cluster", "kubernetes", 1200, arguments=("tests/kubernetes",))
+SLURM = Suite(
+    "a real Slurm", "slurm and not journey", 240, ("-n", "2", "--dist", "loadfile", "tests/slurm"), beside=True
+)
+CLIENTS = Suite("real clients", "clients", 300, installs=("--clients",), beside=True)
+PACKAGE = Suite("the wheel in an empty environment", "package", 240, beside=True)
+KUBERNETES = Suite("tests on a Kubernetes cluster", "kubernetes", 1200, arguments=("tests/kubernetes",), beside=True)
 JOURNEY = Suite("journeys", "journey", 1200)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
@@ -95,14 +101,29 @@ SUITES = {
 }
 
 
-def run(suite: Suite, paths: list[str]) -> Result:
-    """Run one suite with pytest, whose own words are shown as they come."""
-    print(f"== {suite.title}", flush=True)
+def all_of(suites: Sequence[Suite]) -> list[Result]:
+    """Run them in this order, those that may beside the last one.
+
+    A failure in one hides nothing of what the next would say.
+    """
+    beside = [suite for suite in suites if suite.beside]
+    *first, last = [suite for suite in suites if not suite.beside]
+    results = [run(suite, []) for suite in first]
+    with ThreadPoolExecutor(1) as lane, tempfile.TemporaryFile() as said:
+        others = lane.submit(lambda: [run(suite, [], said.fileno()) for suite in beside])
+        results += [run(last, []), *others.result()]
+        said.seek(0)
+        print(said.read().decode(errors="replace"), end="", flush=True)
+    return results
+
+
+def run(suite: Suite, paths: list[str], said: int | None = None) -> Result:
+    """Run one suite with pytest, whose own words are shown as they come, or go to the file ``said``."""
+    print(f"== {suite.title}" + (", beside it" if said else ""), flush=True)
     started = time.monotonic()
-    if (
-        suite.installs
-        and subprocess.run([sys.executable, "scripts/environment.py", *suite.installs], cwd=ROOT).returncode
-    ):
+    gives_way = ["nice", "-n", "10"] if said else []
+    installing = [*gives_way, sys.executable, "scripts/environment.py", *suite.installs]
+    if suite.installs and subprocess.run(installing, cwd=ROOT, stdout=said, stderr=said).returncode:
         return Result(suite, False, time.monotonic() - started, "its clients could not be installed", {})
     # Tests must not see, or write into, a user's own Airflow, cluster or cloud.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "MLFLOW_"))}
@@ -110,8 +131,9 @@ def run(suite: Suite, paths: list[str]) -> Result:
         report = Path(home) / "report.xml"
         # The older family of reports is the one that names files.
         options = ["-m", suite.marks, *suite.arguments, f"--junitxml={report}", "-o", "junit_family=xunit1"]
-        command = [sys.executable, "-m", "pytest", "-q", *options, *paths]
-        code = subprocess.run(command, cwd=ROOT, env=kept | dict(suite.environment) | {"AIRFLOW_HOME": home}).returncode
+        command = [*gives_way, sys.executable, "-m", "pytest", "-q", *options, *paths]
+        environment = kept | dict(suite.environment) | {"AIRFLOW_HOME": home}
+        code = subprocess.run(command, cwd=ROOT, env=environment, stdout=said, stderr=said).returncode
         counts, files = read(report)
     return Result(suite, code in (0, NO_TESTS_COLLECTED), time.monotonic() - started, counts, files)
 
@@ -133,19 +155,19 @@ def read(report: Path) -> tuple[str, dict[str, float]]:
     return ", ".join(told), dict(sorted(files.items(), key=lambda item: -item[1]))
 
 
-def account(results: list[Result]) -> str:
+def account(results: list[Result], total_s: float) -> str:
     """Say where the time went, and how it all ended, as plain lines."""
     lines = ["== where the time went"]
     for result in results:
         over = ", over it" if result.seconds > result.suite.budget_s else ""
-        budget = f"of {result.suite.budget_s} s on two idle cores{over}"
+        shared = ", here beside others" if len(results) > 1 and result.suite.beside else ""
+        budget = f"of {result.suite.budget_s} s on two idle cores{shared or over}"
         state = "passed" if result.passed else "FAILED"
         lines.append(f"{result.seconds:6.0f} s  {result.suite.title}: {state}, {budget} ({result.counts})")
         slow = [(name, seconds) for name, seconds in result.files.items() if seconds >= SLOW_S]
         lines += [f"  {seconds:6.0f} s  {name}" for name, seconds in slow[:SLOWEST]]
-    total = sum(result.seconds for result in results)
     failed = [result.suite.title for result in results if not result.passed]
-    lines.append(f"== {', '.join(failed)} FAILED, {total:.0f} s" if failed else f"== all passed in {total:.0f} s")
+    lines.append(f"== {', '.join(failed)} FAILED, {total_s:.0f} s" if failed else f"== all passed in {total_s:.0f} s")
     return "\n".join(lines)
 
 
@@ -177,10 +199,10 @@ def main() -> int:
     options = parser.parse_args()
     if options.names and options.suite != "journey":
         parser.error("only journeys are chosen by name")
-    paths = [journey(name) for name in options.names]
-    # A list, not a generator: a failure in one suite does not hide what the next one would say.
-    results = [run(suite, paths) for suite in chosen(options.suite)]
-    print(account(results))
+    started = time.monotonic()
+    suites = chosen(options.suite)
+    results = all_of(suites) if len(suites) > 1 else [run(suites[0], [journey(name) for name in options.names])]
+    print(account(results, time.monotonic() - started))
     return 0 if all(result.passed for result in results) else 1
 
 

@@ -33,13 +33,42 @@ def test_a_pytest_that_ends_without_a_report_is_told(tmp_path: Path):
 
 def test_the_account_names_suites_slow_files_and_the_end():
     fast = Result(SUITE, True, 50, "3 passed", {"tests/slow.py": 30, "tests/fast.py": 0.1})
-    lines = tests.account([fast]).splitlines()
+    lines = tests.account([fast], 50).splitlines()
     assert lines[1] == "    50 s  some tests: passed, of 60 s on two idle cores (3 passed)"
     assert lines[2].split() == ["30", "s", "tests/slow.py"] and lines[-1] == "== all passed in 50 s"
     slow = Result(SUITE, False, 61, "1 failed", {})
-    lines = tests.account([fast, slow]).splitlines()
+    lines = tests.account([fast, slow], 70).splitlines()
     assert "FAILED, of 60 s on two idle cores, over it (1 failed)" in lines[-2]
-    assert lines[-1] == "== some tests FAILED, 111 s"
+    assert lines[-1] == "== some tests FAILED, 70 s"
+
+
+def test_what_may_runs_beside_the_last_suite_and_is_shown_after_it(tmp_path: Path, monkeypatch, capfd):
+    """Each suite's tests wait for what another of them writes: one after the other they would never end."""
+    waits = """
+import pathlib, time
+def test_it():
+    print({title!r}, flush=True)
+    (pathlib.Path({folder!r}) / {writes!r}).touch()
+    deadline = time.monotonic() + 30
+    while not (pathlib.Path({folder!r}) / {reads!r}).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+"""
+    suites = []
+    for title, writes, reads, beside in (("the last", "one", "two", False), ("beside", "two", "one", True)):
+        file = tmp_path / f"test_{writes}.py"
+        file.write_text(waits.format(title=title, folder=str(tmp_path), writes=writes, reads=reads))
+        options = ("-s", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(tmp_path), str(file))
+        suites.append(Suite(title, "not other", 60, options, beside=beside))
+    results = tests.all_of(suites)
+    assert [(result.suite.title, result.passed, result.counts) for result in results] == [
+        ("the last", True, "1 passed"),
+        ("beside", True, "1 passed"),
+    ]
+    told = capfd.readouterr().out
+    assert told.index("== beside, beside it") < told.index("\nbeside\n") and told.index("the last\n") < told.index(
+        "\nbeside\n"
+    )
 
 
 def test_every_test_belongs_to_one_suite_of_all():
