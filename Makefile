@@ -107,7 +107,7 @@ test-kubernetes:
 tasks-image:
 	$(PROGRAM) scripts.tasks_image $(ARGS)
 
-# Run every ONTAP operator under every fault at each of its calls, and print the table.
+# Run every ONTAP operator under every fault, and killed at each of its calls, and print the table.
 faults:
 	$(PROGRAM) scripts.tests faults
 

@@ -29,6 +29,7 @@ _QUALIFIED = (
     "/api/storage/volumes/*/files",
     "/api/protocols/s3/services/*/users",
 )
+_JOB = "GET /cluster/jobs/{uuid}"
 _LEVELS = {
     frozenset(): "readonly",
     frozenset({"POST"}): "read_create",
@@ -80,8 +81,16 @@ def rights(made: Iterable[str]) -> dict[str, str]:
 
 
 def needed(found: Mapping[str, str]) -> list[str]:
-    """The calls of one operator on one cluster that it cannot do without."""
-    return [call for call, how in found.items() if how == NEEDED]
+    """The calls of one operator on one cluster that it cannot do without.
+
+    Whoever changes something may be answered with a job, which ends later or in another way than usual.
+    """
+    listed = [call for call, how in found.items() if how == NEEDED]
+    return [*listed, *([_JOB] if _JOB not in listed and any(map(_changes, listed)) else [])]
+
+
+def _changes(call: str) -> bool:
+    return not call.startswith(("GET", "HEAD"))
 
 
 def is_cluster_wide(path: str) -> bool:

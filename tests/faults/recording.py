@@ -63,6 +63,22 @@ def ends(site: Site, scenario: Scenario, good: Undisturbed, rights: Rights) -> s
     return None if scenario.end(site) == good.end else "it ends otherwise"
 
 
+def of_the_table(scenario: Scenario, good: Undisturbed) -> dict[str, dict[str, str]]:
+    """The rights of the generated table. AssertionError where the scenario makes calls that the table does not have."""
+    known = roles.calls().get(scenario.operator, {})
+    again = "its calls have changed: run `.venv/bin/python -m tests.faults.record` and `make docs`"
+    for cluster, calls in calls_of(good.calls).items():
+        assert calls <= set(known.get(cluster, {})), f"{scenario.title}, on the cluster {cluster}: {again}"
+    return {cluster: roles.rights(roles.needed(found)) for cluster, found in known.items()}
+
+
+def check(site: Site, scenario: Scenario, good: Undisturbed) -> None:
+    """AssertionError where it does not end as it should with the rights of the table and no other."""
+    rights = of_the_table(scenario, good)
+    error = ends(site, scenario, good, rights)
+    assert error is None, f"{scenario.title} needs more than {rights}: {error}"
+
+
 @contextmanager
 def _account(site: Site, rights: Rights) -> Iterator[None]:
     before = {}

@@ -13,25 +13,17 @@ import pytest
 from scripts import roles
 from tests.faults.every import scenarios
 from tests.faults.playing import undisturbed
-from tests.faults.recording import calls_of, ends, needs, refused
+from tests.faults.recording import calls_of, check, needs, refused
 from tests.faults.site import Scenario, Site
 
 MODE = os.environ.get("ONTAP_FAULTS", "")
 SCENARIOS = [pytest.param(s, id=s.title) for s in scenarios() if MODE in ("all", "record") or not s.mlflow]
 
 
-@pytest.mark.skipif(MODE == "record", reason="records them")
+@pytest.mark.skipif(MODE != "all", reason="among the quick tests, test_fault_matrix.py does it")
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_with_the_rights_of_the_table_it_ends_as_with_all(scenario: Scenario, site: Site) -> None:
-    if scenario.operator not in roles.calls() and MODE != "all":
-        pytest.skip(f"the rights of {scenario.operator} are not recorded yet (python -m tests.faults.record)")
-    good, known = undisturbed(site, scenario), roles.calls()[scenario.operator]
-    again = "its calls have changed: run `.venv/bin/python -m tests.faults.record` and `make docs`"
-    for cluster, calls in calls_of(good.calls).items():
-        assert calls <= set(known.get(cluster, {})), f"{scenario.title}, on the cluster {cluster}: {again}"
-    rights = {cluster: roles.rights(roles.needed(found)) for cluster, found in known.items()}
-    error = ends(site, scenario, good, rights)
-    assert error is None, f"{scenario.title} needs more than {rights}: {error}"
+    check(site, scenario, undisturbed(site, scenario))
 
 
 @pytest.mark.skipif(MODE != "all", reason="`make faults` takes every right away")

@@ -13,9 +13,20 @@ from tests.faults.site import Scenario, Site
 OFTEN = {"task_id": "t", "poke_interval": 0.05, "timeout": 4, "deferrable": False}
 
 
-def newest(site: Site) -> str:
+def newest(site: Site) -> None:
+    """Told to the sensor, so that what looks it up is not disturbed."""
     versions = dataset_versions.list_versions(site.client, svm="svm1", volume="tyre", dataset=DATASET["name"])
-    return versions[-1].id
+    site.made["newest"] = versions[-1].id
+
+
+def frozen(site: Site) -> None:
+    version(site)
+    newest(site)
+
+
+def warm(site: Site) -> None:
+    cached(site)
+    newest(site)
 
 
 def weekly(site: Site) -> None:
@@ -36,13 +47,13 @@ SCENARIOS = [
     Scenario(
         operator="OntapCacheWarmSensor",
         clusters=2,
-        prepare=cached,
-        make=lambda site: OntapCacheWarmSensor(**OFTEN, dataset=DATASET, version=newest(site), site=WEST),
+        prepare=warm,
+        make=lambda site: OntapCacheWarmSensor(**OFTEN, dataset=DATASET, version=site.made["newest"], site=WEST),
     ),
     Scenario(
         operator="DatasetVersionReadySensor",
-        prepare=version,
-        make=lambda site: DatasetVersionReadySensor(**OFTEN, dataset=DATASET, version=newest(site)),
+        prepare=frozen,
+        make=lambda site: DatasetVersionReadySensor(**OFTEN, dataset=DATASET, version=site.made["newest"]),
     ),
     Scenario(
         operator="OntapMirrorLagSensor",
