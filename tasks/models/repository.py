@@ -41,7 +41,10 @@ def main() -> dict[str, Any]:
     served = ServedModel(options.repository, options.name)
     if options.verb == "place":
         facts = parse_tags(options.fact)
-        return served.place(options.source, options.version, options.digest, options.max_batch, facts)
+        placed = served.place(options.source, options.version, options.digest, options.max_batch, facts)
+        if options.alone:
+            served.activate(options.version, keep=1)
+        return placed
     if options.verb == "activate":
         return served.activate(options.version, options.keep)
     return served.put_back(options.version)
@@ -58,6 +61,7 @@ def parse_arguments() -> argparse.Namespace:
     place.add_argument("--source", type=Path, required=True, help="folder of the published model, with model.onnx")
     place.add_argument("--digest", default="", help="what the published files must be; unchecked if not given")
     place.add_argument("--max-batch", type=int, default=MAX_BATCH, help="requests joined at most; 0: none")
+    place.add_argument("--alone", action="store_true", help="the repository is this version's own, and serves it")
     place.add_argument("--fact", action="append", default=[], help="key=value the server shows with the model")
     activate.add_argument("--keep", type=int, default=KEEP, help="deployed versions to keep, the active one included")
     return parser.parse_args()

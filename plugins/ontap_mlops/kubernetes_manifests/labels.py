@@ -11,6 +11,7 @@ RUN = "ontap-mlops/run"
 WORKLOAD = "ontap-mlops/workload"
 PROJECT = "ontap-mlops/project"
 DATASET_VERSION = "ontap-mlops/dataset-version"
+SERVER = "ontap-mlops/server"
 
 
 def labels(

@@ -40,8 +40,7 @@ class _KubernetesOperator(_CloudOperator):
         """Our mark, the run and the dataset version (an id, or a task's result that has one as ``id``)."""
         from ontap_mlops.kubernetes_manifests.labels import labels
 
-        version = dataset_version.get("id") if isinstance(dataset_version, Mapping) else dataset_version
-        return labels(run=run_key(context), dataset_version=version or None)
+        return labels(run=run_key(context), dataset_version=version_in(dataset_version))
 
 
 class _KubernetesWaitingOperator(_KubernetesOperator, _CloudWaitingOperator):
@@ -75,3 +74,8 @@ def name_of(given: Any, key: str = "name") -> str:
 def truth(value: Any) -> bool:
     """Whether an argument that a template may have turned into text is true."""
     return str(value).strip().lower() in ("true", "1", "yes")
+
+
+def version_in(given: Any) -> str | None:
+    """The id of a dataset version, given as text or as a task's result that has one as ``id``."""
+    return (given.get("id") if isinstance(given, Mapping) else given) or None
