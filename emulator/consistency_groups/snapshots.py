@@ -217,8 +217,13 @@ def restore(world: World, args: dict[str, Any]) -> None:
             for later in volume_snapshots.newer_than(world, snapshot):
                 volume_snapshots.check_removable(world, volume, later)
                 volume_snapshots.check_not_busy(world, volume, later)
+        done = list(args.get("done", ()))
         for volume, snapshot in pairs:
-            volumes.restore(world, {"uuid": volume["uuid"], "snapshot": snapshot["uuid"], "job": args["job"]})
+            # After a kill, what was written since into a volume that was restored before it is not lost.
+            if volume["uuid"] not in done:
+                volumes.restore(world, {"uuid": volume["uuid"], "snapshot": snapshot["uuid"], "job": args["job"]})
+                done.append(volume["uuid"])
+                world.jobs.remember(args, done=done)
 
 
 def check_whole(world: World, record: Record) -> None:
