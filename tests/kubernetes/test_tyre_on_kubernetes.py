@@ -135,7 +135,7 @@ def test_a_model_is_trained_judged_and_served_from_pods_that_leave_nothing(world
 def test_where_no_gpu_is_free_the_next_place_takes_it_and_the_reason_is_shown(world, cluster):
     run_id = world.run(TRAIN, {**QUICK, "compute": ["gpu-cluster", "local"]})
     said = " ".join(world.api.log(world.tasks(TRAIN, run_id)["train"]))
-    assert "Place gpu-cluster has had no room for" in said
+    assert "gpu-cluster: no room within 5 s (0/" in said
     assert "Insufficient nvidia.com/gpu" in said
     assert "runs tasks.tyre.train at local" in said
     nothing_left(cluster)
