@@ -46,6 +46,7 @@ class Replay:
         finally:
             self.say("Removing what was submitted")
             self.end(lambda one: True)
+            self._gone()
         if self.differences:
             raise ReplayDiffers("; ".join(self.differences))
 
@@ -115,6 +116,12 @@ class Replay:
         while time.monotonic() < deadline:
             if any(job.name == one.name and job.running for job in self.jobs()):
                 return
+            time.sleep(LOOK_S)
+
+    def _gone(self) -> None:
+        """Until the scheduler has taken back what it held for shares, too."""
+        deadline = time.monotonic() + self.limit_s
+        while self._scheduler.jobs() and time.monotonic() < deadline:
             time.sleep(LOOK_S)
 
     def _settled(self, scenario: Scenario) -> list[Job]:
