@@ -157,18 +157,20 @@ def test_an_interactive_workload_on_a_share_ends_at_its_limit(site: Site, place:
 
 
 def test_what_waits_beyond_a_quota_claims_it_when_it_is_free_again(site: Site, place: SlurmPlace) -> None:
+    """team-d, less beyond its quota for its weight, takes what team-b leaves, and gives it back at once."""
     apply(place)
     first = hold(site, place, 2, "team-b")
-    fill = [hold(site, place, 4, "team-a"), hold(site, place, 8, "team-d")]
-    running(place, first, *fill)
+    running(place, first, hold(site, place, 4, "team-a"), hold(site, place, 8, "team-d"))
     beyond = hold(site, place, 2, "team-d")
     running(place, beyond)
-    late = hold(site, place, 2, "team-b")
-    wait_until(lambda: next(j for j in place.projects().jobs() if j.name == late).over, what="late beyond its quota")
+    more, late = hold(site, place, 2, "team-d"), hold(site, place, 2, "team-b")
     place.runner().cancel(first)
+    running(place, more)
     place.projects().settle()
     running(place, late)
-    assert not next(job for job in place.projects().jobs() if job.name == late).over
+    jobs = {job.name: job for job in place.projects().jobs()}
+    assert not jobs[late].over
+    assert [jobs[name].running for name in (beyond, more)].count(False) == 1, "one of the two has given way"
 
 
 def test_a_share_for_several_processes_is_refused_in_one_sentence(site: Site, place: SlurmPlace) -> None:
