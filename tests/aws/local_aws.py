@@ -275,7 +275,7 @@ class LocalAws(Models, Notebooks, LocalService):
         bucket, _, prefix = url.removeprefix("s3://").partition("/")
         folder.mkdir(parents=True, exist_ok=True)
         for item in self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
-            target = folder / item["Key"].removeprefix(prefix).lstrip("/")
+            target = folder / (item["Key"].removeprefix(prefix).lstrip("/") or Path(item["Key"]).name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(self.s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read())
 
@@ -312,7 +312,7 @@ def local_aws(folder: Path) -> Iterator[LocalAws]:
     moto.start()
     host, port = moto.get_host_and_port()
     try:
-        with serving(LocalAws(folder, f"http://{host}:{port}")) as service:
+        with serving(LocalAws(folder, f"http://{host}:{port}"), timeout_keep_alive=600) as service:
             assert isinstance(service, LocalAws)
             service.s3.create_bucket(Bucket="staging", CreateBucketConfiguration={"LocationConstraint": REGION})
             yield service

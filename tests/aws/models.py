@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -69,7 +70,11 @@ class Models:
     def create_endpoint(self, asked: dict[str, Any]) -> dict[str, Any]:
         self._found("endpoint-config", self.configs, asked["EndpointConfigName"])
         arn = self._make("endpoint", self.endpoints, asked, "EndpointName")
-        self.endpoints[asked["EndpointName"]] |= {"EndpointStatus": "Creating", "looks": self.looks}
+        self.endpoints[asked["EndpointName"]] |= {
+            "EndpointStatus": "Creating",
+            "looks": self.looks,
+            "LastModifiedTime": time.time(),
+        }
         return {"EndpointArn": arn}
 
     def update_endpoint(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +120,7 @@ class Models:
             )
         model = self.models[self.configs[endpoint["EndpointConfigName"]]["ProductionVariants"][0]["ModelName"]]
         body = await request.body()
-        code, text = self._answer(model, body, request.headers.get("content-type", ""))
+        code, text = await asyncio.to_thread(self._answer, model, body, request.headers.get("content-type", ""))
         if code:
             return JSONResponse({"Message": text}, 424, {"x-amzn-errortype": "ModelError"})
         return Response(text, 200, {"x-amzn-invoked-production-variant": "all"}, "application/json")
@@ -126,7 +131,7 @@ class Models:
         if not folder.exists():
             url = model["PrimaryContainer"]["ModelDataUrl"]
             self.fetch(url, folder / "packed")  # type: ignore[attr-defined]
-            (archive,) = [path for path in (folder / "packed").rglob("*") if path.is_file()] or [folder / "packed"]
+            (archive,) = (folder / "packed").iterdir()
             with tarfile.open(archive) as packed:
                 packed.extractall(folder, filter="data")
         done = subprocess.run(
@@ -179,7 +184,7 @@ class Models:
         self.tags[arn] = asked.get("Tags", [])  # type: ignore[attr-defined]
         now = time.time()
         arn_key = key.removesuffix("Name") + "Arn"
-        kept[name] = {**asked, arn_key: arn, "CreationTime": now, "LastModifiedTime": now}
+        kept[name] = {**asked, arn_key: arn, "CreationTime": now}
         return arn
 
     def _found(self, kind: str, kept: dict[str, dict[str, Any]], name: str, *, raw: bool = False) -> dict[str, Any]:

@@ -17,7 +17,9 @@ class Notebooks:
         self.stays: dict[str, str] = {}
 
     def notebook(self, name: str, status: str = "Stopped") -> None:
-        self.notebooks[name] = {"NotebookInstanceName": name, "NotebookInstanceStatus": status, "looks": 1}
+        arn = f"arn:aws:sagemaker:eu-west-1:123456789012:notebook-instance/{name}"
+        named = {"NotebookInstanceName": name, "NotebookInstanceArn": arn}
+        self.notebooks[name] = {**named, "NotebookInstanceStatus": status, "looks": 1}
 
     def describe_notebook_instance(self, asked: dict[str, Any]) -> dict[str, Any]:
         notebook = self._notebook(asked["NotebookInstanceName"])

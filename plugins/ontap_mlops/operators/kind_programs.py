@@ -51,11 +51,14 @@ class KindProgramOperator(WorkloadOperator):
         return self.finish(context, super().execute_complete(context, *args, **kwargs))
 
     def _secrets(self) -> dict[str, str]:
-        """None: such a program works on files only."""
-        return {}
+        """None, unless the program copies to a cloud: others work on files only."""
+        from ontap_mlops.hooks import credentials
+
+        return credentials.aws_environment(self.aws_conn_id) if self.aws_conn_id else {}
 
     def _prepared(self, context: Context) -> bool:
         program = self.kind_program(context)
         if program is not None:
+            self.aws_conn_id = program.aws_conn_id
             self.program, self.arguments, self.mounts = program.program, list(program.arguments), dict(program.mounts)
         return program is not None

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _BEGINNING: Any = (None, "")
+SLOWER_S = 30.0  # between two looks at a program that has run for long, whatever its poll_interval_s
 PLACEMENT = "placement"
 """XCom key of a task: ``place``, ``waited_s`` there, and ``tried``, the places before it (place, waited_s, why)."""
 SUPERSEDED = "superseded"  # of a job that a user's clear has made worthless
@@ -185,6 +186,7 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
                 deadline=time.time() + limit + pending + OVERDUE_MARGIN_S if limit else None,
                 fact_keys={"dashboard": DashboardLink().xcom_key},
                 cursor=cursor,
+                slower_s=SLOWER_S,
             ),
             method_name="execute_complete",
             kwargs={"job": job},

@@ -56,7 +56,8 @@ class WorkloadOperator(_WorkloadTask):
     :param processes: how many processes work together.
     :param time_limit: seconds or timedelta after which the program is stopped (SIGTERM, then SIGKILL).
     :param labels: flags whose values tell the program's runs apart in monitoring, such as ``["engine"]``.
-    :param poll_interval_s: seconds between two looks at state and log.
+    :param poll_interval_s: seconds between two looks at state and log; while it is deferred, up to a fiftieth of the
+        time that it has run, at most half a minute.
     :param deferrable: wait in the triggerer and free the worker slot; ``[ontap_mlops] deferrable`` if not given.
     :param first_wait_s: seconds for which a deferrable task waits in its worker first, for programs that end soon.
     :param durable: keep what is needed to rejoin the program after a worker's death.

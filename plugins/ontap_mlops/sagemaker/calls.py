@@ -25,7 +25,7 @@ _TITLES = {
     "s3": "S3",
 }
 # SageMaker has one code, ValidationException, for what is wrong and for what is not there.
-_ABSENT = re.compile(r"could not find|does not exist|not found|cannot find", re.IGNORECASE)
+_ABSENT = re.compile(r"could not find|does not exist|not ?found|cannot find", re.IGNORECASE)
 _LIMIT = re.compile(r"is (\d+) \w+, with current utilization of (\d+) \w+ and a request delta of (\d+)")
 
 

@@ -22,11 +22,15 @@ class ProofFailed(ServiceRefused):
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """Work on volumes that a program on compute does: ``{key}`` of a mount stands for its folder there."""
+    """Work on volumes that a program on compute does: ``{key}`` of a mount stands for its folder there.
+
+    ``aws_conn_id``: connection whose keys it gets, where it copies to a cloud.
+    """
 
     program: str
     arguments: Sequence[str]
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    aws_conn_id: str | None = None
 
 
 class ServingKind(Protocol):

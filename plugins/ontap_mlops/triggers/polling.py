@@ -18,6 +18,7 @@ from ontap_mlops.kubernetes.errors import KubernetesTemporaryError
 from ontap_mlops.ontap.errors import OntapTemporaryError
 from ontap_mlops.slurm.errors import SlurmTemporaryError
 
+_SHARE = 1 / 50  # of the time a wait has lasted, by which its end may be noticed late
 PATIENCE_S = 600.0  # how long looks may fail in a row before the wait is given up
 PASSING = (
     OntapTemporaryError,
@@ -60,6 +61,8 @@ class PollingTrigger(BaseTrigger):
     :param probe: dotted name of a function; it may call hooks, which fetch their connections as in a task.
     :param arguments: plain values for probe and cancel.
     :param interval_s: seconds between two calls.
+    :param slower_s: seconds that may lie between two calls of a wait that lasts long: a fiftieth of the time it has
+        lasted, between ``interval_s`` and this. None keeps to ``interval_s``.
     :param deadline: seconds since 1970 at which the wait ends; None for never.
     :param cancel: dotted name of a function that stops what is waited for; None where nothing is to be stopped.
     :param fact_keys: facts to store at the waiting task as XCom, each under the key given here, such as a link's.
@@ -75,6 +78,7 @@ class PollingTrigger(BaseTrigger):
         cancel: str | None = None,
         fact_keys: Mapping[str, str] | None = None,
         cursor: Any = None,
+        slower_s: float | None = None,
     ) -> None:
         super().__init__()
         self.probe = probe
@@ -84,10 +88,11 @@ class PollingTrigger(BaseTrigger):
         self.cancel = cancel
         self.fact_keys = dict(fact_keys or {})
         self.cursor = cursor
+        self.slower_s = slower_s
         self._told: dict[str, Any] = {}
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        names = ("probe", "arguments", "interval_s", "deadline", "cancel", "fact_keys", "cursor")
+        names = ("probe", "arguments", "interval_s", "deadline", "cancel", "fact_keys", "cursor", "slower_s")
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -102,6 +107,7 @@ class PollingTrigger(BaseTrigger):
 
     async def _wait(self) -> dict[str, Any]:
         failing_since: float | None = None
+        begun = time.monotonic()
         while True:
             try:
                 answer = await self._look()
@@ -116,7 +122,11 @@ class PollingTrigger(BaseTrigger):
                     return {"payload": answer.get("payload")}
             if self.deadline is not None and time.time() > self.deadline:
                 return await self._given_up()
-            await asyncio.sleep(self.interval_s)
+            await asyncio.sleep(self.pause(time.monotonic() - begun))
+
+    def pause(self, lasted_s: float) -> float:
+        """Seconds until the next call, of a wait that has lasted so long."""
+        return max(self.interval_s, min(lasted_s * _SHARE, self.slower_s or 0))
 
     async def _look(self) -> Mapping[str, Any]:
         arguments = self.arguments if self.cursor is None else {**self.arguments, "cursor": self.cursor}
