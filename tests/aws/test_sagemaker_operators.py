@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -87,3 +89,14 @@ def test_a_batch_transform_answers_for_every_object_once(aws: LocalAws, context,
     aws.broken = {"tyre-v1"}
     with pytest.raises(OperationFailed, match="See job logs"):
         run(SageMakerTransformOperator, context, **{**facts, "task_id": "again"})
+
+
+def test_the_dag_of_the_docs_stops_the_instance_whatever_becomes_of_the_training(monkeypatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sagemaker.md").read_text()
+    (code,) = re.findall(r"```python\n(from datetime.*?)```", page, re.DOTALL)
+    told: dict[str, Any] = {}
+    exec(code, told)
+    start, train, stop = told["start"], told["train"], told["stop"]
+    assert (start.is_setup, stop.is_teardown) == (True, True)
+    assert stop.upstream_task_ids == {"start", "train"}
+    assert train.upstream_task_ids == {"start"}
