@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger
 
 SCHEME = "ontap"
-_KINDS = ("dataset", "model", "snapshots", "mirror", "cache", "objects", "transfers")
+_KINDS = ("dataset", "model", "snapshots", "mirror", "cache", "objects")
 EVERY_S = 60.0
 
 
@@ -176,11 +176,13 @@ def _asset(kind: str, name: str, *triggers: BaseEventTrigger) -> Asset:
     return Asset(name=f"{kind}/{name}", uri=f"{SCHEME}://{kind}/{name}", group=kind, watchers=watchers)
 
 
-TRANSFERS = Asset(name="transfers", uri=f"{SCHEME}://transfers/all", group="transfers")
+# Without an address: for one, Airflow imports what every provider has for addresses, Amazon's library with it, and each
+# DAG file that moves data would pay for that.
+TRANSFERS = Asset(name="transfers", group="transfers")
 """Its events carry what each transfer really took, beside what was said of it: ``told(event)["transfer"]``."""
 
 MOVED = AssetAlias(name="moved", group="transfers")
 """Outlet of a task that may move data: an event of ``TRANSFERS`` only where it has moved some."""
 
-PLANS = Asset(name="transfers/planned", uri=f"{SCHEME}://transfers/planned", group="transfers")
+PLANS = Asset(name="transfers/planned", group="transfers")
 """Its events carry what was said before: ``told(event)["plan"]``, as ``TransferPlanOperator`` returns it."""

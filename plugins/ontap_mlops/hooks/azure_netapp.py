@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from ontap_mlops.clouds.errors import CloudError, InvalidRequest
-from ontap_mlops.hooks.address import AddressError, address_of
-from ontap_mlops.hooks.extra import extra_of
+from ontap_mlops.hooks.clients import Clients, facts_of, url_of
 
 if TYPE_CHECKING:
     from ontap_mlops.clouds.azure_netapp.client import Client
 
 _KEPT: dict[tuple[Any, ...], Any] = {}
 """Credentials by what they are made of: they keep their token, and each look of a wait makes a client of its own."""
-_NEEDED = ("subscriptionId", "resource_group", "account")
 
 
-class AzureNetAppHook(BaseHook):
+class AzureNetAppHook(Clients["Client"], BaseHook):
     """Clients of Azure NetApp Files.
 
     Login, password and extra ``tenantId`` are a service principal's; without login, whatever Microsoft's library finds
@@ -37,15 +33,6 @@ class AzureNetAppHook(BaseHook):
         super().__init__()
         self.azure_netapp_conn_id = azure_netapp_conn_id
 
-    @contextmanager
-    def client(self) -> Iterator[Client]:
-        """Raises InvalidRequest for a connection that lacks a field, or where Microsoft's libraries are missing."""
-        client = self.get_conn()
-        try:
-            yield client
-        finally:
-            client.close()
-
     def get_conn(self) -> Client:
         from ontap_mlops.clouds.azure_netapp.client import Client
 
@@ -57,17 +44,9 @@ class AzureNetAppHook(BaseHook):
                 "airflow-provider-ontap-mlops[azure]."
             ) from None
         connection = self.get_connection(self.azure_netapp_conn_id)
-        extra = extra_of(connection)
-        missing = [name for name in _NEEDED if not extra.get(name)]
-        if missing:
-            raise InvalidRequest(
-                f"Connection {self.azure_netapp_conn_id!r} has no {' and no '.join(missing)}. Fill it in."
-            )
+        extra = facts_of(connection, self.azure_netapp_conn_id, ("subscriptionId", "resource_group", "account"))
         trust: dict[str, Any] = {"connection_verify": str(extra["verify"])} if extra.get("verify") else {}
-        try:
-            url = address_of(connection, "https").url if connection.host else None
-        except AddressError as error:
-            raise InvalidRequest(str(error)) from None
+        url = url_of(connection)
         scopes: dict[str, Any] = {"credential_scopes": [f"{url}/.default"]} if url else {}
         api = NetAppManagementClient(
             self._kept(connection, extra, trust),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook
 
 from ontap_mlops.clouds.errors import CloudError, InvalidRequest
-from ontap_mlops.hooks.address import AddressError, address_of
+from ontap_mlops.hooks.clients import Clients, url_of
 from ontap_mlops.hooks.extra import extra_of, warn_of_unused
 
 if TYPE_CHECKING:
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from ontap_mlops.clouds.copy_sync.endpoints import Login as EndLogin
 
 
-class CopySyncHook(BaseHook):
+class CopySyncHook(Clients["Client"], BaseHook):
     """Clients of NetApp Copy and Sync.
 
     Password: a refresh token; or, with login, the secret of the service account whose client id is the login. Host and
@@ -33,28 +31,15 @@ class CopySyncHook(BaseHook):
         super().__init__()
         self.copy_sync_conn_id = copy_sync_conn_id
 
-    @contextmanager
-    def client(self) -> Iterator[Client]:
-        """Raises InvalidRequest for a connection that lacks a secret."""
-        client = self.get_conn()
-        try:
-            yield client
-        finally:
-            client.close()
-
     def get_conn(self) -> Client:
         from ontap_mlops.clouds.copy_sync import client
 
         connection = self.get_connection(self.copy_sync_conn_id)
         extra = extra_of(connection)
         warn_of_unused(self.copy_sync_conn_id, extra, ("token_url", "account_id", "verify"))
-        try:
-            url = address_of(connection, "https").url if connection.host else client.API_URL
-        except AddressError as error:
-            raise InvalidRequest(str(error)) from None
         return client.Client(
             self._login(connection.login or "", connection.password or "", str(extra.get("token_url") or "")),
-            url=url,
+            url=url_of(connection) or client.API_URL,
             account_id=str(extra.get("account_id") or ""),
             verify=str(extra["verify"]) if extra.get("verify") not in (None, "", True, "true") else True,
         )

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from ontap_mlops.clouds.errors import InvalidRequest
+from ontap_mlops.hooks.clients import Clients
 
 
-class FsxHook:
+class FsxHook(Clients[Any]):
     """boto3's client for FSx in the region of the connection, or of ``region_name``."""
 
     def __init__(self, aws_conn_id: str = "aws_default", region_name: str | None = None) -> None:
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
-
-    @contextmanager
-    def client(self) -> Iterator[Any]:
-        """Raises InvalidRequest where the amazon provider is not installed or no region is known."""
-        client = self.get_conn()
-        try:
-            yield client
-        finally:
-            client.close()
 
     def get_conn(self) -> Any:
         try:

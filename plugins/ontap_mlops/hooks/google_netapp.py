@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from ontap_mlops.clouds.errors import CloudError, InvalidRequest, LoginRefused
-from ontap_mlops.hooks.address import AddressError, address_of
-from ontap_mlops.hooks.extra import extra_of
+from ontap_mlops.hooks.clients import Clients, facts_of, url_of
 
 if TYPE_CHECKING:
     from ontap_mlops.clouds.google_netapp.client import Client
@@ -21,7 +19,7 @@ _KEPT: dict[tuple[str, str], Any] = {}
 _SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 
-class GoogleNetAppHook(BaseHook):
+class GoogleNetAppHook(Clients["Client"], BaseHook):
     """Clients of Google Cloud NetApp Volumes.
 
     Extra: ``project``, ``location``, and ``keyfile_dict`` (the key file's JSON) or ``key_path`` of a service account;
@@ -37,15 +35,6 @@ class GoogleNetAppHook(BaseHook):
         super().__init__()
         self.google_netapp_conn_id = google_netapp_conn_id
 
-    @contextmanager
-    def client(self) -> Iterator[Client]:
-        """Raises InvalidRequest for a connection that lacks a field, or where Google's libraries are missing."""
-        client = self.get_conn()
-        try:
-            yield client
-        finally:
-            client.close()
-
     def get_conn(self) -> Client:
         from ontap_mlops.clouds.google_netapp.client import Client
 
@@ -58,16 +47,8 @@ class GoogleNetAppHook(BaseHook):
                 "airflow-provider-ontap-mlops[google]."
             ) from None
         connection = self.get_connection(self.google_netapp_conn_id)
-        extra = extra_of(connection)
-        missing = [name for name in ("project", "location") if not extra.get(name)]
-        if missing:
-            raise InvalidRequest(
-                f"Connection {self.google_netapp_conn_id!r} has no {' and no '.join(missing)}. Fill it in."
-            )
-        try:
-            where: dict[str, Any] = {"host": address_of(connection, "https").url} if connection.host else {}
-        except AddressError as error:
-            raise InvalidRequest(str(error)) from None
+        extra, url = facts_of(connection, self.google_netapp_conn_id, ("project", "location")), url_of(connection)
+        where: dict[str, Any] = {"host": url} if url else {}
         transport = NetAppRestTransport(credentials=self._kept(extra), **where)
         return Client(
             api=NetAppClient(transport=transport), project=str(extra["project"]), location=str(extra["location"])

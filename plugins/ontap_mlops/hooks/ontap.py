@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from ontap_mlops.hooks.address import Address, AddressError, address_of
+from ontap_mlops.hooks.clients import Clients
 from ontap_mlops.hooks.extra import extra_of, warn_of_unused
 from ontap_mlops.ontap.errors import InvalidRequest, NotAuthorized, OntapError
 
@@ -25,7 +24,7 @@ _WARNED: set[str] = set()
 _WORDS = {"true": True, "yes": True, "1": True, "": True, "false": False, "no": False, "0": False}
 
 
-class OntapHook(BaseHook):
+class OntapHook(Clients["Client"], BaseHook):
     """Clients of the ONTAP system behind a connection.
 
     Host, port (443), login and password are the connection's own (see ``hooks.address``); its protocol (schema) may be
@@ -48,15 +47,6 @@ class OntapHook(BaseHook):
         if self._connection is None:
             self._connection = self.get_connection(self.ontap_conn_id)
         return self._connection
-
-    @contextmanager
-    def client(self) -> Iterator[Client]:
-        """Raises InvalidRequest when the connection lacks host or login."""
-        client = self.get_conn()
-        try:
-            yield client
-        finally:
-            client.close()
 
     def get_conn(self) -> Client:
         from ontap_mlops.ontap.client import Client

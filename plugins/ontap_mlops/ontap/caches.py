@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ontap_mlops.ontap import cluster, jobs, pausing, volumes
+from ontap_mlops.ontap import cluster, jobs, volumes
 from ontap_mlops.ontap.client import Client, repeatable
 from ontap_mlops.ontap.errors import JobStillRunning, NameTaken, NotFound, NotOurs, OntapPermanentError, UnderWay
 from ontap_mlops.ontap.marks import is_ours
 from ontap_mlops.ontap.volumes import Volume
+from ontap_mlops.pauses import looks
 
 _FIELDS = (
     "uuid,name,svm.name,path,size,origins.svm.name,origins.volume.name,origins.volume.uuid,origins.cluster.name,"
@@ -245,7 +246,7 @@ def _create_once(client: Client, body: dict[str, Any], *, svm: str, name: str, a
         client.create("Flexcache", body, asked=asked)
     except NameTaken as error:
         taken = error
-    for _ in pausing.looks(client.job_timeout_s if taken is None else 10.0):
+    for _ in looks(client.job_timeout_s if taken is None else 10.0):
         if (cache := find(client, svm=svm, name=name)) is not None:
             return cache
         if taken is not None and volumes.find(client, svm=svm, name=name) is not None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from ontap_mlops.ontap import pausing
 from ontap_mlops.ontap.errors import JobFailed, JobStillRunning, NotFound, UnknownState, refused
+from ontap_mlops.pauses import looks
 
 _ACTIVE = ("queued", "running", "paused", "pausing", "resuming", "retrying")
 _FIELDS = "state,message,code,error,description,start_time,end_time"
@@ -80,7 +80,7 @@ def follow(client: Reader, uuid: str, *, asked: str, timeout_s: float | None = N
     """
     limit = client.job_timeout_s if timeout_s is None else timeout_s
     said = "unknown"
-    for _ in pausing.looks(limit):
+    for _ in looks(limit):
         job = state(client, uuid, asked=asked)
         if job is None or job.done:
             return job is not None

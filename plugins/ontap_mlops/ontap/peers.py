@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ontap_mlops.ontap import pausing
 from ontap_mlops.ontap.client import Client, repeatable
 from ontap_mlops.ontap.errors import InvalidRequest, JobStillRunning, NameTaken, NotFound
+from ontap_mlops.pauses import looks
 
 APPLICATIONS = ("snapmirror", "flexcache")
 PEERED = "peered"
@@ -193,7 +193,7 @@ def _offer(client: Client, addresses: list[str], passphrase: str, other: Client)
 
 def _agreed(client: Client, addresses: list[str], other: Client) -> Peer:
     """The two find each other in the background once both have been told."""
-    for _ in pausing.looks(_KNOWN_S, longest_s=_LONGEST_PAUSE_S):
+    for _ in looks(_KNOWN_S, longest_s=_LONGEST_PAUSE_S):
         if (peer := _at(client, addresses)) is not None and peer.authenticated:
             return peer
     raise JobStillRunning(
@@ -234,7 +234,7 @@ def _serving(
 ) -> SvmPeer:
     """Return the peer once it is in one of these states: each end learns of it in the background."""
     found = "is not there"
-    for _ in pausing.looks(_KNOWN_S, longest_s=_LONGEST_PAUSE_S):
+    for _ in looks(_KNOWN_S, longest_s=_LONGEST_PAUSE_S):
         peer = find_svm_peer(client, svm=svm, peer_svm=peer_svm)
         if peer is not None and peer.state in states and set(applications) <= set(peer.applications):
             return peer

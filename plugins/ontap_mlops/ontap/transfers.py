@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from ontap_mlops.ontap.errors import (
     refused,
 )
 from ontap_mlops.ontap.mirrors import BROKEN, FOLLOWING, UNDER_WAY, UNINITIALIZED, Mirror
+from ontap_mlops.pauses import looks
 
 _FIELDS = "uuid,state,bytes_transferred,total_duration,end_time,error_info,throttle"
 _ABORTED = ("aborted", "hard_aborted")
@@ -168,13 +168,11 @@ def stop(client: Client, *, mirror: Mirror) -> bool:
     under_way = running(client, mirror=mirror)
     if under_way is None or not abort(client, mirror=mirror.uuid, transfer=under_way.uuid):
         return False
-    deadline, pause = time.monotonic() + client.job_timeout_s, 0.1
-    while (now := get(client, mirror=mirror, uuid=under_way.uuid)) is not None and now.state in UNDER_WAY:
-        if time.monotonic() > deadline:
-            raise JobStillRunning(f"Transfer {under_way.uuid} of the {mirror.called} was aborted and still runs.")
-        time.sleep(pause)
-        pause = min(pause * 1.6, 5.0)
-    return True
+    for _ in looks(client.job_timeout_s):
+        now = get(client, mirror=mirror, uuid=under_way.uuid)
+        if now is None or now.state not in UNDER_WAY:
+            return True
+    raise JobStillRunning(f"Transfer {under_way.uuid} of the {mirror.called} was aborted and still runs.")
 
 
 def _has(client: Client, mirror: Mirror, snapshot: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from ontap_mlops.ontap import cluster
 from ontap_mlops.ontap.client import Client, repeatable
 from ontap_mlops.ontap.errors import InUse, JobStillRunning, NameTaken, NotFound, NotOurs, OntapError
 from ontap_mlops.ontap.marks import is_ours
+from ontap_mlops.pauses import looks
 
 log = logging.getLogger(__name__)
 
@@ -219,16 +219,13 @@ def create_once(client: Client, body: dict[str, Any], *, svm: str, name: str) ->
         client.create("Volume", body, asked=f"create {_called(name, svm)}")
     except NameTaken as error:
         taken = error
-    deadline = time.monotonic() + (client.job_timeout_s if taken is None else 10.0)
-    pause = 0.1
-    while (volume := find(client, svm=svm, name=name)) is None or volume.state not in (None, "online"):
-        if time.monotonic() + pause > deadline:
-            if taken is not None and volume is None:
-                raise taken
-            raise JobStillRunning(f"{_called(name, svm).capitalize()} was asked for but is not online yet. Try again.")
-        time.sleep(pause)
-        pause = min(pause * 1.6, 5.0)
-    return volume
+    for _ in looks(client.job_timeout_s if taken is None else 10.0):
+        volume = find(client, svm=svm, name=name)
+        if volume is not None and volume.state in (None, "online"):
+            return volume
+    if taken is not None and volume is None:
+        raise taken
+    raise JobStillRunning(f"{_called(name, svm).capitalize()} was asked for but is not online yet. Try again.")
 
 
 def require_removable(volume: Volume, *, comment: str | None = None, not_ours_too: bool = False) -> None:

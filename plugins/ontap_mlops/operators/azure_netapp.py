@@ -6,31 +6,25 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import bytes_of
-from ontap_mlops.operators.clouds import _CloudWaitingOperator
+from ontap_mlops.operators.clouds import _CloudOperationOperator, _OfSnapshot
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class _AzureNetApp(_CloudWaitingOperator):
-    """Waits until Azure has done what was asked. Azure goes on when the task is killed; a retry joins."""
+class _AzureNetApp(_CloudOperationOperator):
+    """``azure_netapp_conn_id``: connection of type ``azure_netapp_files``."""
 
     hook_class = "ontap_mlops.hooks.azure_netapp.AzureNetAppHook"
     look = "ontap_mlops.clouds.azure_netapp.resources.look"
     service = "Azure"
 
-    def __init__(
-        self, *, azure_netapp_conn_id: str = "azure_netapp_default", poll_interval_s: float = 15.0, **kwargs: Any
-    ) -> None:
-        super().__init__(poll_interval_s=poll_interval_s, **kwargs)
+    def __init__(self, *, azure_netapp_conn_id: str = "azure_netapp_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.azure_netapp_conn_id = azure_netapp_conn_id
 
     def where(self) -> dict[str, Any]:
         return {"azure_netapp_conn_id": self.azure_netapp_conn_id}
-
-    def finish(self, client: Any, payload: Any, context: Context) -> Any:
-        self.log.info("%s", ", ".join(f"{name} {value}" for name, value in payload.items()))
-        return payload
 
 
 class AzureNetAppPoolEnsureOperator(_AzureNetApp):
@@ -113,7 +107,7 @@ class AzureNetAppVolumeEnsureOperator(_AzureNetApp):
         )
 
 
-class AzureNetAppSnapshotCreateOperator(_AzureNetApp):
+class AzureNetAppSnapshotCreateOperator(_OfSnapshot, _AzureNetApp):
     """Make a snapshot of a volume once per name.
 
     :param volume: the volume's name.
@@ -121,13 +115,6 @@ class AzureNetAppSnapshotCreateOperator(_AzureNetApp):
     :param azure_netapp_conn_id: connection of type ``azure_netapp_files``.
     :return: ``id``, ``name``, ``location``, ``pool``.
     """
-
-    template_fields: Sequence[str] = ("volume", "snapshot")
-
-    def __init__(self, *, volume: str, snapshot: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.volume = volume
-        self.snapshot = snapshot
 
     def begin(self, client: Any, context: Context) -> dict[str, Any]:
         from ontap_mlops.clouds.azure_netapp import making
@@ -201,7 +188,7 @@ class AzureNetAppVolumeDeleteOperator(_AzureNetAppDelete):
         self.volume = volume
 
 
-class AzureNetAppSnapshotDeleteOperator(_AzureNetAppDelete):
+class AzureNetAppSnapshotDeleteOperator(_OfSnapshot, _AzureNetAppDelete):
     """Delete a snapshot of a volume that was made here.
 
     :param volume: the volume's name.
@@ -211,9 +198,3 @@ class AzureNetAppSnapshotDeleteOperator(_AzureNetAppDelete):
     """
 
     kind = "snapshot"
-    template_fields: Sequence[str] = ("volume", "snapshot")
-
-    def __init__(self, *, volume: str, snapshot: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.volume = volume
-        self.snapshot = snapshot

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator, bytes_of
-from ontap_mlops.operators.recording import RecordsTransfer
+from ontap_mlops.operators.recording import _RecordsTransfer
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 from ontap_mlops.planning.ways import FLEXCACHE
 
@@ -91,7 +91,7 @@ class OntapCacheEnsureOperator(OntapOperator):
         return OntapHook(self.source_conn_id).svm()
 
 
-class OntapCachePrepopulateOperator(RecordsTransfer, OntapWaitingOperator):
+class OntapCachePrepopulateOperator(_RecordsTransfer, OntapWaitingOperator):
     """Copy folders of the origin into a cache, so that their first reader finds them there.
 
     A prepopulate that runs already, of whoever, is waited for; then these folders are asked for, which copies nothing
@@ -198,7 +198,7 @@ class OntapCacheDeleteOperator(OntapOperator):
 
 
 def keep_filling(
-    operator: RecordsTransfer, context: Context, cache: Cache, payload: dict[str, Any], source: str
+    operator: _RecordsTransfer, context: Context, cache: Cache, payload: dict[str, Any], source: str
 ) -> None:
     """Keep what the filling of a cache took; not where another filled it meanwhile, as nobody knows what that moved."""
     if not payload.get("joined"):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.clouds import _CloudOperator, _CloudWaitingOperator
-from ontap_mlops.operators.recording import RecordsTransfer
+from ontap_mlops.operators.recording import _RecordsTransfer
 from ontap_mlops.planning.ways import COPY_AND_SYNC
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class CopySyncEnsureOperator(_CopySync):
         return found.facts()
 
 
-class CopySyncRunOperator(RecordsTransfer, _CopySync, _CloudWaitingOperator):
+class CopySyncRunOperator(_RecordsTransfer, _CopySync, _CloudWaitingOperator):
     """Start a sync of a relationship, wait for its end and report what it copied; one that runs already is joined.
 
     A kill stops the sync. A retry after its end syncs again, which copies only what has changed since.

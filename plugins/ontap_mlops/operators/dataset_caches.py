@@ -13,7 +13,7 @@ from ontap_mlops.operators import cache_judging
 from ontap_mlops.operators.base import OntapOperator, bytes_of
 from ontap_mlops.operators.caches import keep_filling, listed
 from ontap_mlops.operators.context import is_over, owner_of
-from ontap_mlops.operators.recording import RecordsTransfer
+from ontap_mlops.operators.recording import _RecordsTransfer
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 from ontap_mlops.records import DatasetCache, DatasetVersion
 
@@ -77,7 +77,7 @@ class _CacheAtSite(OntapOperator):
             )
 
 
-class DatasetCacheEnsureOperator(RecordsTransfer, _CacheAtSite, OntapWaitingOperator):
+class DatasetCacheEnsureOperator(_RecordsTransfer, _CacheAtSite, OntapWaitingOperator):
     """Cache one dataset version at a site: a FlexCache of a clone of the version, filled ahead of use.
 
     A version that is cached already is used again, and its time of last use is set. The run holds a lease on it until

@@ -5,31 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ontap_mlops.operators.clouds import _CloudWaitingOperator
+from ontap_mlops.operators.clouds import _CloudOperationOperator, _OfSnapshot
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class _GoogleNetApp(_CloudWaitingOperator):
-    """Waits until Google has done what was asked. Google goes on when the task is killed; a retry joins."""
+class _GoogleNetApp(_CloudOperationOperator):
+    """``google_netapp_conn_id``: connection of type ``google_netapp_volumes``."""
 
     hook_class = "ontap_mlops.hooks.google_netapp.GoogleNetAppHook"
     look = "ontap_mlops.clouds.google_netapp.resources.look"
     service = "Google"
 
-    def __init__(
-        self, *, google_netapp_conn_id: str = "google_netapp_default", poll_interval_s: float = 15.0, **kwargs: Any
-    ) -> None:
-        super().__init__(poll_interval_s=poll_interval_s, **kwargs)
+    def __init__(self, *, google_netapp_conn_id: str = "google_netapp_default", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.google_netapp_conn_id = google_netapp_conn_id
 
     def where(self) -> dict[str, Any]:
         return {"google_netapp_conn_id": self.google_netapp_conn_id}
-
-    def finish(self, client: Any, payload: Any, context: Context) -> Any:
-        self.log.info("%s", ", ".join(f"{name} {value}" for name, value in payload.items()))
-        return payload
 
 
 class GoogleNetAppPoolEnsureOperator(_GoogleNetApp):
@@ -124,7 +118,7 @@ class GoogleNetAppVolumeEnsureOperator(_GoogleNetApp):
         )
 
 
-class GoogleNetAppSnapshotCreateOperator(_GoogleNetApp):
+class GoogleNetAppSnapshotCreateOperator(_OfSnapshot, _GoogleNetApp):
     """Make a snapshot of a volume once per name.
 
     :param volume: the volume's name.
@@ -133,20 +127,24 @@ class GoogleNetAppSnapshotCreateOperator(_GoogleNetApp):
     :return: ``name``, ``id``, ``state``.
     """
 
-    template_fields: Sequence[str] = ("volume", "snapshot")
-
-    def __init__(self, *, volume: str, snapshot: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.volume = volume
-        self.snapshot = snapshot
-
     def begin(self, client: Any, context: Context) -> dict[str, Any]:
         from ontap_mlops.clouds.google_netapp import making
 
         return making.ensure_snapshot(client, volume=self.volume, snapshot=self.snapshot)
 
 
-class GoogleNetAppReplicationEnsureOperator(_GoogleNetApp):
+class _Replication(_GoogleNetApp):
+    """What names a replication: the volume that is mirrored, and its own name."""
+
+    template_fields: Sequence[str] = ("volume", "replication")
+
+    def __init__(self, *, volume: str, replication: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.volume = volume
+        self.replication = replication
+
+
+class GoogleNetAppReplicationEnsureOperator(_Replication):
     """Mirror a volume into a pool of another location once, and wait until the first copy is complete.
 
     :param volume: the volume to mirror.
@@ -159,13 +157,17 @@ class GoogleNetAppReplicationEnsureOperator(_GoogleNetApp):
     :return: ``name``, ``id``, ``state``, ``mirror``, ``healthy``, ``destination_volume``, ``lag_s``.
     """
 
-    template_fields: Sequence[str] = ("volume", "replication", "to_location", "to_pool", "to_volume", "schedule")
+    template_fields: Sequence[str] = (
+        *_Replication.template_fields,
+        "to_location",
+        "to_pool",
+        "to_volume",
+        "schedule",
+    )
 
     def __init__(
         self,
         *,
-        volume: str,
-        replication: str,
         to_location: str,
         to_pool: str,
         to_volume: str = "",
@@ -173,8 +175,6 @@ class GoogleNetAppReplicationEnsureOperator(_GoogleNetApp):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.volume = volume
-        self.replication = replication
         self.to_location = to_location
         self.to_pool = to_pool
         self.to_volume = to_volume
@@ -194,13 +194,6 @@ class GoogleNetAppReplicationEnsureOperator(_GoogleNetApp):
         )
 
 
-class _Replication(_GoogleNetApp):
-    def __init__(self, *, volume: str, replication: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.volume = volume
-        self.replication = replication
-
-
 class GoogleNetAppReplicationStopOperator(_Replication):
     """Stop a mirror, so that its destination can be written.
 
@@ -209,8 +202,6 @@ class GoogleNetAppReplicationStopOperator(_Replication):
     :param google_netapp_conn_id: connection of type ``google_netapp_volumes``.
     :return: as :class:`GoogleNetAppReplicationEnsureOperator`.
     """
-
-    template_fields: Sequence[str] = ("volume", "replication")
 
     def begin(self, client: Any, context: Context) -> dict[str, Any]:
         from ontap_mlops.clouds.google_netapp import making
@@ -226,8 +217,6 @@ class GoogleNetAppReplicationResumeOperator(_Replication):
     :param google_netapp_conn_id: connection of type ``google_netapp_volumes``.
     :return: as :class:`GoogleNetAppReplicationEnsureOperator`.
     """
-
-    template_fields: Sequence[str] = ("volume", "replication")
 
     def begin(self, client: Any, context: Context) -> dict[str, Any]:
         from ontap_mlops.clouds.google_netapp import making
@@ -277,7 +266,7 @@ class GoogleNetAppVolumeDeleteOperator(_GoogleNetApp):
         return making.delete(client, kind=resources.VOLUME, id=self.volume, force=self.force)
 
 
-class GoogleNetAppSnapshotDeleteOperator(GoogleNetAppSnapshotCreateOperator):
+class GoogleNetAppSnapshotDeleteOperator(_OfSnapshot, _GoogleNetApp):
     """Delete a snapshot that was made here.
 
     :param volume: the volume's name.
@@ -300,8 +289,6 @@ class GoogleNetAppReplicationDeleteOperator(_Replication):
     :param google_netapp_conn_id: connection of type ``google_netapp_volumes``.
     :return: ``name``.
     """
-
-    template_fields: Sequence[str] = ("volume", "replication")
 
     def begin(self, client: Any, context: Context) -> dict[str, Any]:
         from ontap_mlops.clouds.google_netapp import making, resources

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator, OntapPairOperator
-from ontap_mlops.operators.recording import RecordsMirror
+from ontap_mlops.operators.recording import _RecordsMirror
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 POLICY = "MirrorAllSnapshots"
 
 
-class OntapMirrorEnsureOperator(RecordsMirror, OntapWaitingOperator, OntapPairOperator):
+class OntapMirrorEnsureOperator(_RecordsMirror, OntapWaitingOperator, OntapPairOperator):
     """Make a volume elsewhere follow a volume here: its destination, the mirror, the first transfer.
 
     What an earlier try made is found, and a transfer that runs is joined. A volume of the destination's name that is

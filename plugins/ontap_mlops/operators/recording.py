@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 REMEMBERED = 200  # events of an asset that are read
 
 
-class RecordsTransfer(MlopsOperator):
+class _RecordsTransfer(MlopsOperator):
     """An operator that moves data and keeps how much, how fast and which way: an event of the asset ``transfers``.
 
     Beside it stands what the newest plan for the same route had said. What moved nothing, or took nobody knows how
@@ -64,7 +64,7 @@ class RecordsTransfer(MlopsOperator):
         self.log.info("Kept for the planner: %s", past.sentence(record))
 
 
-class RecordsMirror(RecordsTransfer):
+class _RecordsMirror(_RecordsTransfer):
     """The same of a transfer of a mirror, which its last look tells in full."""
 
     def finish(self, client: Any, payload: Any, context: Context) -> Any:
@@ -80,7 +80,7 @@ class RecordsMirror(RecordsTransfer):
         return payload
 
 
-class MovingWorkload(RecordsTransfer, WorkloadOperator):
+class _MovingWorkload(_RecordsTransfer, WorkloadOperator):
     """The same of a program whose result tells bytes and seconds. A subclass says in ``moved`` what they are."""
 
     def moved(self, result: Mapping[str, Any], context: Context) -> Mapping[str, Any] | None:

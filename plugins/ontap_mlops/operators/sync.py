@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ontap_mlops.operators.recording import MovingWorkload
+from ontap_mlops.operators.recording import _MovingWorkload
 from ontap_mlops.operators.workload import WorkloadOperator, as_mount
 from ontap_mlops.planning.ways import S3_SYNC
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ontap_mlops.compute.workload import Workload
 
 
-class DataSyncOperator(MovingWorkload):
+class DataSyncOperator(_MovingWorkload):
     """Makes a volume's folder equal to a bucket prefix, or the other way round; only what changed is moved.
 
     Runs ``tasks.data.sync``: verified, resumable, and crash-safe like every Workload.

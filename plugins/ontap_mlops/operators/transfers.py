@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapPairOperator
-from ontap_mlops.operators.recording import RecordsMirror
+from ontap_mlops.operators.recording import _RecordsMirror
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LOOK, _ABORT = "ontap_mlops.ontap.transfers.look", "ontap_mlops.ontap.transfers.abort"
 
 
-class OntapMirrorUpdateOperator(RecordsMirror, OntapWaitingOperator):
+class OntapMirrorUpdateOperator(_RecordsMirror, OntapWaitingOperator):
     """Bring a mirror up to date, or initialise it, and wait for the transfer; killed, it stops the transfer.
 
     A transfer that runs, or is queued, is joined. Of a joined one only what was there when it began comes along; with
@@ -61,7 +61,7 @@ class OntapMirrorUpdateOperator(RecordsMirror, OntapWaitingOperator):
         return known | ({"snapshot": self.snapshot} if self.snapshot else {})
 
 
-class _OfBothEnds(RecordsMirror, OntapWaitingOperator, OntapPairOperator):
+class _OfBothEnds(_RecordsMirror, OntapWaitingOperator, OntapPairOperator):
     """What names a mirror and its source's cluster."""
 
     template_fields: Sequence[str] = ("mirror_volume", "svm", "source_svm", "lose_changes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ontap_mlops.operators.recording import MovingWorkload
+from ontap_mlops.operators.recording import _MovingWorkload
 from ontap_mlops.operators.workload import WorkloadOperator
 from ontap_mlops.planning.ways import XCP
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _KEPT = tuple(name for name in WorkloadOperator.template_fields if name not in ("program", "arguments"))
 
 
-class _Xcp(MovingWorkload):
+class _Xcp(_MovingWorkload):
     """Runs ``tasks.data.xcp`` where ``compute`` says: a machine with the command ``xcp``, a licence and a catalogue."""
 
     verb = ""

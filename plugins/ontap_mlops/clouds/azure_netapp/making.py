@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from ontap_mlops.clouds.azure_netapp import resources
 from ontap_mlops.clouds.azure_netapp.client import Client
 from ontap_mlops.clouds.azure_netapp.resources import ACCOUNT, POOL, SNAPSHOT, VOLUME
 from ontap_mlops.clouds.marks import TAG
+from ontap_mlops.pauses import looks
 
 LEVELS = ("Standard", "Premium", "Ultra", "StandardZRS", "Flexible")
 TIB = 1024**4
@@ -33,12 +33,15 @@ def ensure_account(client: Client) -> dict[str, Any]:
 
 
 def require_account(client: Client, *, pause_s: float) -> None:
-    """Make the account and wait for it, which takes seconds. Raises InUse when it does not."""
-    account, deadline = ensure_account(client), time.monotonic() + ACCOUNT_S
-    while not resources.look(client, **account)["done"]:
-        if time.monotonic() > deadline:
-            raise errors.InUse(f"NetApp account {client.account!r} was not ready after {ACCOUNT_S:g} s; Azure goes on.")
-        time.sleep(pause_s)
+    """Make the account and wait for it, which takes seconds. Raises InUse when it does not.
+
+    :param pause_s: the longest pause between two looks.
+    """
+    account = ensure_account(client)
+    for _ in looks(ACCOUNT_S, longest_s=pause_s):
+        if resources.look(client, **account)["done"]:
+            return
+    raise errors.InUse(f"NetApp account {client.account!r} was not ready after {ACCOUNT_S:g} s; Azure goes on.")
 
 
 def ensure_pool(client: Client, *, pool: str, size_bytes: int, service_level: str, qos: str = "Auto") -> dict[str, Any]:
