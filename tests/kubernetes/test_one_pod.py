@@ -271,6 +271,22 @@ def test_a_pod_that_vanishes_is_replaced_and_a_job_that_vanishes_is_missing(runn
     nothing_left(cluster, one.name)
 
 
+def test_a_pod_that_is_taken_away_too_often_is_no_longer_replaced(at, cluster):
+    runner, one = at(restarts=1), workload(ENDLESS)
+    runner.submit(one)
+    for _ in range(2):
+        wait_until(lambda: "begun" in log_of(runner, one.name))
+        assert runner.status(one.name).state is State.RUNNING
+        time.sleep(3)  # times of the cluster are whole seconds
+        (pod,) = cluster.select("Pod", labels(workload=one.name))
+        cluster.delete("Pod", pod["metadata"]["name"], grace_s=0)
+        wait_until(lambda pod=pod: pod not in cluster.select("Pod", labels(workload=one.name)))
+        wait_until(lambda: cluster.select("Pod", labels(workload=one.name)))
+    assert "has taken its pod away 2 times" in ended(runner, one.name).message
+    runner.remove(one.name)
+    nothing_left(cluster, one.name)
+
+
 def test_an_evicted_pod_is_said_so(runner, cluster):
     """A kubelet writes this when its node runs short; here somebody else writes it for the kubelet."""
     one = workload(ENDLESS)

@@ -46,7 +46,8 @@ class KubernetesFields(BasePlace):
 
     ``scheduler`` says who places the pods: the cluster's own, or one that knows GPU projects (docs/gpu-projects.md).
 
-    ``restarts``: how often a workload of several processes begins again after the cluster took one of them away.
+    ``restarts``: how often a workload begins again after the cluster took a pod of it away (preempted, drained, node
+    lost).
     ``keep_s``: how long the cluster keeps a Job that ended and that nobody came back for.
     """
 

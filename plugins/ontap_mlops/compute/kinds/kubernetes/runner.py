@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _LOOK_S = 0.5
+_FIRST_S = 3.0  # after a Job's release a pod is made: a later one may have replaced another
 _FREE_S = 60.0  # for which the cluster may be busy deleting what has ended
 _BEYOND_GRACE_S = 30.0  # until a pod that does not stop is struck off: its node may be gone
 
@@ -129,6 +130,8 @@ class KubernetesRunner:
             return Status(state=State.RUNNING, stopping=True) if running else Status(state=State.MISSING)
         if together.number(job) > 1:
             return together.status(cluster, job, pods, self.place.restarts)
+        if pod is not None and not ends.is_over(pod) and (lost := self._taken_away(cluster, job, pod)):
+            return Status(state=State.FAILED, message=lost)
         if pod is not None:
             return self._explained(cluster, pod, ends.of_pod(pod))
         if ends.condition(job, "Complete"):
@@ -138,6 +141,19 @@ class KubernetesRunner:
             said = f"{failed.get('reason', 'Failed')}: {failed.get('message', 'no reason given')}"
             return Status(state=State.FAILED, message=f"its pod is gone ({said})")
         return self._without_pod(cluster, job)
+
+    def _taken_away(self, cluster: Cluster, job: Manifest, pod: Mapping[str, Any]) -> str:
+        """Say so when the cluster has replaced the Job's pod more often than the place allows."""
+        since = ends.noted(job, jobs.RELEASED) or ends.made_at(job)
+        if ends.made_at(pod) - since < _FIRST_S:
+            return ""
+        made = [each for each in cluster.events(job["metadata"]["uid"]) if each.get("reason") == "SuccessfulCreate"]
+        if len(made) - 1 <= self.place.restarts:
+            return ""
+        return (
+            f"the cluster has taken its pod away {len(made) - 1} times (preempted, drained or deleted), and the place "
+            f"allows {self.place.restarts} restarts"
+        )
 
     def _without_pod(self, cluster: Cluster, job: Manifest) -> Status:
         """The Job's controller makes the pod; where it cannot, its events say why."""
