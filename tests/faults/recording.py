@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from emulator.router import Router
 from emulator.server import URLS
 from ontap_mlops.ontap.errors import NotAuthorized, OntapPermanentError
 from scripts import roles
-from tests.faults.playing import Undisturbed, begin
+from tests.faults.playing import Undisturbed, begin, play
 from tests.faults.site import Scenario, Site
+from tests.faults.trouble import TROUBLES, KilledAfter, LostAnswer
 from tests.faults.wire import Call
 
 USER, PASSWORD = "few", "few-rights"
 _TEMPLATES = Router(URLS)
+_AFTER = (LostAnswer, KilledAfter)
 
 
 def calls_of(made: Iterable[Call]) -> dict[str, set[str]]:
@@ -99,8 +103,12 @@ def _account(site: Site, rights: Rights) -> Iterator[None]:
 
 
 def needs(site: Site, scenario: Scenario, good: Undisturbed) -> dict[str, dict[str, str]]:
-    """Cluster to call to NEEDED or ASKED, found out by taking the right to each path away."""
-    made = calls_of(good.calls)
+    """Cluster to call to NEEDED or ASKED, found out by taking the right to each path away.
+
+    What is only called where an answer was lost or a worker killed is needed then.
+    """
+    usual = calls_of(good.calls)
+    made = calls_of([*good.calls, *disturbed(site, scenario, good)])
     full = {cluster: roles.rights(calls) for cluster, calls in made.items()}
     found: dict[str, dict[str, str]] = {}
     for cluster, given in full.items():
@@ -111,8 +119,16 @@ def needs(site: Site, scenario: Scenario, good: Undisturbed) -> dict[str, dict[s
             for call in sorted(call for call in made[cluster] if roles.path_of(call) == path):
                 reads = call.startswith(("GET", "HEAD"))
                 is_needed = bool(missed) if reads else "readonly" in missed
+                is_needed |= call not in usual.get(cluster, ())
                 found.setdefault(cluster, {})[call] = roles.NEEDED if is_needed else roles.ASKED
     return found
+
+
+def disturbed(site: Site, scenario: Scenario, good: Undisturbed) -> list[Call]:
+    """The calls made when the answer to a change is lost, or the worker killed after it."""
+    changing = replace(good, calls=[call for call in good.calls if call.changes])
+    played = [play(site, scenario, trouble, changing, sys.maxsize) for trouble in TROUBLES if trouble.kind in _AFTER]
+    return [call for cell in played for call in cell.calls]
 
 
 def refused(
