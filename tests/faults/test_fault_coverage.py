@@ -19,7 +19,6 @@ BASES = {
     "OntapWaitingOperator",
     "OnSnapshot",
     "OntapSensor",
-    "PolicyDelete",
     "VolumeEnsure",
 }
 

@@ -17,6 +17,7 @@ from tests.journey.world import QUICK, TRAIN, World
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
+EVICT = "evict_at_remote"
 COPY = {"dataset": "tyre_images", "site": "remote"}
 HOME, SITE = ("svm1", "tyre_images"), (environment.REMOTE_SVM, "tyre_images")
 
@@ -51,7 +52,7 @@ def test_a_dataset_is_replicated_trained_on_elsewhere_failed_over_and_brought_ba
     at_site = layout.namespace_of(world.stack.layout.ontap_remote) / environment.REMOTE_SVM / "tyre_images"
 
     world.step("An administrator makes the SVMs peers, and the dataset is replicated")
-    peers.ensure_svm_peer(site, home, svm=SITE[0], peer_svm=HOME[0], applications=["snapmirror"])
+    peers.ensure_svm_peer(site, home, svm=SITE[0], peer_svm=HOME[0], applications=["snapmirror", "flexcache"])
     run_id = world.run("replicate", COPY)
     assert world.api.xcom("replicate", run_id, "mirror")["bytes"] > 0
     assert world.api.xcom("replicate", run_id, "update")["lag_s"] is not None
@@ -67,6 +68,17 @@ def test_a_dataset_is_replicated_trained_on_elsewhere_failed_over_and_brought_ba
     assert there["metrics"]["challenger"] == version["metrics"]["challenger"]
     assert world.states(TRAIN, trained)["promote.publish"] == "skipped", "what serves is changed from home only"
     assert [v.name for v in volumes.list_volumes(site, name="mlops_ws_*")] == []
+
+    world.step("Cached at the site, the version stays a day; then evict_caches removes it, and says why each time")
+    world.run("cache_dataset", {**COPY, "version": version["dataset_version"]["id"]})
+    called = f"tyre_images {version['dataset_version']['id']} at remote"
+    kept = world.api.xcom("evict_caches", world.run("evict_caches"), EVICT)
+    assert (kept["removed"], list(kept["kept"])) == ({}, [called]) and "last used" in kept["kept"][called], kept
+    evicted = world.api.xcom("evict_caches", world.run("evict_caches", {"days": 0}), EVICT)
+    assert (list(evicted["removed"]), evicted["kept"]) == ([called], {}) and evicted["freed_bytes"] > 0, evicted
+    assert "unused for" in evicted["removed"][called]
+    for client in clusters:
+        assert [v.name for v in volumes.list_volumes(client, name="mlops_cache_*")] == []
 
     world.step("A planned fail over opens the site; done again, it changes nothing")
     world.run("fail_over", {**COPY, "direction": "to_site"})
@@ -87,6 +99,18 @@ def test_a_dataset_is_replicated_trained_on_elsewhere_failed_over_and_brought_ba
     (at_home / "data" / "good" / "of the site.txt").unlink()
     world.run("replicate", COPY)
     assert contents(at_site) == contents(at_home)
+
+    world.step("A file that somebody lost comes back with the version; how the data was stays as a snapshot")
+    before = contents(at_home)
+    next(path for path in sorted((at_home / "data" / "good").iterdir()) if path.is_file()).unlink()
+    asked = {"dataset": "tyre_images", "version": version["dataset_version"]["id"], "dry_run": False}
+    restored = world.api.xcom("restore_dataset", world.run("restore_dataset", asked), "restore")
+    assert contents(at_home) == before
+    assert restored["safety"] in world.snapshots("tyre_images")
+
+    world.step("New S3 keys take the place of the old ones, which are deleted at once where nobody is left with them")
+    rotated = world.run("rotate_s3_keys", {"old_keys_stay_hours": 0})
+    assert set(world.states("rotate_s3_keys", rotated).values()) == {"success"}
 
 
 def named(summary: dict[str, Any]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.policies import PolicyDelete
+from ontap_mlops.operators.policies import _PolicyDelete
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -59,7 +59,7 @@ class OntapExportPolicyEnsureOperator(OntapOperator):
         return {"id": made.id, "name": made.name, "volumes": before}
 
 
-class OntapExportPolicyDeleteOperator(PolicyDelete):
+class OntapExportPolicyDeleteOperator(_PolicyDelete):
     """Remove an export policy whose name begins with ``mlops_``. One that does not exist is no error; one in use fails.
 
     :param policy: name.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class PolicyDelete(OntapOperator):
+class _PolicyDelete(OntapOperator):
     """Removes a policy of the kind that a subclass names, by its name, from an SVM."""
 
     template_fields: Sequence[str] = ("policy", "svm")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.policies import PolicyDelete
+from ontap_mlops.operators.policies import _PolicyDelete
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -56,7 +56,7 @@ class OntapQosPolicyEnsureOperator(OntapOperator):
         return {"uuid": made.uuid, "name": made.name, "kind": made.kind, "volumes": made.volumes}
 
 
-class OntapQosPolicyDeleteOperator(PolicyDelete):
+class OntapQosPolicyDeleteOperator(_PolicyDelete):
     """Remove a QoS policy that no volume has any more. One that does not exist is no error.
 
     :param policy: name.

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.policies import PolicyDelete
+from ontap_mlops.operators.policies import _PolicyDelete
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -73,7 +73,7 @@ class OntapSnapshotPolicyApplyOperator(OntapOperator):
         return {"volume": self.volume, "policy": self.policy, "before": before}
 
 
-class OntapSnapshotPolicyDeleteOperator(PolicyDelete):
+class OntapSnapshotPolicyDeleteOperator(_PolicyDelete):
     """Remove a snapshot policy that carries our mark. One that does not exist is no error; one in use fails.
 
     :param policy: name.
