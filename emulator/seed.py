@@ -6,6 +6,7 @@ from emulator.aggregates import state as aggregate_state
 from emulator.auth import ADMIN, Accounts, initial_password
 from emulator.cloud_stores import state as cloud_store_state
 from emulator.cluster import state as cluster_state
+from emulator.efficiency_policies import state as efficiency_policy_state
 from emulator.interfaces import state as interface_state
 from emulator.licenses import state as license_state
 from emulator.qos import state as qos_state
@@ -70,6 +71,7 @@ def recover(world: World) -> None:
     qos_state.add_presets(world)
     schedule_state.add_presets(world)
     snapshot_policy_state.add_presets(world)
+    efficiency_policy_state.add_presets(world)
     snapmirror_policies.add_presets(world)
     world.jobs.recover()
     for svm in world.store.find("svm"):

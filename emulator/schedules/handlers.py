@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from emulator.efficiency_policies import state as efficiency_policies
 from emulator.errors import MissingField, NotFound
 from emulator.rest import Call, Reply, created, many, one
 from emulator.schedules import errors, state
@@ -58,7 +59,8 @@ def modify(call: Call) -> Reply:
 def delete(call: Call) -> Reply:
     record = _changeable(call)
     with call.world.store.transaction():
-        for policy in with_schedule(call.world, record["uuid"]):
+        uuid = record["uuid"]
+        for policy in (*with_schedule(call.world, uuid), *efficiency_policies.with_schedule(call.world, uuid)):
             raise errors.ScheduleInUse(record["name"], policy["name"])
         call.world.store.delete(state.KIND, record["uuid"])
     return Reply(200, {})

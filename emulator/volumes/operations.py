@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emulator.efficiency_policies import state as efficiency_policies
 from emulator.errors import NotFound
 from emulator.jobs import operation
 from emulator.namespace import Blocked
@@ -158,7 +159,10 @@ def changes_of(world: World, body: dict[str, Any], old: Record) -> dict[str, Any
         changes["snapshot_policy"] = snapshot_policies.usable(world, old["svm"], wish)["name"]
     if body.get("snapshot_locking_enabled") is not None:
         changes["locking"] = body["snapshot_locking_enabled"]
-    options = settings.changed(old, settings.of_body(body), (old | changes)["size"])
+    given = settings.of_body(body)
+    if policy := given.get("efficiency.policy.name"):
+        efficiency_policies.check_usable(world, old["svm"], policy)
+    options = settings.changed(old, given, (old | changes)["size"])
     return changes | {"options": options | _qos_of(world, body, old)}
 
 
