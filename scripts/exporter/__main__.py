@@ -1,7 +1,8 @@
-"""What local workloads do, and what is near its limit on ONTAP, for Prometheus: ``python -m scripts.exporter``.
+"""What local workloads do, what is near its limit on ONTAP, and who uses which GPUs, for Prometheus.
 
-``/metrics`` shows the newest workloads, the snapshots of volumes and the caches of sites; ``/targets`` is for
-``http_sd_configs``: the Dask clusters that programs run now, wherever their ports are.
+``python -m scripts.exporter``: ``/metrics`` shows the newest workloads, the snapshots of volumes, the caches of sites
+and the GPUs of projects; ``/targets`` is for ``http_sd_configs``: the Dask clusters that programs run now, wherever
+their ports are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from prometheus_client.registry import Collector
 from ontap_mlops import settings
 from scripts import beside_airflow
 from scripts.exporter import dask_targets
+from scripts.exporter.projects import ProjectCollector
 from scripts.exporter.storage import StorageCollector
 from scripts.exporter.workloads import WorkloadCollector
 
@@ -35,10 +37,12 @@ class _Quiet(WSGIRequestHandler):
         """A line for each scrape would fill a log with nothing."""
 
 
-def server(folder: Path, host: str = "127.0.0.1", port: int = PORT, storage: Collector | None = None) -> WSGIServer:
+def server(
+    folder: Path, host: str = "127.0.0.1", port: int = PORT, storage: Collector | None = None, *more: Collector
+) -> WSGIServer:
     """Return the listening server; port 0 takes any free one."""
     registry = CollectorRegistry()
-    for collector in filter(None, (WorkloadCollector(folder), storage)):
+    for collector in filter(None, (WorkloadCollector(folder), storage, *more)):
         registry.register(collector)
     metrics = make_wsgi_app(registry)
 
@@ -62,11 +66,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--no-storage", action="store_true", help="ask no ONTAP: tell of workloads only")
     options = parser.parse_args()
+    beside_airflow.find_connections()
     storage = None
     if not options.no_storage:
-        beside_airflow.find_connections()
         storage = StorageCollector().start()
-    with server(options.folder, options.host, options.port, storage) as serving:
+    with server(options.folder, options.host, options.port, storage, ProjectCollector().start()) as serving:
         print(f"http://{options.host}:{serving.server_port}/metrics", flush=True)
         serving.serve_forever()
 

@@ -8,6 +8,7 @@ project fill one GPU before the next is taken.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ _FIELDS = {
     "Reason": 60,
     "Name": 80,
 }
+SETTLE_EVERY_S = 30.0
+_settled: dict[tuple[str, str], float] = {}
 _RUNNING = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED")
 
 # Holds one GPU until for three looks no share of it waits or runs; where Slurm does not answer it goes on holding.
@@ -143,6 +146,13 @@ class SlurmQueue:
                     self.slurm.say(f"moving job {job.id} to QOS {qos}", "scontrol", "update", *change)
                 except SlurmError:  # it has started meanwhile, or belongs to somebody else: then it stays as it is
                     continue
+
+    def settle_now_and_then(self) -> None:
+        """The same, unless this process has done so for this cluster within the last half minute."""
+        cluster, now = (self.slurm.host.name, self.slurm.conf), time.monotonic()
+        if now - _settled.get(cluster, -SETTLE_EVERY_S) >= SETTLE_EVERY_S:
+            _settled[cluster] = now
+            self.settle()
 
     def _side(self, project: Project, known: Sequence[Job], gpus: float) -> list[str]:
         over = not facts.standing(project, known).has_room(gpus)

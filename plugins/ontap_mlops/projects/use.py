@@ -55,7 +55,7 @@ def _of(project: str, quota: int, jobs: Sequence[Job], now: float) -> Use:
         over=max(0.0, allocated - quota),
         waiting=len(waits),
         waited_for=sum(job.gpus for job in waits),
-        longest_wait_s=max((now - job.since for job in waits if job.since), default=0.0),
+        longest_wait_s=max((now - job.since for job in waits if job.since is not None), default=0.0),
     )
 
 

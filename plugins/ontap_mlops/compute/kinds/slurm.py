@@ -143,11 +143,17 @@ class SlurmRunner:
             if look.state == "PREEMPTED" and not look.stopping and self._put_back(look):
                 return verdict.waiting(look, self.jobs.preemptions(look.job))
             if look.waiting:
+                self._settle()
                 return verdict.waiting(look, self.jobs.preemptions(look.job) if look.restarts else 0)
             if look.active:
                 return Status(state=State.RUNNING, stopping=look.stopping)
             ending = self.jobs.ending(name)
             return verdict.ended(look, ending, self._limits(name, look))
+
+    def _settle(self) -> None:
+        """While something waits, let what waits beyond a quota claim it as soon as it has room; twice a minute."""
+        if not self.place.account and not self.place.qos and known_projects.configured():
+            self.place.projects().settle_now_and_then()
 
     def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
         """At most one mebibyte of text, never cutting a character. The cursor is an offset in bytes."""
