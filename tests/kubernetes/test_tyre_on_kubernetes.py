@@ -20,6 +20,7 @@ from ontap_mlops.kubernetes_manifests.labels import MANAGED_BY, OURS
 from scripts.systems.tyre import SYSTEM
 from tests.journey.world import TRAIN, World, end, wait_for
 from tests.kubernetes.conftest import IMAGE, connect
+from tests.kubernetes.machine import is_a_node
 from tests.kubernetes.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(1500)
@@ -85,7 +86,7 @@ class OnKubernetes(World):
 
 @pytest.fixture(scope="module")
 def world(namespace: str) -> Iterator[OnKubernetes]:
-    if not is_this_machine(connect()):
+    if not is_a_node(connect()):
         pytest.skip("no node of the cluster is this machine")
     folder = Path(tempfile.mkdtemp(prefix="ontap-mlops-kubernetes-"))
     made = OnKubernetes(folder, namespace)
@@ -96,14 +97,6 @@ def world(namespace: str) -> Iterator[OnKubernetes]:
         yield made
     finally:
         end(made, folder)
-
-
-def is_this_machine(cluster: Cluster) -> bool:
-    machine = Path("/etc/machine-id")
-    mine = machine.read_text().strip() if machine.exists() else ""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    facts = [node["status"]["nodeInfo"] for node in cluster.select("Node")]
-    return any(node["bootID"] == boot or node["machineID"] == mine for node in facts)
 
 
 def left(cluster: Cluster) -> dict[str, list[str]]:
