@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -57,11 +58,13 @@ def install(packages: tuple[str, ...] = PACKAGES) -> None:
     """Install Debian's packages. Where services start when installed, those of Debian do, on ports of their own."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     options = ["-y", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"]
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", *options, *packages]):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if done.returncode:
-            last = (done.stderr.strip() or done.stdout.strip() or "nothing said").splitlines()[-1]
-            raise EquipmentError(f"`{' '.join(command)}` failed: {last}")
+    with (Path(tempfile.gettempdir()) / "ontap-mlops-equipment.lock").open("w") as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", *options, *packages]):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if done.returncode:
+                last = (done.stderr.strip() or done.stdout.strip() or "nothing said").splitlines()[-1]
+                raise EquipmentError(f"`{' '.join(command)}` failed: {last}")
 
 
 @dataclass(frozen=True)

@@ -164,11 +164,3 @@ def test_while_the_controller_is_away_programs_run_on_and_asking_is_temporary(si
         site.cluster.start("slurmctld")
     assert ended(runner, workload.name).state is State.SUCCEEDED
     assert not (site.shared / other.name).exists() and other.name not in site.queue()
-
-
-def test_slurms_own_time_limit_is_said_as_one(site: Site):
-    runner = site.runner(options=["--time=1"])  # the least that Slurm knows is a minute
-    workload = site.workload("say=up", "sleep=300")
-    started(site, runner, workload)
-    status = ended(runner, workload.name, 150)
-    assert status.out_of_time and status.message == "it was stopped at its time limit at the cluster"
