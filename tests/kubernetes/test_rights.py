@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ontap_mlops.compute.kinds.kubernetes.runner import KubernetesRunner
-from ontap_mlops.compute.workload import PlaceRefused, Resources, State
+from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, Resources, State
 from ontap_mlops.kubernetes.api import Cluster
 from tests.kubernetes.conftest import connect
 from tests.kubernetes.programs import ENDLESS, result, workload
@@ -58,6 +58,17 @@ def test_they_are_enough_to_say_why_something_waits_and_to_stop_it(account, clus
     wait_until(lambda: "begun" in log_of(runner, one.name))
     runner.cancel(one.name)
     nothing_left(cluster, one.name)
+
+
+def test_a_token_that_has_expired_is_refused_before_and_waited_for_while_something_runs(cluster):
+    other = connect(cluster.namespace)
+    other.client.configuration.api_key = {"authorization": "Bearer expired"}
+    other.client.configuration.cert_file = other.client.configuration.key_file = None
+    runner = KubernetesRunner(place(), lambda: other)
+    with pytest.raises(PlaceRefused, match="Renew the token or certificate of the connection"):
+        runner.submit(workload("pass"))
+    with pytest.raises(PlaceUnavailable, match="Renew the token or certificate of the connection"):
+        runner.status("r1-train")
 
 
 def test_without_them_it_is_said_who_may_not_do_what(account):
