@@ -1,9 +1,13 @@
 """Workspaces and Triton servers in real pods. In place of JupyterLab and Triton, pods run small programs of the same
-manners, since no registry with their images can be reached: what is tested is what is made around them."""
+manners, since no registry with their images can be reached: what is tested is what is made around them.
+
+``ONTAP_MLOPS_JUPYTER_IMAGE`` names an image with JupyterLab for one more test.
+"""
 
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,3 +126,20 @@ def test_triton_loads_at_its_start_what_is_published_whole_and_nothing_else(
     again = run_operator(KubernetesTritonEnsureOperator, server="tyre-triton", claim=labels, **TRITON)
     assert httpx.get(f"{again['pod_url']}/v2/health/ready").status_code == 200
     assert run_operator(KubernetesServerDeleteOperator, server=made)
+
+
+@pytest.mark.skipif("ONTAP_MLOPS_JUPYTER_IMAGE" not in os.environ, reason="ONTAP_MLOPS_JUPYTER_IMAGE names no image")
+def test_jupyterlab_itself_asks_for_the_token_and_shows_and_keeps_files(
+    storage: Storage, run_operator: Run, labels: str
+):
+    """With the command and the folder that are the defaults."""
+    image = {"image": os.environ["ONTAP_MLOPS_JUPYTER_IMAGE"], "terms": TERMS}
+    made = run_operator(KubernetesWorkspaceEnsureOperator, workspace="real", claim=labels, **image)
+    shown, contents = {"Authorization": f"token {token_of(storage, made)}"}, f"{made['pod_url']}/api/contents"
+    assert httpx.get(f"{contents}/first").status_code == 403
+    assert httpx.get(f"{contents}/first", headers=shown).json()["content"] == "tyre\n"
+    assert httpx.get(f"{made['pod_url']}/lab", headers=shown).status_code == 200
+    file = {"type": "file", "format": "text", "content": "written in the lab"}
+    assert httpx.put(f"{contents}/second", headers=shown, json=file).status_code == 201
+    run_operator(KubernetesServerDeleteOperator, server=made)
+    assert storage.run(labels, "cat second") == "written in the lab"
