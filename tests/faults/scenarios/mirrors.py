@@ -56,10 +56,14 @@ def shown(site: Site) -> object:
     return found
 
 
+# SnapMirror's own, at the source, of a transfer that was cut off: the next one removes it.
+KEPT = ("snapshot snapmirror.",)
+
 SCENARIOS = [
     Scenario(
         operator="OntapMirrorEnsureOperator",
         clusters=2,
+        keeps=KEPT,
         prepare=tyre,
         end=shown,
         make=lambda site: OntapMirrorEnsureOperator(
@@ -69,6 +73,7 @@ SCENARIOS = [
     Scenario(
         operator="OntapMirrorUpdateOperator",
         clusters=2,
+        keeps=KEPT,
         prepare=mirrored,
         end=shown,
         make=lambda site: OntapMirrorUpdateOperator(**THERE, **QUICK, mirror_volume="tyre"),
@@ -76,6 +81,7 @@ SCENARIOS = [
     Scenario(
         operator="OntapMirrorBreakOperator",
         clusters=2,
+        keeps=KEPT,
         prepare=mirrored,
         end=shown,
         make=lambda site: OntapMirrorBreakOperator(**THERE, mirror_volume="tyre"),
@@ -84,6 +90,7 @@ SCENARIOS = [
         operator="OntapMirrorBreakOperator",
         name="while it moves",
         clusters=2,
+        keeps=KEPT,
         prepare=moving,
         end=shown,
         make=lambda site: OntapMirrorBreakOperator(**THERE, mirror_volume="tyre", abort_transfer=True),
@@ -91,6 +98,7 @@ SCENARIOS = [
     Scenario(
         operator="OntapMirrorResyncOperator",
         clusters=2,
+        keeps=KEPT,
         prepare=broken,
         end=shown,
         make=lambda site: OntapMirrorResyncOperator(**BOTH, **QUICK, mirror_volume="tyre"),
@@ -98,6 +106,7 @@ SCENARIOS = [
     Scenario(
         operator="OntapMirrorReverseOperator",
         clusters=2,
+        keeps=KEPT,
         prepare=broken,
         end=shown,
         make=lambda site: OntapMirrorReverseOperator(
@@ -107,6 +116,7 @@ SCENARIOS = [
     Scenario(
         operator="OntapMirrorAbortOperator",
         clusters=2,
+        keeps=KEPT,
         prepare=moving,
         end=shown,
         make=lambda site: OntapMirrorAbortOperator(**THERE, mirror_volume="tyre"),
@@ -114,6 +124,7 @@ SCENARIOS = [
     Scenario(
         operator="OntapMirrorDeleteOperator",
         clusters=2,
+        keeps=KEPT,
         prepare=mirrored,
         end=shown,
         make=lambda site: OntapMirrorDeleteOperator(**THERE, mirror_volume="tyre"),
