@@ -156,6 +156,7 @@ def _tres(site: Site, name: str) -> str:
         ({"container": ["apptainer", "exec", "{image}"]}, {}, "names no image"),
         ({"slurm_conf": "/nowhere/slurm.conf"}, {}, "there is no /nowhere/slurm.conf on .*; correct slurm_conf"),
         ({"commands": "bin"}, {}, "commands is 'bin'; give a folder's whole path"),
+        ({"options": "--constraint=dgx"}, {}, "Invalid feature specification; correct the place's options"),
         ({"options": "--colour=red"}, {}, "correct the place's options"),
     ],
 )

@@ -68,9 +68,14 @@ _KNOWN: list[tuple[str, type[SlurmError], str]] = [
         InvalidRequest,
         "no node is that large; ask for fewer CPUs, GPUs or less memory, or name another partition",
     ),
+    (
+        r"Invalid (feature|node name|license|wckey|reservation)",
+        InvalidRequest,
+        "correct the place's options; `sinfo --format '%n %f'` lists nodes and their features",
+    ),
     (r"Requested time limit is invalid", InvalidRequest, "the partition allows less time; set a shorter time limit"),
     (
-        r"not permitted to use this partition|Access/permission denied|Invalid user id|Invalid reservation",
+        r"not permitted to use this partition|Access/permission denied|Invalid user id",
         InvalidRequest,
         "ask the cluster's administrator for the right to use it",
     ),

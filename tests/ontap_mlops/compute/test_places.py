@@ -115,3 +115,37 @@ def test_dask_itself_reads_the_certificates_from_those_variables(write) -> None:
     variables = {**os.environ, **places.runner("far").environment}
     done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["/pki/ca.pem", "/pki/cert.pem", "/pki/key.pem"]
+
+
+def test_a_dask_place_whose_workers_are_jobs_of_slurm_says_so_in_dasks_own_words(write) -> None:
+    write(
+        "places:\n  far:\n    kind: dask\n    workers: 4\n    memory_gib: 8\n"
+        "    cluster: {kind: slurm, folder: ../jobs, slurm_conf: /s/slurm.conf, commands: /s/bin, account: ctr,\n"
+        "      qos: low, options: --exclusive, cpus: 2, host: me}\n"
+    )
+    told = places.runner("far").environment
+    assert told["DASK_CLUSTER"] == "slurm:4" and told["DASK_JOBQUEUE__SLURM__MEMORY"] == "2GiB"
+    assert told["DASK_JOBQUEUE__SLURM__CORES"] == "2" and told["DASK_JOBQUEUE__SLURM__ACCOUNT"] == "ctr"
+    assert told["DASK_JOBQUEUE__SLURM__JOB_EXTRA_DIRECTIVES"] == "['--qos=low', '--exclusive']"
+    assert told["DASK_JOBQUEUE__SLURM__SCHEDULER_OPTIONS"] == "{'host': 'me'}"
+    assert told["SLURM_CONF"] == "/s/slurm.conf" and told["PATH"].startswith("/s/bin:")
+
+
+def test_a_cluster_that_is_there_and_one_to_be_made_are_not_both_meant(write) -> None:
+    write(
+        "places:\n  far: {kind: dask, scheduler: 'tcp://a:1', cluster: {kind: slurm, folder: /jobs}}\n",
+    )
+    with pytest.raises(ConfigError, match="leave one of them out"):
+        places.places()
+
+
+def test_a_slurm_place_reads_its_folders_where_it_is_and_wants_whole_ones_elsewhere(write) -> None:
+    write(
+        "places:\n  here: {kind: slurm, folder: jobs, namespace_roots: {default: ../svm1}}\n"
+        "  there: {kind: slurm, folder: jobs, connection: login}\n",
+    )
+    here = places.place("here")
+    assert here.runner().jobs.folder.endswith("/jobs") and here.roots()["default"].endswith("/svm1")
+    assert here.runner().host is None, "every worker reaches it"
+    with pytest.raises(PlaceRefused, match="'jobs' is a folder of another host; give its whole path"):
+        places.runner("there")
