@@ -5,23 +5,30 @@ python -m scripts.projects apply slurm --dry-run    show it only; exit code 1 wh
 python -m scripts.projects report slurm             GPUs by project: allocated, idle while allocated, waited for, over
 python -m scripts.projects report slurm --page FILE     the same as a page to open in a browser
 python -m scripts.projects replay slurm             play the published scenarios and compare allocations
+
+Where config/compute.yaml has no place `slurm`, that is the Slurm of this machine that SLURM_CONF names.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from contextlib import redirect_stdout
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from scripts import beside_airflow
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main(arguments: list[str] | None = None) -> int:
     asked = _asked(arguments)
     beside_airflow.find_connections()
     with redirect_stdout(sys.stderr):
-        from ontap_mlops.compute import places
         from ontap_mlops.compute.replaying import ReplayDiffers
         from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable
         from ontap_mlops.config_file import ConfigError
@@ -29,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         from ontap_mlops.projects.changes import ProjectsRefused
         from ontap_mlops.slurm.errors import SlurmError
     try:
-        return {"apply": _apply, "report": _report, "replay": _replay}[asked.action](asked, places.place(asked.place))
+        with _place(asked.place) as place:
+            return {"apply": _apply, "report": _report, "replay": _replay}[asked.action](asked, place)
     except ReplayDiffers as error:
         print(f"Not as published: {error}", file=sys.stderr)
         return 1
@@ -45,7 +53,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def _apply(asked: argparse.Namespace, place) -> int:  # type: ignore[no-untyped-def]
+@contextmanager
+def _place(name: str) -> Iterator[Any]:
+    """The place of this name, or the Slurm of this machine. Raises PlaceRefused where there is neither."""
+    from ontap_mlops.compute import places
+
+    if name != "slurm" or name in places.names() or not os.environ.get("SLURM_CONF"):
+        yield places.place(name)
+        return
+    with tempfile.TemporaryDirectory(prefix="ontap-mlops-jobs-") as folder:
+        programs = {"python": sys.executable, "working_directory": str(ROOT), "grace_s": 5}
+        yield places.place({"kind": "slurm", "slurm_conf": os.environ["SLURM_CONF"], "folder": folder, **programs})
+
+
+def _apply(asked: argparse.Namespace, place: Any) -> int:
     from ontap_mlops.projects.changes import make_all
 
     changes = place.projects().plan()
@@ -59,7 +80,7 @@ def _apply(asked: argparse.Namespace, place) -> int:  # type: ignore[no-untyped-
     return 0
 
 
-def _report(asked: argparse.Namespace, place) -> int:  # type: ignore[no-untyped-def]
+def _report(asked: argparse.Namespace, place: Any) -> int:
     from ontap_mlops.projects import config, use
 
     known = config.projects()
@@ -72,7 +93,7 @@ def _report(asked: argparse.Namespace, place) -> int:  # type: ignore[no-untyped
     return 0
 
 
-def _replay(asked: argparse.Namespace, place) -> int:  # type: ignore[no-untyped-def]
+def _replay(asked: argparse.Namespace, place: Any) -> int:
     from ontap_mlops.compute.replaying import Replay
 
     Replay(place, lambda line: print(line, flush=True)).run()

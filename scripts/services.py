@@ -257,12 +257,15 @@ def _unlock(remove: Callable[[str], object], path: str, _error: object) -> None:
         Path(path).unlink(missing_ok=True)
 
 
-def run_module(stack: Stack, module: str, arguments: list[str]) -> int:
-    """Run a command line on these services and return its exit code."""
-    if not stack.ports:
+def run_module(stack: Stack, module: str, arguments: list[str], alone: bool = False) -> int:
+    """Run a command line on these services and return its exit code; ``alone`` without them, where there are none."""
+    if not stack.ports and not alone:
         print("The services have never been started here; run `make up` first.")
         return 1
-    return subprocess.run([sys.executable, "-m", module, *arguments], env=stack.env()).returncode
+    env = (
+        stack.env() if stack.ports else {"AIRFLOW__ONTAP_MLOPS__CONFIG_DIR": str(layout.ROOT / "config"), **os.environ}
+    )
+    return subprocess.run([sys.executable, "-m", module, *arguments], env=env).returncode
 
 
 def shown(path: Path) -> str:
@@ -289,7 +292,8 @@ def main() -> int:
         "airflow": "airflow"
     }
     if module := modules.get(options.action):
-        return run_module(stack, module, [a for a in options.arguments if a != "--"])
+        alone = options.action == "projects"  # schedulers need no Airflow, unless a connection leads to them
+        return run_module(stack, module, [a for a in options.arguments if a != "--"], alone)
     if options.action == "restart":
         return restart(stack, options.name)
     return {"up": up, "down": down, "status": status, "clean": clean}[options.action](stack)
