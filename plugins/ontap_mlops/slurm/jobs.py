@@ -28,13 +28,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ontap_mlops.slurm.command import Slurm
-from ontap_mlops.slurm.errors import InvalidRequest, SlurmError, SlurmTemporaryError, Unreachable, complaint
+from ontap_mlops.slurm.errors import SlurmError, SlurmTemporaryError, Unreachable, complaint
+from ontap_mlops.slurm.looks import Ending, Look, parsed
 
 MARK = "ontap-mlops"  # how our jobs' comments begin
 LOG_TAIL = 8192
 SECOND_WORD_S = 120  # after the grace: whoever looks then tells a job again that was told to stop
-WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT")
-GOING = ("RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
 NO_FOLDER, NOTHING, SLURM_SAYS, LOCKED, NO_MOUNT = 73, 74, 75, 76, 77  # exit codes of the scripts below
 
 # What is asked of the same name comes one after another. A job of ours whose token is not the folder's belongs to a
@@ -110,39 +109,6 @@ cat ended 2>/dev/null || echo
 echo ---
 [ ! -e log ] || tail -c "$2" log
 """
-
-
-@dataclass(frozen=True)
-class Look:
-    """``state`` in Slurm's words, "" where neither controller nor accounting knows the job. Times since 1970."""
-
-    job: str
-    state: str
-    reason: str = ""
-    restarts: int = 0
-    waits_since: float | None = None
-    exit_code: int | None = None
-    signal: int = 0
-    memory: str = ""
-    node: str = ""
-    stopping: bool = False
-
-    @property
-    def waiting(self) -> bool:
-        return self.state in WAITING
-
-    @property
-    def active(self) -> bool:
-        return self.waiting or self.state in GOING
-
-
-@dataclass(frozen=True)
-class Ending:
-    """What a job left: the program's own exit code and seconds, None where it was cut off; and the end of its log."""
-
-    exit_code: int | None
-    seconds: float | None
-    log: str
 
 
 @dataclass(frozen=True)
@@ -275,49 +241,6 @@ class Jobs:
         if code == LOCKED:
             return SlurmTemporaryError(f"{asked}: {self.folder}/.locks on {host} cannot be locked: {said.strip()}")
         return complaint(asked, said, host)
-
-
-def parsed(text: str) -> Look:
-    """What ``_LOOK`` has printed, as Slurm 22.05 to 25 word it."""
-    stopping = "stopping=yes" in text.splitlines()
-    job = re.search(r"^id=(\d+)", text, re.MULTILINE)
-    if job is None:
-        raise InvalidRequest(f"Slurm's answer names no job: {text[:200]!r}")
-    from_accounting = re.search(r"^account=(.*)$", text, re.MULTILINE)
-    if from_accounting:
-        _, state, code, memory, node = from_accounting[1].split("|")[:5]
-        exit_code, _, signal = code.partition(":")
-        return Look(
-            job[1],
-            state.split()[0],  # "CANCELLED by 1000"
-            exit_code=int(exit_code),
-            signal=int(signal or 0),
-            memory=memory,
-            node=node,
-            stopping=stopping,
-        )
-    fields = dict(re.findall(r"\b([A-Z]\w+)=(\S+)", text))
-    if "JobState" not in fields:
-        return Look(job[1], "", stopping=stopping)
-    exit_code, _, signal = fields.get("ExitCode", "0:0").partition(":")
-    memory = re.search(r"\bmem=(\w+(?:\.\d+\w+)?)", fields.get("ReqTRES") or fields.get("TRES") or "")
-    node = fields.get("NodeList", "")
-    return Look(
-        job[1],
-        fields["JobState"].split(",")[0],
-        reason=fields.get("Reason", "").replace("None", "").replace("_", " "),
-        restarts=int(fields.get("Restarts", 0)),
-        waits_since=_time(fields.get("SubmitTime")),
-        exit_code=int(exit_code),
-        signal=int(signal or 0),
-        memory=memory[1] if memory else "",
-        node="" if node == "(null)" else node,
-        stopping=stopping,
-    )
-
-
-def _time(text: str | None) -> float | None:
-    return float(text) if text and text.isdigit() else None
 
 
 def _lock_of(name: str) -> str:

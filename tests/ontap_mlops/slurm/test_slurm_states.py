@@ -16,7 +16,7 @@ from ontap_mlops.slurm.errors import (
     Unreachable,
     complaint,
 )
-from ontap_mlops.slurm.jobs import Ending, Look, parsed
+from ontap_mlops.slurm.looks import Ending, Look, parsed
 
 SHOWN_22 = (
     "id=41\nJobId=41 JobName=r1-train UserId=root(0) GroupId=root(0) MCS_label=N/A Priority=0 Nice=0 Account=vision "

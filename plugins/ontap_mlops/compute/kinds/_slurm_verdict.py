@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass
 
 from ontap_mlops.compute.workload import BAD_INPUT, State, Status
-from ontap_mlops.slurm.jobs import Ending, Look
+from ontap_mlops.slurm.looks import Ending, Look
 
 SENTENCE = 500  # characters of a program's last line that are kept
 _OUT_OF_MEMORY = re.compile(

@@ -24,7 +24,8 @@ from ontap_mlops.projects.config import Project
 from ontap_mlops.projects.slurm_queue import SlurmQueue, Terms
 from ontap_mlops.slurm.command import Host, Slurm, SshHost, ThisHost
 from ontap_mlops.slurm.errors import SlurmPermanentError, SlurmTemporaryError
-from ontap_mlops.slurm.jobs import Jobs, Look
+from ontap_mlops.slurm.jobs import Jobs
+from ontap_mlops.slurm.looks import Look
 
 _LOG_CHUNK = 1 << 20
 _RESULT_LIMIT = 16 << 20
