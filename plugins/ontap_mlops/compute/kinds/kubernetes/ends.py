@@ -69,6 +69,11 @@ def container(pod: Manifest) -> Manifest:
     return next((each for each in statuses if each["name"] == CONTAINER), {})
 
 
+def has_begun(pod: Manifest) -> bool:
+    """Whether there can be a log."""
+    return bool({"running", "terminated"} & set(container(pod).get("state") or {}))
+
+
 def terminated(pod: Manifest) -> Manifest | None:
     """How the program's container ended; None while it runs, or has not begun."""
     return (container(pod).get("state") or {}).get("terminated")

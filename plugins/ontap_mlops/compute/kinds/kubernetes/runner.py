@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _LOOK_S = 0.5
 _FIRST_S = 3.0  # after a Job's release a pod is made: a later one may have replaced another
+_FRESH_S = 0.5
 _FREE_S = 60.0  # for which the cluster may be busy deleting what has ended
 _BEYOND_GRACE_S = 30.0  # until a pod that does not stop is struck off: its node may be gone
 
@@ -44,6 +45,7 @@ class KubernetesRunner:
     def __init__(self, place: KubernetesFields, connect: Callable[[], Cluster]) -> None:
         self.place = place
         self.connect = connect
+        self._seen: tuple[str, float, Manifest | None, list[Manifest]] = ("", 0.0, None, [])
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
@@ -51,7 +53,7 @@ class KubernetesRunner:
             making = submitting.Making(self.place, cluster, workload)
             job = self._job(cluster, workload.name)
             if job is not None and ends.is_released(job):
-                status = self._status(cluster, job)
+                status = self._status(cluster, job, self._pods(cluster, job))
                 if not ends.is_going(job) and (status.state.active or not fresh):
                     return workload.name
                 self._clear_for_another(cluster, job)
@@ -67,18 +69,20 @@ class KubernetesRunner:
             job = self._job(cluster, name)
             if job is None or not ends.is_released(job):
                 return Status(state=State.MISSING)
-            return self._status(cluster, job)
+            pods = self._pods(cluster, job)
+            self._seen = name, time.monotonic(), job, pods
+            return self._status(cluster, job, pods)
 
     def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
         """At most a mebibyte for each pod at once, whole lines only. What a node has rotated away is not shown."""
         with self._told(watching=True) as cluster:
-            job = self._job(cluster, name)
-            pods = self._pods(cluster, job) if job is not None else []
+            job, pods = self._just_seen(cluster, name)
             if job is not None and together.number(job) > 1:
-                marks = {pod["metadata"]["name"]: f"[{rank}] " for rank, pod in together.current(job, pods).items()}
+                marked = [(f"[{rank}] ", pod) for rank, pod in together.current(job, pods).items()]
             else:
-                marks = {pod["metadata"]["name"]: "" for pod in pods}
-            return logs.read(cluster, marks, cursor)
+                marked = [("", pod) for pod in pods]
+            begun = {pod["metadata"]["name"]: mark for mark, pod in marked if ends.has_begun(pod)}
+            return logs.read(cluster, begun, cursor)
 
     def result(self, name: str) -> dict[str, Any]:
         """Return what the container's termination message holds; of several processes, that of rank 0."""
@@ -116,14 +120,22 @@ class KubernetesRunner:
         """Delete its Job and what belongs to it. Raises PlaceUnavailable while it runs."""
         with self._told(watching=True) as cluster:
             job = self._job(cluster, name)
-            if job is not None and ends.is_released(job) and self._status(cluster, job).state.active:
+            pods = self._pods(cluster, job) if job is not None else []
+            if job is not None and ends.is_released(job) and self._status(cluster, job, pods).state.active:
                 raise PlaceUnavailable(f"workload {name} still runs; cancel it before removing it")
             self._forget_volumes(cluster, name)
             if job is not None:
                 self._clear(cluster, job)
 
-    def _status(self, cluster: Cluster, job: Manifest) -> Status:
-        pods = self._pods(cluster, job)
+    def _just_seen(self, cluster: Cluster, name: str) -> tuple[Manifest | None, list[Manifest]]:
+        """Job and pods as the same look's ``status`` saw them, which saves two of five requests of each look."""
+        seen, at, job, pods = self._seen
+        if seen == name and time.monotonic() - at < _FRESH_S:
+            return job, pods
+        job = self._job(cluster, name)
+        return job, self._pods(cluster, job) if job is not None else []
+
+    def _status(self, cluster: Cluster, job: Manifest, pods: list[Manifest]) -> Status:
         pod = ends.newest(pods)
         if ends.is_going(job):
             running = [each for each in pods if not ends.is_over(each)]
