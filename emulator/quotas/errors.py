@@ -2,15 +2,11 @@ from emulator.errors import Exists, NotFound, NotSupported, OntapError
 
 
 class RuleExists(Exists):
-    code = "5308568"
-
     def __init__(self, volume: str, qtree: str) -> None:
         super().__init__(f'A tree quota rule for qtree "{qtree}" of volume "{volume}" exists already.', "qtree.name")
 
 
 class NoSuchQtree(NotFound):
-    code = "5308571"
-
     def __init__(self, name: str, volume: str) -> None:
         super().__init__("qtree.name")
         self.message = f'Qtree "{name}" does not exist on volume "{volume}".'
@@ -22,7 +18,29 @@ class TreeOnly(NotSupported):
 
 
 class SoftOverHard(OntapError):
-    code = "5308574"
-
     def __init__(self, field: str, soft: int, hard: int) -> None:
         super().__init__(f"{field}: the soft limit ({soft}) is greater than the hard limit ({hard}).", field)
+
+
+class NotEnforcedYet(OntapError):
+    """The rule is there all the same."""
+
+    code = "5308571"
+
+    def __init__(self, volume: str, svm: str) -> None:
+        super().__init__(
+            "Quota policy rule create operation succeeded, but quota resize is skipped. To make quotas active, "
+            f'disable and enable quotas for volume "{volume}" in SVM "{svm}".'
+        )
+
+
+class StillEnforced(OntapError):
+    """The rule is gone all the same."""
+
+    code = "5308572"
+
+    def __init__(self, volume: str, svm: str) -> None:
+        super().__init__(
+            "Quota policy rule delete operation succeeded, however the rule is still being enforced. To stop "
+            f'enforcing the rule, disable and enable quotas for volume "{volume}" in SVM "{svm}".'
+        )

@@ -12,12 +12,12 @@ from emulator.svms.state import visible
 
 
 def list_rules(call: Call) -> Reply:
-    return many(call, state.RULE, visible(call, call.world.store.find(state.KIND)))
+    return many(call, state.RULE, visible(call, state.there(call.world)))
 
 
 def _rule(call: Call) -> Record:
     record = call.world.store.get(state.KIND, call.params["uuid"])
-    if record is None or not visible(call, [record]):
+    if record is None or record.get("removed") or not visible(call, [record]):
         raise NotFound()
     return record
 
@@ -39,6 +39,8 @@ def create(call: Call) -> Reply:
         if state.rule_of(world, volume["uuid"], name):
             raise errors.RuleExists(volume["name"], name)
         record = world.store.insert(state.KIND, record)
+    if state.is_on(volume):
+        raise errors.NotEnforcedYet(volume["name"], volume["svm"]["name"])
     return created(call, state.RULE, record)
 
 
@@ -49,7 +51,10 @@ def modify(call: Call) -> Reply:
 
 
 def delete(call: Call) -> Reply:
-    call.world.store.delete(state.KIND, _rule(call)["uuid"])
+    record = _rule(call)
+    if not state.remove(call.world, record):
+        volume = call.world.store.get("volume", record["volume"]) or {}
+        raise errors.StillEnforced(str(volume.get("name")), record["svm"]["name"])
     return Reply(200, {})
 
 

@@ -1,7 +1,8 @@
 """Quotas on qtrees: rules, what of them is enforced, and the report of what is used.
 
-A rule that is made while quotas of its volume are on is enforced when they are next switched on; a changed limit at
-once, as ONTAP resizes quotas by itself.
+A rule that is made while quotas of its volume are on is enforced when they are next switched on, and one that is
+removed meanwhile until they are switched off; ONTAP says so with an error, although it did what was asked. A changed
+limit is enforced at once, as ONTAP resizes quotas by itself.
 """
 
 from __future__ import annotations
@@ -119,8 +120,28 @@ def limits_of(body: dict[str, Any], old: dict[str, int] | None = None) -> dict[s
     return found
 
 
+def there(world: World) -> list[Record]:
+    """The rules, without those that are removed and still enforced."""
+    return [record for record in world.store.find(KIND) if not record.get("removed")]
+
+
 def rule_of(world: World, volume: str, qtree: str) -> Record | None:
-    return next((record for record in world.store.find(KIND, volume=volume) if record["qtree"] == qtree), None)
+    found = world.store.find(KIND, volume=volume)
+    return next((each for each in found if each["qtree"] == qtree and not each.get("removed")), None)
+
+
+def is_on(volume: Record) -> bool:
+    return bool((volume.get("options") or {}).get(QUOTAS_ON))
+
+
+def remove(world: World, record: Record) -> bool:
+    """Whether it is enforced no more."""
+    volume = world.store.get("volume", record["volume"])
+    if volume and is_on(volume) and record["enforced"]:
+        world.store.update(KIND, record["uuid"], removed=True)
+        return False
+    world.store.delete(KIND, record["uuid"])
+    return True
 
 
 def new(volume: Record, qtree: str, limits: dict[str, int]) -> Record:
@@ -137,21 +158,21 @@ def new(volume: Record, qtree: str, limits: dict[str, int]) -> Record:
 @belongings.follows
 def switched(world: World, old: Record, new: Record) -> None:
     """When quotas are switched on, the rules that there are then are enforced; when off, none is."""
-    on = bool(new["options"].get(QUOTAS_ON))
-    if on != bool(old["options"].get(QUOTAS_ON)):
+    on = is_on(new)
+    if on != is_on(old):
         for rule in world.store.find(KIND, volume=new["uuid"]):
-            world.store.update(KIND, rule["uuid"], enforced=on)
+            if rule.get("removed"):
+                world.store.delete(KIND, rule["uuid"])
+            else:
+                world.store.update(KIND, rule["uuid"], enforced=on)
 
 
 def enforced(world: World, volume: Record, qtree: str) -> Record | None:
     """The rule that holds for a qtree now: its own, or else that for every qtree. None while quotas are off."""
-    if not volume.get("options", {}).get(QUOTAS_ON) or not qtree:
+    if not is_on(volume) or not qtree:
         return None
-    for name in (qtree, ""):
-        rule = rule_of(world, volume["uuid"], name)
-        if rule and rule["enforced"]:
-            return rule
-    return None
+    held = {rule["qtree"]: rule for rule in world.store.find(KIND, volume=volume["uuid"]) if rule["enforced"]}
+    return held.get(qtree) or held.get("")
 
 
 def used(world: World, qtree: Record) -> tuple[int, int]:

@@ -20,6 +20,8 @@ def test_a_qtree_is_limited_and_reported(cluster, volume):
     volume.patch(poll_interval=1)
     (report,) = QuotaReport.get_collection(**{"volume.name": volume.name, "type": "tree"}, fields="*")
     assert (report.qtree.name, report.space.hard_limit) == ("alice", 1024**2)
+    volume.quota = {"enabled": False}  # or the rules would be enforced after they are gone, which is told as an error
+    volume.patch(poll_interval=1)
     for rule in QuotaRule.get_collection(**{"volume.name": volume.name}):
         rule.delete(poll_interval=1)
     found.delete(poll_interval=1)

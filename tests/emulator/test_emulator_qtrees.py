@@ -99,22 +99,28 @@ def test_a_report_shows_what_is_used_of_what_may_be(api, home):
 def test_a_rule_made_while_quotas_are_on_holds_from_the_next_time_and_a_changed_one_at_once(api, home):
     add(api, home, "alice").raise_for_status()
     on(api, home)
-    made = rule(api, home, "alice", space={"hard_limit": 1000}).json()["records"][0]
+    assert code(rule(api, home, "alice", space={"hard_limit": 1000})) == "5308571"
+    (made,) = api.get(RULES, params={"volume.uuid": home["uuid"]}).json()["records"]
     assert reports(api, home) == {}
     on(api, home, enabled=False)
     on(api, home)
     api.patch(f"{RULES}/{made['uuid']}", json={"space": {"hard_limit": 2000}}).raise_for_status()
     assert reports(api, home)["alice"]["space"]["hard_limit"] == 2000
-    assert api.delete(f"{RULES}/{made['uuid']}").status_code == 200
+    assert code(api.delete(f"{RULES}/{made['uuid']}")) == "5308572"
+    assert api.get(RULES, params={"volume.uuid": home["uuid"]}).json()["num_records"] == 0
+    assert "alice" in reports(api, home), "until quotas are switched off"
+    on(api, home, enabled=False)
+    on(api, home)
+    assert reports(api, home) == {}
 
 
 @pytest.mark.parametrize(
     ("qtree", "more", "expected"),
     [
-        ("none", {}, "5308571"),
+        ("none", {}, "4"),
         ("alice", {"type": "user"}, "3"),
-        ("alice", {"space": {"hard_limit": 1, "soft_limit": 2}}, "5308574"),
-        ("taken", {}, "5308568"),
+        ("alice", {"space": {"hard_limit": 1, "soft_limit": 2}}, "2"),
+        ("taken", {}, "1"),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused_with_its_code(api, home, qtree, more, expected):

@@ -211,8 +211,8 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("6619546", "13303831", "13303841", "13303852", "13303866", "13303873"), InvalidRequest),
     **dict.fromkeys(("1638555", "6619594"), Locked),
     # Of qtrees and quotas.
-    **dict.fromkeys(("5242951", "5308568"), NameTaken),
-    **dict.fromkeys(("918235", "5308571"), NotFound),
+    "5242951": NameTaken,
+    "918235": NotFound,
     "5242962": InUse,
     # Of consistency groups.
     **dict.fromkeys(("53411842", "53411860", "53411921"), NotFound),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ontap_mlops.ontap import qtrees, volumes
 from ontap_mlops.ontap.client import Client, repeatable
-from ontap_mlops.ontap.errors import InvalidRequest, JobStillRunning, NameTaken, NotFound
+from ontap_mlops.ontap.errors import InvalidRequest, JobStillRunning, NameTaken, NotFound, OntapError
 
 _RULE = "uuid,type,qtree.name,volume.name,space,files"
 _REPORT = "index,type,qtree.name,space,files"
 _NO_LIMIT = -1
+# ONTAP says so with an error, although the rule was made, changed or removed: what is enforced did not follow.
+_NOT_ENFORCED = frozenset({"5308567", "5308568", "5308571"})
+_STILL_ENFORCED = frozenset({"5308569", "5308572"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,8 @@ def ensure(client: Client, *, svm: str, volume: str, qtree: str, limits: Limits)
         raise JobStillRunning(f"The quota of {_called(qtree, volume)} was asked for but is not there yet. Try again.")
     if _limits(rule) != limits:
         asked = f"change the quota of {_called(qtree, volume)}"
-        client.modify("QuotaRule", {"uuid": rule["uuid"]}, _body(limits), asked=asked)
+        with _done_but(_NOT_ENFORCED):
+            client.modify("QuotaRule", {"uuid": rule["uuid"]}, _body(limits), asked=asked)
     if not is_on(client, volume_uuid=uuid):
         switch(client, volume_uuid=uuid, on=True)
     elif not _is_enforced(client, svm, volume, qtree, limits):
@@ -70,15 +76,33 @@ def ensure(client: Client, *, svm: str, volume: str, qtree: str, limits: Limits)
 
 @repeatable
 def delete(client: Client, *, svm: str, volume: str, qtree: str) -> bool:
-    """Remove the limits of a qtree; False if it had none."""
+    """Remove the limits of a qtree; False if it had none.
+
+    They are lifted first: ONTAP goes on enforcing a rule that was removed until quotas are next switched off, and a
+    changed limit holds at once.
+    """
     rule = _find(client, svm, volume, qtree)
     if rule is None:
         return False
+    asked = f"remove the quota of {_called(qtree, volume)}"
     try:
-        client.remove("QuotaRule", {"uuid": rule["uuid"]}, asked=f"remove the quota of {_called(qtree, volume)}")
+        if _limits(rule) != Limits():
+            with _done_but(_NOT_ENFORCED):
+                client.modify("QuotaRule", {"uuid": rule["uuid"]}, _body(Limits()), asked=asked)
+        with _done_but(_STILL_ENFORCED):
+            client.remove("QuotaRule", {"uuid": rule["uuid"]}, asked=asked)
     except NotFound:
         return False
     return True
+
+
+@contextmanager
+def _done_but(codes: frozenset[str]) -> Iterator[None]:
+    try:
+        yield
+    except OntapError as error:
+        if error.code not in codes:
+            raise
 
 
 def is_on(client: Client, *, volume_uuid: str) -> bool:
@@ -103,7 +127,9 @@ def report(client: Client, *, svm: str, volume: str) -> list[Usage]:
     asked = f"read the quota report of volume {volume!r} of SVM {svm!r}"
     query = {"svm.name": svm, "volume.name": volume, "type": "tree"}
     found = [_usage(record) for record in client.records("QuotaReport", asked=asked, fields=_REPORT, **query)]
-    return sorted((usage for usage in found if usage.qtree), key=lambda usage: usage.qtree)
+    # Without a limit: what is left of a rule that was removed.
+    shown = [usage for usage in found if usage.qtree and usage.limits != Limits()]
+    return sorted(shown, key=lambda usage: usage.qtree)
 
 
 def _is_enforced(client: Client, svm: str, volume: str, qtree: str, limits: Limits) -> bool:
@@ -120,7 +146,8 @@ def _create(client: Client, svm: str, uuid: str, volume: str, qtree: str, limits
     body: dict[str, Any] = {"svm": {"name": svm}, "volume": {"uuid": uuid}, "type": "tree", "qtree": {"name": qtree}}
     body |= {kind: {key: v for key, v in of.items() if v != _NO_LIMIT} for kind, of in _body(limits).items()}
     try:
-        client.create("QuotaRule", body, asked=f"limit {_called(qtree, volume)}")
+        with _done_but(_NOT_ENFORCED):
+            client.create("QuotaRule", body, asked=f"limit {_called(qtree, volume)}")
     except NameTaken:
         return  # by an earlier try, or somebody else: its limits are compared by the caller
 

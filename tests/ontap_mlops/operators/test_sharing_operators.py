@@ -102,6 +102,8 @@ def test_a_quota_is_enforced_whether_others_are_on_already_or_not(client, ontap)
     limit(hard_bytes=1000)
     assert ontap.writes() == []
     assert run(OntapQuotaDeleteOperator, volume="tyre", qtree="bob") is True
+    shown = {usage.qtree: usage.limits.hard_bytes for usage in quotas.report(client, svm="svm1", volume="tyre")}
+    assert shown == {"alice": 1000}, "what ONTAP goes on enforcing has no limit any more"
     assert run(OntapQuotaDeleteOperator, volume="tyre", qtree="bob") is False
 
 
