@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-kubernetes tasks-image faults journey browser bench bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-kubernetes tasks-image faults journey browser bench bench-scale bench-gpu bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -122,6 +122,14 @@ browser:
 # Measure loader, DAG parsing, task overhead and sync against their yardsticks; results go to bench/*.json.
 bench:
 	$(PROGRAM) scripts.bench
+
+# Measure what many workloads at once ask of Slurm, SageMaker and, with KUBECONFIG, Kubernetes; results go to bench/scale.json.
+bench-scale:
+	$(PROGRAM) scripts.bench scale
+
+# Compare GPU and CPU, for whoever has a GPU; results go to bench/gpu.json.
+bench-gpu:
+	$(PROGRAM) scripts.bench gpu
 
 # Measure the click-through engines against each other at three sizes (half an hour); results go to bench/ctr.json.
 bench-ctr:

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from tasks.common import program
+from tasks.common import device, program
 from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
 from tasks.common.description import identity_of, parameters_of
@@ -45,6 +45,7 @@ def main() -> dict[str, Any]:
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
     )
+    arguments.device = device.chosen(arguments.device)
     torch.set_num_threads(arguments.threads)
     torch.use_deterministic_algorithms(True)
     images = dataset.load(
@@ -61,7 +62,9 @@ def main() -> dict[str, Any]:
     training = Training(images, chosen, arguments.seed, identity, output / "checkpoint.pt", arguments.device)
     with mlflow_run(arguments, output.name) as run:
         run.parameters(parameters_of(description, PARAMETERS))
-        run.tag({"torch": torch.__version__})
+        ran_on = device.named(arguments.device)
+        say(f"Training on {ran_on} ({arguments.device})")
+        run.tag({"torch": torch.__version__, "device": ran_on})
         run.reads(dataset.lineage(arguments.run, images), TRAINING)
         state = training.run(lambda number, figures: _report(run, number, figures))
         with stop_deferred():
@@ -84,7 +87,7 @@ def _options() -> argparse.Namespace:
     flags.add_argument("--connections", type=int, default=dataset.CONNECTIONS, help="files read at once")
     # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
     flags.add_argument("--threads", type=int, default=2, help="for arithmetic; another number gives other last bits")
-    flags.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")
+    flags.add_argument("--device", default=device.AUTO, help="cpu, cuda, or auto: the GPU that the place gives")
     flags.tracking(lambda run: "")
     return flags.parse()
 
@@ -133,6 +136,7 @@ def _finish(run: Run, state: State, training: Training, output: Path, descriptio
         "epochs": state.epoch,
         "configuration": description["configuration"]["name"],
         "classes": description["classes"],
+        "device": device.named(description["device"]),
         "data": description["data"],
         "corrupt": images.corrupt[:5],
         "output": str(output),

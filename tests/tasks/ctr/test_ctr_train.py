@@ -314,7 +314,7 @@ def test_cuml_is_asked_for_the_same_forest(monkeypatch):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, "cuml.dask.ensemble", module)
     rapids_engine.forest_model("client", SimpleNamespace(settings=Settings()))
-    wanted = {"n_estimators": 10, "max_depth": 10, "n_bins": 16, "n_streams": 8, "max_features": "sqrt"}
+    wanted = {"n_estimators": 10, "max_depth": 10, "n_bins": 16, "max_features": "sqrt"}
     assert asked == wanted | {"client": "client", "random_state": 1}
 
 
