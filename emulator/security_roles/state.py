@@ -120,8 +120,9 @@ ROLE = Shape(
 )
 PRIVILEGE = Shape(
     href="/security/roles/{owner.uuid}/{role.name}/privileges/{path}",
-    keys=("owner.uuid", "role.name", "path"),
-    common=("access",),
+    # A list tells the access unasked: NetApp's own modules for Ansible read it there.
+    keys=("owner.uuid", "role.name", "path", "access"),
+    common=(),
     costly=(),
     render=_render_privilege,
 )
