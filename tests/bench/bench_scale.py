@@ -31,6 +31,7 @@ from ontap_mlops.compute.workload import State, Workload  # noqa: E402
 
 PROGRAM = "import time\nprint('begun', flush=True)\ntime.sleep({seconds})\n"
 LIMIT_S = 1500
+PAUSE_S = 5  # between two rounds of looks
 
 
 class Counter:
@@ -100,6 +101,7 @@ def measure(runner: Any, counter: Counter, program: dict[str, Any], options: arg
                 assert status.state is State.SUCCEEDED, (name, status)
                 active.discard(name)
         most = max(most, running)
+        time.sleep(PAUSE_S)
     looked = counter.since()
     ended_s = time.monotonic() - begun
     for name in names:
