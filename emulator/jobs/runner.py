@@ -42,8 +42,11 @@ class Place(Protocol):
 class Request(Protocol):
     """What began a job."""
 
-    method: str
-    path: str
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
 
     @property
     def description(self) -> str: ...

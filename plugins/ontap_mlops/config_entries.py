@@ -92,7 +92,7 @@ class Catalog(Generic[Model, Named]):
         return found
 
     def _named(self, read: Each[Model]) -> dict[str, Named]:
-        return {name: self.named(name=name, **entry.model_dump()) for name, entry in read.good.items()}
+        return {name: self.named(**{"name": name, **entry.model_dump()}) for name, entry in read.good.items()}
 
 
 def load_each(path: Path, key: str, model: type[Model], name: AfterValidator) -> Each[Model]:
