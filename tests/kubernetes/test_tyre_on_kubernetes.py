@@ -1,0 +1,160 @@
+"""The tyre system in pods of our image, by a real scheduler: how it ends well, badly, cleared and killed.
+
+The pods reach the services of this machine by the node's network, and the volumes in the emulator's namespace by a
+folder of the node: so this needs a cluster whose node is this machine. On any other it is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ontap_mlops.kubernetes.api import Cluster
+from ontap_mlops.kubernetes_manifests.labels import MANAGED_BY, OURS
+from scripts.systems.tyre import SYSTEM
+from tests.journey.world import TRAIN, World, end, wait_for
+from tests.kubernetes.conftest import IMAGE, connect
+from tests.kubernetes.machine import is_a_node
+from tests.kubernetes.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(1500)
+QUICK = {"epochs": 1, "limit": 60}
+KINDS = ("Job", "Pod", "Secret", "ConfigMap", "PersistentVolumeClaim", "PersistentVolume")
+PLACES = """
+  cluster:
+    kind: kubernetes
+    namespace: {namespace}
+    image: {image}
+    pull_policy: IfNotPresent
+    host_network: true
+    user: 0
+    grace_s: 5
+    resources: {{cpus: 0.5, memory_gib: 3}}
+    namespaces:
+      default: {{host_path: {root}}}
+  claims:
+    kind: kubernetes
+    namespace: {namespace}
+    image: {image}
+    pull_policy: IfNotPresent
+    host_network: true
+    user: 0
+    grace_s: 5
+    namespaces:
+      default: {{host_path: {root}, claims: true}}
+  small:
+    kind: kubernetes
+    namespace: {namespace}
+    image: {image}
+    pull_policy: IfNotPresent
+    host_network: true
+    user: 0
+    resources: {{cpus: 0.5, memory_gib: 0.1}}
+    namespaces:
+      default: {{host_path: {root}}}
+  gpu-cluster:
+    kind: kubernetes
+    namespace: {namespace}
+    image: {image}
+    pull_policy: IfNotPresent
+    pending_limit_s: 5
+    resources: {{gpus: 64}}
+    host_network: true
+    namespaces:
+      default: {{host_path: {root}}}
+"""
+
+
+class OnKubernetes(World):
+    """The services of a journey, with places on the cluster."""
+
+    def __init__(self, folder: Path, namespace: str) -> None:
+        super().__init__(folder)
+        with (self.house / "config" / "compute.yaml").open("a") as file:
+            root = self.stack.layout.namespace / "svm1"
+            file.write(PLACES.format(namespace=namespace, image=IMAGE, root=root))
+        connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": os.environ["KUBECONFIG"]}}
+        self.settings |= {"AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(connection)}
+        self.stack = type(self.stack)(folder / "local", self.settings)
+
+
+@pytest.fixture(scope="module")
+def world(namespace: str) -> Iterator[OnKubernetes]:
+    if not is_a_node(connect()):
+        pytest.skip("no node of the cluster is this machine")
+    folder = Path(tempfile.mkdtemp(prefix="ontap-mlops-kubernetes-"))
+    made = OnKubernetes(folder, namespace)
+    try:
+        made.up()
+        made.with_a_version()
+        made.ready(SYSTEM)
+        yield made
+    finally:
+        end(made, folder)
+
+
+def left(cluster: Cluster) -> dict[str, list[str]]:
+    found = {kind: cluster.select(kind, {MANAGED_BY: OURS}) for kind in KINDS}
+    return {kind: [one["metadata"]["name"] for one in ones] for kind, ones in found.items() if ones}
+
+
+def nothing_left(cluster: Cluster) -> None:
+    wait_until(lambda: not left(cluster), 120)
+
+
+def running_pod(cluster: Cluster) -> Any:
+    def look() -> Any:
+        pods = cluster.select("Pod", {MANAGED_BY: OURS})
+        return next((pod for pod in pods if pod["status"]["phase"] == "Running"), None)
+
+    return wait_until(look, 180)
+
+
+def test_a_model_is_trained_judged_and_served_from_pods_that_leave_nothing(world, cluster):
+    run_id = world.run(TRAIN, {**QUICK, "compute": ["claims"]})
+    summary = world.api.xcom(TRAIN, run_id, "summary")
+    assert summary["dataset_version"]["snapshot"] in world.snapshots("tyre_images")
+    assert world.workspaces() == set()
+    nothing_left(cluster)
+
+
+def test_where_no_gpu_is_free_the_next_place_takes_it_and_the_reason_is_shown(world, cluster):
+    run_id = world.run(TRAIN, {**QUICK, "compute": ["gpu-cluster", "local"]})
+    said = " ".join(world.api.log(world.tasks(TRAIN, run_id)["train"]))
+    assert "gpu-cluster: no room within 5 s (0/" in said
+    assert "Insufficient nvidia.com/gpu" in said
+    assert "runs tasks.tyre.train at local" in said
+    nothing_left(cluster)
+
+
+def test_a_program_that_needs_too_much_memory_is_told_so_and_leaves_nothing(world, cluster):
+    run_id = world.start(TRAIN, {**QUICK, "compute": ["small"]})
+    states = ("failed", "up_for_retry")
+    wait_for(lambda: world.states(TRAIN, run_id).get("train") in states, lambda: str(world.states(TRAIN, run_id)), 300)
+    said = " ".join(world.api.log(world.tasks(TRAIN, run_id)["train"]))
+    assert "killed for using more memory than its limit of 102Mi" in said
+    nothing_left(cluster)
+    give_up(world, run_id)
+
+
+def test_a_cleared_task_begins_anew_and_a_killed_one_ends_with_its_pod(world, cluster):
+    run_id = world.start(TRAIN, {"epochs": 500, "limit": 100, "compute": ["cluster"]})
+    first = running_pod(cluster)["metadata"]["uid"]
+    body = {"dry_run": False, "dag_run_id": run_id, "task_ids": ["train"], "only_failed": False}
+    world.api.call("POST", f"dags/{TRAIN}/clearTaskInstances", json=body)
+    wait_until(lambda: running_pod(cluster)["metadata"]["uid"] != first, 180)
+    wait_until(lambda: len(cluster.select("Job", {MANAGED_BY: OURS})) == 1, 60)
+    give_up(world, run_id)
+    nothing_left(cluster)
+    assert world.states(TRAIN, run_id)["train"] == "failed"
+
+
+def give_up(world: OnKubernetes, run_id: str) -> None:
+    """As a user marks the run as failed; its teardown goes on."""
+    world.api.call("PATCH", f"dags/{TRAIN}/dagRuns/{run_id}", json={"state": "failed"})
