@@ -107,7 +107,7 @@ def test_a_model_for_batch_scoring_becomes_champion_with_its_scores_as_proof(sit
 
 
 def test_kinds_are_found_by_name():
-    assert known() == ["batch", "kserve", "triton"]
+    assert known() == ["batch", "kserve", "sagemaker", "triton"]
     with pytest.raises(ValueError, match="no kind of serving named 'torchserve'; there are: batch, kserve, triton"):
         kind("torchserve")
     with pytest.raises(ValueError, match=r"kind 'triton' cannot be set up with \{'port': 1\}: .*'port'"):
