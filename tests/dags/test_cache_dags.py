@@ -67,7 +67,14 @@ def run(dag: Any, task_id: str, conf: dict[str, Any] | None = None, **replaced: 
     for name, value in replaced.items():
         setattr(operator, name, value)
     params = {name: dag.params.get_param(name).value for name in dag.params} | (conf or {})
-    ti = SimpleNamespace(task_id=task_id, max_tries=3, map_index=-1, stats_tags={}, get_dr_count=lambda **_: 0)
+    ti = SimpleNamespace(
+        task_id=task_id,
+        max_tries=3,
+        map_index=-1,
+        stats_tags={},
+        get_dr_count=lambda **_: 0,
+        xcom_push=lambda *_, **__: None,
+    )
     dag_run = SimpleNamespace(dag_id=dag.dag_id, run_id="manual", run_after=datetime(2026, 7, 1, tzinfo=UTC))
     context: Any = {"ti": ti, "dag_run": dag_run, "params": params, "task_state_store": Store()}
     operator.render_template_fields(context)

@@ -78,7 +78,7 @@ class Ontap:
             "extra": {"verify": self.emulator.ca, "svm": SVM},
         }
         if "login" in other and "password" not in other:
-            facts["password"] = self.emulator.password_of(other["login"])
+            facts["password"] = self.emulator.password_of(other["login"] or self.emulator.user)
         return json.dumps({**facts, **other})
 
     def everything(self) -> dict[str, Any]:
