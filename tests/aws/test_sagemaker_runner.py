@@ -161,7 +161,7 @@ def test_without_capacity_it_waits_and_says_so_and_when_given_up_it_had_no_room(
     runner.submit(job("r-wait"))
     status = until(lambda: (s := runner.status("r-wait")).message.startswith("Insufficient") and s)
     assert status.state is State.PENDING
-    assert abs(status.pending_since - begun) < 5
+    assert begun - 1 <= status.pending_since <= time.time() + 1
     aws.capacity["gives up"] = 1
     status = ended(runner, "r-wait")
     assert (status.state, status.no_room) == (State.FAILED, True)

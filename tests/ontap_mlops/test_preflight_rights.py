@@ -34,7 +34,8 @@ def account(ontap, monkeypatch):
     monkeypatch.setattr(roles, "calls", lambda: KNOWN)
 
     def use(**access: str) -> None:
-        privileges = [{"path": path, "access": level} for path, level in access.items()]
+        granted = {"/api/cluster/jobs": "readonly", **access}  # whoever changes something follows its job
+        privileges = [{"path": path, "access": level} for path, level in granted.items()]
         ontap.control("PUT", "/roles", {"name": "pr", "privileges": privileges})
         ontap.control("PUT", "/users", {"name": "pr", "password": "pr-pass", "role": "pr", "svm": "svm1"})
         monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", ontap.connection(login="pr", password="pr-pass"))
