@@ -249,7 +249,7 @@ class LocalAws(Models, Notebooks, LocalService):
             threading.Timer(_STOP_S, process.kill).start()
 
     def _log(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        stream = f"{name}/algo-1-{int(time.time())}"
+        stream = f"{name}/algo-1-{time.time_ns()}"
         for line in process.stdout or ():
             where = {"logGroupName": LOG_GROUP, "logStreamName": stream}
             if stream not in self._streams:
