@@ -57,7 +57,7 @@ class World:
         self.begun = time.monotonic()
         self.kills = folder / "kills.json"
         self.house = furnish(folder / "house")
-        self.slurm = Cluster(folder / "slurm", FIRST_PORT + len(ports.USUAL))
+        self.slurm = Cluster(folder.with_name(f"{folder.name}-slurm"), FIRST_PORT + len(ports.USUAL))
         self.slurm_jobs = folder / "slurm-jobs"
         self.settings = {
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "tests" / "journey" / "plugins"),
