@@ -57,7 +57,7 @@ class World:
         self.begun = time.monotonic()
         self.kills = folder / "kills.json"
         self.house = furnish(folder / "house")
-        self.slurm = Cluster(folder.with_name(f"{folder.name}-slurm"), FIRST_PORT + len(ports.USUAL))
+        self.slurm = Cluster(folder / "slurm", FIRST_PORT + len(ports.USUAL))
         self.slurm_jobs = folder / "slurm-jobs"
         self.settings = {
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "tests" / "journey" / "plugins"),
@@ -260,6 +260,7 @@ def world() -> World:
     """Brought up once, taken down when Python ends. JOURNEY_LOCAL names a folder to keep for a look afterwards."""
     kept = os.environ.get("JOURNEY_LOCAL")
     folder = Path(kept) if kept else Path(tempfile.mkdtemp(prefix="ontap-mlops-journey-"))
+    folder.chmod(0o711)  # the accounts of munge and MariaDB reach their own folders in it
     made = World(folder)
     atexit.register(end, made, None if kept else folder)
     made.up()
