@@ -108,7 +108,8 @@ def test_a_model_for_batch_scoring_becomes_champion_with_its_scores_as_proof(sit
 
 def test_kinds_are_found_by_name():
     assert known() == ["batch", "kserve", "sagemaker", "triton"]
-    with pytest.raises(ValueError, match="no kind of serving named 'torchserve'; there are: batch, kserve, sagemaker, triton"):
+    named = "batch, kserve, sagemaker, triton"
+    with pytest.raises(ValueError, match=f"no kind of serving named 'torchserve'; there are: {named}"):
         kind("torchserve")
     with pytest.raises(ValueError, match=r"kind 'triton' cannot be set up with \{'port': 1\}: .*'port'"):
         kind("triton", {"port": 1})

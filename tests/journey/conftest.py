@@ -9,7 +9,7 @@ from tests.journey import world as worlds
 from tests.journey.world import World
 
 # By the machine's own clock, which would make versions newer than those of the other journeys.
-LAST = ("test_faults", "test_kills", "test_two_runs", "test_two_sites")
+LAST = ("test_faults", "test_kills", "test_slurm", "test_two_runs", "test_two_sites")
 BROWSER = Path(__file__).parents[1] / "browser"  # its tests need a version, and take whichever there is
 
 
