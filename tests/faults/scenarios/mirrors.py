@@ -67,7 +67,7 @@ SCENARIOS = [
         prepare=tyre,
         end=shown,
         make=lambda site: OntapMirrorEnsureOperator(
-            **BOTH, **QUICK, volume="tyre", junction_path="/tyre", schedule="hourly"
+            **BOTH, **QUICK, volume="tyre", junction_path="/tyre", schedule="monthly"
         ),
     ),
     Scenario(
