@@ -115,9 +115,15 @@ class Cluster:
         namespace: str | None = None,
         *,
         fields: Mapping[str, str] | None = None,
+        remembered: bool = False,
     ) -> list[Manifest]:
-        """Return the objects with these labels (and fields, such as ``involvedObject.uid``)."""
+        """Return the objects with these labels (and fields, such as ``involvedObject.uid``).
+
+        ``remembered``: as the API server has them in mind, which may be a moment ago and costs its database nothing.
+        """
         query = {"labelSelector": selector(labels or {}), "fieldSelector": selector(fields or {}), "limit": "500"}
+        if remembered:
+            query["resourceVersion"] = "0"
         where = self._where(namespace)
         found: list[Manifest] = []
         while True:
@@ -128,6 +134,7 @@ class Cluster:
             if not following:
                 return found
             query["continue"] = following
+            query.pop("resourceVersion", None)  # what follows is of the time at which the list began
 
     def ensure(self, manifest: Mapping[str, Any]) -> Manifest:
         """Return the object of this name, made if it was not there.

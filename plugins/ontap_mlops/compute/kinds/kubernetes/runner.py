@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names
 from ontap_mlops.compute import connections
-from ontap_mlops.compute.kinds.kubernetes import ends, logs, submitting, together
+from ontap_mlops.compute.kinds.kubernetes import ends, logs, sharing, submitting, together
 from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, State, Status, Workload
 from ontap_mlops.kubernetes.api import Cluster, Manifest
 from ontap_mlops.kubernetes.errors import (
@@ -66,12 +66,18 @@ class KubernetesRunner:
     def status(self, name: str) -> Status:
         """Return MISSING also for one that somebody began to submit and did not finish."""
         with self._told(watching=True) as cluster:
+            shared = sharing.looks_at(self.place.connection, cluster)
+            if going := shared.going_on(cluster, name, self.place.pending_limit_s):
+                self._seen = name, time.monotonic(), None, going.pods
+                return going.status
             job = self._job(cluster, name)
             if job is None or not ends.is_released(job):
                 return Status(state=State.MISSING)
             pods = self._pods(cluster, job)
             self._seen = name, time.monotonic(), job, pods
-            return self._status(cluster, job, pods)
+            status = self._status(cluster, job, pods)
+            shared.learn(name, job, pods, status)
+            return status
 
     def logs(self, name: str, cursor: str | None = None) -> tuple[str, str | None]:
         """At most a mebibyte for each pod at once, whole lines only. What a node has rotated away is not shown."""
