@@ -34,7 +34,7 @@ from scripts.equipment.slurm_files import Layout, gres_conf, slurm_conf, slurmdb
 PROGRAMS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "sbatch")
 PACKAGES = ("slurmctld", "slurmd", "slurmdbd", "slurm-client", "munge", "mariadb-server")
 SOCKET_LENGTH = 100  # of a path, in bytes: the kernel takes 107
-START_S = 60
+START_S = 180
 
 
 class EquipmentError(RuntimeError):
@@ -220,7 +220,7 @@ class Cluster:
         def answers() -> bool:
             if not self.running(name):
                 raise EquipmentError(f"{name} ended while it started; {self.folder}/log says why")
-            done = subprocess.run(check, env=self.environment, capture_output=True, text=True, timeout=30)
+            done = subprocess.run(check, env=self.environment, capture_output=True, text=True, timeout=120)
             return done.returncode == 0 and (name in checks or name in done.stdout)
 
         if not _wait(answers, START_S):
@@ -235,7 +235,8 @@ class Cluster:
 
     def _say(self, command: list[str]) -> str:
         program = processes.program(command[0]) or command[0]
-        done = subprocess.run([program, *command[1:]], env=self.environment, capture_output=True, text=True, timeout=60)
+        asked = [program, *command[1:]]
+        done = subprocess.run(asked, env=self.environment, capture_output=True, text=True, timeout=120)
         if done.returncode and command[0] != "sacctmgr":
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise EquipmentError(f"`{' '.join(command)}` failed: {said[-1] if said else 'nothing said'}")

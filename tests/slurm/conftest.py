@@ -34,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.slurm)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(900))  # beside other tests a cluster of one machine is slow
             if reason:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
@@ -85,7 +87,7 @@ class Site:
         return (self.shared / name / "job").read_text().strip()
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60, what: str = "it") -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 300, what: str = "it") -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"{what} was not so within {seconds:g} s"
@@ -93,7 +95,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60, what: str = "i
     return found
 
 
-def ended(runner: SlurmRunner, name: str, seconds: float = 90) -> Status:
+def ended(runner: SlurmRunner, name: str, seconds: float = 300) -> Status:
     def over() -> Status | None:
         status = runner.status(name)
         return None if status.state.active else status

@@ -35,7 +35,7 @@ def runner(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "folder": str(site.shared),
             "slurm_conf": str(site.cluster.conf),
             "host": "127.0.0.1",
-            "wait_s": 90,
+            "wait_s": 300,
             **cluster,
         }
         return DaskPlace(
@@ -50,7 +50,7 @@ def ended(runner: LocalRunner, name: str) -> Status:
         status = runner.status(name)
         return None if status.state.active else status
 
-    return wait_until(over, 200, f"the end of {name}")
+    return wait_until(over, 600, f"the end of {name}")
 
 
 def training(clicks: Path, output: Path, name: str, *flags: str) -> Workload:
@@ -67,22 +67,22 @@ def test_a_training_spreads_over_workers_that_are_jobs_and_end_with_it(
 ):
     here = runner()
     here.submit(training(clicks, tmp_path / "out", "dask-run"))
-    wait_until(lambda: site.queue().count("ontap-mlops-dask") == 2, 60, "two workers in the queue")
+    wait_until(lambda: site.queue().count("ontap-mlops-dask") == 2, 300, "two workers in the queue")
     status = ended(here, "dask-run")
     log = here.logs("dask-run")[0]
     assert status.state is State.SUCCEEDED, log
     assert re.search(r"Dask: 2 workers, 2 threads, 1\.5 GiB", log)
     assert (tmp_path / "out").is_dir() and here.result("dask-run")
-    wait_until(lambda: nothing_is_left(site), 60, "an empty cluster")
+    wait_until(lambda: nothing_is_left(site), 300, "an empty cluster")
 
 
 def test_workers_of_a_cancelled_training_are_gone(site: Site, runner, clicks: Path, tmp_path: Path):
     here = runner()
     here.submit(training(clicks, tmp_path / "out", "dask-cancelled", "--trees=900", "--depth=10"))
-    wait_until(lambda: "Dask: 2 workers" in here.logs("dask-cancelled")[0], 100, "two workers")
+    wait_until(lambda: "Dask: 2 workers" in here.logs("dask-cancelled")[0], 300, "two workers")
     here.cancel("dask-cancelled")
     assert here.status("dask-cancelled").state is State.CANCELLED
-    wait_until(lambda: nothing_is_left(site), 60, "an empty cluster")
+    wait_until(lambda: nothing_is_left(site), 300, "an empty cluster")
 
 
 def test_what_slurm_refuses_is_one_sentence_and_no_retry(site: Site, runner, clicks: Path, tmp_path: Path):

@@ -60,19 +60,21 @@ def running(place: SlurmPlace, *names: str) -> Any:
 
 
 def devices(site: Site) -> dict[tuple[str, str], list[str]]:
-    """Jobs by the GPU (node and index) that Slurm has given them."""
+    """Jobs by the GPU (node and index) that Slurm has given them, all of one moment."""
     given: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for job in site.say("squeue", "--noheader", "--states=RUNNING", "--format=%A").split():
-        told = site.say("scontrol", "--details", "show", "job", job)
-        node = (re.findall(r"\bNodes=([a-z]\w*) ", told) or ["?"])[0]
-        for span in re.findall(r"GRES=gpu\S*\(IDX:([\d,-]+)\)", told):
-            for part in span.split(","):
-                first, _, last = part.partition("-")
+    for told in site.say("scontrol", "--details", "--oneliner", "show", "job").splitlines():
+        if "JobState=RUNNING" not in told:
+            continue
+        (job,) = re.findall(r"^JobId=(\d+)", told)
+        for node, indices in re.findall(r"\bNodes=(\w+) CPU_IDs=\S+ Mem=\S+ GRES=gpu\S*\(IDX:([\d,-]+)\)", told):
+            for span in indices.split(","):
+                first, _, last = span.partition("-")
                 for index in range(int(first), int(last or first) + 1):
                     given[node, str(index)].append(job)
     return given
 
 
+@pytest.mark.timeout(1800)
 def test_the_published_tables_come_out_and_no_gpu_is_given_twice(site: Site, place: SlurmPlace) -> None:
     said: list[str] = []
 
@@ -80,8 +82,8 @@ def test_the_published_tables_come_out_and_no_gpu_is_given_twice(site: Site, pla
         said.append(line)
         if "GPUs/quota" in line:
             given = devices(site)
-            assert all(len(jobs) == 1 for jobs in given.values()), given
-            assert len(given) == 16, "all of them are in use"
+            assert all(len(jobs) == 1 for jobs in given.values()), (given, said)
+            assert len(given) == 16, ("all of them are in use", given, said)
 
     Replay(place, say, steady_s=3).run()
     tables = [line for line in said if "GPUs/quota" in line]

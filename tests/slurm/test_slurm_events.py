@@ -32,12 +32,12 @@ def ranks(cluster: Cluster) -> None:
 
 def started(site: Site, runner, workload: Workload) -> None:
     runner.submit(workload)
-    wait_until(lambda: "up" in runner.logs(workload.name)[0], 60, f"the start of {workload.name}")
+    wait_until(lambda: "up" in runner.logs(workload.name)[0], 300, f"the start of {workload.name}")
 
 
 def starts_again(mark: Path, times: int) -> None:
     """Slurm lets a job that was put back wait until what it was launched with has expired."""
-    wait_until(lambda: len(mark.read_text().split()) == times, 90, f"start {times}")
+    wait_until(lambda: len(mark.read_text().split()) == times, 300, f"start {times}")
 
 
 def take_its_place(site: Site, node: str, seconds: float = 0.5) -> None:

@@ -94,6 +94,18 @@ def test_bad_input_ends_with_the_programs_own_sentence(site: Site):
     assert (status.state, status.exit_code, status.message) == (State.FAILED, 2, "There is no column 'price'.")
 
 
+def test_what_a_busy_node_did_not_get_started_in_time_is_started_again(site: Site, tmp_path: Path):
+    """srun then fails, and ends with the last byte of Slurm's error 4007."""
+    expired = "srun: error: Task launch for StepId=1.0 failed on node node1: Job credential expired"
+    once = f'srun() {{ [ -e {tmp_path}/tried ] && {{ command srun "$@"; return; }}; touch {tmp_path}/tried; '
+    runner, mark = site.runner(prepare=[f'{once} echo "{expired}"; return 167; }}']), tmp_path / "starts"
+    workload = site.workload(f"mark={mark}", "say=Not now.", "exit=3")
+    runner.submit(workload)
+    status = ended(runner, workload.name)
+    assert (status.state, status.exit_code, status.message) == (State.FAILED, 3, "Not now.")
+    assert expired in runner.logs(workload.name)[0] and len(mark.read_text().split()) == 1, "what began does not again"
+
+
 def test_a_program_over_its_time_is_stopped_after_seconds_though_slurm_counts_minutes(site: Site):
     runner = site.runner(grace_s=1)
     workload = site.workload("deaf", "sleep=60", time_limit_s=1)
@@ -117,7 +129,7 @@ def test_two_processes_find_each_other(site: Site):
     workload = site.workload("sum", processes=2, resources=Resources(gpus=1, cpus=1, memory_gib=2))
     runner.submit(workload)
     assert "2 gres" in _tres(site, workload.name) or "gres/gpu=2" in _tres(site, workload.name)
-    status = ended(runner, workload.name, 150)
+    status = ended(runner, workload.name, 600)
     assert status.state is State.SUCCEEDED, runner.logs(workload.name)[0]
     assert runner.result(workload.name) == {"sum": 3.0, "processes": 2}
 
@@ -222,5 +234,5 @@ def test_folders_of_programs_that_ended_long_ago_go_when_something_new_starts(si
 
 def test_slurms_own_time_limit_is_said_as_one(minute: tuple[SlurmRunner, str]):
     runner, name = minute
-    status = ended(runner, name, 150)
+    status = ended(runner, name, 600)
     assert status.out_of_time and status.message == "it was stopped at its time limit at the cluster"

@@ -27,7 +27,7 @@ def test_a_training_writes_its_model_into_the_volume_and_nothing_stays_in_the_sh
         resources=Resources(cpus=1, memory_gib=4, gpus=1),
     )
     runner.submit(workload)
-    status = ended(runner, workload.name, 300)
+    status = ended(runner, workload.name, 600)
     text = runner.logs(workload.name)[0]
     assert status.state is State.SUCCEEDED, (status, text)
     assert "Reading images: done, 60 images" in text

@@ -17,7 +17,7 @@ from ontap_mlops.projects.jobs import ROUNDING, Job
 from ontap_mlops.projects.scenarios import QUOTAS, SCENARIOS, Scenario, Submitted
 
 PROGRAM = "tasks.projects.hold"
-STEADY_S, LIMIT_S, LOOK_S = 6.0, 240.0, 1.0
+STEADY_S, PATIENCE_S, LIMIT_S, LOOK_S = 6.0, 60.0, 600.0, 1.0
 AT_ONCE = 6
 
 
@@ -27,11 +27,16 @@ class ReplayDiffers(AssertionError):
 
 @dataclass
 class Replay:
-    """``say`` shows a line. Everything submitted carries a prefix of this replay's own and is removed at the end."""
+    """``say`` shows a line. Everything submitted carries a prefix of this replay's own and is removed at the end.
+
+    Allocations are as published once they have stayed so for ``steady_s``. They differ only when nothing has moved for
+    ``patience_s``, however slow the scheduler is, or after ``limit_s`` in all.
+    """
 
     place: BasePlace
     say: Callable[[str], object]
     steady_s: float = STEADY_S
+    patience_s: float = PATIENCE_S
     limit_s: float = LIMIT_S
     prefix: str = field(default_factory=lambda: f"replay-{secrets.token_hex(2)}-")
     submitted: list[Submitted] = field(default_factory=list)
@@ -90,7 +95,7 @@ class Replay:
             if scenario.one_by_one:
                 self._wait_for(one)
         if scenario.ends:
-            self._settled(scenario)
+            self._wait_until_known()
             self.say(f"   All workloads of {scenario.ends} are ended")
             self.end(lambda one: one.project == scenario.ends)
         found = self._settled(scenario)
@@ -111,12 +116,27 @@ class Replay:
         self.say(f"   {one.name:<14} {one.gpus:g} GPU, {'interactive' if one.interactive else 'training'}")
 
     def _wait_for(self, one: Submitted) -> None:
-        """Until it runs; one that never does is seen in the table."""
+        """Until it runs, or has ended; one that never does is seen in the table."""
         deadline = time.monotonic() + self.limit_s
         while time.monotonic() < deadline:
-            if any(job.name == one.name and job.running for job in self.jobs()):
+            known = {job.name: job for job in self.jobs()}
+            if known[one.name].running if one.name in known else self._ended(one):
                 return
             time.sleep(LOOK_S)
+
+    def _wait_until_known(self) -> None:
+        """Until the scheduler lists all that was submitted and has not ended."""
+        deadline = time.monotonic() + self.limit_s
+        while time.monotonic() < deadline:
+            known = {job.name for job in self.jobs()}
+            if all(one.name in known or self._ended(one) for one in self.submitted):
+                return
+            time.sleep(LOOK_S)
+
+    def _ended(self, one: Submitted) -> str | None:
+        """Return a sentence where it has ended, which none should by itself."""
+        status = self.place.runner().status(self.prefix + one.name)
+        return None if status.state.active else f"{one.name} has {status.state}: {status.message or 'nothing was said'}"
 
     def _gone(self) -> None:
         """Until the scheduler has taken back what it held for shares, too."""
@@ -125,19 +145,32 @@ class Replay:
             time.sleep(LOOK_S)
 
     def _settled(self, scenario: Scenario) -> list[Job]:
-        """Return the jobs once nothing has changed for a while; a scheduler that never rests is a difference too."""
+        """Return the jobs when they have come to rest; what ended by itself, and never coming to rest, are differences.
+
+        A busy scheduler may do nothing for many seconds: how things stand counts as the end only if it is the published
+        one, or nothing that is between two states is left and nothing has changed for long.
+        """
         deadline, since, before = time.monotonic() + self.limit_s, time.monotonic(), None
         while True:
-            jobs = self.jobs()
+            jobs, now = self.jobs(), time.monotonic()
             state = sorted((job.name, job.running) for job in jobs)
-            if state != before:
-                before, since = state, time.monotonic()
-            if time.monotonic() - since >= self.steady_s:
+            differs = bool(differences(scenario, jobs))
+            if state != before or (differs and any(job.changing for job in jobs)):
+                before, since = state, now
+            if now - since >= (self.patience_s if differs else self.steady_s):
                 return jobs
-            if time.monotonic() > deadline:
+            if differs and (gone := self._gone_by_itself(jobs)):
+                self.differences += [f"{scenario.title}: {sentence}" for sentence in gone]
+                return jobs
+            if now > deadline:
                 self.differences.append(f"{scenario.title}: it has not come to rest within {self.limit_s:g} s")
                 return jobs
             time.sleep(LOOK_S)
+
+    def _gone_by_itself(self, jobs: Sequence[Job]) -> list[str]:
+        known = {job.name for job in jobs}
+        sentences = [self._ended(one) for one in self.submitted if one.name not in known]
+        return [sentence for sentence in sentences if sentence]
 
 
 def allocated(jobs: Sequence[Job], project: str) -> float:

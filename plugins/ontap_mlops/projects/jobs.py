@@ -15,7 +15,8 @@ class Job:
     """One workload as its scheduler sees it. ``gpus`` may be a share of one; times are seconds since 1970.
 
     ``over`` says that it runs, or waits to run, on GPUs beyond its project's quota. ``holder`` is the job that holds
-    the GPU of which this one has a share; a holder itself has ``held`` GPUs and no workload.
+    the GPU of which this one has a share; a holder itself has ``held`` GPUs and no workload. One that is ``changing``
+    is about to start, to end, or to be allowed to start again.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Job:
     project: str
     gpus: float
     running: bool
+    changing: bool = False
     over: bool = False
     since: float | None = None
     holder: str | None = None

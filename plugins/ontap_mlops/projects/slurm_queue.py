@@ -35,6 +35,7 @@ _FIELDS = {
 SETTLE_EVERY_S = 30.0
 _settled: dict[tuple[str, str], float] = {}
 _RUNNING = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED")
+_CHANGING = ("COMPLETING", "CONFIGURING")
 
 # Holds one GPU until for three looks no share of it waits or runs; where Slurm does not answer it goes on holding.
 _HOLD = r"""#!/bin/sh
@@ -99,6 +100,7 @@ def _job(line: str) -> Job:
         project=row["Account"],
         gpus=float(share[1]) if share else 0.0 if holds else gpus,
         running=row["State"] in _RUNNING,
+        changing=row["State"] in _CHANGING or row["Reason"] == "BeginTime",
         over=row["QOS"] == OVER,
         since=float(row["SubmitTime"]) if row["SubmitTime"].isdigit() else None,
         holder=share[2] if share else None,

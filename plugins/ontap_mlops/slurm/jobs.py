@@ -10,7 +10,8 @@ Each job has a folder ``<shared folder>/<name>/`` that the submitting host and t
 ``log``          what all of them print
 ``spec.json``    what was asked for (no secrets)
 ``run.json``     the record of the run (RUN_FILE), ``result.json`` the result, ``progress.json`` how far it is
-``ended``        exit code of the program, and for how many seconds it ran
+``begun``        there when a process of it has started
+``ended``        exit code of the program, for how many seconds it ran, and whether Slurm had started it at all
 ``stopping``     there when it was told to stop; holds the time by which it is to have ended, or is told again
 ===============  ======================================================================================================
 
@@ -166,9 +167,9 @@ class Jobs:
         """Read what an ended job left, and remove its secrets."""
         answer = self.slurm.run(f"reading how job {name} ended", _ENDING, f"{self.folder}/{name}", str(LOG_TAIL))
         ended, _, log = answer.text.partition("\n---\n")
-        told = dict(re.findall(r"(\w+)=(\d+)", ended))
-        code, seconds = told.get("code"), told.get("seconds")
-        return Ending(int(code) if code else None, float(seconds) if seconds else None, log)
+        told = dict(re.findall(r"(\w+)=(\w+)", ended))
+        code, seconds, launched = told.get("code"), told.get("seconds"), told.get("launched") != "no"
+        return Ending(int(code) if code else None, float(seconds) if seconds else None, log, launched)
 
     def preemptions(self, job: str) -> int:
         """How often the accounting says that this job had to give way to others; 0 without accounting."""

@@ -37,11 +37,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Ending:
-    """What a job left: the program's own exit code and seconds, None where it was cut off; and the end of its log."""
+    """What a job left: the program's own exit code and seconds, None where it was cut off; and the end of its log.
+
+    Where Slurm could not start the program it is not ``launched``, and the code is that of srun.
+    """
 
     exit_code: int | None
     seconds: float | None
     log: str
+    launched: bool = True
 
 
 def parsed(text: str) -> Look:

@@ -10,7 +10,7 @@ import pytest
 
 from ontap_mlops.compute.kinds.base import BasePlace
 from ontap_mlops.compute.replaying import Replay, ReplayDiffers
-from ontap_mlops.compute.workload import PlaceRefused, Workload
+from ontap_mlops.compute.workload import PlaceRefused, State, Status, Workload
 from ontap_mlops.projects.changes import Change
 from ontap_mlops.projects.jobs import Job
 from ontap_mlops.projects.scenarios import QUOTAS, SCENARIOS
@@ -23,16 +23,29 @@ class Shared:
     """A scheduler of 16 GPUs that guarantees quotas, takes them back, and shares the rest by weight."""
 
     preempts: bool = True
+    does_nothing_for: int = 0
+    """Looks after each change of what is submitted before anything starts or gives way."""
+    breaks: str = "nothing"
+    """How the name of the workload ends that ends by itself when it has run."""
+    looks: int = 0
+    broken: str = ""
     workloads: dict[str, Workload] = field(default_factory=dict)
     running: set[str] = field(default_factory=set)
     applied: bool = False
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         self.workloads[workload.name] = workload
+        self.looks = 0
         return workload.name
+
+    def status(self, name: str) -> Status:
+        if name == self.broken:
+            return Status(state=State.FAILED, message="its node could not start it")
+        return Status(state=State.RUNNING if name in self.running else State.PENDING)
 
     def cancel(self, name: str) -> None:
         self.running.discard(name)
+        self.looks = 0
 
     def remove(self, name: str) -> None:
         del self.workloads[name]
@@ -41,10 +54,15 @@ class Shared:
         return [] if self.applied else [Change("make queues", lambda: setattr(self, "applied", True))]
 
     def jobs(self) -> list[Job]:
-        self._schedule()
+        self.looks += 1
+        if self.looks > self.does_nothing_for:
+            self._schedule()
+        self.broken = next((name for name in self.running if name.endswith(self.breaks)), self.broken)
+        self.running.discard(self.broken)
         return [
             Job(id=name, name=name, project=one.project or "", gpus=self._gpus(name), running=name in self.running)
             for name, one in self.workloads.items()
+            if name != self.broken
         ]
 
     def _gpus(self, name: str) -> float:
@@ -54,7 +72,7 @@ class Shared:
         return sum(self._gpus(name) for name in self.running if project in (None, self.workloads[name].project))
 
     def _schedule(self) -> None:
-        while waiting := [name for name in self.workloads if name not in self.running]:
+        while waiting := [name for name in self.workloads if name not in self.running and name != self.broken]:
             name = min(waiting, key=lambda one: self._after(one) / QUOTAS[self.workloads[one].project or ""])
             if self._used() + self._gpus(name) > 16.0001 and not self._take_back(name):
                 return
@@ -90,9 +108,10 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(REPOSITORY / "config"))
 
 
-def replay(shared: Shared) -> tuple[Replay, list[str]]:
+def replay(shared: Shared, patience_s: float = 0, limit_s: float = 0.01) -> tuple[Replay, list[str]]:
     said: list[str] = []
-    return Replay(SharedPlace(shared=shared), said.append, steady_s=0, limit_s=0.01), said
+    place = SharedPlace(shared=shared)
+    return Replay(place, said.append, steady_s=0, patience_s=patience_s, limit_s=limit_s), said
 
 
 @pytest.mark.usefixtures("shipped")
@@ -112,6 +131,20 @@ def test_a_scheduler_that_takes_nothing_back_fails_with_the_difference() -> None
     with pytest.raises(ReplayDiffers, match="scenario 2: team-b has 4 GPUs, published are 2"):
         played.run()
     assert shared.workloads == {}, "removed in spite of the difference"
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_scheduler_that_takes_its_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ontap_mlops.compute.replaying.LOOK_S", 0)
+    replay(Shared(does_nothing_for=20), patience_s=60, limit_s=60)[0].run()
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_workload_that_ends_by_itself_is_named_at_once_with_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ontap_mlops.compute.replaying.LOOK_S", 0)
+    played, _ = replay(Shared(breaks="c-2-g03"), patience_s=3600, limit_s=3600)
+    with pytest.raises(ReplayDiffers, match="c-2-g03 has failed: its node could not start it"):
+        played.run()
 
 
 @pytest.mark.usefixtures("shipped")

@@ -72,6 +72,21 @@ LIMITS = Limits(time_s=None, memory="64 GiB")
     [
         (Look("7", "COMPLETED"), Ending(0, 9, "done\n"), State.SUCCEEDED, 0, ""),
         (Look("7", "FAILED"), Ending(2, 9, "No column.\nsrun: error: x\n"), State.FAILED, 2, "No column."),
+        (Look("7", "FAILED"), Ending(167, 9, "step 4\n"), State.FAILED, 167, "step 4"),
+        (
+            Look("7", "FAILED", node="node2"),
+            Ending(
+                167,
+                9,
+                "srun: error: Task launch for StepId=7.0 failed on node node2: Job credential expired\n"
+                "srun: Job step aborted\n",
+                launched=False,
+            ),
+            State.FAILED,
+            None,
+            "its node node2 could not start it: Task launch for StepId=7.0 failed on node node2: Job credential "
+            "expired",
+        ),
         (Look("7", "FAILED"), Ending(1, 9, ""), State.FAILED, 1, "it ended with exit code 1 and printed nothing"),
         (
             Look("7", "FAILED"),

@@ -13,27 +13,36 @@ from ontap_mlops.compute.workload import PlaceRefused, Workload
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-# Slurm itself may run it several times: whoever is preempted, or loses its node, starts again.
+# Slurm itself may run it several times: whoever is preempted, or loses its node, starts again. On a busy node srun may
+# not get the program started in time (cred_expire): what never began is tried again, and its code is no program's.
+# `ls` asks the file server, where a test of one name may be answered from memory.
 _BATCH = r"""#!/bin/bash -l
 home={home}
 [ "$(cat "$home/token" 2>/dev/null)" = "$1" ] || exit 0
 cd "$home" || exit 1
 echo "$SLURM_JOB_ID" >job
-rm -f ended
+rm -f ended begun
 [ "${{SLURM_RESTART_COUNT:-0}}" = 0 ] || echo "WARNING: Slurm starts it again (start $((SLURM_RESTART_COUNT + 1)))"
 {prepare}
 . ./environment || exit 1
 export SLURM_EXPORT_ENV=ALL
 export MASTER_PORT=$((20000 + (SLURM_JOB_ID * 8 + ${{SLURM_RESTART_COUNT:-0}}) % 12000))
-began=$(date +%s)
-{launcher} --quiet {step} "$home/task.sh"
-code=$?
-echo "code=$code seconds=$(($(date +%s) - began))" >ended.new && mv ended.new ended
+for try in 1 2 3 4 5; do
+  began=$(date +%s)
+  {launcher} --quiet {step} "$home/task.sh"
+  code=$?
+  launched=yes
+  [ $code = 0 ] || ls | grep -qx begun || launched=no
+  [ $launched = no ] && [ ! -e stopping ] || break
+  sleep $try
+done
+echo "code=$code seconds=$(($(date +%s) - began)) launched=$launched" >ended.new && mv ended.new ended
 exit $code
 """
 
 # For many processes: the variables that torchrun would set, so that the program's own exit code is seen.
 _TASK = r"""#!/bin/bash
+: >{home}/begun
 {ranks}cd {working_directory} || exit 1
 exec {command}
 """
@@ -72,6 +81,7 @@ def files(
         launcher=shlex.join(launcher or ("srun",)),
     )
     task = _TASK.format(
+        home=shlex.quote(home),
         ranks=_RANKS if workload.processes > 1 else "",
         working_directory=shlex.quote(working_directory),
         command=shlex.join(command),

@@ -13,7 +13,9 @@ SENTENCE = 500  # characters of a program's last line that are kept
 _OUT_OF_MEMORY = re.compile(
     r"exceeded (job|step)? ?memory limit|oom[-_ ]kill|out[ -]of[ -]memory handler", re.IGNORECASE
 )
-_OF_SLURM = re.compile(r"^(srun|slurmstepd|slurmd)\b[^:]*: ")
+_OF_SLURM = re.compile(r"^(srun|slurmstepd|slurmd)\b[^:]*: (error: )?")
+# Those of real time (from 34 on) nobody ends a program with: such a number is an exit code of its own.
+_SIGNALS = {one.value for one in signal.Signals if one < signal.SIGRTMIN}
 # Why a job waits for ever, unless somebody changes it or the cluster.
 _HOPELESS = {
     "BadConstraints": "no node has the features it asks for",
@@ -98,8 +100,10 @@ def _by_exit_code(look: Look, ending: Ending, code: int | None) -> Status:
         return _failed(None, f"job {look.job} ended as {look.state}{signalled} before the program said anything")
     if ending.exit_code is None:  # what Slurm itself says of the exit must not be taken for the program's word
         return _failed(None, f"job {look.job} was cut off ({look.state}); its last line was: {last}")
-    if code is not None and code > 128:
-        return _failed(code, f"it was killed by {_signal(code - 128)}; its last line was: {last}")
+    if not ending.launched and code:
+        return _failed(None, f"its node {look.node or '(unknown)'} could not start it: {_of_srun(ending.log)}")
+    if code is not None and (name := _signal(code - 128)):
+        return _failed(code, f"it was killed by {name}; its last line was: {last}")
     if code == BAD_INPUT:
         return _failed(code, last or "it ended with exit code 2 and printed nothing")
     return _failed(code, last or f"it ended with exit code {code} and printed nothing")
@@ -143,7 +147,11 @@ def _honest(code: int | None) -> int | None:
 
 
 def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    """Return its name, "" for what is no signal that would end a program."""
+    return signal.Signals(number).name if number in _SIGNALS else ""
+
+
+def _of_srun(log: str) -> str:
+    said = [line.strip() for line in log.splitlines() if _OF_SLURM.match(line.strip())]
+    telling = [line for line in said if "failed" in line] or said
+    return _OF_SLURM.sub("", telling[-1]) if telling else "srun said nothing; a retry may find another node"
