@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-kubernetes images tasks-image faults journey browser bench bench-scale bench-gpu bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes images tasks-image faults journey browser bench bench-scale bench-gpu bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -98,6 +98,10 @@ test-quick:
 # Run jobs on a real Slurm, which the tests start on this machine: needs root and Debian or Ubuntu, else it says so.
 test-slurm:
 	$(PROGRAM) scripts.tests slurm
+
+# Run DAG tests and what reaches Airflow's database on a real PostgreSQL, started here; part of `make test`.
+test-postgresql:
+	$(PROGRAM) scripts.tests postgresql
 
 # Run the tests against the cluster that KUBECONFIG names; its nodes need the image that `make tasks-image` builds.
 test-kubernetes:

@@ -7,10 +7,11 @@ python -m scripts.tests faults           every ONTAP operator under every fault,
 python -m scripts.tests slurm            those that run jobs on a real Slurm, which they start here
 python -m scripts.tests clients          those that run NetApp's own clients and other people's against the emulator
 python -m scripts.tests package          those that install the wheel into an empty environment and run examples/
+python -m scripts.tests postgresql       those of DAGs and of what reaches Airflow's database, on a real PostgreSQL
 python -m scripts.tests kubernetes       those that use the Kubernetes cluster that KUBECONFIG names; part of all where
                                          it is set
 python -m scripts.tests journey          only those in which the real scheduler runs the DAGs; `browser` likewise
-python -m scripts.tests journey tyre     only tests/journey/test_tyre.py
+python -m scripts.tests journey tyre     only tests/journey/test_tyre.py; `--postgresql`: with Airflow's database there
 
 Ends with where the time went: each suite beside the seconds it may take on two cores, and its slowest files.
 """
@@ -18,16 +19,19 @@ Ends with where the time went: each suite beside the seconds it may take on two 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
+
+from scripts.equipment import postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOWEST = 5  # files that are named
@@ -48,6 +52,8 @@ class Suite:
     """What scripts/environment.py is told to install first, beyond what `make` does."""
     environment: tuple[tuple[str, str], ...] = ()
     """Variables that its tests look at."""
+    postgresql: bool = False
+    """Whether Airflow's database is a PostgreSQL server that is started for it, instead of SQLite."""
     beside: bool = False
     """Whether it runs beside the journeys, which leave half of two cores idle; it gives way to them."""
 
@@ -82,19 +88,28 @@ SLURM = Suite(
 )
 CLIENTS = Suite("real clients", "clients", 300, installs=("--clients",), beside=True)
 PACKAGE = Suite("the wheel in an empty environment", "package", 240, beside=True)
+POSTGRESQL = Suite(
+    "DAGs and rows on PostgreSQL",
+    "not (kubernetes or journey or browser or triton or package or clients or slurm)",
+    120,
+    ("tests/database", "tests/dags", "tests/examples", "tests/scripts/test_connections.py"),
+    postgresql=True,
+    beside=True,
+)
 KUBERNETES = Suite("tests on a Kubernetes cluster", "kubernetes", 1200, arguments=("tests/kubernetes",), beside=True)
 JOURNEY = Suite("journeys", "journey", 1200)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
 STACK = Suite("journeys and browser tests", "journey or browser", JOURNEY.budget_s + BROWSER.budget_s)
 SUITES = {
-    "all": [QUICK, SERVICES, SLURM, CLIENTS, PACKAGE, STACK],
+    "all": [QUICK, SERVICES, SLURM, POSTGRESQL, CLIENTS, PACKAGE, STACK],
     "quick": [QUICK],
     "services": [SERVICES],
     "faults": [FAULTS],
     "slurm": [SLURM],
     "clients": [CLIENTS],
     "package": [PACKAGE],
+    "postgresql": [POSTGRESQL],
     "kubernetes": [KUBERNETES],
     "journey": [JOURNEY],
     "browser": [BROWSER],
@@ -127,15 +142,31 @@ def run(suite: Suite, paths: list[str], said: int | None = None) -> Result:
         return Result(suite, False, time.monotonic() - started, "its clients could not be installed", {})
     # Tests must not see, or write into, a user's own Airflow, cluster or cloud.
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "AWS_", "MLFLOW_"))}
-    with tempfile.TemporaryDirectory(prefix="ontap-mlops-tests-") as home:
+    with tempfile.TemporaryDirectory(prefix="ontap-mlops-tests-") as home, database(suite) as told:
+        if told is None:
+            return Result(suite, True, time.monotonic() - started, "left out", {})
         report = Path(home) / "report.xml"
         # The older family of reports is the one that names files.
         options = ["-m", suite.marks, *suite.arguments, f"--junitxml={report}", "-o", "junit_family=xunit1"]
         command = [*gives_way, sys.executable, "-m", "pytest", "-q", *options, *paths]
-        environment = kept | dict(suite.environment) | {"AIRFLOW_HOME": home}
+        environment = kept | dict(suite.environment) | told | {"AIRFLOW_HOME": home}
         code = subprocess.run(command, cwd=ROOT, env=environment, stdout=said, stderr=said).returncode
         counts, files = read(report)
     return Result(suite, code in (0, NO_TESTS_COLLECTED), time.monotonic() - started, counts, files)
+
+
+@contextlib.contextmanager
+def database(suite: Suite) -> Iterator[dict[str, str] | None]:
+    """Give the variables that name the suite's database while it is there; None, and a sentence, where it cannot be."""
+    reason = postgresql.unavailable() if suite.postgresql else None
+    if reason:
+        print(f"== left out: {suite.title}, since {reason}", flush=True)
+        yield None
+    elif suite.postgresql:
+        with postgresql.server() as url:
+            yield {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url, "ONTAP_MLOPS_TEST_POSTGRESQL": url}
+    else:
+        yield {}
 
 
 def read(report: Path) -> tuple[str, dict[str, float]]:
@@ -196,11 +227,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", nargs="?", choices=SUITES, default="all")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of journeys; all unless said")
+    parser.add_argument("--postgresql", action="store_true", help="with Airflow's database on a PostgreSQL of its own")
     options = parser.parse_args()
     if options.names and options.suite != "journey":
         parser.error("only journeys are chosen by name")
     started = time.monotonic()
     suites = chosen(options.suite)
+    if options.postgresql:
+        suites = [replace(suite, postgresql=True) for suite in suites]
     results = all_of(suites) if len(suites) > 1 else [run(suites[0], [journey(name) for name in options.names])]
     print(account(results, time.monotonic() - started))
     return 0 if all(result.passed for result in results) else 1

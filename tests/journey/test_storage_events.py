@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from ontap_mlops.triggers.watching import STORED_AFTER_S
+from tests import databases
 from tests.conftest import REPOSITORY, Emulator
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -62,6 +62,8 @@ class Airflow:
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "5",
             "AIRFLOW_CONN_ONTAP_DEFAULT": connection,
             "PYTHONPATH": str(REPOSITORY / "plugins"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+            **databases.settings("storage_events"),
         }
         (home / "dags").mkdir(parents=True)
         (home / "dags" / "on_snapshot.py").write_text(PAGE)
@@ -85,11 +87,13 @@ class Airflow:
             self.triggerer.wait()
 
     def rows(self, query: str) -> list[Any]:
-        with closing(sqlite3.connect(self.home / "airflow.db")) as database:
-            return [row[0] for row in database.execute(query)]
+        with create_engine(self.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]).connect() as database:
+            return [row[0] for row in database.execute(text(query))]
 
     def told(self) -> list[str]:
-        events = [json.loads(extra) for extra in self.rows("SELECT extra FROM asset_event ORDER BY id")]
+        # SQLite has no type for JSON.
+        told = self.rows("SELECT extra FROM asset_event ORDER BY id")
+        events = [json.loads(extra) if isinstance(extra, str) else extra for extra in told]
         return [event["payload"]["dataset_version"]["snapshot"] for event in events]
 
     def seen(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from scripts.follow import follow
 from scripts.services import Stack
 from scripts.systems import tyre
 from scripts.systems.system import System
-from tests import least_rights, pages
+from tests import databases, least_rights, pages
 
 INGEST, TRAIN, PROVISION = "ingest_tyre_images", "tyre_quality", "provision_ontap"
 MODELS = names.model_volume("tyre")
@@ -68,6 +68,7 @@ class World:
             # Away from the usual ports, so that a set of services coming up beside this one takes none of them.
             **{f"ONTAP_MLOPS_PORT_{n.upper()}": str(FIRST_PORT + i) for i, n in enumerate(ports.USUAL)},
             "AIRFLOW_JOURNEY_KILLS": str(self.kills),
+            **databases.settings("journeys"),
         }
         self.stack = Stack(folder / "local", self.settings)
 

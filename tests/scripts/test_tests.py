@@ -85,7 +85,8 @@ def test_every_test_belongs_to_one_suite_of_all():
         {"clients"},
         {"slurm"},
     ):
-        chosen = [s.title for s in tests.SUITES["all"] if Expression.compile(s.marks).evaluate(marks.__contains__)]
+        once = [suite for suite in tests.SUITES["all"] if not suite.postgresql]
+        chosen = [suite.title for suite in once if Expression.compile(suite.marks).evaluate(marks.__contains__)]
         assert len(chosen) == 1, (marks, chosen)
 
 
@@ -98,6 +99,29 @@ def test_tests_on_a_cluster_are_run_where_there_is_one(monkeypatch, capsys):
     assert "left out: tests on a Kubernetes cluster, since KUBECONFIG names no cluster" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="KUBECONFIG names no cluster"):
         tests.chosen("kubernetes")
+
+
+def test_a_suite_on_postgresql_finds_a_database_that_is_gone_afterwards():
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import OperationalError
+
+    if reason := tests.postgresql.unavailable():
+        pytest.skip(reason)
+    with tests.database(Suite("some", "quick", 60, postgresql=True)) as told:
+        url = told["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+        with create_engine(url).connect() as connection:
+            assert "PostgreSQL" in connection.execute(text("SELECT version()")).scalar_one()
+    with pytest.raises(OperationalError):
+        create_engine(url).connect()
+    with tests.database(SUITE) as told:
+        assert told == {}
+
+
+def test_without_postgresql_its_suite_is_left_out_with_the_reason(monkeypatch, capsys):
+    monkeypatch.setattr(tests.postgresql, "unavailable", lambda: "PostgreSQL is not installed")
+    result = tests.run(tests.POSTGRESQL, [])
+    assert (result.passed, result.counts) == (True, "left out")
+    assert "left out: DAGs and rows on PostgreSQL, since PostgreSQL is not installed" in capsys.readouterr().out
 
 
 def test_a_journey_is_chosen_by_its_name():
