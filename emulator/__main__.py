@@ -33,6 +33,7 @@ from emulator.ticking import Ticking
 from emulator.world import Config, World
 
 HOST = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a container, whose network decides who reaches it
 
 log = logging.getLogger("emulator")
 
@@ -43,6 +44,18 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="port of the REST API; 0 takes a free one")
     parser.add_argument(
         "--s3-port", type=int, default=0, help="port of the S3 server; 0 (the default) takes a free one"
+    )
+    parser.add_argument(
+        "--host",
+        choices=(HOST, EVERYWHERE),
+        default=HOST,
+        help="where it listens: on this machine only (the default), or to everybody who reaches this container",
+    )
+    parser.add_argument(
+        "--name",
+        metavar="NAME",
+        type=_host_name,
+        help="host name by which clients reach it: part of its certificate, and the address of its interfaces",
     )
     parser.add_argument("--http", action="store_true", help="REST over plain HTTP instead of HTTPS")
     parser.add_argument(
@@ -78,6 +91,12 @@ def _version(text: str) -> str:
     return text
 
 
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no host name: small letters, digits, dots and hyphens")
+    return text
+
+
 def _cluster(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,43}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a cluster: a letter, then letters, digits, - and _")
@@ -103,9 +122,11 @@ def main() -> int:
     # A kill leaves the address of a process that is no more.
     (root / "endpoint.json").unlink(missing_ok=True)
     try:
-        listener = _listen(args.port)
+        listener = _listen(args.port, args.host)
     except OSError as error:
-        return _refuse(f"port {args.port} on {HOST} cannot be used ({error.strerror}); choose another --port, or 0")
+        return _refuse(
+            f"port {args.port} on {args.host} cannot be used ({error.strerror}); choose another --port, or 0"
+        )
     try:
         peers = address.listen(root, args.intercluster_ip)
     except OSError as error:
@@ -133,6 +154,7 @@ def _config(args: argparse.Namespace, peers: socket.socket) -> Config:
         ontap_version=args.ontap_version,
         cluster=args.cluster,
         intercluster_ip=peers.getsockname()[0],
+        name=args.name or HOST,
         svms=tuple(args.svm or (seed.SVM,)),
         scheduled_snapshots=not args.no_scheduled_snapshots,
     )
@@ -140,9 +162,11 @@ def _config(args: argparse.Namespace, peers: socket.socket) -> Config:
 
 def _run(world: World, listener: socket.socket, args: argparse.Namespace) -> int:
     try:
-        handle = s3.serve(world, HOST, args.s3_port)
+        handle = s3.serve(world, args.host, args.s3_port)
     except OSError as error:
-        return _refuse(f"port {args.s3_port} on {HOST} cannot be used for S3 ({error}); choose another --s3-port, or 0")
+        return _refuse(
+            f"port {args.s3_port} on {args.host} cannot be used for S3 ({error}); choose another --s3-port, or 0"
+        )
     try:
         config, endpoint = _settings(world, listener, args)
         asyncio.run(_serve(Server(config), listener, world.root, endpoint))
@@ -154,13 +178,13 @@ def _run(world: World, listener: socket.socket, args: argparse.Namespace) -> int
 def _settings(
     world: World, listener: socket.socket, args: argparse.Namespace
 ) -> tuple[uvicorn.Config, dict[str, object]]:
-    ca, certificate, key = tls.ensure(world.root / "tls")
+    ca, certificate, key = tls.ensure(world.root / "tls", args.name)
     secure = {} if args.http else {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
     scheme = "http" if args.http else "https"
-    world.config.rest_url = f"{scheme}://{HOST}:{listener.getsockname()[1]}"
+    world.config.rest_url = f"{scheme}://{world.config.name}:{listener.getsockname()[1]}"
     endpoint: dict[str, object] = {
         "rest_url": world.config.rest_url,
-        "s3_url": f"http://{HOST}:{world.config.s3_port}",
+        "s3_url": f"http://{world.config.name}:{world.config.s3_port}",
         "pid": os.getpid(),
         "ca": None if args.http else str(ca),
         "intercluster_ip": world.config.intercluster_ip,
@@ -204,11 +228,11 @@ async def _serve(server: Server, listener: socket.socket, root: Path, endpoint: 
     await serving
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, host: str = HOST) -> socket.socket:
     # With the protocol named, asyncio sets TCP_NODELAY on what it accepts; without, each small answer waits 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((HOST, port))
+    listener.bind((host, port))
     listener.listen(256)
     return listener
 

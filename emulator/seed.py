@@ -73,6 +73,7 @@ def recover(world: World) -> None:
     snapshot_policy_state.add_presets(world)
     efficiency_policy_state.add_presets(world)
     snapmirror_policies.add_presets(world)
+    interface_state.readdress(world)
     world.jobs.recover()
     for svm in world.store.find("svm"):
         root.add(world, svm)

@@ -13,29 +13,37 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LIFETIME = timedelta(days=3650)
-_NAMES = [
+_NAMES: list[x509.GeneralName] = [
     x509.DNSName("localhost"),
     x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
     x509.IPAddress(ipaddress.ip_address("::1")),
 ]
 
 
-def ensure(folder: Path) -> tuple[Path, Path, Path]:
-    """(CA certificate, server certificate, server key) in ``folder``, made at the first call.
+def ensure(folder: Path, name: str | None = None) -> tuple[Path, Path, Path]:
+    """(CA certificate, server certificate, server key) in ``folder``, made at the first call and for another ``name``.
 
-    The CA's key is thrown away once it has signed, so nothing that a client trusts can be signed later.
+    The certificate is for this machine and, where the emulator has one, for its host ``name``. The CA's key is thrown
+    away once it has signed, so nothing that a client trusts can be signed later.
     """
     ca_file, cert_file, key_file = folder / "ca.pem", folder / "server.pem", folder / "server.key"
     # The CA is written last, so its presence says that the others are complete.
-    if ca_file.exists():
+    if ca_file.exists() and (name is None or _is_for(cert_file, name)):
         return ca_file, cert_file, key_file
     folder.mkdir(parents=True, exist_ok=True)
+    ca_file.unlink(missing_ok=True)
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca = _authority(ca_key)
     _write(key_file, _pem_key(server_key), mode=0o600)
-    _write(cert_file, _server(ca, ca_key, server_key).public_bytes(serialization.Encoding.PEM))
+    _write(cert_file, _server(ca, ca_key, server_key, name).public_bytes(serialization.Encoding.PEM))
     _write(ca_file, ca.public_bytes(serialization.Encoding.PEM))
     return ca_file, cert_file, key_file
+
+
+def _is_for(certificate: Path, name: str) -> bool:
+    known = x509.load_pem_x509_certificate(certificate.read_bytes())
+    names = known.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return name in names.get_values_for_type(x509.DNSName)
 
 
 def _name(common: str) -> x509.Name:
@@ -77,12 +85,16 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 
 
 def _server(
-    ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, key: ec.EllipticCurvePrivateKey
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+    key: ec.EllipticCurvePrivateKey,
+    name: str | None,
 ) -> x509.Certificate:
+    names = [*_NAMES, *([x509.DNSName(name)] if name else [])]
     return (
         _builder("localhost", ca.subject, key)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())

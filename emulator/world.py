@@ -25,6 +25,8 @@ class Config:
     """The port that the S3 server listens on; known once it has started."""
     snapshot_limit: int = 1023
     """Snapshots that a volume can hold; a test may lower it."""
+    name: str = "127.0.0.1"
+    """The host name, or address, by which clients reach this emulator."""
     intercluster_ip: str = ""
     """The address at which peered clusters reach this one."""
     svms: tuple[str, ...] = ("svm1",)

@@ -6,8 +6,8 @@
 It serves the models whose folder holds a ``config.pbtxt``, each at the version that file names, and loads others only
 when asked over HTTP (POST /v2/repository/models/<name>/load). Where TRITON_CONTROL_TOKEN is set, whoever asks for
 anything but inference, metadata and health has to show it as a bearer token, so that no page in a browser of this
-machine can unload a model. It listens on this machine only. SIGTERM stops it with
-everything it started; when this process is killed, all of it ends within seconds.
+machine can unload a model. It listens on this machine only; in a container, ``--host`` lets others reach it. SIGTERM
+stops it with everything it started; when this process is killed, all of it ends within seconds.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--venv", type=Path, required=True, help="environment made from docker/triton/requirements.txt")
     parser.add_argument("--repository", type=Path, required=True, help="folder of models; may come into being later")
+    parser.add_argument("--host", default="127.0.0.1", help="address it listens at (default: %(default)s)")
     parser.add_argument("--http-port", type=int, default=8100)
     parser.add_argument("--grpc-port", type=int, default=8101)
     parser.add_argument("--metrics-port", type=int, default=8102)
@@ -148,11 +149,11 @@ def flags(options: argparse.Namespace, repository: Path, backends: Path) -> list
         "model-control-mode": "explicit",
         "exit-on-error": "false",  # a model that fails to load must not take the others down
         "strict-readiness": "false",
-        "http-address": "127.0.0.1",
+        "http-address": options.host,
         "http-port": options.http_port,
-        "grpc-address": "127.0.0.1",
+        "grpc-address": options.host,
         "grpc-port": options.grpc_port,
-        "metrics-address": "127.0.0.1",
+        "metrics-address": options.host,
         "metrics-port": options.metrics_port,
         "allow-gpu-metrics": "false",
         "pinned-memory-pool-byte-size": 0,

@@ -56,5 +56,17 @@ INTERFACE = Shape(
 
 
 def seed(world: World, svm: dict[str, str]) -> None:
-    ip = {"address": "127.0.0.1", "netmask": "8", "family": "ipv4"}
-    world.store.insert(KIND, {"uuid": str(uuid4()), "name": "lif1", "svm": svm, "ip": ip, "services": SERVICES})
+    record = {"uuid": str(uuid4()), "name": "lif1", "svm": svm, "ip": _ip(world), "services": SERVICES}
+    world.store.insert(KIND, record)
+
+
+def readdress(world: World) -> None:
+    """Let interfaces made under another name of the emulator be reached where it is now."""
+    for record in world.store.find(KIND):
+        if record["ip"] != _ip(world):
+            world.store.update(KIND, record["uuid"], ip=_ip(world))
+
+
+def _ip(world: World) -> dict[str, str]:
+    """A container's address may be another one after each start: clients are given its name in place of it."""
+    return {"address": world.config.name, "netmask": "8", "family": "ipv4"}

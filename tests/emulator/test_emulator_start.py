@@ -11,6 +11,10 @@ import time
 
 import httpx
 import pytest
+from cryptography import x509
+
+from emulator import tls
+from emulator.__main__ import arguments
 
 
 @pytest.fixture
@@ -83,3 +87,41 @@ def test_half_a_request_is_given_up_in_the_end(tmp_path):
                     assert answer == b"" or answer.startswith(b"HTTP/1.1 408"), answer
         finally:
             process.terminate()
+
+
+def test_an_emulator_in_a_container_is_known_by_its_name_also_when_it_had_another_before(tmp_path, emulator):
+    started = type(emulator)(tmp_path / "ontap").start()
+    before = lif_of(started)
+    started.kill()
+    named = type(emulator)(tmp_path / "ontap", "--name", "localhost").start()
+    try:
+        assert before == "127.0.0.1" and lif_of(named) == "localhost"
+        assert named.url.startswith("https://localhost:") and named.s3_url.startswith("http://localhost:")
+    finally:
+        named.close()
+
+
+def lif_of(emulator) -> str:
+    with emulator.client() as api:
+        found = api.get("/api/network/ip/interfaces?svm.name=svm1&fields=ip.address").json()["records"]
+    return found[0]["ip"]["address"]
+
+
+def test_the_certificate_is_for_the_name_too_and_is_made_anew_for_another_one(tmp_path):
+    _, certificate, _ = tls.ensure(tmp_path)
+    plain = certificate.read_bytes()
+    assert tls.ensure(tmp_path)[1].read_bytes() == plain
+    tls.ensure(tmp_path, "ontap")
+    named = certificate.read_bytes()
+    assert named != plain
+    extension = x509.load_pem_x509_certificate(named).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert set(extension.value.get_values_for_type(x509.DNSName)) == {"localhost", "ontap"}
+    tls.ensure(tmp_path, "ontap")
+    assert certificate.read_bytes() == named
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-x", "ONTAP", "x" * 70])
+def test_a_name_that_no_host_has_is_refused(name, capsys):
+    with pytest.raises(SystemExit):
+        arguments(["--root", "r", "--port", "0", f"--name={name}"])
+    assert "is no host name" in capsys.readouterr().err

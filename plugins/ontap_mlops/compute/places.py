@@ -38,14 +38,19 @@ def places() -> dict[str, Place]:
 
 def names() -> list[str]:
     """Their names, in the file's order. Cheap: every task of a DAG asks when the DAG is parsed."""
+    return list(queues())
+
+
+def queues() -> dict[str, str]:
+    """The queue of each place by its name, "" for the usual one; as cheap."""
     path = settings.config_dir() / "compute.yaml"
     facts = path.stat() if path.exists() else None
-    return list(_names(path, facts and (facts.st_ino, facts.st_mtime_ns, facts.st_size)))
+    return _queues(path, facts and (facts.st_ino, facts.st_mtime_ns, facts.st_size))
 
 
 @lru_cache(maxsize=4)
-def _names(path: Path, version: object) -> tuple[str, ...]:
-    return tuple(places())
+def _queues(path: Path, version: object) -> dict[str, str]:
+    return {name: place.queue for name, place in places().items()}
 
 
 def place(given: str | Mapping[str, Any]) -> Place:

@@ -85,8 +85,27 @@ def pool_of(compute: Any) -> str | None:
     file gets none, since a task whose pool does not exist would never start and so never say what is wrong; nor does a
     place by value.
     """
-    if not settings.use_pools() or isinstance(compute, Mapping):
+    first = _first(compute) if settings.use_pools() else None
+    return places.pool(first) if first else None
+
+
+def queue_of(compute: Any) -> str | None:
+    """Return the queue of the workers that reach this place (the first of several); None for the usual one.
+
+    Of a template, and of names that are not in the file, as for ``pool_of``. A file that is missing or wrong has none:
+    the task itself says so.
+    """
+    if not settings.has_config_dir():
+        return None
+    try:
+        return places.queues().get(_first(compute) or "") or None
+    except ConfigError:
+        return None
+
+
+def _first(compute: Any) -> str | None:
+    if isinstance(compute, Mapping):
         return None
     known = known_places()
     first = rendering.places(compute)[:1] if _is_plain(compute) else known[:1]
-    return next((places.pool(name) for name in first if name in known), None)
+    return next((name for name in first if name in known), None)

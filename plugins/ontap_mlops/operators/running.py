@@ -17,7 +17,7 @@ from ontap_mlops.config_file import ConfigError
 from ontap_mlops.operators import telling
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.links import DashboardLink
-from ontap_mlops.operators.places import check, pool_of
+from ontap_mlops.operators.places import check, pool_of, queue_of
 from ontap_mlops.operators.waiting import CANCEL_WAIT_S, FIRST_WAIT_S
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
         **kwargs: Any,
     ) -> None:
         check(compute)
-        if pool := pool_of(compute):
-            kwargs["default_args"] = {"pool": pool, **(kwargs.get("default_args") or {})}
+        of_place = {"pool": pool_of(compute), "queue": queue_of(compute)}
+        told = {name: value for name, value in of_place.items() if value}
+        kwargs["default_args"] = {**told, **(kwargs.get("default_args") or {})}
         super().__init__(**kwargs)
         self.program = program
         self.compute = compute

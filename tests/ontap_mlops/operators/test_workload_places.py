@@ -15,9 +15,11 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import yaml
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 
+from ontap_mlops import settings
 from ontap_mlops.compute import places
 from ontap_mlops.compute.workload import PlaceUnavailable, State, Status, Workload
 from ontap_mlops.operators.places import places_param, pool_of
@@ -415,6 +417,30 @@ def test_a_task_waits_in_the_pool_of_its_place(folder, monkeypatch, compute: Any
         mapped = WorkloadOperator.partial(task_id="t", program="p", compute=compute).expand(step=["a", "b"])
     assert (mapped.pool, mapped.retries) == (pool, 4)
     assert (pool_of(compute) or "default_pool") == pool
+
+
+@pytest.mark.parametrize(
+    ("compute", "queue"),
+    [
+        ("elsewhere", "gpu-box"),
+        (["elsewhere", "local"], "gpu-box"),
+        (["local", "elsewhere"], "default"),
+        ("{{ params.compute }}", "default"),
+        ({"kind": "local"}, "default"),
+    ],
+)
+def test_a_task_goes_to_the_workers_that_reach_its_place(folder, compute: Any, queue: str) -> None:
+    file = settings.config_dir() / "compute.yaml"
+    known = yaml.safe_load(file.read_text())
+    known["places"]["elsewhere"]["queue"] = "gpu-box"
+    file.write_text(yaml.safe_dump(known, sort_keys=False))
+    assert operator(compute=compute).queue == queue
+    assert operator(compute=compute, queue="mine").queue == "mine"
+
+
+def test_a_file_of_places_that_is_missing_names_no_queue(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    assert operator(compute="{{ params.compute }}").queue == "default"
 
 
 def test_a_form_names_several_places_in_order(folder) -> None:

@@ -31,7 +31,8 @@ class Share(Section):
 class BasePlace(Section):
     """An entry of ``compute.yaml``; a kind adds its own keys, and says in ``kind`` what it is called.
 
-    ``slots``: programs at once, as the size of the place's Airflow pool. ``pending_limit_s``: how long one may wait for
+    ``slots``: programs at once, as the size of the place's Airflow pool. ``queue``: of which Celery workers take the
+    tasks that run programs there; the usual one where it is empty. ``pending_limit_s``: how long one may wait for
     room before it is offered to the next place named; None for ever. ``environment``: further variables for programs,
     which get little of the worker's own. ``resources``, ``project`` and ``interactive_limit_s`` are for workloads that
     do not say what they need, whose they are, and when an interactive one ends.
@@ -41,6 +42,7 @@ class BasePlace(Section):
     """Whether what ended may stay at the place for a while, to be looked at."""
 
     slots: Annotated[int, Field(ge=1)] = 4
+    queue: str = ""
     pending_limit_s: Annotated[float, Field(ge=1)] | None = None
     environment: dict[str, str] = {}
     resources: Share = Share()
