@@ -77,9 +77,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         help="loopback address at which peered clusters reach this one (default: one that follows from the root)",
     )
     parser.add_argument(
-        "--no-scheduled-snapshots",
+        "--no-schedules",
         action="store_true",
-        help="volumes take no snapshots by themselves, whatever their policies say",
+        help="nothing begins by itself at the time of a schedule: no update of a mirror, no snapshot of a policy",
     )
     parser.add_argument("--ontap-version", type=_version, default="9.16.1", help="the release to behave like")
     return parser.parse_args(argv)
@@ -156,7 +156,7 @@ def _config(args: argparse.Namespace, peers: socket.socket) -> Config:
         intercluster_ip=peers.getsockname()[0],
         name=args.name or HOST,
         svms=tuple(args.svm or (seed.SVM,)),
-        scheduled_snapshots=not args.no_scheduled_snapshots,
+        schedules=not args.no_schedules,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from emulator import seed
 from emulator.auth import Accounts
-from emulator.body import text, texts
+from emulator.body import flag, text, texts
 from emulator.cloud_stores import state as cloud_stores
 from emulator.errors import NoSuchApi, NotFound, OntapError, shortened
 from emulator.faults import Fault, number, whole
@@ -101,6 +101,12 @@ def put_limits(world: World, body: dict[str, Any], uuid: str) -> Reply:
     return Reply(200, {"snapshots_per_volume": world.config.snapshot_limit, "aggregate_bytes": sizes[0]})
 
 
+def put_schedules(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """``running``: whether anything begins by itself at the times of schedules, from now on."""
+    world.config.schedules = flag(body["running"])
+    return Reply(200, {"running": world.config.schedules})
+
+
 def put_user(world: World, body: dict[str, Any], uuid: str) -> Reply:
     """Create an account or replace it: name, password, role (built in, or one's own) and svm."""
     Accounts(world.store).put(**body)
@@ -153,6 +159,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PUT", "/jobs", put_jobs),
     ("DELETE", "/jobs/{uuid}", forget_job),
     ("PUT", "/limits", put_limits),
+    ("PUT", "/schedules", put_schedules),
     ("GET", "/users", list_users),
     ("PUT", "/users", put_user),
     ("PUT", "/roles", put_role),

@@ -40,7 +40,7 @@ path. A field that ONTAP has and that is not listed below may be asked for and i
   counts or copies the outer volume finds an empty folder in its place. Files at the top of a namespace are not in the
   root volume.
 - QoS policies are kept and checked, but neither limit nor promise any throughput. Schedules begin updates of mirrors,
-  and volumes take the snapshots of their policies, unless it was started with `--no-scheduled-snapshots`. Tiering and
+  and volumes take the snapshots of their policies, unless it was started with `--no-schedules`. Tiering and
   efficiency are checked and read back, and neither moves nor saves a byte.
 - Autosize acts when somebody looks at the volume, and objects are taken up to its maximum: a directory tells nobody
   that it was written to.

@@ -31,8 +31,8 @@ class Config:
     """The address at which peered clusters reach this one."""
     svms: tuple[str, ...] = ("svm1",)
     """What SVMs there are to begin with, each with an interface."""
-    scheduled_snapshots: bool = True
-    """Whether volumes take the snapshots of their policies."""
+    schedules: bool = True
+    """Whether schedules begin updates of mirrors and take the snapshots of policies; a test may change it."""
     cluster: str = "emulator"
     """Name of the cluster when it is made."""
 

@@ -50,8 +50,8 @@ class Emulator:
         self.root.mkdir(parents=True, exist_ok=True)
         environment = os.environ | {"ONTAP_EMULATOR_PASSWORD": self.password}
         # The port of the first start is kept, so that clients find the emulator again after a kill.
-        # A test counts its own snapshots, at whatever time of the hour it runs.
-        quiet = "--no-scheduled-snapshots"
+        # A test counts its own snapshots and transfers, at whatever time of the hour it runs.
+        quiet = "--no-schedules"
         command = [sys.executable, "-m", "emulator", quiet, "--root", str(self.root), "--port", str(self.port)]
         if self.s3_url:
             command += ["--s3-port", self.s3_url.rsplit(":", 1)[1]]

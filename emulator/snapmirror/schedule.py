@@ -22,6 +22,8 @@ _EVERY_MINUTE: Record = {"type": "cron", "cron": {"minutes": list(range(60))}}
 
 @every_moment
 def update_due(world: World) -> None:
+    if not world.config.schedules:
+        return
     now = world.clock.now()
     for record in (each for wanted in _FOLLOWING for each in world.store.find(state.KIND, state=wanted)):
         since = datetime.fromisoformat(record["looked_at"]) if record["looked_at"] else now

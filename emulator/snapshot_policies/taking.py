@@ -39,7 +39,7 @@ class _Scheduled:
 
 @every_moment
 def take_due(world: World) -> None:
-    if not world.config.scheduled_snapshots:
+    if not world.config.schedules:
         return
     now = world.clock.now()
     for policy in world.store.find(state.KIND):

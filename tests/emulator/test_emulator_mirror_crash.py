@@ -14,13 +14,15 @@ import pytest
 import emulator.server  # noqa: F401 - registers the operations of all resources
 from emulator import seed
 from emulator.jobs.operations import OPERATIONS
-from emulator.snapmirror import operations, state
+from emulator.schedules import state as schedules
+from emulator.snapmirror import operations, schedule, state
 from emulator.snapmirror_policies import state as policies
 from emulator.snapmirror_transfers import state as transfers
 from emulator.snapmirror_transfers import work
 from emulator.snapmirror_transfers.engine import Progress
 from emulator.world import Config, World
 from tests.emulator.test_emulator_crash import AFTER, FILES, OWNER, Killed, KillSwitch, contents, fill, volume_record
+from tests.until import until
 
 SOURCE, COPY = str(uuid4()), str(uuid4())
 
@@ -56,12 +58,11 @@ def begun(world: World) -> dict[str, Any]:
 
 
 def finished(world: World) -> dict[str, Any]:
-    for _ in range(500):
-        last = transfers.of(world, relationship(world)["uuid"])[-1]
-        if last["state"] not in transfers.OPEN:
-            return last
-        time.sleep(0.01)
-    raise AssertionError(last)
+    def last() -> dict[str, Any]:
+        return transfers.of(world, relationship(world)["uuid"])[-1]
+
+    until(lambda: last()["state"] not in transfers.OPEN, last)
+    return last()
 
 
 def closed(world: World) -> None:
@@ -138,3 +139,17 @@ def test_a_killed_break_is_done_again(world, tmp_path, at):
     (again.dataplane.data_dir(COPY) / "written").write_text("there")
     assert not list(again.dataplane.staging.iterdir())
     closed(again)
+
+
+def test_where_schedules_are_switched_off_none_begins_an_update(world):
+    mirror = relationship(world)
+    world.store.update(state.KIND, mirror["uuid"], schedule=schedules.usable(world, None, {"name": "5min"})["uuid"])
+    for running, updates in ((False, 0), (True, 1)):
+        world.config.schedules = running
+        before = len(transfers.of(world, mirror["uuid"]))
+        for offset_s in (3600 + 3600 * running, 4000 + 3600 * running):
+            world.clock.set_offset(offset_s)
+            schedule.update_due(world)
+        assert len(transfers.of(world, mirror["uuid"])) == before + updates
+    assert finished(world)["state"] == "success"
+    closed(world)

@@ -340,14 +340,22 @@ def test_the_lag_follows_the_clock(pair):
     assert pair.relationship()["lag_time"].startswith("P1DT1H")
 
 
-def test_a_schedule_begins_an_update(pair):
+@pytest.fixture
+def schedules(pair) -> Iterator[None]:
+    """At the mirror's cluster they begin updates meanwhile."""
+    pair.pair.there.control("PUT", "/schedules", {"running": True})
+    yield
+    pair.pair.there.control("PUT", "/schedules", {"running": False})
+
+
+def test_a_schedule_begins_an_update(pair, schedules):
     pair.mirrored(transfer_schedule={"name": "hourly"})
     (pair.files / "new").write_text("new")
     assert pair.relationship()["transfer_schedule"]["name"] == "hourly"
     pair.pair.there.control("PUT", "/clock", {"offset_s": 3700})
-    for _ in range(200):
-        if "new" in contents(pair.copy):
-            break
+    deadline = time.monotonic() + 60
+    while "new" not in contents(pair.copy):
+        assert time.monotonic() < deadline, "the schedule has begun no update"
         time.sleep(0.05)
     assert contents(pair.copy) == contents(pair.files)
 

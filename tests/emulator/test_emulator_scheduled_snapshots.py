@@ -137,12 +137,12 @@ def test_what_was_due_while_it_was_down_is_taken_once_at_the_next_start(world, t
 
 
 def test_none_are_taken_where_that_is_switched_off_and_presets_are_as_ontaps(world):
-    world.config.scheduled_snapshots = False
+    world.config.schedules = False
     uuid = volume(world, "default")
     later(world, 12, 0)
     later(world, 13, 6)
     assert taken(world, uuid) == []
-    world.config.scheduled_snapshots = True
+    world.config.schedules = True
     later(world, 14, 0)
     later(world, 14, 6)
     assert taken(world, uuid) == ["hourly.2027-01-31_1406"]
