@@ -3,7 +3,8 @@
 
 **What.** Makes new keys for the S3 user that programs and tasks read the data with, on each SVM that has datasets, and
 puts them where the old ones are: into the secret store and into every Airflow connection that uses an old key. The old
-keys work on for a while, so that what runs now goes on, and are then deleted.
+keys work on for a while, so that what runs now goes on, and are then deleted. The keys of another site, which
+`replicate` has made, are rotated when *Where* names that site.
 
 **When it runs.** When triggered. For a weekly look that rotates only what ends soon, give it a schedule of your own and
 set *Only when they end within*.
@@ -26,18 +27,19 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
-from ontap_mlops import registry
+from ontap_mlops import registry, sites
 from ontap_mlops.operators.base import RETRIES
 from ontap_mlops.operators.s3_keys import OntapS3UserKeysRetireOperator, OntapS3UserKeysRotateOperator
 
 EVERY = "every SVM with datasets"
 HOMES = {f"{svm or 'its own SVM'} of {conn_id}": (conn_id, svm) for conn_id, svm in registry.homes()}
+SITES = {f"site {name}": (site.ontap_conn_id, site.svm) for name, site in sites.usable().items()}
 
 
 @task(task_display_name="Where to rotate", retries=RETRIES)
 def systems(where: str) -> list[dict[str, Any]]:
     """The SVMs that the form means, each with the place of its keys."""
-    chosen = HOMES.values() if where == EVERY else [HOMES[where]]
+    chosen = HOMES.values() if where == EVERY else [(HOMES | SITES)[where]]
     return [
         {"ontap_conn_id": conn_id, "svm": svm, "secret_suffix": registry.keys_suffix(conn_id, svm)}
         for conn_id, svm in chosen
@@ -54,7 +56,7 @@ with DAG(
     default_args={"retries": RETRIES},
     tags=["provision"],
     params={
-        "where": Param(EVERY, type="string", enum=[EVERY, *HOMES], title="Where"),
+        "where": Param(EVERY, type="string", enum=[EVERY, *HOMES, *SITES], title="Where"),
         "s3_user": Param("mlops", type="string", minLength=1, title="S3 user"),
         "ttl_days": Param(
             None,

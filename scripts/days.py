@@ -75,12 +75,16 @@ def _put_clock(stack: Stack, body: dict[str, Any]) -> None:
         client.put(f"{stack.urls['ontap']}/emulator/clock", json=body).raise_for_status()
 
 
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
 def make_versions(demo: Demo, count: int) -> None:
     """Make a version for each of the last days, each of its day's data; the lake then holds the next day's data."""
     demo.api.pause(demo.system.train_dag)  # so that only today's version starts a training
     newest = max((dataset_versions.when(version) for version in demo.versions()), default=None)
     with moved_clock(demo.stack) as set_clock:
-        for day in last(count, datetime.now(UTC).date()):
+        for day in last(count, today()):
             if newest is not None and newest >= made_at(day):
                 print(f"         {day}: a version of {newest:%Y-%m-%d %H:%M} is there, so none is made before it.")
                 continue
@@ -96,7 +100,7 @@ def make_versions(demo: Demo, count: int) -> None:
 
 def backfill(demo: Demo, count: int) -> list[dict[str, Any]]:
     """Train each of the last days on the version of its day; return a row for each, oldest first. Raises RunFailed."""
-    days, dag_id = last(count, datetime.now(UTC).date()), demo.system.train_dag
+    days, dag_id = last(count, today()), demo.system.train_dag
     asked = ["backfill", "create", "--dag-id", dag_id, "--from-date", f"{days[0]}", "--to-date", f"{days[-1]}"]
     demo.begin("backfill", f'make airflow ARGS="{" ".join(asked)}"')
     command = [sys.executable, "-m", "airflow", *asked, "--max-active-runs", f"{ACTIVE_RUNS}"]

@@ -7,9 +7,10 @@ import secrets
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
+
+from tests.until import until
 
 
 class Lake:
@@ -40,10 +41,11 @@ class Lake:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 30
-        while socket.socket().connect_ex(("127.0.0.1", self.port)):
-            assert time.monotonic() < deadline, "nanio does not start"
-            time.sleep(0.05)
+        until(self._listens, "nanio does not start")
+
+    def _listens(self) -> bool:
+        with socket.socket() as asking:
+            return asking.connect_ex(("127.0.0.1", self.port)) == 0
 
     def stop(self) -> None:
         if self.server:

@@ -10,7 +10,9 @@ T = TypeVar("T")
 LIMIT_S = 90
 
 
-def until(look: Callable[[], T], otherwise: Callable[[], object] | str, limit_s: float = LIMIT_S) -> T:
+def until(
+    look: Callable[[], T], otherwise: Callable[[], object] | str = "it does not come true", limit_s: float = LIMIT_S
+) -> T:
     """Look every few hundredths of a second and return the first answer that is true.
 
     :param otherwise: what the failure says when none comes: a sentence, or a function that tells what there is instead.

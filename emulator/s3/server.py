@@ -21,7 +21,7 @@ from emulator.s3.space import Space
 if TYPE_CHECKING:
     from emulator.world import World
 
-_START_TIMEOUT_S = 20
+_START_TIMEOUT_S = 120
 
 
 @dataclass

@@ -53,8 +53,8 @@ class Space:
             known = self._known.get(volume_root)
             if known and not fresh and time.monotonic() < known.valid_until:
                 return known.used
-            start = time.monotonic()
+            start = time.thread_time()
             used = trees.used_bytes(Path(volume_root), frozenset({keys.HIDDEN}))
-            took = time.monotonic() - start
+            took = time.thread_time() - start
             self._known[volume_root] = _Measured(used, time.monotonic() + max(_MAX_AGE_S, took * _COST_FACTOR))
             return used

@@ -320,7 +320,7 @@ def local_aws(folder: Path) -> Iterator[LocalAws]:
         moto.stop()
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 90) -> Any:
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, "it does not come"

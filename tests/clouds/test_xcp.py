@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from ontap_mlops.operators.xcp import XcpCopyOperator, XcpResumeOperator, XcpSyn
 from tasks.common.program import BadInput, TryAgain
 from tasks.data import xcp
 from tests.conftest import REPOSITORY
+from tests.until import until
 
 COMMAND = Path(__file__).with_name("xcp_command")
 VERIFIED = """56,030 scanned, 14,623 indexed, 33,338 found, 27,624 compared, 27,624 same data, 1.31 GiB in
@@ -186,11 +186,9 @@ def test_a_stopped_program_stops_xcp_and_the_next_goes_on(ends: Ends) -> None:
     command = [sys.executable, "-m", "tasks.data.xcp", "copy", f"--source=file://{ends.source}", "--id=tyre"]
     environment = {**os.environ, "XCP_SLOW": "0.5", "RESULT_FILE": str(ends.state / "result")}
     process = subprocess.Popen([*command, f"--destination=file://{ends.target}"], cwd=REPOSITORY, env=environment)
-    deadline = time.monotonic() + 30
-    while not ends.recorded() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    until(ends.recorded, "xcp copies nothing")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 143
+    assert process.wait(90) == 143
     left = 5 - ends.recorded()
     assert 0 < left < 5
     assert ends.run("copy")["copied"] == left

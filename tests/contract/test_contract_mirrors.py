@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from netapp_ontap.resources import (
 )
 
 from tests.conftest import Emulator, unpeer
+from tests.until import until
 
 
 def login(emulator: Emulator) -> HostConnection:
@@ -83,21 +83,21 @@ def volume(connection: HostConnection, svm: str, name: str, **other: Any) -> Vol
 
 
 def ended(transfer: SnapmirrorTransfer) -> SnapmirrorTransfer:
-    for _ in range(400):
+    def state() -> str:
         transfer.get(fields="*")
-        if transfer.state not in ("queued", "transferring"):
-            return transfer
-        time.sleep(0.05)
-    raise AssertionError(transfer.state)
+        return str(transfer.state)
+
+    until(lambda: state() not in ("queued", "transferring"), state)
+    return transfer
 
 
 def state_of(relationship: SnapmirrorRelationship, wanted: str) -> SnapmirrorRelationship:
-    for _ in range(400):
+    def state() -> str:
         relationship.get(fields="*")
-        if relationship.state == wanted:
-            return relationship
-        time.sleep(0.05)
-    raise AssertionError(relationship.state)
+        return str(relationship.state)
+
+    until(lambda: state() == wanted, state)
+    return relationship
 
 
 def test_a_volume_is_mirrored_broken_off_and_resynced(ends, emulator, other_emulator):

@@ -14,6 +14,7 @@ datasets:
   tyre_images: {source: s3://lake/tyre/, volume: tyre_images, svm: svm1}
   labels: {source: s3://lake/labels/, volume: labels, svm: svm2}
 """
+SITES = "sites:\n  west: {ontap_conn_id: ontap_west, svm: svm3, cache_bytes: 1GB}\n"
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def dags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
     (tmp_path / "datasets.yaml").write_text(DATASETS)
+    (tmp_path / "sites.yaml").write_text(SITES)
     monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
     found = {}
     for name in ("restore_dataset.py", "rotate_s3_keys.py"):
@@ -59,6 +61,8 @@ def test_each_svm_with_datasets_has_keys_in_a_place_of_their_own(dags) -> None:
     every = systems("every SVM with datasets")
     assert [(place["svm"], place["secret_suffix"]) for place in every] == [("svm1", ""), ("svm2", "_svm2")]
     assert [place["svm"] for place in systems("svm2 of ontap_default")] == ["svm2"]
+    (site,) = systems("site west")
+    assert site == {"ontap_conn_id": "ontap_west", "svm": "svm3", "secret_suffix": "_ontap_west_svm3"}
 
 
 def test_no_field_of_a_form_decides_where_keys_are_written(dags) -> None:

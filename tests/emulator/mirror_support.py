@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from tests.conftest import Emulator, Pair
+from tests.until import until
 
 SOURCE, DESTINATION = "svm1:data", "svm2:data_mirror"
 
@@ -74,21 +74,21 @@ class Mirrors:
         return answer.headers["location"]
 
     def wait(self, path: str, state: str = "success", on: httpx.Client | None = None) -> dict[str, Any]:
-        for _ in range(600):
-            record = (on or self.there).get(path).json()
-            if record["state"] not in ("queued", "transferring"):
-                assert record["state"] == state, record
-                return record
-            time.sleep(0.05)
-        raise AssertionError(record)
+        def look() -> dict[str, Any]:
+            return (on or self.there).get(path).json()
+
+        until(lambda: look()["state"] not in ("queued", "transferring"), look)
+        record = look()
+        assert record["state"] == state, record
+        return record
 
     def wait_for_state(self, state: str) -> dict[str, Any]:
-        for _ in range(600):
+        def look() -> dict[str, Any] | None:
             record = self.relationship()
-            if record["state"] == state and record.get("transfer", {}).get("state") not in ("queued", "transferring"):
-                return record
-            time.sleep(0.05)
-        raise AssertionError(record)
+            under_way = record.get("transfer", {}).get("state") in ("queued", "transferring")
+            return record if record["state"] == state and not under_way else None
+
+        return until(look, self.relationship) or {}
 
     def update(self, **body: Any) -> dict[str, Any]:
         return self.wait(self.transfer(**body))

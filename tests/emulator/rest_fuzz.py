@@ -21,7 +21,7 @@ from emulator.errors import OntapError
 from emulator.rest import COLLECTION_ARGUMENTS, LIST_ARGUMENTS, Route
 from emulator.server import URLS
 
-TIMEOUT_S = 15
+TIMEOUT_S = 90
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "DELETE", "PUT", "TRACE", "FOO")
 SIZE = 20 << 20
 

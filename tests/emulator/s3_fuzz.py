@@ -14,7 +14,7 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 from s3_raw import STREAMING, UNSIGNED, Answer, Raw, head, read_answer
 
-TIMEOUT_S = 20
+TIMEOUT_S = 90
 METHODS = ("GET", "GET", "HEAD", "PUT", "PUT", "PUT", "POST", "DELETE", "OPTIONS", "PATCH", "FOO")
 BUCKETS = ("files", "files", "objects", "objects", "new-one", "nobody", "", "..", "UPPER", "%2e%2e", "a" * 64, "%ff")
 KEYS = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from s3_support import S3World
+
+from tests.until import until
 
 CACHES = "/api/storage/flexcache/flexcaches"
 ORIGINS = "/api/storage/flexcache/origins"
@@ -61,13 +62,6 @@ def refused(answer, status: int, code: str) -> str:
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (status, code), answer.text
     return error["message"]
-
-
-def until(holds) -> None:
-    deadline = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
 
 
 def contents(top: Path) -> dict[str, bytes]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+
+from tests.until import until
 
 CACHES = "/api/storage/flexcache/flexcaches"
 MB = 1024**2
@@ -41,13 +41,6 @@ def refused(answer, code: str) -> str:
     error = answer.json()["error"]
     assert error["code"] == code, answer.text
     return error["message"]
-
-
-def until(holds) -> None:
-    deadline = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
 
 
 def test_both_clusters_know_of_the_cache_and_it_shows_the_origins_files(pair, cache):

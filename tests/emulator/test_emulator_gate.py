@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 
 from emulator.gate import Gate
+from tests.until import until
 
 VOLUME = {"name": "late", "svm": {"name": "svm1"}, "aggregates": [{"name": "aggr1"}]}
 
@@ -48,10 +48,7 @@ def test_a_request_that_waits_for_a_job_is_answered_when_a_reset_drops_it(api, e
 
     asking = threading.Thread(target=ask)
     asking.start()
-    for _ in range(500):
-        if api.get("/api/cluster/jobs?state=running|queued").json()["num_records"]:
-            break
-        time.sleep(0.02)
+    until(lambda: api.get("/api/cluster/jobs?state=running|queued").json()["num_records"], "no job begins")
     emulator.control("POST", "/reset")
     asking.join(60)
     assert answers == [202]

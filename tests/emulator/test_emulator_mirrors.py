@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +11,7 @@ from s3_support import client as s3_client
 
 from tests.conftest import Pair
 from tests.emulator.mirror_support import DESTINATION, SOURCE, Mirrors, code, contents, pace
+from tests.until import until
 
 
 @pytest.fixture
@@ -353,10 +353,7 @@ def test_a_schedule_begins_an_update(pair, schedules):
     (pair.files / "new").write_text("new")
     assert pair.relationship()["transfer_schedule"]["name"] == "hourly"
     pair.pair.there.control("PUT", "/clock", {"offset_s": 3700})
-    deadline = time.monotonic() + 60
-    while "new" not in contents(pair.copy):
-        assert time.monotonic() < deadline, "the schedule has begun no update"
-        time.sleep(0.05)
+    until(lambda: "new" in contents(pair.copy), "the schedule has begun no update")
     assert contents(pair.copy) == contents(pair.files)
 
 

@@ -14,6 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 from s3_support import S3World
 
+from tests.until import until
+
 MB = 1024**2
 
 
@@ -391,12 +393,3 @@ def test_faults_meet_the_request_they_are_asked_for(s3, files, name, kind, answe
         s3.client().put_object(Bucket=name, Key="a", Body=b"x")
     assert (files / "a").exists() == (kind["kind"] == "lost_answer")
     s3.client().put_object(Bucket=name, Key="a", Body=b"x")
-
-
-def until(true, seconds: float = 10) -> None:
-    import time
-
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import threading
 import time
 
 import pytest
 from s3_support import client
+
+from tests.until import until
 
 MB = 1024**2
 
@@ -61,7 +64,7 @@ def test_a_kill_in_the_middle_of_a_put_leaves_the_old_object(fresh_emulator, s3)
 
 @pytest.mark.parametrize(("bucket", "top"), [("images", ""), ("objects", "deep//" * 60)])
 def test_after_a_kill_every_object_is_whole_with_the_facts_of_its_own_content(fresh_emulator, s3, bucket, top):
-    stop = threading.Event()
+    stop, written = threading.Event(), set()
 
     def write(number: int) -> None:
         turn = 0
@@ -72,11 +75,13 @@ def test_after_a_kill_every_object_is_whole_with_the_facts_of_its_own_content(fr
                 s3.put_object(Bucket=bucket, Key=f"{top}{number}", Body=body, Metadata={"turn": str(turn)})
             except Exception:
                 return
+            written.add(number)
 
     writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for writer in writers:
         writer.start()
-    time.sleep(1)
+    until(lambda: len(written) == 4, lambda: f"only {written} have written")
+    time.sleep(random.uniform(0, 0.5))  # a kill in the midst of any of their later ones
     fresh_emulator.kill()
     stop.set()
     for writer in writers:

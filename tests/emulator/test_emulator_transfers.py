@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.conftest import Emulator, Pair, peer
 from tests.emulator.mirror_support import Mirrors, code, contents, pace
+from tests.until import until
 
 LARGE = 600_000
 SLOW = 200
@@ -25,13 +25,14 @@ def slowly(pair: Mirrors) -> str:
     """A slow transfer of one large file under way; its path."""
     (pair.files / "large").write_bytes(b"l" * LARGE)
     path = pair.transfer(throttle=SLOW)
-    for _ in range(400):
+
+    def moving() -> bool:
         record = pair.there.get(path).json()
-        if 0 < record["bytes_transferred"] < LARGE:
-            assert record["state"] == "transferring"
-            return path
-        time.sleep(0.02)
-    raise AssertionError(record)
+        assert record["state"] in ("queued", "transferring") and record["bytes_transferred"] < LARGE, record
+        return record["bytes_transferred"] > 0
+
+    until(moving, "not a byte is transferred")
+    return path
 
 
 def test_an_aborted_transfer_leaves_the_destination_as_it_was(pair):
@@ -145,10 +146,7 @@ def test_a_source_killed_in_the_midst_fails_the_transfer(own_pair):
     before = contents(own_pair.copy)
     (own_pair.files / "large").write_bytes(b"l" * 8_000_000)
     path = own_pair.transfer(throttle=2000)
-    for _ in range(400):
-        if own_pair.there.get(path).json()["bytes_transferred"]:
-            break
-        time.sleep(0.02)
+    until(lambda: own_pair.there.get(path).json()["bytes_transferred"], "not a byte is transferred")
     own_pair.pair.here.kill()
     failed = own_pair.wait(path, "failed")
     assert failed["error_info"]["code"] in ("4653061", "13303844")

@@ -15,6 +15,7 @@ from ontap_mlops.serving import claims
 from ontap_mlops.serving.kind import ProofFailed
 from tests.inference_server.runs import RunOfSystem, Site
 from tests.serving import connection, free_ports
+from tests.until import until
 
 pytestmark = pytest.mark.triton
 
@@ -169,8 +170,7 @@ def test_a_first_version_that_is_not_confirmed_is_taken_out_of_service(site):
     run.train(10)
     for step in (run.place, run.load, run.activate, run.release):
         step()
-    time.sleep(0.3)  # Triton unloads in its own time
-    assert state(site) == (None, None, "")
+    until(lambda: state(site) == (None, None, ""), lambda: state(site))  # Triton unloads in its own time
 
 
 def test_a_deployment_that_died_while_loading_is_put_back(site, monkeypatch):
@@ -263,7 +263,7 @@ def test_a_version_that_was_put_back_is_not_confirmed(site):
     run.place()
     run.load()
     run.release()
-    time.sleep(0.3)
+    until(lambda: site.served() is None, lambda: f"version {site.served()} still serves")
     run.claim()
     for step in (run.activate, run.confirm):
         with pytest.raises(AirflowFailException, match="Version 1 of .* does not serve.*Clear deploy.load"):

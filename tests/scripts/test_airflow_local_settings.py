@@ -25,13 +25,13 @@ SETTINGS = Path(__file__).resolve().parents[2] / "docker" / "airflow" / "config"
 def busy_database(tmp_path):
     """Another process's writes, every few milliseconds."""
     path, stop = tmp_path / "airflow.db", threading.Event()
-    engine = create_engine(f"sqlite:///{path}?timeout=10")
+    engine = create_engine(f"sqlite:///{path}?timeout=60")
     event.listen(engine, "connect", lambda connection, record: connection.execute("PRAGMA journal_mode=WAL"))
     with engine.begin() as connection:
         connection.execute(text("create table runs (id int)"))
 
     def write():
-        other = sqlite3.connect(path, timeout=30)
+        other = sqlite3.connect(path, timeout=60)
         while not stop.is_set():
             other.execute("insert into runs values (1)")
             other.commit()
@@ -56,7 +56,7 @@ def read_then_write(engine) -> None:
 
 def test_without_the_settings_a_busy_database_refuses(busy_database):
     with pytest.raises(OperationalError, match="database is locked"):
-        for _ in range(20):
+        for _ in range(500):
             read_then_write(busy_database)
 
 

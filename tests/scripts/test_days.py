@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +17,12 @@ from scripts.embedded import secrets
 from scripts.embedded.layout import Layout
 from tests.conftest import Emulator
 
-TODAY = datetime.now(UTC).date()
+TODAY = date(2026, 11, 20)
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(days, "today", lambda: TODAY)
 
 
 class OfEmulator(Layout):

@@ -49,7 +49,7 @@ import pathlib, time
 def test_it():
     print({title!r}, flush=True)
     (pathlib.Path({folder!r}) / {writes!r}).touch()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not (pathlib.Path({folder!r}) / {reads!r}).exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -18,6 +18,7 @@ import pytest
 from ontap_mlops.compute.kinds import _local_supervisor
 from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
+from tests.until import until
 
 PROGRAM = """
     import json, os, signal, subprocess, sys, time
@@ -71,12 +72,9 @@ def work(*arguments: str, name: str = "r1-step", **fields) -> Workload:
     return Workload(name=name, program="program", arguments=arguments, **fields)
 
 
-def ended(runner: LocalRunner, name: str = "r1-step", seconds: float = 15) -> Status:
-    deadline = time.monotonic() + seconds
-    while (status := runner.status(name)).state.active:
-        assert time.monotonic() < deadline, f"{name} still runs"
-        time.sleep(0.02)
-    return status
+def ended(runner: LocalRunner, name: str = "r1-step") -> Status:
+    until(lambda: not runner.status(name).state.active, f"{name} still runs")
+    return runner.status(name)
 
 
 def runs(runner: LocalRunner) -> int:
@@ -85,27 +83,16 @@ def runs(runner: LocalRunner) -> int:
 
 def facts(runner: LocalRunner, file: str) -> dict:
     path = runner.folder / "r1-step" / file
-    deadline = time.monotonic() + 5
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} does not appear"
-        time.sleep(0.01)
+    until(path.exists, f"{path} does not appear")
     return json.loads(path.read_text())
 
 
 def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 5
-    while _local_supervisor.start_time(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+    return until(lambda: not _local_supervisor.start_time(pid), f"process {pid} still runs")
 
 
 def said(runner: LocalRunner, text: str) -> None:
-    deadline = time.monotonic() + 10
-    while text not in runner.logs("r1-step")[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: text in runner.logs("r1-step")[0], lambda: runner.logs("r1-step")[0])
 
 
 def test_a_program_runs_with_its_mounts_and_hands_back_its_result(runner: LocalRunner) -> None:
@@ -264,7 +251,7 @@ def test_a_program_that_ignores_sigterm_is_killed_after_the_grace_with_its_child
 
 def test_a_time_limit_stops_it_and_says_so(runner: LocalRunner) -> None:
     runner.submit(work("work", "30", time_limit_s=0.3))
-    status = ended(runner, seconds=5)
+    status = ended(runner)
     assert status.state is State.FAILED
     assert status.message == "it was stopped at its time limit of 0.3 s"
 
@@ -281,7 +268,7 @@ def test_a_killed_supervisor_takes_the_program_along_and_is_a_failure_with_a_sen
     runner.submit(work("work", "30"))
     program = facts(runner, "program.json")["pid"]
     os.kill(facts(runner, "supervisor.json")["pid"], signal.SIGKILL)
-    status = ended(runner, seconds=3)
+    status = ended(runner)
     assert status.state is State.FAILED
     assert "nobody saw how it ended" in status.message
     assert gone(program)
@@ -391,7 +378,7 @@ def test_several_processes_share_one_workload(runner: LocalRunner) -> None:
         "    json.dump({'master': os.environ['MASTER_ADDR']}, open(os.environ['RESULT_FILE'], 'w'))\n"
     )
     runner.submit(Workload(name="r1-step", program="ranked", processes=2))
-    assert ended(runner, seconds=90).state is State.SUCCEEDED
+    assert ended(runner).state is State.SUCCEEDED
     assert {"rank 0 of 2", "rank 1 of 2"} <= set(runner.logs("r1-step")[0].splitlines())
     assert runner.result("r1-step")["master"]
 

@@ -6,6 +6,7 @@ import pytest
 
 from ontap_mlops.ontap import caches, errors, marks, volumes
 from tests.ontap_mlops.conftest import MARK, SVM
+from tests.until import until
 
 MB = 1024**2
 OURS = marks.mark("near")
@@ -119,16 +120,14 @@ def test_a_prepopulate_that_runs_is_joined_and_its_folders_are_asked_for_after_i
 
 
 def filled_slowly(client):
-    import time
+    seen = {"cursor": None}
 
-    cursor, deadline = None, time.monotonic() + 20
-    while time.monotonic() < deadline:
-        seen = caches.prepopulated(client, svm=SVM, name="near", paths=["/"], cursor=cursor)
-        if seen["done"]:
-            return seen["payload"]
-        cursor = seen["cursor"]
-        time.sleep(0.05)
-    raise AssertionError("it never ended")
+    def look():
+        seen.update(caches.prepopulated(client, svm=SVM, name="near", paths=["/"], cursor=seen["cursor"]))
+        return seen["done"]
+
+    until(look, "it never ended")
+    return seen["payload"]
 
 
 def test_a_job_that_ontap_has_forgotten_is_begun_once_more(ensure, client, ontap):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 
 from ontap_mlops.ontap import dataset_versions, errors, mirrors, reversals, snapshots, transfers, volumes
 from tests.ontap_mlops.conftest import GIB, MARK, SVM, Ontap
+from tests.until import until
 
 WHERE = {"svm": "svm2", "volume": "tyre"}
 DIGEST = "sha256:" + "1" * 64
@@ -31,15 +31,15 @@ def mirror(volume, there, remote) -> mirrors.Mirror:
 
 def moved(client, begun: transfers.Begun, mirror: mirrors.Mirror, **other: Any) -> dict[str, Any]:
     """The payload of a transfer that succeeds."""
-    cursor = None
-    for _ in range(400):
-        subject = {"mirror": mirror.uuid, "transfer": begun.uuid, "joined": begun.joined, **other}
-        answer = transfers.look(client, **subject, cursor=cursor)
-        if answer["done"]:
-            return answer["payload"]
-        cursor = answer["cursor"]
-        time.sleep(0.02)
-    raise AssertionError(answer)
+    subject = {"mirror": mirror.uuid, "transfer": begun.uuid, "joined": begun.joined, **other}
+    answer: dict[str, Any] = {"cursor": None}
+
+    def look() -> bool:
+        answer.update(transfers.look(client, **subject, cursor=answer["cursor"]))
+        return answer["done"]
+
+    until(look, lambda: answer)
+    return answer["payload"]
 
 
 def update(client, mirror: mirrors.Mirror, **other: Any) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ from airflow.sdk.bases.operator import ExecutorSafeguard
 
 from ontap_mlops.compute.kinds import local
 from ontap_mlops.operators.workload import WorkloadOperator
+from tests.until import until
 
 PROGRAM = """
 import json, os, sys, time
@@ -138,10 +138,7 @@ def test_a_worker_killed_at_this_moment_changes_nothing(workers: Workers, moment
 
 def test_a_worker_killed_while_the_program_runs_changes_nothing(workers: Workers) -> None:
     first = workers.start("never", 3)
-    deadline = time.monotonic() + 30
-    while not workers.runs:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(lambda: workers.runs, "the program does not start")
     os.killpg(first, signal.SIGKILL)
     os.waitpid(first, 0)
     assert workers.result() == {"runs": 1}

@@ -34,6 +34,7 @@ from tests.ontap_mlops.operators.workloads import (
     shown,
     started_with,
 )
+from tests.until import until
 
 SLOW_TO_STOP = """
 import signal, sys, time
@@ -52,6 +53,7 @@ class Queue:
 
     waiting: dict[str, float] = field(default_factory=dict)
     withdrawn: list[str] = field(default_factory=list)
+    looks: int = 0
     host: str | None = None
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
@@ -59,6 +61,7 @@ class Queue:
         return workload.name
 
     def status(self, name: str) -> Status:
+        self.looks += 1
         since = self.waiting.get(name)
         return Status(state=State.MISSING) if since is None else Status(state=State.PENDING, pending_since=since)
 
@@ -292,11 +295,11 @@ def test_a_place_without_a_limit_is_waited_for(queue: Queue, folder: Path, conte
 
     started = threading.Thread(target=wait, daemon=True)
     started.start()
-    time.sleep(1.5)
+    until(lambda: queue.looks > 3, "nobody looks at it")
     assert queue.waiting
     assert not queue.withdrawn
     queue.waiting.clear()
-    started.join(5)
+    started.join(60)
 
 
 def test_a_try_that_finds_its_program_being_stopped_starts_it_anew(folder, context) -> None:

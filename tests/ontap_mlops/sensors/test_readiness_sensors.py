@@ -98,7 +98,7 @@ def fired(*triggers: Any, meanwhile: Any = lambda: None) -> list[Any]:
         await asyncio.sleep(0.3)
         await asyncio.to_thread(meanwhile)
         try:
-            return await asyncio.wait_for(asyncio.gather(*tasks), 20)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 90)
         finally:
             await streams.stop_all()
 

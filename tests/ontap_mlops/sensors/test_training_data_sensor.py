@@ -35,13 +35,13 @@ def test_a_version_is_waited_for_until_its_snapshot_has_come(two, capsys) -> Non
         waited(version=version.id)
     assert f"Waiting for version {version.id} of dataset tyre to be readable at west" in capsys.readouterr().out
     two.mirror()
-    assert waited(version=version.id, timeout=20)["version"] == version.id
+    assert waited(version=version.id, timeout=90)["version"] == version.id
 
 
 def test_a_mirror_is_waited_for_until_it_is_fresh(two, capsys) -> None:  # noqa: F811
     two.version()
     two.mirror()
-    assert waited(within_min="60", timeout=20)["healthy"] is True
+    assert waited(within_min="60", timeout=90)["healthy"] is True
     two.there.control("PUT", "/clock", {"offset_s": 7200})
     with pytest.raises(AirflowSensorTimeout):
         waited(within_min="60")

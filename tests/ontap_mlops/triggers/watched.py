@@ -73,7 +73,7 @@ class Triggerer:
         await self.streams.stop_all()
 
 
-async def eventually(condition: Callable[[], Any], what: str, limit_s: float = 20.0) -> None:
+async def eventually(condition: Callable[[], Any], what: str, limit_s: float = 90.0) -> None:
     deadline = time.monotonic() + limit_s
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come"

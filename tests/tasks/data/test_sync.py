@@ -368,7 +368,7 @@ def interrupted(program, volume: Path, signum: int) -> tuple[int, int]:
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.005)
     process.send_signal(signum)
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     arrived = contents(volume / "data")
     assert all(MANY[key] == content for key, content in arrived.items())
     return process.returncode, len(arrived)
