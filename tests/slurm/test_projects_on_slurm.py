@@ -22,6 +22,7 @@ from ontap_mlops.projects.slurm_queue import SlurmQueue
 from tests.slurm.conftest import Site, ended, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(__file__).parent / "programs"
 NOBODY = Projects.of({"gpus": 16, "projects": {}}, "a test")
 
 
@@ -156,6 +157,18 @@ def test_an_interactive_workload_on_a_share_ends_at_its_limit(site: Site, place:
     status = ended(place.runner(), name)
     assert status.out_of_time
     assert status.state is State.FAILED
+
+
+def test_a_share_gets_its_grace_when_it_is_cancelled(site: Site, place: SlurmPlace) -> None:
+    apply(place)
+    here = SlurmPlace(**{**place.model_dump(), "working_directory": str(PROGRAMS), "grace_s": 60})
+    asked = site.workload("checkpoint", "say=up", "sleep=600", resources=Resources(gpus=0.5), interactive=True)
+    runner = here.runner()
+    runner.submit(here.completed(replace(asked, project="team-b")))
+    wait_until(lambda: "up" in runner.logs(asked.name)[0], what="its start")
+    runner.cancel(asked.name)
+    assert runner.status(asked.name).state is State.CANCELLED
+    assert "checkpoint written" in runner.logs(asked.name)[0]
 
 
 def test_what_waits_beyond_a_quota_claims_it_when_it_is_free_again(site: Site, place: SlurmPlace) -> None:

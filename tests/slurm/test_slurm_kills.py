@@ -92,3 +92,15 @@ def test_a_job_that_was_told_to_stop_and_not_reached_is_told_again_by_whoever_lo
     wait_until(lambda: "up" in runner.logs(workload.name)[0])
     (site.shared / workload.name / "stopping").write_text("1")  # its time was over long ago
     assert ended(runner, workload.name).state is State.CANCELLED
+
+
+def test_a_deaf_program_that_was_told_to_stop_is_killed_although_whoever_told_it_is_dead(site: Site, tmp_path: Path):
+    workload = site.workload("deaf", "say=up", "sleep=600")
+    runner = site.runner(grace_s=1)
+    runner.submit(workload)
+    wait_until(lambda: "up" in runner.logs(workload.name)[0])
+    dying = site.runner(grace_s=1, commands=commands(tmp_path / "dying", "scancel", after=DIES))
+    with pytest.raises(PlaceUnavailable):
+        dying.cancel(workload.name)
+    wait_until(lambda: workload.name not in site.queue(), what="that nobody has to look for it to end")
+    assert runner.status(workload.name).state is State.CANCELLED

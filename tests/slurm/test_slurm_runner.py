@@ -72,6 +72,32 @@ def test_secrets_are_readable_by_the_owner_only_are_not_shown_by_slurm_and_go_wh
     assert all(b"open-sesame" not in path.read_bytes() for path in file.parent.iterdir())
 
 
+def test_secrets_go_with_the_program_although_nobody_looks_after_it_any_more(site: Site):
+    workload = site.workload("say=done", secrets={"TOKEN": "open-sesame"})
+    site.runner().submit(workload)
+    file = site.shared / workload.name / "environment"
+    wait_until(lambda: not file.exists(), what="that the secrets are gone")
+    assert (site.shared / workload.name / "ended").exists()
+
+
+def test_secrets_of_what_was_cut_off_and_never_looked_after_go_when_something_new_starts(site: Site, tmp_path: Path):
+    runner, go_on = site.runner(), tmp_path / "go-on"
+    cut_off, going = (site.workload("say=up", f"until={go_on}", secrets={"TOKEN": "x"}) for _ in range(2))
+    for workload in (cut_off, going):
+        runner.submit(workload)
+        wait_until(lambda name=workload.name: "up" in runner.logs(name)[0])
+    site.say("scancel", "--full", "--signal=KILL", site.number(cut_off.name))
+    wait_until(lambda: cut_off.name not in site.queue())
+    files = [site.shared / workload.name / "environment" for workload in (cut_off, going)]
+    for file in files:
+        before = file.stat().st_mtime - 3 * 86400
+        os.utime(file, (before, before))
+    runner.submit(site.workload("say=new"))
+    assert [file.exists() for file in files] == [False, True], "what runs may start again and needs them then"
+    go_on.touch()
+    assert ended(runner, going.name).state is State.SUCCEEDED
+
+
 def test_submitting_a_name_again_joins_it_and_fresh_runs_an_ended_one_anew(site: Site, tmp_path: Path):
     runner, mark = site.runner(), tmp_path / "runs"
     workload = site.workload(f"mark={mark}", "sleep=1")

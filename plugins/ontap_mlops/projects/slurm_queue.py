@@ -47,8 +47,7 @@ while [ $idle -lt 3 ]; do
 done
 """
 
-# Runs the program as a step of the holder. Where the holder had to give way, the program begins again with it. SIGTERM
-# is for srun, which hands it on.
+# Runs the program as a step of the holder. Where the holder had to give way, the program begins again with it.
 _SHARE = r"""
 trap : TERM
 holder=$1; shift

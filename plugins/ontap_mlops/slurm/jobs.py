@@ -5,12 +5,13 @@ Each job has a folder ``<shared folder>/<name>/`` that the submitting host and t
 ===============  ======================================================================================================
 ``token``        which submission this folder is of; the job of any other ends at once when it starts
 ``job``          its number, written by whoever submitted it and by the job itself when it starts
-``environment``  variables and secrets, readable by the owner only; gone when the job is over
+``environment``  variables and secrets, readable by the owner only; removed by the job at its end, or by whoever
+                 looks after one that was cut off
 ``batch.sh``     what Slurm runs; ``task.sh`` what each process of it runs
 ``log``          what all of them print
 ``spec.json``    what was asked for (no secrets)
 ``run.json``     the record of the run (RUN_FILE), ``result.json`` the result, ``progress.json`` how far it is
-``begun``        there when a process of it has started
+``begun``        there when a process of it has started: the step that it runs in, which may be one of another job
 ``ended``        exit code of the program, for how many seconds it ran, and whether Slurm had started it at all
 ``stopping``     there when it was told to stop; holds the time by which it is to have ended, or is told again
 ===============  ======================================================================================================
@@ -39,7 +40,8 @@ NO_FOLDER, NOTHING, SLURM_SAYS, LOCKED, NO_MOUNT = 73, 74, 75, 76, 77  # exit co
 
 # What is asked of the same name comes one after another. A job of ours whose token is not the folder's belongs to a
 # submission whose answer was lost and that was given up: it is cancelled. A refused submission leaves no folder, so
-# that a job that Slurm took all the same ends when it starts.
+# that a job that Slurm took all the same ends when it starts. At last, secrets go of jobs that were cut off a day ago
+# and that nobody has looked at since, and folders of those that ended long ago.
 _SUBMIT = r"""
 folder=$1 name=$2 token=$3 fresh=$4 keep_days=$5 lock=$6 mounts=$7; shift 7
 [ -d "$folder" ] || exit 73
@@ -66,6 +68,10 @@ if id=$(sbatch --parsable "$@" "$home/batch.sh" "$token"); then
 else
   rm -rf "$home"; exit 75
 fi
+active=" $(squeue --me --noheader --format=%A | tr '\n' ' ') " || exit 0
+find "$folder" -mindepth 2 -maxdepth 2 -name environment -mtime +0 | while read -r old; do
+  case $active in *" $(cat "${old%/environment}/job" 2>/dev/null) "*) ;; *) rm -f "$old" ;; esac
+done
 [ "$keep_days" = 0 ] || find "$folder" -mindepth 2 -maxdepth 2 -name ended -mtime "+$keep_days" | while read -r old; do
   rm -rf "${old%/ended}"
 done
@@ -215,7 +221,10 @@ class Jobs:
 
     def _signal(self, name: str, job: str, signal: str, grace_s: float) -> None:
         """Signal the processes, or without one let Slurm end all of the job. Marked first: what ends is no success."""
-        script = 'cd "$1" && echo $(($(date +%s) + $4)) >stopping && scancel ${3:+"--signal=$3"} "$2"'
+        script = (
+            'cd "$1" && echo $(($(date +%s) + $4)) >stopping || exit; step=$(cat begun 2>/dev/null)\n'
+            'if [ -n "$3" ]; then scancel "--signal=$3" "${step:-$2}"; else scancel "$2"; fi'
+        )
         by = f"{grace_s + SECOND_WORD_S:.0f}"
         answer = self.slurm.run(f"cancelling job {name}", script, f"{self.folder}/{name}", job, signal, by)
         if answer.code and not re.search("already complet|Invalid job id", answer.errors):

@@ -15,18 +15,27 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # Slurm itself may run it several times: whoever is preempted, or loses its node, starts again. On a busy node srun may
 # not get the program started in time (cred_expire): what never began is tried again, and its code is no program's.
-# `ls` asks the file server, where a test of one name may be answered from memory.
+# `ls` asks the file server, where a test of one name may be answered from memory. What was told to stop is ended after
+# its grace by the job itself: whoever told it may be dead by then. `read` waits without a process that could be left.
 _BATCH = r"""#!/bin/bash -l
 home={home}
 [ "$(cat "$home/token" 2>/dev/null)" = "$1" ] || exit 0
 cd "$home" || exit 1
+[ ! -e stopping ] || exit 143
 echo "$SLURM_JOB_ID" >job
 rm -f ended begun
 [ "${{SLURM_RESTART_COUNT:-0}}" = 0 ] || echo "WARNING: Slurm starts it again (start $((SLURM_RESTART_COUNT + 1)))"
+end_in_time() {{
+  exec 8<> <(:)
+  until ls | grep -qx stopping; do read -rt 5 -u 8; done
+  read -rt {grace} -u 8
+  scancel "$SLURM_JOB_ID" || kill $$
+}}
 {prepare}
 . ./environment || exit 1
 export SLURM_EXPORT_ENV=ALL
 export MASTER_PORT=$((20000 + (SLURM_JOB_ID * 8 + ${{SLURM_RESTART_COUNT:-0}}) % 12000))
+end_in_time & watcher=$!; disown
 for try in 1 2 3 4 5; do
   began=$(date +%s)
   {launcher} --quiet {step} "$home/task.sh"
@@ -37,12 +46,14 @@ for try in 1 2 3 4 5; do
   sleep $try
 done
 echo "code=$code seconds=$(($(date +%s) - began)) launched=$launched" >ended.new && mv ended.new ended
+rm -f environment
+kill -KILL $watcher
 exit $code
 """
 
 # For many processes: the variables that torchrun would set, so that the program's own exit code is seen.
 _TASK = r"""#!/bin/bash
-: >{home}/begun
+echo "$SLURM_JOB_ID.$SLURM_STEP_ID" >{home}/begun
 {ranks}cd {working_directory} || exit 1
 exec {command}
 """
@@ -65,8 +76,7 @@ def files(
 ) -> dict[str, bytes]:
     """Content by name. ``command`` starts the program, less its own time limit.
 
-    ``launcher`` starts what follows it instead of srun, whose options it takes, in a step of another job. A file of
-    that name tells who cancels that signals have to go through the job's own processes.
+    ``launcher`` starts what follows it instead of srun, whose options it takes, in a step of another job.
     """
     cpus = _cpus(workload)
     step = [f"--ntasks={workload.processes}", "--kill-on-bad-exit=1", *([f"--cpus-per-task={cpus}"] if cpus else [])]
@@ -79,6 +89,7 @@ def files(
         prepare="\n".join(prepare),
         step=shlex.join(step),
         launcher=shlex.join(launcher or ("srun",)),
+        grace=f"{max(grace_s, 1):g}",
     )
     task = _TASK.format(
         home=shlex.quote(home),
@@ -90,15 +101,10 @@ def files(
         "batch.sh": batch,
         "task.sh": task,
         "environment": _exports(workload, environment),
-        **({"launcher": shlex.join(launcher)} if launcher else {}),
         "spec.json": json.dumps(_spec(workload, command)),
         **({} if run is None else {"run.json": json.dumps(run)}),
     }
     return {name: text.encode() for name, text in made.items()}
-
-
-def _start(launcher: Sequence[str]) -> str:
-    return f"trap : TERM\n{shlex.join(launcher)}" if launcher else "srun"
 
 
 def options(workload: Workload, *, gpu: str, shard: str, shards_per_gpu: int) -> list[str]:
