@@ -128,15 +128,26 @@ def pip_setting(name: str) -> str | None:
 
 
 def index_options() -> list[str]:
-    """Where packages come from: as pip is set up here, and PyTorch in its CPU build (the CUDA one is several GB)."""
+    """Where packages come from: as pip is set up here, and PyTorch in the build that is wanted."""
     options = []
     index, links = pip_setting("global.index-url"), pip_setting("global.find-links")
     if index:
         options += ["--default-index", index]
     for link in (links or "").split():
         options += ["--find-links", link]
-    carries_torch = any("://" in link or list(Path(link).glob("torch-*.whl")) for link in (links or "").split())
-    return options if carries_torch else [*options, "--torch-backend", "cpu"]
+    backend = torch_backend()
+    return [*options, "--torch-backend", backend] if backend else options
+
+
+def torch_backend() -> str:
+    """Return the build of PyTorch that its own index is asked for: TORCH_BACKEND, such as cu128 for GPUs, or else cpu.
+
+    PyPI has the CUDA build, which is several GB larger. Empty where a folder that pip looks into has it, or where
+    TORCH_BACKEND is set to nothing: then the package index decides.
+    """
+    wanted = os.environ.get("TORCH_BACKEND", "cpu")
+    links = (pip_setting("global.find-links") or "").split()
+    return "" if any(list(Path(link).glob(f"torch-*+{wanted}-*.whl")) for link in links) else wanted
 
 
 def prepare(environment: Environment, fresh: bool) -> None:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.environment import index_options
+from scripts.environment import torch_backend
 
 _TOLD = re.compile(r"(?:global|install|:env:)\.(index-url|extra-index-url|find-links|trusted-host|cert)='(.*)'")
 
@@ -31,9 +31,7 @@ def package_sources(scratch: Path) -> PackageSources:
             secrets[name] = scratch / name
             secrets[name].touch(mode=0o600)  # the address of a company's index may hold a password
             secrets[name].write_text(text)
-    # Where this machine's own folders have PyTorch's CPU build, PyTorch's index is not asked.
-    build_args = {} if "--torch-backend" in index_options() else {"TORCH_BACKEND": ""}
-    return PackageSources(secrets, tuple(folders(told)), build_args)
+    return PackageSources(secrets, tuple(folders(told)), {"TORCH_BACKEND": torch_backend()})
 
 
 def pip_config() -> str:

@@ -69,7 +69,7 @@ class Result:
 
 QUICK = Suite(
     "quick tests",
-    "not (kubernetes or journey or browser or triton or package or clients or slurm)",
+    "not (kubernetes or journey or browser or triton or package or clients or compose or slurm)",
     720,
     ("-n", "3", "--dist", "loadfile"),
 )
@@ -90,7 +90,7 @@ CLIENTS = Suite("real clients", "clients", 300, installs=("--clients",), beside=
 PACKAGE = Suite("the wheel in an empty environment", "package", 240, beside=True)
 POSTGRESQL = Suite(
     "DAGs and rows on PostgreSQL",
-    "not (kubernetes or journey or browser or triton or package or clients or slurm)",
+    "not (kubernetes or journey or browser or triton or package or clients or compose or slurm)",
     120,
     ("tests/database", "tests/dags", "tests/examples", "tests/scripts/test_connections.py"),
     postgresql=True,

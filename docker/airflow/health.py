@@ -1,8 +1,8 @@
-"""Tell whether the Airflow program of this container lives; exit code 0 when it does.
+"""Tell whether an Airflow program of this container lives; exit code 0 when it does.
 
-Which one it is, process 1 says (``airflow scheduler``, ``airflow celery worker``, ...). The API server is asked over
-HTTP, a Celery worker by a ping through its broker, and the others by the heartbeat that they write into Airflow's
-database. Airflow's own commands for that take seconds of processor time each; this takes a fraction of one.
+Which one it is, the arguments say or, without any, process 1 (``airflow scheduler``, ``airflow celery worker``). The
+API server is asked over HTTP, a Celery worker by a ping through its broker, and the others by the heartbeat that they
+write into Airflow's database. Airflow's own commands for that take seconds of processor time each.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ JOBS = {"scheduler": "SchedulerJob", "triggerer": "TriggererJob", "dag-processor
 STALE_S = 60
 
 
-def main() -> int:
-    words = Path("/proc/1/cmdline").read_bytes().decode().replace("\0", " ").split()
+def main(words: list[str]) -> int:
+    words = words or Path("/proc/1/cmdline").read_bytes().decode().replace("\0", " ").split()
     trouble = ask(words)
     if trouble:
         print(trouble, file=sys.stderr)
@@ -86,4 +86,4 @@ def setting(name: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -43,14 +43,32 @@ def test_an_environment_without_its_python_is_not_current(made: Environment):
 
 
 def test_the_installer_is_told_where_pip_finds_wheels(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    (tmp_path / "torch-2.13.0+cpu-cp311.whl").touch()
+    (tmp_path / "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
+    monkeypatch.delenv("TORCH_BACKEND", raising=False)
     monkeypatch.setattr(environment, "pip_setting", lambda name: str(tmp_path) if name == "global.find-links" else None)
     assert environment.index_options() == ["--find-links", str(tmp_path)]
 
 
-def test_without_a_local_torch_the_cpu_build_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("links", [None, "https://wheels.example/links"])
+def test_without_a_local_torch_the_cpu_build_is_asked_for(links, monkeypatch: pytest.MonkeyPatch):
+    """Whatever an address has: PyPI's build, with CUDA, may be there as well."""
+    monkeypatch.delenv("TORCH_BACKEND", raising=False)
+    monkeypatch.setattr(environment, "pip_setting", lambda name: links if name == "global.find-links" else None)
+    assert environment.index_options()[-2:] == ["--torch-backend", "cpu"]
+
+
+def test_a_local_torch_with_cuda_is_not_taken_for_the_cpu_build(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
+    monkeypatch.delenv("TORCH_BACKEND", raising=False)
+    monkeypatch.setattr(environment, "pip_setting", lambda name: str(tmp_path) if name == "global.find-links" else None)
+    assert environment.torch_backend() == "cpu"
+
+
+@pytest.mark.parametrize("named", ["cu128", ""])
+def test_who_has_gpus_or_a_mirror_names_the_build(named: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TORCH_BACKEND", named)
     monkeypatch.setattr(environment, "pip_setting", lambda name: None)
-    assert environment.index_options() == ["--torch-backend", "cpu"]
+    assert environment.index_options() == (["--torch-backend", named] if named else [])
 
 
 def test_a_wrong_python_is_told_in_one_sentence(monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,220 @@
+"""The images as they are built: what is in them and what is not, and that their services start, answer and end.
+
+`make test-compose` builds them first. Where there is no program that runs containers, or they are not built, these
+tests say so and are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scripts.image_tools import Tool, tool_of_this_machine
+from scripts.images import IMAGES
+from scripts.package_sources import pip_config, pip_settings
+
+pytestmark = pytest.mark.compose
+
+BASE = "docker.io/library/python:3.11-slim-bookworm"
+GRACE_S = 20
+READY_S = 180
+KILLED = 137
+
+
+@pytest.fixture(scope="module")
+def tool() -> Tool:
+    try:
+        found = tool_of_this_machine()
+    except SystemExit as error:
+        pytest.skip(str(error))
+    if found.name == "buildah":
+        pytest.skip("buildah builds images and runs no services; install podman or docker.")
+    return found
+
+
+@pytest.fixture(params=IMAGES)
+def image(request: pytest.FixtureRequest, tool: Tool) -> str:
+    return built(tool, request.param)
+
+
+def built(tool: Tool, name: str) -> str:
+    tag = IMAGES[name].tag("latest")
+    if call(tool, "image", "inspect", tag).returncode:
+        pytest.skip(f"{tag} is not built; `make images` builds it.")
+    return tag
+
+
+def call(tool: Tool, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*tool.command, *arguments], capture_output=True, text=True, timeout=300)
+
+
+def inside(tool: Tool, tag: str, *command: str, options: tuple[str, ...] = ()) -> str:
+    """What a command prints that runs in a container of the image which may write nothing and reach nobody."""
+    hardened = ["--read-only", "--cap-drop", "all", "--network", "none", "--entrypoint", command[0], *options]
+    done = subprocess.run([*tool.run(), *hardened, tag, *command[1:]], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def settings(tool: Tool, tag: str) -> dict:
+    (found,) = json.loads(call(tool, "image", "inspect", tag).stdout)
+    return found
+
+
+def test_it_says_what_it_is_and_runs_as_nobody_special(tool: Tool, image: str):
+    found = settings(tool, image)
+    labels = {name.rpartition(".")[2]: text for name, text in found["Config"]["Labels"].items()}
+    assert labels["title"] == image.partition(":")[0]
+    assert (
+        re.fullmatch(r"\d+\.\d+\.\d+", labels["version"]) and labels["revision"] and labels["licenses"] == "Apache-2.0"
+    )
+    assert found["Config"]["User"] == "10001:10001"
+    assert "tasks" in image or found["Config"]["Healthcheck"]["Test"][0] == "CMD"
+
+
+def test_it_holds_no_compiler_no_cache_and_no_setting_of_the_machine_that_built_it(tool: Tool, image: str):
+    """What differs from the base image is ours: the base has this machine's own settings where it is a stand-in."""
+    tools = inside(tool, image, "sh", "-c", "command -v gcc cc g++ c++ clang ld make rustc cargo; true")
+    assert tools == ""
+    ours = [line[2:] for line in call(tool, "image", "diff", image, BASE).stdout.splitlines() if line[:1] in "AC"]
+    assert any(path.startswith("/opt/") for path in ours)
+    unwanted = re.compile(
+        r"pip\.conf$|uv\.toml$|/\.cache(/|$)|\.whl$|/\.git(/|$)|/\.env$|\.pem$|\.key$|^/build(/|$)|\.netrc$|^/run/secrets"
+    )
+    kept = re.compile(r"site-packages/.*\.pem$")  # certificates that libraries bring along
+    assert [path for path in ours if unwanted.search(path) and not kept.search(path)] == []
+
+
+def test_no_file_and_no_step_of_it_names_where_its_packages_came_from(tool: Tool, image: str):
+    told = pip_settings(pip_config())
+    sources = [word for name, value in told.items() if name != "cert" for word in value.split()]
+    if not sources:
+        pytest.skip("pip is told nothing of packages' sources on this machine.")
+    history = call(tool, "history", "--no-trunc", "--format", "{{.CreatedBy}}", image).stdout
+    variables = json.dumps(settings(tool, image)["Config"])
+    looked = inside(
+        tool,
+        image,
+        "sh",
+        "-c",
+        "grep -rIlF -f - /opt --include='*.json' --include='*.toml' --include='*.cfg' "
+        "--include=RECORD --include=METADATA <<E\n" + "\n".join(sources) + "\nE\ntrue",
+        options=("--tmpfs", "/tmp"),
+    )
+    assert looked == ""
+    assert [word for word in sources if word in history or word in variables] == []
+
+
+@pytest.mark.parametrize("name", ["tasks", "worker"])
+def test_pytorch_has_no_cuda(tool: Tool, name: str):
+    told = inside(
+        tool,
+        built(tool, name),
+        "/opt/programs/bin/python",
+        "-c",
+        "import torch; print(torch.version.cuda)",
+        options=("--tmpfs", "/tmp"),
+    )
+    assert told.strip() == "None"
+    packages = inside(tool, built(tool, name), "sh", "-c", "ls /opt/programs/lib/python3.11/site-packages")
+    assert not re.search(r"(?m)^(nvidia|triton|cuda)", packages)
+
+
+def test_airflow_itself_has_no_pytorch(tool: Tool):
+    assert "torch\n" not in inside(
+        tool, built(tool, "airflow"), "sh", "-c", "ls /opt/airflow/venv/lib/python3.11/site-packages"
+    )
+
+
+@contextmanager
+def running(tool: Tool, tag: str, *options: str, command: tuple[str, ...] = ()) -> Iterator[str]:
+    """A container in the background that may write only where it is let."""
+    name = f"mlops-test-{secrets.token_hex(4)}"
+    hardened = ["--read-only", "--cap-drop", "all", "--network", "none", "--tmpfs", "/tmp", "--name", name, "--detach"]
+    started = subprocess.run(
+        [*[word for word in tool.run() if word != "--rm"], *hardened, *options, tag, *command],
+        capture_output=True,
+        text=True,
+    )
+    assert started.returncode == 0, started.stderr
+    try:
+        yield name
+    finally:
+        call(tool, "rm", "--force", name)
+
+
+def wait_healthy(tool: Tool, name: str) -> None:
+    until = time.monotonic() + READY_S
+    while (asked := call(tool, "healthcheck", "run", name)).returncode:
+        logs = call(tool, "logs", name)
+        assert time.monotonic() < until, asked.stdout + asked.stderr + logs.stdout[-3000:] + logs.stderr[-3000:]
+        time.sleep(0.5)
+
+
+def exit_code_when_told_to_stop(tool: Tool, name: str) -> int:
+    call(tool, "stop", "--time", str(GRACE_S), name)
+    return int(call(tool, "inspect", "--format", "{{.State.ExitCode}}", name).stdout)
+
+
+def volume(path: str) -> tuple[str, str]:
+    return "--tmpfs", f"{path}:rw,mode=1777"
+
+
+DATA = "/var/lib/ontap-mlops"
+SERVICES = {
+    "emulator": (volume("/ontap"), ()),
+    "lake": (
+        (*volume(f"{DATA}/lake"), "--env", "NANIO_ACCESS_KEY=tester", "--env", f"NANIO_SECRET_KEY={'s' * 32}"),
+        (),
+    ),
+    "mlflow": (volume(f"{DATA}/mlflow"), ()),
+    # It copies its Python backend's program to /tmp and runs it from there.
+    "triton": (("--tmpfs", "/tmp:rw,exec", *volume("/models")), ()),
+}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_answers_and_ends_when_told(tool: Tool, name: str):
+    options, command = SERVICES[name]
+    with running(tool, built(tool, name), *options, command=command) as container:
+        wait_healthy(tool, container)
+        assert exit_code_when_told_to_stop(tool, container) != KILLED
+
+
+AIRFLOW = (
+    *volume("/opt/airflow/logs"),
+    *("--env", "AIRFLOW_HOME=/tmp/airflow", "--env", "AIRFLOW__CORE__EXECUTOR=LocalExecutor"),
+    *("--env", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=sqlite:////tmp/airflow.db"),
+)
+
+
+def test_a_program_of_airflow_lives_and_ends_when_told(tool: Tool):
+    """The heartbeat is the sign of life of three of them."""
+    command = ("bash", "-c", "airflow db migrate && exec airflow dag-processor")
+    with running(tool, built(tool, "airflow"), *AIRFLOW, command=command) as container:
+        until = time.monotonic() + READY_S
+        health = "/opt/ontap-mlops/docker/airflow/health.py"
+        while (asked := call(tool, "exec", container, "python", health, "airflow", "dag-processor")).returncode:
+            assert time.monotonic() < until, asked.stderr + call(tool, "logs", container).stdout[-3000:]
+            time.sleep(1)
+        assert exit_code_when_told_to_stop(tool, container) != KILLED
+
+
+def test_airflow_finds_its_provider_and_every_dag(tool: Tool):
+    look = "from airflow.dag_processing.dagbag import DagBag; bag = DagBag(); print(len(bag.dags), bag.import_errors)"
+    prepared = f"airflow db migrate > /dev/null && python -c '{look}' | tail -1"
+    count, errors = inside(tool, built(tool, "airflow"), "bash", "-c", prepared, options=AIRFLOW).split(" ", 1)
+    assert int(count) >= len(list((Path(__file__).parents[2] / "dags").glob("*.py"))) and errors.strip() == "{}"
+
+
+def test_a_program_of_ours_ends_when_told_also_before_it_listens_for_that(tool: Tool):
+    with running(tool, built(tool, "tasks"), command=("python", "-c", "import time; time.sleep(3600)")) as container:
+        assert exit_code_when_told_to_stop(tool, container) != KILLED
