@@ -14,10 +14,12 @@ from emulator.body import flag, text, texts
 from emulator.cloud_stores import state as cloud_stores
 from emulator.errors import NoSuchApi, NotFound, OntapError, shortened
 from emulator.faults import Fault, number, whole
+from emulator.flexcache import state as flexcaches
 from emulator.jobs.runner import Pace
 from emulator.query import LARGEST
 from emulator.rest import Reply
 from emulator.values import one_of
+from emulator.volumes import state as volumes
 from emulator.world import World
 
 # Fifty years either way: times before 1970, or of more than four digits, are none that ONTAP or a client could show.
@@ -138,6 +140,15 @@ def put_owners(world: World, body: dict[str, Any], uuid: str) -> Reply:
     return Reply(200, {"owners": owners})
 
 
+def put_reads(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """Say what clients have read of a cache, which is a folder here and sees no reader."""
+    if not world.store.get(flexcaches.KIND, uuid):
+        raise NotFound()
+    reads = {name: whole(body[name], name, 0, LARGEST) for name in volumes.READS}
+    world.store.update(volumes.KIND, uuid, reads=reads)
+    return Reply(200, reads)
+
+
 def put_cloud_stores(world: World, body: dict[str, Any], uuid: str) -> Reply:
     """Say whether object stores can be reached: ``availability`` is available or unavailable."""
     wanted = one_of(*cloud_stores.AVAILABILITY)(body["availability"])
@@ -165,6 +176,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PUT", "/roles", put_role),
     ("PUT", "/svms", put_svm),
     ("PUT", "/snapshots/{uuid}/owners", put_owners),
+    ("PUT", "/caches/{uuid}/reads", put_reads),
     ("PUT", "/cloud-stores", put_cloud_stores),
 ]
 

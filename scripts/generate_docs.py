@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/: DAGs, operators, settings, calls to ONTAP and rights, examples, what the
+"""Write the generated pages of docs/: DAGs, operators, settings, metrics, calls to ONTAP and rights, examples, what the
 emulator covers.
 
 python -m scripts.generate_docs          write them
@@ -20,6 +20,7 @@ from typing import Any
 
 from emulator import coverage
 from scripts import roles
+from scripts.exporter import subjects
 
 HOUSE = Path(__file__).resolve().parents[1]
 PAGES = HOUSE / "docs" / "reference"
@@ -34,6 +35,7 @@ def main() -> int:
         PAGES / "dags.md": dags_page(),
         PAGES / "operators.md": operators_page(),
         PAGES / "settings.md": settings_page(),
+        PAGES / "metrics.md": HEAD + subjects.page(),
         PAGES / "ontap-calls.md": HEAD + roles.page(),
         PAGES / "ontap-role.txt": roles.script(roles.calls()),
         PAGES / "ontap-role.json": roles.bodies(roles.calls()),

@@ -113,6 +113,8 @@ def render(world: World, record: Record, wanted: Wanted) -> dict[str, Any]:
         _put(shown, name, value)
     if wanted.has("flexcache_endpoint_type"):
         shown["flexcache_endpoint_type"] = origins.endpoint_type(world, record)
+    if wanted.has("statistics") and "reads" in record:
+        shown["statistics"] = {"flexcache_raw": record["reads"]}
     if wanted.has("qos"):
         shown["qos"] = {"policy": qos.of_volume(world, record) or {}}
     shown["nas"] = _nas(world, record, wanted)
@@ -216,6 +218,7 @@ _COMMON_SETTINGS = ("tiering.policy", "tiering.min_cooling_days") + (
     "snapshot_directory_access_enabled",
     "access_time_enabled",
 )
+READS = ("client_requested_blocks", "cache_miss_blocks")  # of a cache, as the steering says
 VOLUME = Shape(
     href="/storage/volumes/{uuid}",
     keys=("uuid", "name"),
@@ -234,6 +237,7 @@ VOLUME = Shape(
     costly=("guarantee.type", "guarantee.honored", "is_svm_root", "is_object_store", "files.used", *_SPACE_NAMES)
     + tuple(f"clone.{name}" for name in _CLONE_NAMES)
     + tuple(f"nas.{name}" for name in _NAS_NAMES)
+    + tuple(f"statistics.flexcache_raw.{name}" for name in READS)
     + _PARENT_NAMES
     + _QOS_NAMES
     + moves.NAMES

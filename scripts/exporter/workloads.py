@@ -17,12 +17,12 @@ from ontap_mlops.compute.workload import State
 
 NEWEST = 200  # workloads shown, so that a month's do not become thousands of series
 
-_HELP = {
+HELP = {
     "state": "1 for the state the workload is in.",
     "start_time_seconds": "When it started, in seconds since 1970.",
     "seconds": "How long it ran, or has been running.",
     "progress_done": "How much of its present step is done, in the unit of the label.",
-    "progress_total": "How much there is to do in its present step.",
+    "progress_whole": "How much there is to do in its present step.",
     "progress_time_seconds": "When it last told its progress, in seconds since 1970.",
     "result": "A number of its result, such as metrics.roc_auc.",
 }
@@ -42,7 +42,7 @@ class WorkloadCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         found = [sample for home in homes(self.folder, self.newest) for sample in samples(self.folder, home)]
-        for name, text in _HELP.items():
+        for name, text in HELP.items():
             these = [sample for sample in found if sample.metric == name]
             labels = sorted({label for sample in these for label in sample.labels})
             family = GaugeMetricFamily(f"ontap_mlops_workload_{name}", text, labels=labels)
@@ -76,7 +76,7 @@ def samples(folder: Path, home: Path) -> Iterator[Sample]:
         yield Sample("progress_time_seconds", step, progress["at"])
         yield Sample("progress_done", step, progress["done"])
         if progress["total"] is not None:
-            yield Sample("progress_total", step, progress["total"])
+            yield Sample("progress_whole", step, progress["total"])
     for name, value in _numbers(read(home / "result.json")):
         yield Sample("result", labels | {"name": name}, value)
 

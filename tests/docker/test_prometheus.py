@@ -128,6 +128,7 @@ def prometheus(workloads, predictions, tmp_path_factory):
     shutil.copy(DOCKER / "prometheus" / "rules.yml", folder)
     log = (folder / "log").open("wb")
     place = ["--folder", str(workloads.folder), "--port", str(exporter)]
+    place += [f"--no-{each}" for each in ("storage", "airflow", "serving", "projects")]
     options = [f"--web.listen-address=127.0.0.1:{own}", f"--storage.tsdb.path={folder / 'data'}"]
     commands = [
         [sys.executable, "-m", "scripts.exporter", *place],

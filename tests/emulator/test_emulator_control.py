@@ -125,3 +125,19 @@ def test_reset_leaves_a_cluster_as_at_the_first_start(fresh_emulator):
         assert list(fresh_emulator.namespace.iterdir()) == []
         assert [path.name for path in (fresh_emulator.root / "volumes").iterdir()] == [left[0]["uuid"]]
         assert api.post("/api/storage/volumes?return_timeout=60", json=body).status_code == 201
+
+
+def test_what_clients_have_read_of_a_cache_is_what_the_steering_says(emulator, api):
+    emulator.control("POST", "/reset")
+    for name, path in (("source", "volumes"), ("copy", "flexcache/flexcaches")):
+        body = {"name": name, "svm": {"name": "svm1"}, "size": 1 << 30}
+        body |= {"aggregates": [{"name": "aggr1"}]} if name == "source" else {}
+        body |= {"origins": [{"volume": {"name": "source"}, "svm": {"name": "svm1"}}]} if name == "copy" else {}
+        assert api.post(f"/api/storage/{path}?return_timeout=15", json=body).status_code in (201, 202)
+    wanted = "/api/storage/volumes?name=copy&fields=statistics.flexcache_raw"
+    cache = api.get(wanted).json()["records"][0]
+    assert "statistics" not in cache, "until somebody says, nothing is known"
+    reads = {"client_requested_blocks": 20, "cache_miss_blocks": 3}
+    emulator.control("PUT", f"/caches/{cache['uuid']}/reads", reads)
+    assert api.get(wanted).json()["records"][0]["statistics"]["flexcache_raw"] == reads
+    emulator.control("POST", "/reset")

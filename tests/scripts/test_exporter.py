@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from ontap_mlops.compute.kinds.local import LocalRunner
 from ontap_mlops.compute.workload import Workload
 from scripts.exporter import dask_targets, workloads
-from scripts.exporter.__main__ import server
+from scripts.exporter.pages import server, token_in
 
 RESULT = {"engine": "dask", "rows": 100, "metrics": {"auc": 0.75}, "note": "x", "list": [1]}
 
@@ -72,7 +72,7 @@ def test_a_running_workload_shows_how_far_it_is(runner):
         time.sleep(0.02)
     found = told(runner)
     assert found["state", "w1"][0].labels["state"] == "running"
-    assert (found["progress_done", "w1"][0].value, found["progress_total", "w1"][0].value) == (3, 10)
+    assert (found["progress_done", "w1"][0].value, found["progress_whole", "w1"][0].value) == (3, 10)
     assert found["progress_done", "w1"][0].labels["what"] == 'Reading "x"'
     runner.cancel("w1")
     assert ("progress_done", "w1") not in told(runner)
@@ -120,7 +120,7 @@ def test_a_dask_cluster_of_a_program_becomes_targets(runner):
 
 
 def test_it_serves_metrics_and_targets_and_nothing_else(runner):
-    with server(runner.folder, port=0) as serving:
+    with server(runner.folder, "127.0.0.1", 0) as serving:
         threading.Thread(target=serving.serve_forever, daemon=True).start()
         place = f"http://127.0.0.1:{serving.server_port}"
         assert b"# TYPE ontap_mlops_workload_state gauge" in urlopen(f"{place}/metrics").read()
@@ -128,6 +128,35 @@ def test_it_serves_metrics_and_targets_and_nothing_else(runner):
         with pytest.raises(OSError, match="404"):
             urlopen(f"{place}/etc/passwd")
         serving.shutdown()
+
+
+def test_with_a_token_only_health_is_told_to_whoever_asks(runner):
+    token = "t" * 16
+    with server(runner.folder, "127.0.0.1", 0, token=token) as serving:
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{serving.server_port}"
+        assert urlopen(f"{place}/health").status == 200
+        for page in ("metrics", "targets", "else"):
+            for sent in ({}, {"Authorization": "Bearer x"}, {"Authorization": token}, {"Authorization": "Bearer \xff"}):
+                with pytest.raises(OSError, match="401"):
+                    urlopen(Request(f"{place}/{page}", headers=sent))
+        told = urlopen(Request(f"{place}/metrics", headers={"Authorization": f"Bearer {token}"}))
+        assert b"ontap_mlops_workload_state" in told.read()
+        serving.shutdown()
+
+
+def test_other_machines_are_not_served_without_a_token(runner, tmp_path):
+    with pytest.raises(SystemExit, match="listen on 0.0.0.0, where other machines reach it, without a token"):
+        server(runner.folder, "0.0.0.0", 0)
+    with pytest.raises(SystemExit, match="cannot be read"):
+        token_in(tmp_path / "nowhere")
+    (tmp_path / "token").write_text("short\n")
+    with pytest.raises(SystemExit, match="shorter than 16"):
+        token_in(tmp_path / "token")
+    (tmp_path / "token").write_text("0123456789abcdef\n")
+    assert token_in(tmp_path / "token") == "0123456789abcdef"
+    with server(runner.folder, "0.0.0.0", 0, token=token_in(tmp_path / "token")) as serving:
+        assert serving.server_port
 
 
 printable = st.text(st.characters(codec="latin-1", exclude_characters="\r\n "), min_size=1, max_size=40)
@@ -142,7 +171,7 @@ heads = st.lists(
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory) -> Iterator[int]:
     """Port of an exporter of no workloads."""
-    with server(tmp_path_factory.mktemp("workloads"), port=0) as serving:
+    with server(tmp_path_factory.mktemp("workloads"), "127.0.0.1", 0) as serving:
         threading.Thread(target=serving.serve_forever, daemon=True).start()
         yield serving.server_port
         serving.shutdown()

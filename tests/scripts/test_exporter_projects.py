@@ -1,23 +1,21 @@
-"""What the exporter tells of GPU projects, whatever a scheduler answers, and that dashboard and alerts read it."""
+"""What the exporter tells of GPU projects, whatever a scheduler answers."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ontap_mlops.compute import places
 from ontap_mlops.projects.jobs import Job
-from scripts.exporter.projects import ProjectCollector
+from scripts.exporter.looking import Watch
+from scripts.exporter.projects import Projects
 
-DOCKER = Path(__file__).resolve().parents[2] / "docker"
 JOBS = [
     Job(id="1", name="holder", project="team-a", gpus=0, held=1.0, running=True),
     Job(id="2", name="half", project="team-a", gpus=0.5, holder="1", running=True),
@@ -38,19 +36,19 @@ def scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return made
 
 
-def told(collector: ProjectCollector) -> dict[tuple[str, ...], float]:
+def told(collector: Watch) -> dict[tuple[str, ...], float]:
     registry = CollectorRegistry()
     registry.register(collector)
     families = text_string_to_metric_families(generate_latest(registry).decode())
     return {
-        (one.name.removeprefix("ontap_mlops_gpu_"), *one.labels.values()): one.value
+        (re.sub("ontap_mlops_(gpu_)?", "", one.name), *one.labels.values()): one.value
         for family in families
         for one in family.samples
     }
 
 
 def test_each_project_is_told_of_at_each_place_whose_scheduler_knows_it(scheduler) -> None:
-    collector = ProjectCollector()
+    collector = Watch([Projects()])
     collector.look()
     found = told(collector)
     assert found["project_allocated", "far", "team-a"] == 1
@@ -58,22 +56,22 @@ def test_each_project_is_told_of_at_each_place_whose_scheduler_knows_it(schedule
     assert found["project_waiting", "far", "team-b"] == 1
     assert found["project_waited_for", "far", "team-b"] == 2
     assert found["project_longest_wait_seconds", "far", "team-b"] > 1e9
-    assert (found["cluster_gpus",], found["scheduler_up", "far"]) == (3, 1)
+    assert (found["cluster_gpus", "far"], found["source_up", "far", "scheduler"]) == (3, 1)
     assert not [key for key in found if "here" in key]
 
 
 def test_a_scheduler_that_does_not_answer_shows_as_down_with_the_last_figures(scheduler) -> None:
-    collector = ProjectCollector()
+    collector = Watch([Projects()])
     collector.look()
     scheduler.jobs = lambda: 1 / 0
     collector.look()
     found = told(collector)
-    assert found["scheduler_up", "far"] == 0
+    assert found["source_up", "far", "scheduler"] == 0
     assert found["project_allocated", "far", "team-a"] == 1
 
 
 def test_a_place_that_is_gone_is_told_of_no_more(scheduler, monkeypatch: pytest.MonkeyPatch) -> None:
-    collector = ProjectCollector()
+    collector = Watch([Projects()])
     collector.look()
     monkeypatch.setattr(places, "places", dict)
     collector.look()
@@ -83,19 +81,6 @@ def test_a_place_that_is_gone_is_told_of_no_more(scheduler, monkeypatch: pytest.
 def test_without_projects_no_scheduler_is_asked(scheduler, tmp_path: Path) -> None:
     (tmp_path / "projects.yaml").unlink()
     scheduler.jobs = lambda: 1 / 0
-    collector = ProjectCollector()
+    collector = Watch([Projects()])
     collector.look()
     assert told(collector) == {}
-
-
-def test_dashboard_and_alerts_name_only_what_is_told(scheduler) -> None:
-    collector = ProjectCollector()
-    collector.look()
-    known = {f"ontap_mlops_gpu_{key[0]}" for key in told(collector)}
-    board = json.loads((DOCKER / "grafana" / "dashboards" / "gpus.json").read_text())
-    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    groups = yaml.safe_load((DOCKER / "prometheus" / "rules.yml").read_text())["groups"]
-    asked += [rule["expr"] for group in groups if group["name"] == "gpus" for rule in group["rules"]]
-    named = {name for text in asked for name in re.findall(r"ontap_mlops_gpu_\w+", text)}
-    assert named <= known
-    assert known - named == set(), "and leave nothing out"

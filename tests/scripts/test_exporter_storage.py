@@ -1,42 +1,43 @@
-"""What the exporter tells of ONTAP: snapshots by volume, caches by site, whether it answers; and its alerts."""
+"""What the exporter tells of ONTAP: versions, space and clones, snapshots by volume, caches by site."""
 
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import subprocess
 import threading
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ontap_mlops import names, settings
-from ontap_mlops.ontap import caches, marks, snapshots, volumes
-from scripts.exporter.__main__ import server
-from scripts.exporter.storage import StorageCollector
-from tests.conftest import REPOSITORY
+from ontap_mlops.ontap import caches, dataset_versions, marks, snapshots, volumes, workspaces
+from scripts.exporter.looking import Watch
+from scripts.exporter.pages import server
+from scripts.exporter.storage import Homes, Sites
 from tests.ontap_mlops.conftest import GIB, MARK, SVM, Ontap
 
-PROMETHEUS = REPOSITORY / "docker" / "prometheus"
-DASHBOARD = REPOSITORY / "docker" / "grafana" / "dashboards" / "storage.json"
 VERSION = "v20261120t063000z0123abcd"
 
 
-def told(collector: StorageCollector) -> dict[str, list[tuple[dict[str, str], float]]]:
+def told(watch: Watch) -> dict[str, list[tuple[dict[str, str], float]]]:
     """Samples by metric, as Prometheus' own parser reads them."""
     registry = CollectorRegistry()
-    registry.register(collector)
+    registry.register(watch)
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in text_string_to_metric_families(generate_latest(registry).decode()):
         for sample in family.samples:
             found.setdefault(sample.name.removeprefix("ontap_mlops_"), []).append((sample.labels, sample.value))
     return found
+
+
+def looked() -> Watch:
+    homes = Homes()
+    watch = Watch([homes, Sites(homes)])
+    watch.look()
+    return watch
 
 
 @pytest.fixture
@@ -60,104 +61,105 @@ def ontap(emulator, monkeypatch, tmp_path: Path) -> Any:
         made.control("POST", "/reset")
 
 
+def cached(ontap: Ontap, version: str) -> caches.Cache:
+    comment = marks.mark(f"cache of tyres {version} at west, used 2026-11-20T07:00:00+00:00")
+    origin = {"svm": SVM, "name": names.cache_volume(version), "origin_svm": SVM, "origin_volume": "tyre"}
+    return caches.ensure(ontap.clients[0], **origin, comment=comment, size_bytes=200 << 20)
+
+
 def test_snapshots_are_told_by_volume_and_caches_by_site(ontap) -> None:
-    comment = marks.mark(f"cache of tyres {VERSION} at west, used 2026-11-20T07:00:00+00:00")
-    cache = {"svm": SVM, "name": names.cache_volume(VERSION), "origin_svm": SVM, "origin_volume": "tyre"}
-    caches.ensure(ontap.clients[0], **cache, comment=comment, size_bytes=200 << 20)
-    collector = StorageCollector()
-    collector.look()
-    found = told(collector)
-    labels = {"ontap_conn_id": "ontap_default", "svm": SVM, "volume": "tyre", "dataset": "tyres"}
+    cached(ontap, VERSION)
+    found = told(looked())
+    svm = {"ontap_conn_id": "ontap_default", "svm": SVM}
+    labels = {**svm, "volume": "tyre", "dataset": "tyres"}
     assert found["volume_snapshots"] == [(labels, 3.0)], "a volume without snapshots is near no limit"
-    assert found["volume_snapshots_limit"] == [({}, 1023.0)]
+    assert found["volume_snapshots_limit"] == [(svm, 1023.0)]
     assert found["site_cache_budget_bytes"] == [({"site": "west"}, 400 << 20)]
     assert found["site_cache_committed_bytes"] == [({"site": "west"}, 200 << 20)]
     assert found["site_caches"] == [({"site": "west"}, 1.0)]
-    assert [value for _, value in found["storage_up"]] == [1.0, 1.0]
+    assert [value for _, value in found["source_up"]] == [1.0, 1.0]
+
+
+def test_versions_space_and_clones_are_told_by_dataset(ontap) -> None:
+    client = ontap.clients[0]
+    facts = {"source": "s3://lake/tyre/", "digest": "sha256:" + "0123abcd" * 8, "files": 3, "size": 70_000}
+    made = dataset_versions.freeze(client, svm=SVM, volume="tyre", dataset="tyres", run_key="r1", **facts).version
+    run = {"svm": SVM, "parent_volume": "tyre", "parent_snapshot": made.snapshot, "with_bucket": False}
+    for run_key in ("r20261120t070000z0123abcd", "r20261120t080000z0123abcd"):
+        workspaces.ensure(client, run_key=run_key, airflow_run="train/manual", **run)
+    workspaces.keep(client, svm=SVM, run_key=run_key)
+    found, tyres = told(looked()), {"dataset": "tyres"}
+    assert found["dataset_versions"] == [(tyres, 1.0)]
+    newest = dataset_versions.when(made).timestamp()
+    assert found["dataset_newest_version_timestamp_seconds"] == [(tyres, newest)]
+    assert found["dataset_newest_version_bytes"] == [(tyres, 70_000)]
+    assert found["dataset_size_bytes"] == [(tyres, GIB)]
+    assert found["workspaces_kept"][0][1] == 1
+    assert abs(found["workspace_oldest_kept_timestamp_seconds"][0][1] - newest) < 600
+    clones = {labels["purpose"]: value for labels, value in found["clones"]}
+    assert clones == {"run": 1, "failed run": 1, "cache origin": 0, "other": 0}
+
+
+def test_a_dataset_without_a_volume_or_a_version_has_a_count_and_no_age(ontap, tmp_path) -> None:
+    (tmp_path / "datasets.yaml").write_text('datasets:\n  new: {source: "s3://lake/new/", volume: not_there}\n')
+    found = told(looked())
+    assert found["dataset_versions"] == [({"dataset": "new"}, 0.0)]
+    assert not {"dataset_newest_version_timestamp_seconds", "dataset_used_bytes"} & found.keys()
+
+
+def test_a_cache_is_as_warm_as_what_it_holds_and_hits_what_it_need_not_fetch(ontap) -> None:
+    facts = {"source": "s3://lake/tyre/", "digest": "sha256:" + "0123abcd" * 8, "files": 1, "size": 1_000}
+    version = dataset_versions.freeze(
+        ontap.clients[0], svm=SVM, volume="tyre", dataset="tyres", run_key="r1", **facts
+    ).version
+    cache = cached(ontap, version.id)
+    found = told(looked())
+    labels = {"site": "west", "dataset": "tyres", "version": version.id}
+    assert found["cache_warmth_ratio"] == [(labels, min(1.0, cache.used_bytes / 1_000))]
+    assert found["cache_last_use_timestamp_seconds"] == [(labels, 1_795_158_000.0)]
+    assert "cache_requested_blocks_total" not in found, "what ONTAP does not tell is not told"
+    ontap.control("PUT", f"/caches/{cache.uuid}/reads", {"client_requested_blocks": 200, "cache_miss_blocks": 30})
+    found = told(looked())
+    assert found["cache_requested_blocks_total"] == [(labels, 200.0)]
+    assert found["cache_missed_blocks_total"] == [(labels, 30.0)]
+
+
+def test_the_warmth_of_a_version_that_nobody_knows_is_not_told(ontap) -> None:
+    cached(ontap, VERSION)
+    found = told(looked())
+    assert found["site_caches"][0][1] == 1
+    assert "cache_warmth_ratio" not in found
 
 
 def test_an_ontap_that_does_not_answer_is_told_of_and_its_last_figures_stay(ontap, monkeypatch) -> None:
-    collector = StorageCollector()
-    collector.look()
+    watch = looked()
     away = {**json.loads(ontap.connection()), "password": "wrong"}
     monkeypatch.setenv("AIRFLOW_CONN_ONTAP_DEFAULT", json.dumps(away))
-    collector.look()
-    found = told(collector)
-    assert {labels["ontap_conn_id"]: value for labels, value in found["storage_up"]} == {
-        "ontap_default": 0.0,
-        "ontap_remote": 1.0,
+    watch.look()
+    found = told(watch)
+    assert {(labels["source"], labels["name"]): value for labels, value in found["source_up"]} == {
+        ("ontap", "ontap_default/"): 0.0,
+        ("site", "west"): 1.0,
     }
+    assert [labels["error"] for labels, _ in found["source_last_error"]] == ["AuthenticationFailed"]
     assert [value for _, value in found["volume_snapshots"]] == [3.0]
 
 
 def test_a_dataset_that_is_no_longer_named_is_forgotten(ontap, tmp_path) -> None:
-    collector = StorageCollector()
-    collector.look()
+    watch = looked()
     (tmp_path / "datasets.yaml").write_text("datasets: {}\n")
-    collector.look()
-    assert "volume_snapshots" not in told(collector)
+    watch.look()
+    assert "volume_snapshots" not in told(watch)
 
 
 def test_the_service_shows_them_beside_the_workloads(ontap, tmp_path) -> None:
-    collector = StorageCollector(every_s=0.05).start()
-    with server(tmp_path / "workloads", port=0, storage=collector) as serving:
+    watch = Watch([Homes()]).start()
+    with server(tmp_path / "workloads", "127.0.0.1", 0, watch) as serving:
         threading.Thread(target=serving.serve_forever, daemon=True).start()
         while "volume_snapshots{" not in (
             said := urlopen(f"http://127.0.0.1:{serving.server_port}/metrics").read().decode()
         ):
             pass
         serving.shutdown()
-    collector.stop()
+    watch.stop()
     assert 'ontap_mlops_volume_snapshots{dataset="tyres"' in said
-
-
-ALERTS = {
-    "SnapshotsNearLimit": (("volume_snapshots{svm='svm1',volume='tyre'}", 950), ("volume_snapshots_limit", 1023)),
-    "SnapshotsAtLimit": (("volume_snapshots{svm='svm1',volume='tyre'}", 1010), ("volume_snapshots_limit", 1023)),
-    "CacheBudgetNearlyUsed": (
-        ("site_cache_committed_bytes{site='west'}", 95),
-        ("site_cache_budget_bytes{site='west'}", 100),
-    ),
-    "StorageNotSeen": (("storage_up{ontap_conn_id='ontap_default'}", 0),),
-}
-
-
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="There is no promtool here; it comes with Prometheus.")
-def test_each_alert_fires_in_its_case_and_only_then(tmp_path: Path) -> None:
-    """By Prometheus' own tester: one file of series for each alert, and one in which all is well."""
-    well = (("volume_snapshots{svm='svm1',volume='tyre'}", 800), *ALERTS["CacheBudgetNearlyUsed"][1:])
-    cases = {**ALERTS, "": (*well, ("volume_snapshots_limit", 1023), ("storage_up", 1))}
-    tests = []
-    for fires, series in cases.items():
-        data = [{"series": f"ontap_mlops_{name}", "values": f"{value}x30"} for name, value in series]
-        data = [{**each, "values": each["values"].replace("x", "+0x")} for each in data]
-        expressions = [
-            {"expr": f'count(ALERTS{{alertname="{name}", alertstate="firing"}}) or vector(0)', "eval_time": "25m",
-             "exp_samples": [{"labels": "{}", "value": int(name == fires or (name, fires) == EITHER)}]}
-            for name in ALERTS
-        ]  # fmt: skip
-        tests.append({"interval": "1m", "input_series": data, "promql_expr_test": expressions})
-    file = tmp_path / "alerts.yml"
-    file.write_text(yaml.safe_dump({"rule_files": [str(PROMETHEUS / "rules.yml")], "tests": tests}))
-    ran = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
-EITHER = ("SnapshotsNearLimit", "SnapshotsAtLimit")
-"""At the limit is near it too."""
-
-
-def test_the_dashboard_asks_for_what_there_is(ontap) -> None:
-    collector = StorageCollector()
-    collector.look()
-    there = {f"ontap_mlops_{name}" for name in told(collector)}
-    rules = yaml.safe_load((PROMETHEUS / "rules.yml").read_text())["groups"]
-    there |= {rule["record"] for group in rules for rule in group["rules"] if "record" in rule}
-    panels = json.loads(DASHBOARD.read_text())["panels"]
-    asked = {
-        name
-        for panel in panels
-        for each in panel["targets"]
-        for name in re.findall(r"[a-z_]+(?::[a-z_]+)+|ontap_mlops_\w+", each["expr"])
-    }
-    assert asked and asked <= there, asked - there

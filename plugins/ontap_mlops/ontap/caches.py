@@ -62,6 +62,14 @@ class Cache:
         return f"cache {self.svm}:{self.name} of volume {self.origin_svm}:{self.origin_volume}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reads:
+    """Blocks that clients have asked a cache for since ONTAP counts, and those it had to fetch from its origin."""
+
+    requested: int
+    missed: int
+
+
 def find(client: Client, *, svm: str, name: str) -> Cache | None:
     asked = f"look up cache {svm}:{name}"
     found = client.records("Flexcache", asked=asked, fields=_FIELDS, name=name, **{"svm.name": svm})
@@ -92,6 +100,21 @@ def list_caches(client: Client, *, svm: str, name: str | None = None) -> list[Ca
         return []
     known = {volume.uuid: volume for volume in volumes.list_volumes(client, svm=svm, name=name)}
     return [_cache(record, known[record["uuid"]], svm) for record in records if record["uuid"] in known]
+
+
+def reads(client: Client, *, svm: str) -> dict[str, Reads]:
+    """Return what was read of the caches of an SVM, by UUID; only of those of which ONTAP tells it."""
+    wanted = ("client_requested_blocks", "cache_miss_blocks")
+    fields = ",".join(f"statistics.flexcache_raw.{name}" for name in wanted)
+    query = {"svm.name": svm, "flexcache_endpoint_type": "cache"}
+    found = {}
+    for record in client.records(
+        "Volume", asked=f"read what was read of the caches of {svm!r}", fields=fields, **query
+    ):
+        counted = (record.get("statistics") or {}).get("flexcache_raw") or {}
+        if all(isinstance(counted.get(name), int) for name in wanted):
+            found[record["uuid"]] = Reads(requested=counted[wanted[0]], missed=counted[wanted[1]])
+    return found
 
 
 @repeatable
