@@ -1,4 +1,4 @@
-"""Cluster, nodes, jobs, aggregates, SVMs, interfaces and export policies through the official client."""
+"""Cluster, nodes, licences, jobs, aggregates, SVMs, interfaces and export policies through the official client."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from uuid import uuid4
 
 import pytest
 from netapp_ontap.error import NetAppRestError
-from netapp_ontap.resources import Aggregate, ExportPolicy, ExportRule, IpInterface, Job, Node, Svm, Volume
+from netapp_ontap.resources import (
+    Aggregate,
+    ExportPolicy,
+    ExportRule,
+    IpInterface,
+    Job,
+    LicensePackage,
+    Node,
+    Svm,
+    Volume,
+)
 from netapp_ontap.resources import Cluster as OntapCluster
 from netapp_ontap.utils import watch_job
 
@@ -94,3 +104,8 @@ def test_a_wrong_password_is_refused(cluster):
     with wrong, pytest.raises(NetAppRestError) as refused:
         list(Svm.get_collection())
     assert refused.value.http_err_response.http_response.status_code == 401
+
+
+def test_a_licence_says_whether_it_is_there():
+    found = {each.name: each.state for each in LicensePackage.get_collection(fields="state")}
+    assert found["snapmirror"] == "compliant"
