@@ -58,6 +58,11 @@ def personal_workspace(person: str, name: str) -> str:
     return f"mlops_for_{who}__{name}"
 
 
+def personal_server(person: str, name: str) -> str:
+    """Name on Kubernetes of what is made for a workspace of a person, such as a claim. Raises as the volume's does."""
+    return personal_workspace(person, name).removeprefix("mlops_").replace("_", "-")
+
+
 def junction_path(volume: str) -> str:
     return f"/{volume}"
 

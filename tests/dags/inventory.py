@@ -24,4 +24,6 @@ AT_SITES = {
     "replicate",
 }
 """Only where config/sites.yaml has another site."""
+ON_KUBERNETES = {"jupyterlab"}
+"""Only where config/compute.yaml has a place of kind kubernetes."""
 EVERY = TRAINING | INGEST | OTHERS | AT_SITES

@@ -156,16 +156,18 @@ def share(cluster: Cluster, *, name: str, namespace: str, access_modes: Sequence
 
 def users(cluster: Cluster, *, name: str, namespace: str) -> list[str]:
     """Return the names of the pods that mount the claim and are not over."""
-    pods = [
-        pod for pod in cluster.select("Pod", namespace=namespace) if pod.get("status", {}).get("phase") not in _OVER
-    ]
-    return [pod["metadata"]["name"] for pod in pods if name in _claims_of(pod)]
+    return [pod["metadata"]["name"] for pod in _pods_with(cluster, name, namespace)]
+
+
+def _pods_with(cluster: Cluster, name: str, namespace: str) -> list[Manifest]:
+    found = cluster.select("Pod", namespace=namespace)
+    return [pod for pod in found if pod.get("status", {}).get("phase") not in _OVER and name in _claims_of(pod)]
 
 
 def delete(cluster: Cluster, *, name: str, namespace: str) -> Manifest:
     """Begin to delete a claim of ours and return the arguments of ``look_gone``.
 
-    Raises InUse while a pod mounts it, and NameTaken for a claim without our label.
+    Raises InUse while a pod mounts it that nobody has told to stop, and NameTaken for a claim without our label.
     """
     asked = f"delete claim {namespace}/{name}"
     found = cluster.find(KIND, name, namespace)
@@ -174,7 +176,8 @@ def delete(cluster: Cluster, *, name: str, namespace: str) -> Manifest:
         return after
     if not is_ours(found):
         raise sentence(NameTaken, cluster.host, asked, "it does not carry our label, so it was not made here")
-    if pods := users(cluster, name=name, namespace=namespace):
+    mounted = _pods_with(cluster, name, namespace)
+    if pods := [pod["metadata"]["name"] for pod in mounted if not pod["metadata"].get("deletionTimestamp")]:
         raise sentence(InUse, cluster.host, asked, f"it is used by {_some('pod', pods)}")
     if growing := _begun_from(cluster, name, namespace):
         raise sentence(InUse, cluster.host, asked, f"{growing} is being made from it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from ontap_mlops.kubernetes_manifests.labels import SERVER, is_ours
 from ontap_mlops.kubernetes_manifests.servers import UNTIL, Server
 
 KIND = "Deployment"
+_STOPPING_S, _LOOK_S = 20.0, 0.5  # in which the cluster's collector tells the pods of what is deleted
 _ASKED = "ontap-mlops/asked"
 """Annotation: digest of what was asked for, so that a retry changes nothing and another wish does."""
 
@@ -111,7 +113,7 @@ def facts(cluster: Cluster, deployment: Mapping[str, Any], port: int) -> Manifes
 def delete(cluster: Cluster, *, name: str, namespace: str) -> bool:
     """Remove a server of ours with its Service and its token; False where nothing was there. Its claims stay.
 
-    Raises NameTaken for one without our label.
+    Returns when its pods have been told to stop. Raises NameTaken for one without our label.
     """
     found = cluster.find(KIND, name, namespace)
     if found is not None and not (is_ours(found) and (found["metadata"]["labels"]).get(SERVER) == name):
@@ -121,6 +123,9 @@ def delete(cluster: Cluster, *, name: str, namespace: str) -> bool:
     for kind in ("Service", "Secret"):
         for each in cluster.select(kind, servers.selector(name), namespace):
             gone = cluster.delete(kind, each["metadata"]["name"], namespace) or gone
+    deadline = time.monotonic() + _STOPPING_S
+    while _newest_pod(cluster, name, namespace) is not None and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
     return gone
 
 

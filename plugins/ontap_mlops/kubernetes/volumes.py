@@ -87,13 +87,7 @@ def ensure_static(
             mount_options=mount_options,
         )
     )
-    for key, wanted in source.items():
-        theirs = made["spec"].get(key) or {}
-        if any(value and theirs.get(part) != value for part, value in dict(wanted).items()):  # type: ignore[call-overload]
-            asked = f"make volume {volume} of {key} {wanted}"
-            raise sentence(
-                NameTaken, cluster.host, asked, f"one of that name is there, of {theirs or 'something else'}"
-            )
+    _require_same(cluster, made, source)
     return cluster.ensure(
         storage.claim(
             name=name,
@@ -107,7 +101,7 @@ def ensure_static(
     )
 
 
-def _same(cluster: Cluster, made: Manifest, source: Mapping[str, Mapping[str, object]]) -> None:
+def _require_same(cluster: Cluster, made: Manifest, source: Mapping[str, Mapping[str, object]]) -> None:
     """Raises NameTaken where the volume is of something else, and Conflict where a former claim has used it up."""
     volume = made["metadata"]["name"]
     for key, wanted in source.items():

@@ -3,38 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ontap_mlops.operators import places
 from ontap_mlops.operators.clouds import _CloudOperator, _CloudWaitingOperator
 from ontap_mlops.operators.context import run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from ontap_mlops.compute.kinds.kubernetes.fields import KubernetesFields
     from ontap_mlops.kubernetes.api import Cluster
 
 LIMIT_S = 600.0
 
 
 class _KubernetesOperator(_CloudOperator):
-    """Works in ``namespace``, or in that of the connection."""
+    """Works in ``namespace``, or in that of the connection; ``place``, one of kind kubernetes, stands for both."""
 
     hook_class = "ontap_mlops.hooks.clusters.KubernetesClusterHook"
-    template_fields: Sequence[str] = ("namespace",)
+    template_fields: Sequence[str] = ("namespace", "place")
 
     def __init__(
-        self, *, namespace: str | None = None, kubernetes_conn_id: str = "kubernetes_default", **kwargs: Any
+        self,
+        *,
+        namespace: str | None = None,
+        place: str = "",
+        kubernetes_conn_id: str = "kubernetes_default",
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.namespace = namespace
+        self.place = place
         self.kubernetes_conn_id = kubernetes_conn_id
 
+    @cached_property
+    def fields(self) -> KubernetesFields | None:
+        """What compute.yaml says of ``place``; None where none is given. Raises PlaceRefused for another kind."""
+        return places.kubernetes_place(self.place) if self.place else None
+
     def where(self) -> dict[str, Any]:
-        return {"kubernetes_conn_id": self.kubernetes_conn_id}
+        return {"kubernetes_conn_id": self.fields.connection if self.fields else self.kubernetes_conn_id}
+
+    def namespace_on(self, cluster: Cluster) -> str:
+        """Return the namespace to work in."""
+        return self.namespace or (self.fields and self.fields.namespace) or cluster.namespace
 
     def named(self, cluster: Cluster, name: str) -> dict[str, str]:
         """Name and namespace of an object, as functions of ``kubernetes`` take them."""
-        return {"name": name, "namespace": self.namespace or cluster.namespace}
+        return {"name": name, "namespace": self.namespace_on(cluster)}
 
     def labels(self, context: Context, dataset_version: Any = None) -> dict[str, str]:
         """Our mark, the run and the dataset version (an id, or a task's result that has one as ``id``)."""
@@ -77,5 +95,5 @@ def truth(value: Any) -> bool:
 
 
 def version_in(given: Any) -> str | None:
-    """The id of a dataset version, given as text or as a task's result that has one as ``id``."""
-    return (given.get("id") if isinstance(given, Mapping) else given) or None
+    """The id of a dataset version, given as text or as a task's result that has one as ``id`` or ``version``."""
+    return (given.get("id") or given.get("version") if isinstance(given, Mapping) else given) or None

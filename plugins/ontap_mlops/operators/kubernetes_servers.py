@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,15 +24,21 @@ class _ServerOperator(_KubernetesWaitingOperator):
 
     look = "ontap_mlops.kubernetes.servers.look"
     cancel = "ontap_mlops.kubernetes.servers.withdraw"
-    template_fields: Sequence[str] = (*_KubernetesWaitingOperator.template_fields, "image")
+    template_fields: Sequence[str] = (
+        *_KubernetesWaitingOperator.template_fields,
+        "image",
+        "cpus",
+        "memory_gib",
+        "gpus",
+    )
 
     def __init__(
         self,
         *,
         image: str,
-        cpus: float | None = None,
-        memory_gib: float | None = None,
-        gpus: int = 0,
+        cpus: float | str | None = None,
+        memory_gib: float | str | None = None,
+        gpus: int | str = 0,
         service_type: str = "ClusterIP",
         terms: Mapping[str, Any] | None = None,
         **kwargs: Any,
@@ -60,10 +67,10 @@ class _ServerOperator(_KubernetesWaitingOperator):
 
         given = dict(self.terms or {})
         try:
-            terms = pods.Terms(**given)
+            terms = dataclasses.replace(self.fields.terms() if self.fields else pods.Terms(), **given)
         except TypeError as error:
             raise ValueError(f"the terms {given} fit no pod: {error}") from None
-        limits = pods.limits(self.cpus, self.memory_gib, self.gpus)
+        limits = pods.limits(_number(self.cpus), _number(self.memory_gib), int(_number(self.gpus) or 0))
         return {"image": self.image, "limits": limits, "terms": terms, "shm_gib": terms.shm_gib}
 
 
@@ -75,7 +82,7 @@ class KubernetesWorkspaceEnsureOperator(_ServerOperator):
     one of its claim, a copy another workspace on a clone of the claim. Run again, it changes what is asked for
     otherwise, such as image or end.
 
-    :param workspace: its name.
+    :param workspace: its name, or a task's result that has one as ``name``.
     :param claim: name of the claim, or the result of the task that made it.
     :param image: one with JupyterLab.
     :param days: how long from the run on it lives (see :class:`KubernetesWorkspaceCollectOperator`); None for good.
@@ -89,7 +96,8 @@ class KubernetesWorkspaceEnsureOperator(_ServerOperator):
     :param service_type: ``ClusterIP``, ``NodePort`` or ``LoadBalancer``.
     :param terms: more of the pod, by name: ``node_selector``, ``tolerations``, ``service_account``, ``pull_secrets``,
         ``pull_policy``, ``user``, ``group``, ``shm_gib``, ``host_network``.
-    :param namespace: the connection's own if not given.
+    :param namespace: that of the place or the connection if not given.
+    :param place: of kind kubernetes, by its name in compute.yaml: its connection, namespace and terms.
     :param wait_limit_s: seconds after which a workspace that was never ready is removed.
     :param kubernetes_conn_id: connection of type ``kubernetes``.
     :return: ``name``, ``namespace``, ``url``, ``pod_url``, ``until``, ``claim``, and ``secret`` with the token in its
@@ -101,7 +109,7 @@ class KubernetesWorkspaceEnsureOperator(_ServerOperator):
     def __init__(
         self,
         *,
-        workspace: str,
+        workspace: Any,
         claim: Any,
         days: float | str | None = 7,
         folder: str = _HOME,
@@ -123,7 +131,7 @@ class KubernetesWorkspaceEnsureOperator(_ServerOperator):
         from ontap_mlops.kubernetes_manifests import servers
         from ontap_mlops.kubernetes_manifests.labels import labels
 
-        where = self.named(cluster, valid_name(self.workspace, "workspace"))
+        where = self.named(cluster, valid_name(name_of(self.workspace), "workspace"))
         return servers.Server(
             name=where["name"],
             namespace=where["namespace"],
@@ -174,7 +182,8 @@ class KubernetesTritonEnsureOperator(_ServerOperator):
     :param service_type: ``ClusterIP``, ``NodePort`` or ``LoadBalancer``.
     :param terms: more of the pod, by name: ``node_selector``, ``tolerations``, ``service_account``, ``pull_secrets``,
         ``pull_policy``, ``user``, ``group``, ``shm_gib``, ``host_network``.
-    :param namespace: the connection's own if not given.
+    :param namespace: that of the place or the connection if not given.
+    :param place: of kind kubernetes, by its name in compute.yaml: its connection, namespace and terms.
     :param wait_limit_s: seconds after which a server that was never ready is removed.
     :param kubernetes_conn_id: connection of type ``kubernetes``.
     :return: ``name``, ``namespace``, ``url``, ``pod_url``, ``until`` (None).
@@ -221,7 +230,8 @@ class KubernetesServerDeleteOperator(_KubernetesOperator):
     """Remove a workspace or a Triton server that was made here, with its Service and its token. Its claim stays.
 
     :param server: its name, or the result of the task that made it. One that is not there is no error.
-    :param namespace: the connection's own if not given.
+    :param namespace: that of the place or the connection if not given.
+    :param place: of kind kubernetes, by its name in compute.yaml: its connection and namespace.
     :param kubernetes_conn_id: connection of type ``kubernetes``.
     :return: whether it was there.
     """
@@ -242,7 +252,8 @@ class KubernetesServerDeleteOperator(_KubernetesOperator):
 class KubernetesWorkspaceCollectOperator(_KubernetesOperator):
     """Remove the workspaces of a namespace whose time is over. Their claims stay, and with them what was written.
 
-    :param namespace: the connection's own if not given.
+    :param namespace: that of the place or the connection if not given.
+    :param place: of kind kubernetes, by its name in compute.yaml: its connection and namespace.
     :param kubernetes_conn_id: connection of type ``kubernetes``.
     :return: names of those that were removed.
     """
@@ -251,10 +262,14 @@ class KubernetesWorkspaceCollectOperator(_KubernetesOperator):
         from ontap_mlops.kubernetes import servers
 
         with self.hook.client() as cluster:
-            namespace = self.namespace or cluster.namespace
-            gone = servers.collect(cluster, namespace=namespace, now=datetime.now(UTC))
+            gone = servers.collect(cluster, namespace=self.namespace_on(cluster), now=datetime.now(UTC))
         self.log.info("Removed: %s", ", ".join(gone) or "none")
         return gone
+
+
+def _number(given: float | str | None) -> float | None:
+    """A number, which a template may have turned into text."""
+    return None if given in (None, "") else float(str(given))
 
 
 def valid_name(name: str, what: str) -> str:

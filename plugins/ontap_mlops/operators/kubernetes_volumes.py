@@ -11,6 +11,7 @@ from ontap_mlops.operators.kubernetes import _KubernetesWaitingOperator, name_of
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from ontap_mlops.compute.kinds.kubernetes.fields import Reach
     from ontap_mlops.kubernetes.api import Cluster
 
 _MODES = ("ReadWriteMany",)
@@ -103,9 +104,11 @@ class KubernetesVolumeMountOperator(_VolumeOperator):
     For volumes that Trident does not know, such as FlexCaches and FlexClones that ONTAP operators made. The data
     outlives the claim.
 
-    :param claim: name of the claim.
+    :param claim: name of the claim, or a task's result that has one as ``name``.
     :param junction_path: where the volume is mounted in its SVM, or the result of the task that made it
-        (``junction_path``).
+        (``junction_path``, and ``svm`` for a place).
+    :param place: of kind kubernetes, by its name in compute.yaml: its connection and namespace and, where neither
+        server nor folder is given, how its ``namespaces`` reach the SVM.
     :param server: address of a data interface of the SVM.
     :param folder: in place of ``server``, where each node has the SVM's namespace mounted.
     :param size_bytes: what claim and volume show; the volume's own size and quotas count.
@@ -131,7 +134,7 @@ class KubernetesVolumeMountOperator(_VolumeOperator):
     def __init__(
         self,
         *,
-        claim: str,
+        claim: Any,
         junction_path: Any,
         server: str | None = None,
         folder: str | None = None,
@@ -154,29 +157,43 @@ class KubernetesVolumeMountOperator(_VolumeOperator):
     def begin(self, client: Cluster, context: Context) -> dict[str, Any]:
         from ontap_mlops.kubernetes import volumes
 
-        where = self.named(client, self.claim)
+        where = self.named(client, name_of(self.claim))
+        reach = self._reach()
         made = volumes.ensure_static(
             client,
             **where,
-            source=self._source(),
+            source=self._source(reach),
             size_bytes=bytes_of(self.size_bytes),
             labels=self.labels(context, self.dataset_version),
             access_modes=self.access_modes,
-            mount_options=self.mount_options,
+            mount_options=self.mount_options or reach.mount_options,
         )
         return {**where, "uid": made["metadata"]["uid"], "deadline": self.deadline()}
 
-    def _source(self) -> dict[str, Any]:
+    def _reach(self) -> Reach:
+        """How nodes come to the volume: as the arguments say, or else as the place does."""
+        from ontap_mlops.compute.kinds.kubernetes.fields import Reach
+
+        claim = name_of(self.claim)
+        if bool(self.server) != bool(self.folder):
+            return Reach(nfs=self.server or "", host_path=self.folder or "")
+        if self.server or self.fields is None:
+            raise ValueError(f"claim {claim}: give either server (an NFS address), folder (on each node) or a place")
+        svm = self.junction_path["svm"] if isinstance(self.junction_path, Mapping) else "default"
+        known = self.fields.namespaces
+        if (found := known.get(svm) or known.get("default")) is None:
+            raise ValueError(f"claim {claim}: place {self.place!r} reaches no volumes of SVM {svm!r} (its namespaces)")
+        return found
+
+    def _source(self, reach: Reach) -> dict[str, Any]:
         from ontap_mlops.kubernetes_manifests import mounts
 
         path = name_of(self.junction_path, "junction_path")
         if not path.startswith("/"):
-            raise ValueError(f"claim {self.claim}: junction_path is {path!r}; it begins with /, as in ONTAP")
-        if bool(self.server) == bool(self.folder):
-            raise ValueError(f"claim {self.claim}: give either server (an NFS address) or folder (on each node)")
-        if self.server:
-            return mounts.nfs(self.server, path, read_only="ReadOnlyMany" in self.access_modes)
-        return mounts.host_path(f"{str(self.folder).rstrip('/')}{path}")
+            raise ValueError(f"claim {name_of(self.claim)}: junction_path is {path!r}; it begins with /, as in ONTAP")
+        if reach.nfs:
+            return mounts.nfs(reach.nfs, path, read_only="ReadOnlyMany" in self.access_modes)
+        return mounts.host_path(f"{reach.host_path.rstrip('/')}{path}")
 
 
 def _volume_of(given: Any) -> str:

@@ -1,4 +1,4 @@
-"""Operator on the workspaces of persons: made, extended, ended."""
+"""Operator on the workspaces of persons: made, shown, extended, ended."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ if TYPE_CHECKING:
     from ontap_mlops.ontap.personal_workspaces import PersonalWorkspace
     from ontap_mlops.records import DatasetVersion
 
-MAKE, EXTEND, END = "make", "extend", "end"
-ACTIONS = {MAKE: "Make one", EXTEND: "Let one end at another time", END: "End one now"}
+MAKE, SHOW, EXTEND, END = "make", "show", "extend", "end"
+ACTIONS = {
+    MAKE: "Make one",
+    SHOW: "Say where one is, and until when",
+    EXTEND: "Let one end at another time",
+    END: "End one now",
+}
 
 
 class PersonalWorkspaceOperator(OntapOperator):
-    """Make a workspace for a person, let it end at another time, or end it now.
+    """Make a workspace for a person, say where it is, let it end at another time, or end it now.
 
     A workspace is a writable copy of one dataset version that costs no space until it is written to: mounted in the
     SVM's namespace and, if wanted, shown as an S3 bucket. It ends at its time (see :class:`WorkspaceCollectOperator`,
     which every ingest runs), with all that is in it. Whatever is asked for, workspaces on the same SVM whose time is
     over are removed.
 
-    :param action: ``make``, ``extend`` or ``end``.
+    :param action: ``make``, ``show``, ``extend`` or ``end``; to show or end one that is not there is no error.
     :param dataset: name in datasets.yaml, or a dataset by value; the workspace is on its connection and SVM.
     :param name: of the workspace, up to 30 small letters, digits and underscores; one person may have several.
     :param person: whose it is; who triggered the run if empty.
@@ -36,8 +41,9 @@ class PersonalWorkspaceOperator(OntapOperator):
     :param days: how long from now on it lives.
     :param junction_path: where it is mounted; ``/<volume>`` if empty.
     :param with_bucket: make the S3 bucket too; needs the SVM's S3 server (see the DAG ``provision_ontap``).
-    :return: ``volume``, ``svm``, ``junction_path``, ``bucket``, ``version``, ``until`` (None after its end) and
-        ``expired``, the names of others that were removed.
+    :return: ``volume``, ``svm``, ``junction_path``, ``bucket``, ``version``, ``until`` (None after its end),
+        ``name``, what a claim or a server for it may be called on Kubernetes, and ``expired``, the names of others that
+        were removed.
     """
 
     template_fields: Sequence[str] = (
@@ -87,10 +93,11 @@ class PersonalWorkspaceOperator(OntapOperator):
             lent = self._act(client, svm, dataset, person, context)
             expired = personal_workspaces.collect(client, svm=svm, now=cluster.now(client))
         self.log.info(
-            "Workspace %s of %s: %s", self.name, person, f"until {lent.until.isoformat()}" if lent else "ended"
+            "Workspace %s of %s: %s", self.name, person, f"until {lent.until.isoformat()}" if lent else "there is none"
         )
         bucket = names.bucket(volume) if lent and self._wants_bucket() else None
         return {
+            "name": names.personal_server(person, self.name),
             "volume": volume,
             "svm": svm,
             "junction_path": lent.volume.junction_path if lent else None,
@@ -109,6 +116,8 @@ class PersonalWorkspaceOperator(OntapOperator):
         if self.action == END:
             personal_workspaces.end(client, **whose)
             return None
+        if self.action == SHOW:
+            return personal_workspaces.find(client, **whose)
         if self.action == EXTEND:
             return personal_workspaces.extend(client, **whose, until=self._until(context))
         version = self._chosen(client, svm, dataset)

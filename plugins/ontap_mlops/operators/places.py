@@ -10,6 +10,8 @@ from airflow.sdk import Param
 
 from ontap_mlops import settings
 from ontap_mlops.compute import places, rendering
+from ontap_mlops.compute.kinds.kubernetes.fields import KubernetesFields
+from ontap_mlops.compute.workload import PlaceRefused
 from ontap_mlops.config_file import ConfigError
 from ontap_mlops.projects import config
 
@@ -38,6 +40,28 @@ def places_param(default: str | list[str] | None = None, **schema: Any) -> Param
 def known_places() -> list[str]:
     """Return the names of config/compute.yaml, in its order."""
     return places.names()
+
+
+def kubernetes_places() -> list[str]:
+    """Return the names of the places of kind kubernetes; none where config/compute.yaml is wrong.
+
+    Whoever runs something says what is wrong with it.
+    """
+    try:
+        known = places.places()
+    except ConfigError as error:
+        log.warning("No place on Kubernetes can be chosen: %s", error)
+        return []
+    return [name for name, place in known.items() if isinstance(place, KubernetesFields)]
+
+
+def kubernetes_place(name: str) -> KubernetesFields:
+    """Return what config/compute.yaml says of a place of kind kubernetes. Raises PlaceRefused for any other."""
+    place = places.place(name)
+    if not isinstance(place, KubernetesFields):
+        known = ", ".join(kubernetes_places()) or "none"
+        raise PlaceRefused(f"place {name!r} is of kind {place.kind}; those of kind kubernetes are: {known}")
+    return place
 
 
 def check(compute: Any) -> None:

@@ -64,6 +64,15 @@ def test_a_workspace_is_made_for_some_days_and_a_second_run_changes_nothing_but_
     assert run("extend", days=1)["until"] < made["until"]
 
 
+def test_one_is_shown_as_it_is_and_one_that_is_not_there_is_no_error(ontap, version):
+    assert run("show") | {"name": ""} == run("end") | {"name": ""}
+    made = run()
+    ontap.forget_requests()
+    assert run("show") == made
+    assert made["name"] == "for-ada-lovelace--scratch"
+    assert ontap.writes() == []
+
+
 def test_it_goes_with_its_bucket_and_with_what_was_mounted_elsewhere(client, ontap, version):
     s3.ensure_service(client, svm=SVM)
     before = ontap.everything()
@@ -134,7 +143,7 @@ def test_the_version_that_a_workspace_is_on_stays(client, volume, version):
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"action": "fly"}, ValueError, "one of make, extend, end"),
+        ({"action": "fly"}, ValueError, "one of make, show, extend, end"),
         ({"name": "My Space"}, ValueError, "workspace name 'My Space' does not fit"),
         ({"person": "!!"}, ValueError, "name one by letters or digits"),
         ({"days": "0"}, ValueError, "give more than 0"),
