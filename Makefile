@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes images tasks-image faults journey browser bench bench-scale bench-gpu bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes images tasks-image helm-check faults journey browser bench bench-scale bench-gpu bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -114,6 +114,10 @@ images:
 # Build the image of our programs for Kubernetes, or with another ARGS="--tag NAME"; ARGS='--load "kind load image-archive"' hands it to a cluster.
 tasks-image:
 	@$(PYTHON) -m scripts.images tasks $(ARGS)
+
+# Render docker/helm/ with the official Airflow chart and judge it; needs helm, and the chart's public place or ARGS="--chart FOLDER".
+helm-check:
+	$(PROGRAM) scripts.helm_check $(ARGS)
 
 # Run every ONTAP operator under every fault, and killed at each of its calls, and print the table.
 faults:

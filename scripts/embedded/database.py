@@ -12,11 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ontap_mlops.compute import places
 from ontap_mlops.config_file import ConfigError
 from scripts.embedded import connections, environment
 from scripts.embedded.layout import Layout
 from scripts.embedded.ports import load
+from scripts.pools import pools
 
 
 def main(local: str) -> None:
@@ -39,21 +39,6 @@ def main(local: str) -> None:
         wanted = environment.connections(layout, ports)
         for sentence in connections.write(wanted, environment.s3_endpoints(ports), kept, session):
             print(sentence, flush=True)
-
-
-def pools() -> dict[str, dict[str, object]]:
-    """The pools of config/compute.yaml as ``airflow pools import`` reads them.
-
-    A deferred task keeps its slot, since its program goes on at the place.
-    """
-    return {
-        places.pool(name): {
-            "slots": place.slots,
-            "description": f"Programs at the place {name} of config/compute.yaml",
-            "include_deferred": True,
-        }
-        for name, place in places.places().items()
-    }
 
 
 if __name__ == "__main__":

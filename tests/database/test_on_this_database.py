@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from scripts.embedded import connections
-from scripts.embedded.database import pools
+from scripts.pools import pools
 from tests.conftest import REPOSITORY
 from tests.databases import SERVER
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ontap_mlops.operators.places import pool_of
-from scripts.embedded import database, environment
-from scripts.embedded.layout import Layout
+from scripts import pools
+from scripts.embedded import environment
+from scripts.embedded.layout import ROOT, Layout
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_place_has_a_pool_of_its_slots_that_counts_deferred_tasks(places) -> None:
-    made = database.pools()
+    made = pools.pools()
     assert {name: (pool["slots"], pool["include_deferred"]) for name, pool in made.items()} == {
         "compute_near": (2, True),
         "compute_far": (4, True),
@@ -28,7 +32,19 @@ def test_each_place_has_a_pool_of_its_slots_that_counts_deferred_tasks(places) -
 def test_no_task_waits_in_a_pool_that_is_not_made(places, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__USE_POOLS", "True")
     waited_in = {pool_of(compute) for compute in ("near", ["far", "near"], "{{ params.compute }}", "nowhere")}
-    assert waited_in - {None} <= set(database.pools())
+    assert waited_in - {None} <= set(pools.pools())
+
+
+def test_they_are_told_as_airflow_reads_them(places) -> None:
+    done = subprocess.run([sys.executable, "-m", "scripts.pools"], cwd=ROOT, capture_output=True, text=True)
+    assert json.loads(done.stdout) == pools.pools(), done.stderr
+
+
+def test_a_place_that_is_none_is_said_in_a_sentence(places, tmp_path: Path) -> None:
+    (tmp_path / "compute.yaml").write_text("places:\n  near: {kind: nowhere}\n")
+    done = subprocess.run([sys.executable, "-m", "scripts.pools"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith("The pools could not be told: ") and "nowhere" in done.stderr
 
 
 def test_the_services_use_them(tmp_path: Path) -> None:
