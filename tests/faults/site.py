@@ -48,6 +48,10 @@ class Site:
         self.results: dict[str, Any] = {}
         self.states: dict[str, str] = {}
         self.runs: dict[tuple[str, str], str] = {}
+        self.stores: defaultdict[str, Store] = defaultdict(Store)
+        """Of each task, which keeps them from one try to the next."""
+        self.pushed: dict[str, Any] = {}
+        """What tasks pushed to XCom themselves, by its key."""
         self.params: dict[str, Any] = {}
         self.called: dict[str, str] = {}
         """Names that are new in each play, to what stands for them where ends are compared."""
@@ -68,7 +72,8 @@ class Site:
         for path in self.folder.iterdir():
             path.unlink()
         self.made, self.results, self.states, self.runs, self.params = {}, {}, {}, {}, {}
-        self.called = {}
+        self.called, self.pushed = {}, {}
+        self.stores.clear()
         self.client.svm_uuids.clear()
         if peered:
             peer(*(cluster.emulator for cluster in self.clusters))
@@ -91,7 +96,7 @@ class Site:
             map_index=-1,
             max_tries=4,
             stats_tags={},
-            xcom_push=lambda key, value: None,
+            xcom_push=self.pushed.__setitem__,
             xcom_pull=lambda task_ids, key="return_value": self.results.get(task_ids),
             get_task_states=lambda **_: {RUN_ID: dict(self.states)},
             get_dr_count=self._count_runs,
@@ -103,7 +108,7 @@ class Site:
             "params": self.params,
             "outlet_events": defaultdict(lambda: SimpleNamespace(extra={}, add=lambda *_, **__: None)),
             "triggering_asset_events": {},
-            "task_state_store": Store(),
+            "task_state_store": self.stores[operator.task_id],
         }
 
     def run(self, operator: BaseOperator) -> Any:

@@ -11,8 +11,8 @@ from ontap_mlops.operators.base import OntapOperator
 from tests.faults.every import scenarios
 
 NOT_YET = Path(__file__).parent / "not_yet.txt"
-# Not of that base, but they begin with what ONTAP says.
-OTHERS = {"ModelClaimOperator", "TransferPlanOperator"}
+# Not of that base, but they begin with what ONTAP says, or change something there.
+OTHERS = {"ModelClaimInspectOperator", "ModelClaimOperator", "ModelReleaseOperator", "TransferPlanOperator"}
 BASES = {
     "OntapOperator",
     "OntapPairOperator",

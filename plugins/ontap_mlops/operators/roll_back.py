@@ -16,7 +16,10 @@ from ontap_mlops.serving import claims
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from ontap_mlops.ontap.leases import Lease
+
 VERSION = "version"  # id of the task that names the version to return to
+_BEGUN = "ontap_mlops_claim_to_give_up"  # of the task's own store
 ACTIONS = {
     "roll_back": "Roll back",
     "show_claim": "Only show which run has the claim on the model",
@@ -75,13 +78,16 @@ class DeploymentPreviousOperator(MlopsOperator):
 class ModelClaimInspectOperator(MlopsOperator, BranchMixIn):
     """Show who has the claim on a model, or give it up by hand for a run that does no more; else go on.
 
+    A retry knows which claim its first try was about to give up, and where that claim is gone says that it is given up.
+
     :param model: name in the registry.
     :param volume: the one that holds the lease; the model's own if not given.
     :param svm: the connection's own if not given.
     :param what: ``roll_back`` goes on with ``then``, ``show_claim`` and ``give_up_claim`` skip the rest of the run.
     :param holder: run key whose claim is given up; whoever enters it has made sure that the run does no more.
     :param then: task id to go on with.
-    :return: ``holder`` and ``since`` of the claim that was found, None for both without one, and ``given_up``.
+    :return: ``holder`` and ``since`` of the claim that was found, None for both without one, and ``given_up``: whether
+        that run has it no more.
     """
 
     inherits_from_skipmixin = True
@@ -109,19 +115,34 @@ class ModelClaimInspectOperator(MlopsOperator, BranchMixIn):
         self.ontap_conn_id = ontap_conn_id
 
     def execute(self, context: Context) -> None:
-        found = self._found()
+        found = self._given_up(context) if self.what == "give_up_claim" else self._shown()
         context["ti"].xcom_push("return_value", found)
         self.do_branch(context, self.then if self.what == "roll_back" else None)
 
-    def _found(self) -> dict[str, Any]:
-        found = claims.ModelClaims(self.ontap_conn_id, self.svm, self.volume, self.model)
-        lease = found.read()
-        said = claims.held_by(self.model, lease) if lease else f"No run has a claim on model {self.model}"
-        self.log.info("%s", said)
-        give_up = self.what == "give_up_claim"
-        if give_up and (lease is None or lease.owner != self.holder):
+    @property
+    def _claims(self) -> claims.ModelClaims:
+        return claims.ModelClaims(self.ontap_conn_id, self.svm, self.volume, self.model)
+
+    def _shown(self) -> dict[str, Any]:
+        lease = self._claims.read()
+        self.log.info("%s", self._said(lease))
+        return {"holder": lease.owner if lease else None, "since": lease.since if lease else None, "given_up": False}
+
+    def _given_up(self, context: Context) -> dict[str, Any]:
+        lease, memory = self._claims.read(), context.get("task_state_store")
+        said, begun = self._said(lease), memory.get(_BEGUN) if memory is not None else None
+        if begun and begun["holder"] == self.holder and (lease is None or lease.snapshot_uuid != begun["id"]):
+            self.log.info("The claim of run %s is given up, as an earlier try of this task began to", self.holder)
+            return {"holder": self.holder, "since": begun["since"], "given_up": True}
+        if lease is None or lease.owner != self.holder:
             raise AirflowFailException(
                 f"Run {self.holder or '(none entered)'} has no claim on model {self.model} to give up. {said}."
             )
-        given_up = found.give_up(lease.owner) if give_up and lease else False
-        return {"holder": lease.owner if lease else None, "since": lease.since if lease else None, "given_up": given_up}
+        self.log.info("%s; it is given up", said)
+        if memory is not None:
+            memory.set(_BEGUN, {"holder": lease.owner, "since": lease.since, "id": lease.snapshot_uuid})
+        self._claims.give_up(lease.owner)
+        return {"holder": lease.owner, "since": lease.since, "given_up": True}
+
+    def _said(self, lease: Lease | None) -> str:
+        return claims.held_by(self.model, lease) if lease else f"No run has a claim on model {self.model}"
