@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from emulator import seed
+from emulator import bookmark, seed
 from emulator.auth import Accounts
 from emulator.body import flag, text, texts
 from emulator.cloud_stores import state as cloud_stores
@@ -35,6 +35,22 @@ def reset(world: World, body: dict[str, Any], uuid: str) -> Reply:
     world.config.snapshot_limit = type(world.config).snapshot_limit
     seed.reset(world)
     return Reply(200, {})
+
+
+def put_bookmark(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """Remember how things are: ``kept`` is false, and nothing is remembered, while a job or a transfer is under way."""
+    return Reply(200, {"kept": bookmark.keep(world)})
+
+
+def get_bookmark(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    return Reply(200, {"kept": bookmark.can_go_back(world)})
+
+
+def go_back(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """Be as at the bookmark: ``back`` is false where there is none, or where a file has changed since."""
+    world.faults.clear()
+    world.requests.clear()
+    return Reply(200, {"back": bookmark.go_back(world)})
 
 
 def get_clock(world: World, body: dict[str, Any], uuid: str) -> Reply:
@@ -159,6 +175,9 @@ def put_cloud_stores(world: World, body: dict[str, Any], uuid: str) -> Reply:
 
 ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/reset", reset),
+    ("PUT", "/bookmark", put_bookmark),
+    ("GET", "/bookmark", get_bookmark),
+    ("POST", "/bookmark/return", go_back),
     ("GET", "/clock", get_clock),
     ("PUT", "/clock", put_clock),
     ("GET", "/faults", list_faults),

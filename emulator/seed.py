@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from emulator.aggregates import state as aggregate_state
 from emulator.auth import ADMIN, Accounts, initial_password
 from emulator.cloud_stores import state as cloud_store_state
@@ -95,6 +98,13 @@ def reset(world: World) -> None:
 
     What runs is stopped, or ends first; what comes waits.
     """
+    with stopped(world):
+        _begin_anew(world)
+
+
+@contextmanager
+def stopped(world: World) -> Iterator[None]:
+    """Nobody is at work: what runs was stopped or has ended, what comes waits."""
     with world.gate.closed() as gate:
         for _ in range(_RESET_TRIES):
             # Again after they have gone, since those inside may have begun more.
@@ -104,7 +114,7 @@ def reset(world: World) -> None:
                 break
         world.jobs.drop_all()
         world.transfers.drop_all()
-        _begin_anew(world)
+        yield
 
 
 def _begin_anew(world: World) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 Record = dict[str, Any]
+Row = tuple[int, str, str, str]
+"""Sequence number, kind, uuid and text of a record."""
 Condition = tuple[str, str, tuple[Any, ...]]
 
 # What records are looked up by. One value on its own decides in the index; what else is asked for is compared after.
@@ -135,6 +137,17 @@ class Store:
     def clear(self) -> None:
         with self.transaction():
             self._db.execute("DELETE FROM records")
+
+    def rows(self) -> list[Row]:
+        """All that there is, for ``replace``."""
+        with self._lock:
+            return self._db.execute("SELECT seq, kind, uuid, body FROM records ORDER BY seq").fetchall()
+
+    def replace(self, rows: list[Row]) -> None:
+        """Have these records and no other."""
+        with self.transaction():
+            self._db.execute("DELETE FROM records")
+            self._db.executemany("INSERT INTO records (seq, kind, uuid, body) VALUES (?, ?, ?, ?)", rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -56,6 +56,8 @@ class World:
     transfers: Transfers = field(init=False)
     requests: deque[dict[str, Any]] = field(init=False)
     """The last REST requests: method, path with its query, status (None when the connection was dropped)."""
+    bookmark: object = field(init=False, default=None)
+    """A state to come back to (see `bookmark`)."""
 
     def __post_init__(self) -> None:
         self.store = Store(self.root)

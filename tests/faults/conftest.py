@@ -12,7 +12,7 @@ import pytest
 
 from ontap_mlops import settings
 from ontap_mlops.ontap import client as ontap_client
-from tests.faults.site import Site
+from tests.faults.site import Site, forget_beginnings
 from tests.faults.table import table
 from tests.faults.wire import Wire
 from tests.ontap_mlops.conftest import Ontap
@@ -25,20 +25,32 @@ __all__ = ["mlflow_connection", "mlflow_port"]
 def second(request: pytest.FixtureRequest) -> Any:
     """The other cluster of a scenario that needs one, else None."""
     scenario = getattr(request.node, "callspec", None) and request.node.callspec.params.get("scenario")
-    return request.getfixturevalue("other_emulator") if scenario and scenario.clusters == 2 else None
+    return request.getfixturevalue("emptied_there") if scenario and scenario.clusters == 2 else None
+
+
+@pytest.fixture(scope="module")
+def secrets(tmp_path_factory: pytest.TempPathFactory, emulator: Any) -> Iterator[Path]:
+    """One folder for all plays, since what a scenario has prepared may name it; after them the clusters are emptied."""
+    yield tmp_path_factory.mktemp("secrets")
+    forget_beginnings()
+    emulator.control("POST", "/reset")
+
+
+@pytest.fixture(scope="module")
+def emptied_there(other_emulator: Any) -> Iterator[Any]:
+    yield other_emulator
+    other_emulator.control("POST", "/reset")
 
 
 @pytest.fixture
 def site(
-    request: pytest.FixtureRequest, emulator: Any, second: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, emulator: Any, second: Any, secrets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:
-    """Emptied before and after; all calls of this process go through its wire."""
+    """As the last play left it; all calls of this process go through its wire."""
     scenario = getattr(request.node, "callspec", None) and request.node.callspec.params.get("scenario")
     if scenario and scenario.mlflow:
         request.getfixturevalue("mlflow_connection")
-    folder = tmp_path / "secrets"
-    folder.mkdir()
-    monkeypatch.setenv(settings.variable("secrets_dir"), str(folder))
+    monkeypatch.setenv(settings.variable("secrets_dir"), str(secrets))
     # A client's own patience is part of what is tested, the time it takes is not.
     monkeypatch.setattr(ontap_client, "_PAUSES_S", (0.0,) * len(ontap_client._PAUSES_S))
     with emulator.client() as http, _there(second) as there:
@@ -49,10 +61,7 @@ def site(
             extra = {"verify": second.ca, "svm": second.svm}
             monkeypatch.setenv("AIRFLOW_CONN_ONTAP_REMOTE", there.connection(extra=extra))
         with Wire(urls).tapped() as wire:
-            made = Site(here, there, wire, folder)
-            yield made
-            wire.forget()
-            made.empty()
+            yield Site(here, there, wire, secrets)
         for client in (*here.clients, *(there.clients if there else [])):
             client.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections import defaultdict
 from collections.abc import Callable
@@ -25,6 +26,11 @@ from tests.ontap_mlops.conftest import SVM, Ontap
 
 DAG_ID, RUN_ID, RUN_AFTER = "tyre_quality", "manual__1", datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 SKIPPED = "skipped"
+_KEPT: dict[Any, tuple[dict[str, Any], dict[str, bytes]]] = {}
+"""Of the one beginning that the clusters remember: what the site knew then, and its secrets."""
+
+
+_OF_A_PLAY = ("made", "results", "states", "runs", "params", "called", "pushed")
 
 
 class Store(dict[str, Any]):
@@ -77,6 +83,32 @@ class Site:
         self.client.svm_uuids.clear()
         if peered:
             peer(*(cluster.emulator for cluster in self.clusters))
+
+    def keep(self, scenario: Scenario) -> None:
+        """Remember the beginning of this scenario, on the clusters too, if they can."""
+        _KEPT.clear()
+        if all(cluster.control("PUT", "/bookmark")["kept"] for cluster in self.clusters):
+            files = {path.name: path.read_bytes() for path in self.folder.iterdir()}
+            _KEPT[scenario.beginning] = copy.deepcopy({name: getattr(self, name) for name in _OF_A_PLAY}), files
+
+    def back(self, scenario: Scenario) -> bool:
+        """Begin this scenario as before. False where it has to be prepared anew: a play has changed its files."""
+        if scenario.beginning not in _KEPT:
+            return False
+        facts, files = copy.deepcopy(_KEPT[scenario.beginning])
+        if not all(cluster.control("GET", "/bookmark")["kept"] for cluster in self.clusters):
+            return False
+        if not all(cluster.control("POST", "/bookmark/return")["back"] for cluster in self.clusters):
+            return False
+        for path in self.folder.iterdir():
+            path.unlink()
+        for name, content in files.items():
+            (self.folder / name).write_bytes(content)
+        for name, value in facts.items():
+            setattr(self, name, value)
+        self.stores.clear()
+        self.client.svm_uuids.clear()
+        return True
 
     def held(self) -> list[dict[str, Any]]:
         roots = [cluster.emulator.root for cluster in self.clusters]
@@ -151,6 +183,10 @@ async def _first(trigger: Any) -> Any:
     return None
 
 
+def forget_beginnings() -> None:
+    _KEPT.clear()
+
+
 def nothing(site: Site) -> None:
     """What many scenarios need before they begin."""
 
@@ -186,8 +222,13 @@ class Scenario:
     """A comparable end state."""
 
     @property
+    def beginning(self) -> Any:
+        """What is the same for scenarios that begin alike."""
+        return self.prepare, self.clusters, self.peered
+
+    @property
     def title(self) -> str:
         return f"{self.operator} ({self.name})" if self.name else self.operator
 
 
-__all__ = ["SVM", "Scenario", "Site", "nothing"]
+__all__ = ["SVM", "Scenario", "Site", "forget_beginnings", "nothing"]

@@ -164,6 +164,11 @@ def _any(call: Call) -> bool:
     return True
 
 
+def _changes(call: Call) -> bool:
+    """A kill after a call that only reads is one before the next."""
+    return call.changes
+
+
 @dataclass(frozen=True)
 class Trouble:
     """One column of the table. Without ``clear`` every operator survives it."""
@@ -192,5 +197,5 @@ TROUBLES = [
     Trouble("space full", SpaceFull, _takes_space, (errors.SpaceFull,)),
     Trouble("peer unreachable", PeerUnreachable, _ontap, (errors.OntapError,), clusters=2),
     Trouble("killed before", KilledBefore, _any, everywhere=True),
-    Trouble("killed after", KilledAfter, _any, everywhere=True),
+    Trouble("killed after", KilledAfter, _changes, everywhere=True),
 ]
