@@ -16,7 +16,7 @@ from ontap_mlops import settings
 from ontap_mlops.ontap import marks, mirrors, s3, snapshots, volumes
 from ontap_mlops.ontap.client import Client
 from ontap_mlops.ontap.divergence import OnlyHere
-from ontap_mlops.ontap.errors import WrongState
+from ontap_mlops.ontap.errors import Unreachable, WrongState
 from tests.conftest import REPOSITORY, Emulator, Pair
 from tests.emulator.mirror_support import contents
 from tests.ontap_mlops.conftest import GIB, Ontap
@@ -179,7 +179,7 @@ def test_an_unplanned_one_says_how_old_the_copy_is(copied: World, capsys: pytest
 def test_without_home_it_is_done_all_the_same(copied: World, peered: Pair) -> None:
     peered.here.control("POST", "/faults", {"method": "*", "path": "^/api/", "kind": "refuse", "times": 1000})
     try:
-        with pytest.raises(WrongState, match="home does not answer. A planned fail over .* choose 'unplanned'"):
+        with pytest.raises(Unreachable, match="home does not answer. A planned fail over .* choose 'unplanned'"):
             copied.to_site()
         copied.to_site(how="unplanned")
     finally:

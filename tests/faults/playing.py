@@ -69,6 +69,7 @@ def play(site: Site, scenario: Scenario, trouble: Trouble, good: Undisturbed, mo
     """Disturb each call that the trouble can meet, or ``most`` of them; AssertionError says what broke."""
     cell = Cell(scenario, trouble)
     met = [call for call in good.calls if trouble.at(call)]
+    met = unlike(met) if trouble.everywhere else met
     for call in chosen(met, most):
         begin(site, scenario)
         interference = trouble.kind(site, call.number)
@@ -82,6 +83,13 @@ def play(site: Site, scenario: Scenario, trouble: Trouble, good: Undisturbed, mo
         cell.survived += error is None
         cell.errors |= {type(error).__name__} if error else set()
     return cell
+
+
+def unlike(calls: list[Call]) -> list[Call]:
+    """Of calls before which everything stands the same, as between two that only read, the last."""
+    return [
+        call for call, after in zip(calls, [*calls[1:], None], strict=True) if not after or after.before != call.before
+    ]
 
 
 def chosen(calls: list[Call], most: int) -> list[Call]:

@@ -48,6 +48,9 @@ class Site:
 
     def __init__(self, here: Ontap, there: Ontap | None, wire: Wire, folder: Path) -> None:
         self.here, self._there, self.wire, self.folder = here, there, wire, folder
+        self.waiting = False
+        """Whether the triggerer is at work, which goes on otherwise after a kill than a worker."""
+        wire.beside = self._beside
         self.run_key = names.run_key(DAG_ID, RUN_ID, RUN_AFTER)
         self.client: Client = here.client()
         self.made: dict[str, Any] = {}
@@ -117,6 +120,10 @@ class Site:
             text = text.replace(name, instead)
         return json.loads(text)
 
+    def _beside(self) -> object:
+        files = [(path.name, path.read_bytes()) for path in self.folder.iterdir()]
+        return self.waiting, sorted(files), json.dumps([self.stores, self.pushed], default=str)
+
     def context(self, operator: BaseOperator) -> dict[str, Any]:
         run = SimpleNamespace(
             dag_id=DAG_ID, run_id=RUN_ID, run_after=RUN_AFTER, logical_date=RUN_AFTER, run_type="manual", conf=None
@@ -145,6 +152,7 @@ class Site:
 
     def run(self, operator: BaseOperator) -> Any:
         """Execute it as one try of a task does, in the worker and, where it defers, in the triggerer."""
+        self.waiting = False
         ExecutorSafeguard.tracker.set(operator)
         context = self.context(operator)
         try:
@@ -156,7 +164,9 @@ class Site:
         return result
 
     def _resumed(self, operator: BaseOperator, context: dict[str, Any], deferred: TaskDeferred) -> Any:
+        self.waiting = True
         event = self._fired(*deferred.trigger.serialize())
+        self.waiting = False
         method = getattr(operator, deferred.method_name)
         try:
             return method(context, event=event, **(deferred.kwargs or {}))

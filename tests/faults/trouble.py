@@ -181,7 +181,7 @@ class Trouble:
     """With one of these an operator may end; it then says so in a sentence, and goes on once it is put right."""
     clusters: int = 1
     everywhere: bool = False
-    """Whether it differs from call to call, so that `make faults` plays it at all of them."""
+    """Whether it differs from call to call, so that `make faults` plays it wherever it finds things as at no other."""
 
 
 TROUBLES = [

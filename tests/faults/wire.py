@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -27,6 +27,8 @@ class Call:
     body: dict[str, Any] | None = None
     status: int | None = None
     answer: dict[str, Any] = field(default_factory=dict)
+    before: object = None
+    """How everything stood when it was made, as far as a task that is killed then leaves it to the next try."""
 
     @property
     def path(self) -> str:
@@ -64,6 +66,8 @@ class Wire:
         self.calls: list[Call] = []
         self.interference: Interference | None = None
         self.dead = False
+        self.beside: Callable[[], object] = lambda: None
+        """What a task leaves beside what it changes over the wire."""
 
     def forget(self) -> None:
         self.calls, self.interference, self.dead = [], None, False
@@ -102,7 +106,8 @@ class Wire:
         url = str(request.url)
         cluster = next((name for start, name in self.clusters.items() if url.startswith(start)), None)
         body = json.loads(request.body) if cluster and request.body else None
-        call = Call(len(self.calls) + 1, str(request.method), url, cluster, body)
+        left = (sum(each.changes for each in self.calls), self.beside())
+        call = Call(len(self.calls) + 1, str(request.method), url, cluster, body, before=left)
         self.calls.append(call)
         return call
 

@@ -61,7 +61,10 @@ def look(client: Client, home: Client, *, dataset: str, site: str, svm: str, hom
 
 
 def steps(standing: Standing, *, direction: str, how: str = PLANNED) -> list[str]:
-    """Return the steps that are left, in order; what only shows the volume is always one. Raises WrongState."""
+    """Return the steps that are left, in order; what only shows the volume is always one.
+
+    Raises WrongState, and Unreachable where home is needed and does not answer, which may pass.
+    """
     if direction not in (TO_SITE, BACK) or how not in (PLANNED, UNPLANNED):
         raise ValueError(f"direction {direction!r}, {how!r}: give {TO_SITE} or {BACK}, and {PLANNED} or {UNPLANNED}")
     if standing.forward is None and standing.reverse is None:
@@ -82,7 +85,7 @@ def _to_site(standing: Standing, how: str) -> list[str]:
     if how == UNPLANNED:
         return [BREAK, SHOW_SITE]
     if not standing.home_answers:
-        raise _refused(
+        raise _away(
             standing, "A planned fail over copies what is new at home first; choose 'unplanned' if home is lost"
         )
     return [UPDATE, SETTLED, BREAK, SHOW_SITE]
@@ -91,7 +94,7 @@ def _to_site(standing: Standing, how: str) -> list[str]:
 def _back(standing: Standing) -> list[str]:
     """A mirror that was made to turn the direction is broken off, and shows nothing yet, until its resync is done."""
     if not standing.home_answers:
-        raise _refused(standing, "Nothing can be brought back to a home that does not answer")
+        raise _away(standing, "Nothing can be brought back to a home that does not answer")
     forward, reverse = standing.forward, standing.reverse
     if _follows(forward):
         return [TURN_AGAIN, SHOW_COPY] if reverse else [SHOW_COPY]
@@ -121,5 +124,13 @@ def _state(mirror: Mirror | None) -> str:
 
 
 def _refused(standing: Standing, advice: str) -> WrongState:
+    return WrongState(_sentence(standing, advice))
+
+
+def _away(standing: Standing, advice: str) -> Unreachable:
+    return Unreachable(_sentence(standing, advice))
+
+
+def _sentence(standing: Standing, advice: str) -> str:
     told = str(standing)
-    return WrongState(f"{told[0].upper()}{told[1:]}. {advice}.")
+    return f"{told[0].upper()}{told[1:]}. {advice}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import BranchMixIn
 from airflow.sdk.exceptions import AirflowFailException
@@ -129,7 +129,7 @@ class ModelClaimInspectOperator(MlopsOperator, BranchMixIn):
         return {"holder": lease.owner if lease else None, "since": lease.since if lease else None, "given_up": False}
 
     def _given_up(self, context: Context) -> dict[str, Any]:
-        lease, memory = self._claims.read(), context.get("task_state_store")
+        lease, memory = self._claims.read(), cast(Any, context.get("task_state_store"))
         said, begun = self._said(lease), memory.get(_BEGUN) if memory is not None else None
         if begun and begun["holder"] == self.holder and (lease is None or lease.snapshot_uuid != begun["id"]):
             self.log.info("The claim of run %s is given up, as an earlier try of this task began to", self.holder)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from ontap_mlops.ontap.errors import WrongState
+from ontap_mlops.ontap.errors import Unreachable, WrongState
 from ontap_mlops.ontap.fail_over import BACK, PLANNED, RETURN, TO_SITE, UNPLANNED, Standing, steps
 from ontap_mlops.ontap.mirrors import Mirror
 
@@ -79,8 +79,6 @@ def test_a_return_that_is_over_only_sees_to_it_that_the_copy_is_shown() -> None:
         ("is not there. Run the DAG replicate", None, BACK, PLANNED, {}),
         ("is uninitialized. A first transfer has not ended", NEW, TO_SITE, UNPLANNED, {}),
         ("is paused. Resume it", PAUSED, TO_SITE, PLANNED, {}),
-        ("home does not answer. A planned .* choose 'unplanned'", M, TO_SITE, PLANNED, {"home_answers": False}),
-        ("home does not answer. Nothing can be brought back", B, BACK, PLANNED, {"home_answers": False}),
         ("A return to home is under way", B, TO_SITE, PLANNED, {"reverse": M}),
         ("A return to home is under way", None, TO_SITE, UNPLANNED, {"reverse": B}),
         ("A return to home is under way", M, TO_SITE, PLANNED, {"reverse": B}),
@@ -91,6 +89,15 @@ def test_a_return_that_is_over_only_sees_to_it_that_the_copy_is_shown() -> None:
 def test_from_any_other_state_it_is_refused_with_what_to_do(said, forward, direction, how, other) -> None:
     with pytest.raises(WrongState, match=f"^The mirror of tyres to site west .*{said}"):
         left(forward, direction, how, **other)
+
+
+@pytest.mark.parametrize(
+    ("said", "forward", "direction"),
+    [("A planned .* choose 'unplanned'", M, TO_SITE), ("Nothing can be brought back", B, BACK)],
+)
+def test_a_home_that_is_needed_and_does_not_answer_may_answer_later(said, forward, direction) -> None:
+    with pytest.raises(Unreachable, match=f"^The mirror of tyres to site west .*home does not answer. {said}"):
+        left(forward, direction, home_answers=False)
 
 
 def test_no_state_lets_a_volume_be_overwritten_before_it_was_looked_at() -> None:
