@@ -119,7 +119,7 @@ tasks-image:
 helm-check:
 	$(PROGRAM) scripts.helm_check $(ARGS)
 
-# Run every ONTAP operator under every fault, and killed at each of its calls, and print the table.
+# Run every ONTAP operator under every fault, and killed between any two of its calls, and print the table.
 faults:
 	$(PROGRAM) scripts.tests faults
 

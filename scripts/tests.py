@@ -3,7 +3,7 @@
 python -m scripts.tests                  everything that needs no GPU, no cluster and no cloud
 python -m scripts.tests quick            without Airflow, browser and Triton
 python -m scripts.tests services         those that start Triton, MLflow or Prometheus, without a scheduler
-python -m scripts.tests faults           every ONTAP operator under every fault, killed at each call; prints the table
+python -m scripts.tests faults           every ONTAP operator under every fault, killed between calls; prints the table
 python -m scripts.tests slurm            those that run jobs on a real Slurm, which they start here
 python -m scripts.tests clients          those that run NetApp's own clients and other people's against the emulator
 python -m scripts.tests package          those that install the wheel into an empty environment and run examples/

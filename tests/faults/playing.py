@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from airflow.sdk.definitions.retry_policy import RetryAction
@@ -87,9 +88,7 @@ def play(site: Site, scenario: Scenario, trouble: Trouble, good: Undisturbed, mo
 
 def unlike(calls: list[Call]) -> list[Call]:
     """Of calls before which everything stands the same, as between two that only read, the last."""
-    return [
-        call for call, after in zip(calls, [*calls[1:], None], strict=True) if not after or after.before != call.before
-    ]
+    return [call for call, after in zip_longest(calls, calls[1:]) if after is None or after.before != call.before]
 
 
 def chosen(calls: list[Call], most: int) -> list[Call]:

@@ -1,8 +1,9 @@
 """Every operator meets every fault at its calls, and ends as if undisturbed or says clearly why it cannot.
 
-``make faults`` plays all faults and prints the table: a kill at every call, any other fault at a few, those that change
-something first. The quick tests play one fault at one call of each, and then nothing but with an account that has the
-rights of the generated table and no other.
+``make faults`` plays all faults and prints the table: a kill during each call that changes something and between any
+two calls (of those that only read, between the last and what comes next), any other fault at a few calls, those that
+change something first. The quick tests play one fault at one call of each, and then nothing but with an account that
+has the rights of the generated table and no other.
 """
 
 from __future__ import annotations
