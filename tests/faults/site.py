@@ -143,7 +143,7 @@ class Site:
         return {
             "ti": task,
             "dag_run": run,
-            "dag": SimpleNamespace(params=self.params),
+            "dag": SimpleNamespace(params=self.params, task_ids=[]),
             "params": self.params,
             "outlet_events": defaultdict(lambda: SimpleNamespace(extra={}, add=lambda *_, **__: None)),
             "triggering_asset_events": {},

@@ -60,7 +60,7 @@ def test_no_page_names_this_machine_or_a_registry():
 def test_every_fault_of_the_table_names_tests_that_there_are():
     rows = [line for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if line.startswith("| ")]
     rows = [row for row in rows if not row.startswith(("| ---", "| What goes wrong"))]
-    assert len(rows) == 60
+    assert len(rows) >= 61
     source = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     there = set(re.findall(r"^(?:async )?def (test_\w+)", source, re.MULTILINE))
     named = {row: re.findall(r"`(\w+)`", row.split("|")[3]) for row in rows}

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ontap_mlops.compute import places, watching
@@ -29,10 +29,13 @@ class Submission:
 
     ``generation`` is the same for all automatic tries, and another after a user cleared the task. Each generation's
     workload has a name of its own: what still cancels the one before, such as a trigger that goes, misses the new one.
+    ``tell`` is given, before it starts, what ``watching.cancel`` needs to end it: for others than this task.
     """
 
-    def __init__(self, store: Any, key: str, generation: int) -> None:
-        self.store, self.key, self.generation = store, key, generation
+    def __init__(
+        self, store: Any, key: str, generation: int, tell: Callable[[dict[str, Any]], object] | None = None
+    ) -> None:
+        self.store, self.key, self.generation, self.tell = store, key, generation, tell
         self.job: Job | None = None
 
     def start(self, workload: Workload, order: Sequence[GivenPlace]) -> Job:
@@ -167,6 +170,8 @@ class Submission:
         }
         self._write({**job, "offered": True})
         self.job = job
+        if self.tell is not None:
+            self.tell(at(job))
         runner.submit(completed, fresh=again)
         log.info("Workload %s runs %s at %s", completed.name, completed.program, places.title(place))
         return job

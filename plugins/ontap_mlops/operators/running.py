@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import ResumableJobMixin
@@ -16,6 +17,7 @@ from ontap_mlops.compute.workload import BAD_INPUT, PlaceElsewhere, PlaceRefused
 from ontap_mlops.config_file import ConfigError
 from ontap_mlops.operators import telling
 from ontap_mlops.operators.base import MlopsOperator
+from ontap_mlops.operators.ending import WORKLOAD
 from ontap_mlops.operators.links import DashboardLink
 from ontap_mlops.operators.places import check, pool_of, queue_of
 from ontap_mlops.operators.waiting import CANCEL_WAIT_S, FIRST_WAIT_S
@@ -169,7 +171,8 @@ class _WorkloadTask(ResumableJobMixin, MlopsOperator):
 
     def _submissions(self, context: Context, job: dict[str, Any] | None = None) -> submission.Submission:
         store = context.get("task_state_store") if self.durable else None
-        made = submission.Submission(store, self.external_id_key, _generation(context))
+        tell = partial(context["ti"].xcom_push, WORKLOAD)
+        made = submission.Submission(store, self.external_id_key, _generation(context), tell)
         made.job = job
         return made
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names, settings
+from ontap_mlops.operators import ending
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key, run_record
 from ontap_mlops.operators.lineage import LineageMixin
@@ -73,7 +74,8 @@ class WorkspaceDeleteOperator(OntapOperator):
 
     What a failed run keeps is collected after ``[ontap_mlops] keep_failed_workspaces_days`` (see
     :class:`WorkspaceCollectOperator`). It goes by the run's key, not by what the setup returned, so that a clone is
-    found even if the setup died before it could say so. Does nothing where there is none.
+    found even if the setup died before it could say so. Does nothing where there is none. Programs that still run
+    although their task is over are stopped before.
 
     :param svm: SVM of the dataset; the connection's own if empty.
     :return: ``removed`` and ``kept``, true or false.
@@ -88,7 +90,9 @@ class WorkspaceDeleteOperator(OntapOperator):
     def execute(self, context: Context) -> dict[str, bool]:
         from ontap_mlops.ontap import workspaces
 
-        key, svm, failed = run_key(context), self.hook.svm(self.svm), self._failed(context)
+        key, svm, states = run_key(context), self.hook.svm(self.svm), self._states(context)
+        ending.end_programs(context, states or {})
+        failed = ["states that could not be read"] if states is None else self._failed(states)
         with self.hook.client() as client:
             if not failed:
                 return {"removed": workspaces.remove(client, svm=svm, run_key=key), "kept": False}
@@ -103,16 +107,18 @@ class WorkspaceDeleteOperator(OntapOperator):
             )
         return {"removed": False, "kept": kept is not None}
 
-    def _failed(self, context: Context) -> list[str]:
-        """Other tasks of this run that failed; when nobody can tell, that counts as a failure: in doubt it is kept."""
+    def _states(self, context: Context) -> dict[str, Any] | None:
+        """Of the run's tasks; when nobody can tell, that counts as a failure: in doubt it is kept."""
         ti: Any = context["ti"]
         run = context["dag_run"]
         try:
-            states = ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])[run.run_id]
+            return ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])[run.run_id]
         except Exception as error:
             self.log.warning("The states of the run's tasks could not be read: %s", error)
-            return ["states that could not be read"]
-        return sorted(task for task, state in states.items() if str(state) in _FAILED and task != ti.task_id)
+            return None
+
+    def _failed(self, states: Mapping[str, Any]) -> list[str]:
+        return sorted(task for task, state in states.items() if str(state) in _FAILED and task != self.task_id)
 
 
 class WorkspaceCollectOperator(OntapOperator):

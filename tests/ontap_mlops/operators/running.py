@@ -57,12 +57,14 @@ class Run:
             run_id=self.run_id,
             xcom_push=lambda key, value: self.pushed.update({key: value}),
             get_task_states=self.task_states,
+            xcom_pull=lambda *, task_ids, key: [None for _ in task_ids],
             get_dr_count=self.count_runs,
         )
         stores = {} if self.state_stores is None else {"asset_state_store": self.state_stores}
         return {
             "ti": ti,
             "dag_run": self,
+            "dag": SimpleNamespace(task_ids=[*self.states]),
             "outlet_events": self.outlet_events,
             "inlet_events": self.inlet_events,
             **stores,

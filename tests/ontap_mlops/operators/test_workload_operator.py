@@ -337,5 +337,7 @@ def test_a_programs_own_page_is_a_button_while_it_runs(folder, context) -> None:
     made = operator()
     made.execute(context)
     link = next(link for link in made.operator_extra_links if link.name == "Dashboard")
-    assert [one for one in pushed if one[0] != "placement"] == [(link.xcom_key, "http://127.0.0.1:8787/status")]
+    assert [one for one in pushed if one[0] not in ("placement", "workload")] == [
+        (link.xcom_key, "http://127.0.0.1:8787/status")
+    ]
     assert link.get_link(made, ti_key=None) == "", "the page has gone with the program"

@@ -1,0 +1,63 @@
+"""What a run's tasks have begun and not seen to its end is stopped before the run's workspace goes."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ontap_mlops.compute import places
+from ontap_mlops.compute.workload import PlaceUnavailable, State
+from ontap_mlops.operators.ending import WORKLOAD, end_programs
+from tests.ontap_mlops.operators.workloads import elsewhere, started_with
+from tests.until import until
+
+
+@pytest.fixture
+def begun(folder, context) -> Any:
+    """The program of a task whose worker died: it runs on, and the task waits for its retry."""
+    name = started_with(context, "0", "60", "done")
+    until(lambda: places.runner("local").status(name).state is State.RUNNING, "the program does not start")
+    yield SimpleNamespace(name=name, job=context["ti"].pushed[WORKLOAD])
+    places.runner("local").cancel(name)
+
+
+def later(task_id: str, *jobs: Any) -> Any:
+    """The context of a teardown of the same run, in which that task has begun those programs."""
+
+    def pull(*, task_ids: list[str], key: str) -> list[Any]:
+        assert key == WORKLOAD
+        return [job for task in task_ids for job in (jobs if task == task_id else [None])]
+
+    return {"ti": SimpleNamespace(xcom_pull=pull), "dag": SimpleNamespace(task_ids=["choose", task_id, "summary"])}
+
+
+@pytest.mark.parametrize("states", [{"train.fit": "skipped"}, {"train.fit": "failed"}, {"train.fit_0": "failed"}])
+def test_a_program_whose_task_is_over_is_stopped(begun: Any, states: dict[str, str]) -> None:
+    end_programs(later("train.fit", begun.job), {"choose": "success", "summary": "skipped", **states})
+    assert places.runner("local").status(begun.name).state is State.CANCELLED
+
+
+@pytest.mark.parametrize("state", ["success", "running", "deferred", "up_for_retry", "queued", "None"])
+def test_a_program_whose_task_goes_on_is_left_alone(begun: Any, state: str) -> None:
+    end_programs(later("train.fit", begun.job), {"train.fit": state, "summary": "skipped"})
+    assert places.runner("local").status(begun.name).state is State.RUNNING
+
+
+def test_what_another_host_alone_can_reach_is_named(begun: Any, monkeypatch, caplog) -> None:
+    with monkeypatch.context() as patched:
+        elsewhere(patched, "another-host")
+        end_programs(later("train.fit", begun.job), {"train.fit": "failed"})
+    assert f"What may run as workload {begun.name} is not stopped: workload" in caplog.text
+    assert places.runner("local").status(begun.name).state is State.RUNNING
+
+
+def test_a_place_that_does_not_answer_is_for_a_retry(begun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: Any) -> None:
+        raise PlaceUnavailable("it does not answer")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(places.runner("local")), "status", silent)
+        with pytest.raises(PlaceUnavailable):
+            end_programs(later("train.fit", begun.job), {"train.fit": "failed"})
