@@ -30,6 +30,20 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     stack.down()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("shared") / "local")
+    yield stack
+    stack.down()
+
+
+@pytest.fixture
+def running(shared: Stack) -> Stack:
+    """One set for all tests that stop nothing: the lake runs."""
+    shared.up(["lake"])
+    return shared
+
+
 def test_a_started_service_answers_and_leaves_nothing_behind_when_stopped(stack: Stack):
     stack.up(["lake"])
     assert stack.health(["lake"]) == {"lake": health.HEALTHY}
@@ -39,11 +53,10 @@ def test_a_started_service_answers_and_leaves_nothing_behind_when_stopped(stack:
     assert stack.health(["lake"])["lake"].startswith("no answer")
 
 
-def test_starting_again_changes_nothing(stack: Stack):
-    stack.up(["lake"])
-    before, kept = stack.supervisor.processes()["lake"]["pid"], stack.ports
-    stack.up(["lake"])
-    assert (stack.supervisor.processes()["lake"]["pid"], stack.ports) == (before, kept)
+def test_starting_again_changes_nothing(running: Stack):
+    before, kept = running.supervisor.processes()["lake"]["pid"], running.ports
+    running.up(["lake"])
+    assert (running.supervisor.processes()["lake"]["pid"], running.ports) == (before, kept)
 
 
 def test_ports_and_passwords_stay_the_same_from_one_start_to_the_next(stack: Stack):
@@ -54,24 +67,23 @@ def test_ports_and_passwords_stay_the_same_from_one_start_to_the_next(stack: Sta
     assert (stack.ports, secrets.get(stack.layout, secrets.LAKE_SECRET_KEY)) == before
 
 
-def test_a_killed_service_comes_back(stack: Stack):
-    stack.up(["lake"])
-    killed = stack.supervisor.processes()["lake"]["pid"]
+def test_a_killed_service_comes_back(running: Stack):
+    killed = running.supervisor.processes()["lake"]["pid"]
     os.kill(killed, signal.SIGKILL)
-    until(lambda: stack.supervisor.processes()["lake"]["pid"] not in (0, killed), "the lake is not started again")
-    stack.wait_ready(["lake"])
-    assert stack.supervisor.processes()["lake"]["pid"] != killed
+    until(lambda: running.supervisor.processes()["lake"]["pid"] not in (0, killed), "the lake is not started again")
+    running.wait_ready(["lake"])
+    assert running.supervisor.processes()["lake"]["pid"] != killed
 
 
-def test_one_service_is_restarted_and_the_others_go_on(stack: Stack):
-    stack.up(["lake", "ontap"])
-    before = {name: facts["pid"] for name, facts in stack.supervisor.processes().items()}
-    stack.restart("lake")
-    after = {name: facts["pid"] for name, facts in stack.supervisor.processes().items()}
+def test_one_service_is_restarted_and_the_others_go_on(running: Stack):
+    running.up(["lake", "ontap"])
+    before = {name: facts["pid"] for name, facts in running.supervisor.processes().items()}
+    running.restart("lake")
+    after = {name: facts["pid"] for name, facts in running.supervisor.processes().items()}
     assert after["lake"] != before["lake"] and after["ontap"] == before["ontap"]
-    assert stack.health(["lake"]) == {"lake": health.HEALTHY}
+    assert running.health(["lake"]) == {"lake": health.HEALTHY}
     with pytest.raises(SystemExit, match=r"mlflow is not running; `make up` starts it\."):
-        stack.restart("mlflow")
+        running.restart("mlflow")
 
 
 @pytest.mark.parametrize(("name", "said"), [("minio", "No service is called 'minio'; "), ("", "Say which service; ")])
@@ -92,10 +104,10 @@ def test_what_a_killed_supervisor_left_is_ended_before_the_next_start(stack: Sta
     assert (stack.ports, said) == (kept, []), "the port is free again, so the service keeps it"
 
 
-def test_the_two_clusters_are_apart(stack: Stack):
-    stack.up(["ontap", "ontap_remote"])
-    assert stack.health(["ontap", "ontap_remote"]) == {"ontap": health.HEALTHY, "ontap_remote": health.HEALTHY}
-    rows = environment.connections(stack.layout, stack.ports)
+def test_the_two_clusters_are_apart(running: Stack):
+    running.up(["ontap", "ontap_remote"])
+    assert running.health(["ontap", "ontap_remote"]) == {"ontap": health.HEALTHY, "ontap_remote": health.HEALTHY}
+    rows = environment.connections(running.layout, running.ports)
     found = {name: _svms(rows[name]) for name in ("ontap_default", "ontap_remote")}
     assert found == {name: ("emulator" + suffix, {rows[name]["extra"]["svm"]}) for name, suffix in CLUSTERS.items()}
     assert rows["ontap_default"]["password"] != rows["ontap_remote"]["password"]
@@ -174,16 +186,15 @@ def test_a_long_path_is_no_obstacle(tmp_path: Path):
     assert stack.processes_left() == []
 
 
-@pytest.mark.parametrize(
-    "name", ["small disk 100%", "%(here)s %41 #1 ;2 é", 'it\'s "the" $HOME `id` & co', "-c ~ {x} [y] ?z=1", "日本 語"]
-)
-def test_whatever_a_folder_is_called_services_start_in_it(name: str, tmp_path: Path):
-    stack = Stack(tmp_path / name / "local")
+def test_whatever_a_folder_is_called_services_start_in_it(tmp_path: Path):
+    names = ["small disk 100%", "%(here)s %41 #1 ;2 é", 'it\'s "the" $HOME `id` & co', "-c ~ {x} [y] ?z=1", "日本 語"]
+    stack = Stack(tmp_path.joinpath(*names) / "local")
     try:
         stack.up(["ontap", "lake"])
         assert stack.health(["ontap", "lake"]) == {"ontap": health.HEALTHY, "lake": health.HEALTHY}
         assert stack.layout.log("lake").exists()
-        assert [p.name for p in tmp_path.iterdir()] == [name], "nothing was written beside it"
+        beside = [[p.name for p in folder.iterdir()] for folder in (tmp_path, *map(tmp_path.joinpath, names[:1]))]
+        assert beside == [names[:1], names[1:2]], "nothing was written beside it"
     finally:
         stack.down()
     assert stack.processes_left() == []
@@ -234,13 +245,12 @@ def test_a_value_of_the_users_settings_is_taken_as_it_is_written(line: str, valu
     assert layout.dotenv(tmp_path / ".env") == {"A": value}
 
 
-def test_no_secret_can_be_read_by_others(stack: Stack):
-    stack.up(["lake"])
-    stack.env()
-    assert stack.layout.local.stat().st_mode & 0o077 == 0
-    files = list((stack.layout.local / "secrets").iterdir())
+def test_no_secret_can_be_read_by_others(running: Stack):
+    running.env()
+    assert running.layout.local.stat().st_mode & 0o077 == 0
+    files = list((running.layout.local / "secrets").iterdir())
     assert len(files) >= 5 and all(f.stat().st_mode & 0o777 == 0o600 for f in files)
-    written = [stack.supervisor.config, stack.layout.log("lake"), stack.layout.local / "ports.json"]
+    written = [running.supervisor.config, running.layout.log("lake"), running.layout.local / "ports.json"]
     values = [f.read_text() for f in files]
     assert not [path for path in written if any(value in path.read_text() for value in values)]
 
@@ -253,22 +263,20 @@ def test_full_disk_is_told_before_anything_starts(stack: Stack, monkeypatch: pyt
     assert not stack.layout.local.exists()
 
 
-def test_up_tells_address_user_and_where_the_password_is(stack: Stack, capsys: pytest.CaptureFixture[str]):
-    stack.up(["lake"])
-    capsys.readouterr()
-    stack_up = Stack(stack.layout.local)
+def test_up_tells_address_user_and_where_the_password_is(running: Stack, capsys: pytest.CaptureFixture[str]):
+    stack_up = Stack(running.layout.local)
     stack_up.up = lambda: None  # type: ignore[method-assign]
     assert up(stack_up) == 0
     said = capsys.readouterr().out
-    assert stack.urls["airflow"] in said and str(stack.password_file) in said
-    assert secrets.get(stack.layout, secrets.AIRFLOW_ADMIN) not in said
+    assert running.urls["airflow"] in said and str(running.password_file) in said
+    assert secrets.get(running.layout, secrets.AIRFLOW_ADMIN) not in said
 
 
-def test_status_shows_each_program_and_what_is_wrong(stack: Stack, capsys: pytest.CaptureFixture[str]):
+def test_status_shows_each_program_and_what_is_wrong(stack: Stack, running: Stack, capsys: pytest.CaptureFixture[str]):
+    capsys.readouterr()
     assert status(stack) == 1
     assert "`make up` starts them" in capsys.readouterr().out
-    stack.up(["lake"])
-    assert status(stack) == 1, "only one of the services runs"
+    assert status(running) == 1, "only some of the services run"
     table = capsys.readouterr().out.splitlines()
     assert any(line.startswith("lake ") and line.endswith("healthy") for line in table)
     assert any(line.startswith("mlflow ") and "MISSING" in line for line in table)
