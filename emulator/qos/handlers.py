@@ -2,24 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.errors import MissingField, NotFound
+from emulator import owned
 from emulator.qos import errors, state
 from emulator.rest import Call, Reply, accepted, many, one
 from emulator.store import Record
 from emulator.svms.state import ref, resolve
 
 
-def _all(call: Call) -> list[Record]:
-    """An SVM's user sees its own policies and those of the cluster."""
-    records = call.world.store.find(state.KIND)
-    return [r for r in records if call.user.svm is None or r["svm"] is None or r["svm"]["name"] == call.user.svm]
-
-
 def _policy(call: Call) -> Record:
-    for record in _all(call):
-        if record["uuid"] == call.params["uuid"]:
-            return record
-    raise NotFound()
+    return owned.found(call, state.KIND, call.params["uuid"])
 
 
 def _own_policy(call: Call) -> Record:
@@ -30,7 +21,7 @@ def _own_policy(call: Call) -> Record:
 
 
 def list_policies(call: Call) -> Reply:
-    return many(call, state.POLICY, _all(call))
+    return many(call, state.POLICY, owned.visible(call, state.KIND))
 
 
 def get_policy(call: Call) -> Reply:
@@ -38,12 +29,10 @@ def get_policy(call: Call) -> Reply:
 
 
 def create(call: Call) -> Reply:
-    body, world = call.body, call.world
-    if not body.get("name"):
-        raise MissingField("name")
-    svm = ref(resolve(call, body.get("svm")))
-    state.check_name(world, body["name"], svm)
-    record = state.new(world, body["name"], svm, state.of_kind(body))
+    world, name = call.world, owned.named(call)
+    svm = ref(resolve(call, call.body.get("svm")))
+    state.check_name(world, name, svm)
+    record = state.new(world, name, svm, state.of_kind(call.body))
 
     def shown() -> dict[str, Any] | None:
         made = world.store.get(state.KIND, record["uuid"])

@@ -1,36 +1,24 @@
 from __future__ import annotations
 
+from emulator import owned
 from emulator.efficiency_policies import state as efficiency_policies
-from emulator.errors import MissingField, NotFound
 from emulator.rest import Call, Reply, created, many, one
 from emulator.schedules import errors, state
 from emulator.snapshot_policies.state import with_schedule
 from emulator.store import Record
-from emulator.svms.state import ref, resolve
-
-
-def _all(call: Call) -> list[Record]:
-    """An SVM's user sees its own schedules and those of the cluster."""
-    records = call.world.store.find(state.KIND)
-    return [r for r in records if call.user.svm is None or r["svm"] is None or r["svm"]["name"] == call.user.svm]
 
 
 def _schedule(call: Call) -> Record:
-    for record in _all(call):
-        if record["uuid"] == call.params["uuid"]:
-            return record
-    raise NotFound()
+    return owned.found(call, state.KIND, call.params["uuid"])
 
 
 def _changeable(call: Call) -> Record:
     record = _schedule(call)
-    if record["system"] or (record["svm"] is None and call.user.svm is not None):
-        raise errors.SystemSchedule(record["name"])
-    return record
+    return owned.changeable(call, record, built_in=record["system"], refusal=errors.SystemSchedule)
 
 
 def list_schedules(call: Call) -> Reply:
-    return many(call, state.SCHEDULE, _all(call))
+    return many(call, state.SCHEDULE, owned.visible(call, state.KIND))
 
 
 def get_schedule(call: Call) -> Reply:
@@ -38,14 +26,12 @@ def get_schedule(call: Call) -> Reply:
 
 
 def create(call: Call) -> Reply:
-    body, store = call.body, call.world.store
-    if not body.get("name"):
-        raise MissingField("name")
-    svm = ref(resolve(call, body.get("svm"))) if body.get("svm") or call.user.svm else None
-    record = state.new(body["name"], svm, state.of_type(body))
+    store = call.world.store
+    name, svm = owned.name_and_svm(call)
+    record = state.new(name, svm, state.of_type(call.body))
     with store.transaction():
-        if state.exists(call.world, body["name"], svm):
-            raise errors.NameTaken(body["name"])
+        if state.exists(call.world, name, svm):
+            raise errors.NameTaken(name)
         record = store.insert(state.KIND, record)
     return created(call, state.SCHEDULE, record)
 

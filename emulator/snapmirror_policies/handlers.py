@@ -2,36 +2,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.errors import MissingField, NotFound
+from emulator import owned
 from emulator.rest import Call, Reply, created, many, one
 from emulator.schedules import state as schedules
 from emulator.snapmirror_policies import errors, state
 from emulator.store import Record
-from emulator.svms.state import ref, resolve
-
-
-def _all(call: Call) -> list[Record]:
-    """An SVM's user sees its own policies and those of the cluster."""
-    records = call.world.store.find(state.KIND)
-    return [r for r in records if call.user.svm is None or r["svm"] is None or r["svm"]["name"] == call.user.svm]
 
 
 def _policy(call: Call) -> Record:
-    for record in _all(call):
-        if record["uuid"] == call.params["uuid"]:
-            return record
-    raise NotFound()
+    return owned.found(call, state.KIND, call.params["uuid"])
 
 
 def _changeable(call: Call) -> Record:
     record = _policy(call)
-    if state.built_in(record) or (record["svm"] is None and call.user.svm is not None):
-        raise errors.BuiltIn(record["name"])
-    return record
+    return owned.changeable(call, record, built_in=state.built_in(record), refusal=errors.BuiltIn)
 
 
 def list_policies(call: Call) -> Reply:
-    return many(call, state.POLICY, _all(call))
+    return many(call, state.POLICY, owned.visible(call, state.KIND))
 
 
 def get_policy(call: Call) -> Reply:
@@ -51,16 +39,14 @@ def _changes(call: Call, svm: dict[str, str] | None) -> dict[str, Any]:
 
 def create(call: Call) -> Reply:
     body, world = call.body, call.world
-    if not body.get("name"):
-        raise MissingField("name")
-    svm = ref(resolve(call, body.get("svm"))) if body.get("svm") or call.user.svm else None
+    name, svm = owned.name_and_svm(call)
     kind = body.get("type") or "async"
     rules = state.rules_of(body, kind)
     sync_type = (body.get("sync_type") or "sync") if kind == "sync" else None
-    record = state.new(body["name"], svm, type=kind, sync_type=sync_type, rules=rules) | _changes(call, svm)
+    record = state.new(name, svm, type=kind, sync_type=sync_type, rules=rules) | _changes(call, svm)
     with world.store.transaction():
-        if state.exists(world, body["name"], svm):
-            raise errors.NameTaken(body["name"])
+        if state.exists(world, name, svm):
+            raise errors.NameTaken(name)
         record = world.store.insert(state.KIND, record)
     return created(call, state.POLICY, record)
 

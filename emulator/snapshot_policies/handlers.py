@@ -2,35 +2,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from emulator.errors import MissingField, NotFound
+from emulator import owned
+from emulator.errors import NotFound
 from emulator.rest import Call, Reply, created, many, one
 from emulator.snapshot_policies import errors, state
 from emulator.store import Record
-from emulator.svms.state import ref, resolve
-
-
-def _all(call: Call) -> list[Record]:
-    """An SVM's user sees its own policies and those of the cluster."""
-    records = call.world.store.find(state.KIND)
-    return [r for r in records if call.user.svm is None or r["svm"] is None or r["svm"]["name"] == call.user.svm]
 
 
 def _policy(call: Call, uuid: str) -> Record:
-    for record in _all(call):
-        if record["uuid"] == uuid:
-            return record
-    raise NotFound()
+    return owned.found(call, state.KIND, uuid)
 
 
 def _changeable(call: Call, uuid: str) -> Record:
     record = _policy(call, uuid)
-    if state.built_in(record) or (record["svm"] is None and call.user.svm is not None):
-        raise errors.BuiltIn(record["name"])
-    return record
+    return owned.changeable(call, record, built_in=state.built_in(record), refusal=errors.BuiltIn)
 
 
 def list_policies(call: Call) -> Reply:
-    return many(call, state.POLICY, _all(call))
+    return many(call, state.POLICY, owned.visible(call, state.KIND))
 
 
 def get_policy(call: Call) -> Reply:
@@ -39,19 +28,17 @@ def get_policy(call: Call) -> Reply:
 
 def create(call: Call) -> Reply:
     body, world = call.body, call.world
-    if not body.get("name"):
-        raise MissingField("name")
-    svm = ref(resolve(call, body.get("svm"))) if body.get("svm") or call.user.svm else None
+    name, svm = owned.name_and_svm(call)
     copies: list[Any] = []
     wished = body.get("copies") or []
     for wish in wished if isinstance(wished, list) else [wished]:
         copies = state.with_copy(world, svm, copies, wish)
     state.checked(copies)
-    record = state.new(body["name"], svm, copies, comment=body.get("comment") or "")
+    record = state.new(name, svm, copies, comment=body.get("comment") or "")
     record["enabled"] = body.get("enabled") is not False
     with world.store.transaction():
-        if state.exists(world, body["name"], svm):
-            raise errors.NameTaken(body["name"])
+        if state.exists(world, name, svm):
+            raise errors.NameTaken(name)
         record = world.store.insert(state.KIND, record)
     return created(call, state.POLICY, record)
 
