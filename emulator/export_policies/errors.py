@@ -2,21 +2,19 @@ from emulator.errors import Exists, InUse, OntapError
 
 
 class PolicyExists(Exists):
-    code = "1703954"
-
     def __init__(self, name: str) -> None:
         super().__init__(f'Export policy "{name}" already exists.', "name")
 
 
 class DefaultPolicy(OntapError):
-    code = "1703945"
+    code = "1703947"
 
     def __init__(self) -> None:
         super().__init__('The export policy "default" cannot be renamed or deleted.')
 
 
 class PolicyInUse(InUse):
-    code = "1703952"
+    code = "1703945"
 
     def __init__(self, name: str, volume: str) -> None:
         super().__init__(f'Export policy "{name}" is in use by volume "{volume}".')

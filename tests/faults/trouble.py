@@ -81,7 +81,7 @@ class LostAnswer(Interfering):
 class JobFails(Interfering):
     def strike(self, call: Call) -> None:
         self._cluster(call).jobs("reads", 1)
-        self._fault(call, "job_fails", code="393271", message="The node was taken over in the midst of it.")
+        self._fault(call, "job_fails", code="458753", message="A service stopped in the midst of it.")
 
     def struck(self, call: Call) -> None:
         self._cluster(call).jobs("immediate")

@@ -185,7 +185,7 @@ class UnknownState(OntapPermanentError):
 
 # Codes as documented per endpoint (volume, snapshot, S3 and the common ones of every endpoint).
 _BY_CODE: dict[str, type[OntapError]] = {
-    **dict.fromkeys(("1", "917526", "525059", "1638446", "8454154", "1703954"), NameTaken),
+    **dict.fromkeys(("1", "917526", "525059", "1638446", "8454154"), NameTaken),
     **dict.fromkeys(("92405790", "92405843", "92405942", "92405950", "6619637", "66846767"), NameTaken),
     **dict.fromkeys(("2621462", "524601", "1638600", "92405861", "92405859", "66846768"), NotFound),
     # A cache: its SVMs are no peers; its origin is away; what it is asked for cannot be had of that volume or path.
@@ -197,7 +197,13 @@ _BY_CODE: dict[str, type[OntapError]] = {
     **dict.fromkeys(("2621573", "13303812", "13303816", "13303822", "66846947", "918193", "918293"), UnderWay),
     **dict.fromkeys(("6", "262245"), NotAuthorized),
     **dict.fromkeys(("8", "524486", "524615", "1638543", "92405811"), InUse),
-    **dict.fromkeys(("459758", "1638414", "1703952"), InUse),
+    **dict.fromkeys(("459758", "1638414"), InUse),
+    # Of export policies: a volume or a qtree has it, or ONTAP cannot tell whether one has; there is none.
+    **dict.fromkeys(("1703945", "1703946", "1703953"), InUse),
+    "1703954": NotFound,
+    "1703952": InvalidRequest,  # "no spaces are allowed" in a name, which is not "no space"
+    # A node is being taken over, as its neighbours see it; a volume of this name is being made by another request.
+    **dict.fromkeys(("393271", "524424", "2621556", "13107405"), UnderWay),
     # Of peers, in this order: in use; there already, or another of this name; no such cluster or SVM.
     **dict.fromkeys(("4653078", "26345572"), InUse),
     **dict.fromkeys(("4653060", "4653064", "26345478", "13434889"), NameTaken),
