@@ -12,6 +12,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "tasks" / "README.md"])
 
 
+# Of a page's DAG: what a reader copies into a file of his own.
+PIECES = [
+    pytest.param(text, id=f"{page.name}:{number}")
+    for page in sorted((ROOT / "docs").glob("*.md"))
+    for number, text in enumerate(re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
+    if re.search(r"\w(Operator|Sensor)\(", text)
+]
+
+
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -65,3 +74,14 @@ def test_every_fault_of_the_table_names_tests_that_there_are():
     there = set(re.findall(r"^(?:async )?def (test_\w+)", source, re.MULTILINE))
     named = {row: re.findall(r"`(\w+)`", row.split("|")[3]) for row in rows}
     assert [row for row, tests in named.items() if not tests or set(tests) - there] == []
+
+
+@pytest.mark.parametrize("text", PIECES)
+def test_every_piece_of_a_dag_can_be_copied_as_it_stands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from airflow.sdk import DAG
+
+    (tmp_path / "compute.yaml").write_text("places: {local: {kind: local}, slurm: {kind: local}}")
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    with DAG("copied", schedule=None) as copied:
+        exec(compile(text, "the page", "exec"), {"__name__": "copied"})
+    assert copied.tasks or "with DAG(" in text
