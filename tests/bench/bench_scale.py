@@ -234,7 +234,7 @@ def of_airflow() -> dict[str, Any]:
         place = {"kind": "local", "working_directory": name, "grace_s": 1}
         task = WorkloadOperator(task_id="train", program="sleeper", compute=place, deferrable=True, first_wait_s=0)
         ExecutorSafeguard.tracker.set(task)
-        ti = SimpleNamespace(max_tries=1, map_index=-1, stats_tags={}, xcom_push=pushed.counted(lambda **_: None))
+        ti = SimpleNamespace(max_tries=1, map_index=-1, stats_tags={}, xcom_push=pushed.counted(lambda *_, **__: None))
         run = SimpleNamespace(dag_id="d", run_id="r", run_after=datetime(2026, 1, 1, tzinfo=UTC))
         context: Any = {"ti": ti, "dag_run": run, "task_state_store": Store()}
         try:

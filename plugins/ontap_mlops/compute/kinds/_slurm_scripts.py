@@ -15,8 +15,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # Slurm itself may run it several times: whoever is preempted, or loses its node, starts again. On a busy node srun may
 # not get the program started in time (cred_expire): what never began is tried again, and its code is no program's.
-# `ls` asks the file server, where a test of one name may be answered from memory. What was told to stop is ended after
-# its grace by the job itself: whoever told it may be dead by then. `read` waits without a process that could be left.
+# What was told to stop is ended after its grace by the job itself: whoever told it may be dead by then. `there` lists
+# the folder, since a look for one name may be answered from memory; `read` waits without a process that could be left.
 _BATCH = r"""#!/bin/bash -l
 home={home}
 [ "$(cat "$home/token" 2>/dev/null)" = "$1" ] || exit 0
@@ -25,9 +25,10 @@ cd "$home" || exit 1
 echo "$SLURM_JOB_ID" >job
 rm -f ended begun
 [ "${{SLURM_RESTART_COUNT:-0}}" = 0 ] || echo "WARNING: Slurm starts it again (start $((SLURM_RESTART_COUNT + 1)))"
+there() {{ local found=("$1"*); [ "${{found[0]}}" = "$1" ]; }}
 end_in_time() {{
   exec 8<> <(:)
-  until ls | grep -qx stopping; do read -rt 5 -u 8; done
+  until there stopping; do read -rt 5 -u 8; done
   read -rt {grace} -u 8
   scancel "$SLURM_JOB_ID" || kill $$
 }}
@@ -41,7 +42,7 @@ for try in 1 2 3 4 5; do
   {launcher} --quiet {step} "$home/task.sh"
   code=$?
   launched=yes
-  [ $code = 0 ] || ls | grep -qx begun || launched=no
+  [ $code = 0 ] || there begun || launched=no
   [ $launched = no ] && [ ! -e stopping ] || break
   sleep $try
 done
