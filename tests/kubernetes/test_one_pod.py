@@ -267,7 +267,7 @@ def test_a_pod_that_vanishes_is_replaced_and_a_job_that_vanishes_is_missing(runn
     wait_until(another)
     assert runner.status(one.name).state.active
     cluster.delete("Job", one.name)
-    assert runner.status(one.name).state is State.MISSING
+    wait_until(lambda: runner.status(one.name).state is State.MISSING)  # a look may be a moment old
     nothing_left(cluster, one.name)
 
 

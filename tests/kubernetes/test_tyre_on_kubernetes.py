@@ -1,7 +1,8 @@
 """The tyre system in pods of our image, by a real scheduler: how it ends well, badly, cleared and killed.
 
-The pods reach the services of this machine by the node's network, and the volumes in the emulator's namespace by a
-folder of the node: so this needs a cluster whose node is this machine. On any other it is skipped.
+Its volumes come to the pods as claims that the Trident stand-in serves from the emulator, or as a folder of the node.
+The pods reach the services of this machine by the node's network. So this needs a cluster whose node is this machine;
+on any other it is skipped.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import pytest
 
 from ontap_mlops.kubernetes.api import Cluster
 from ontap_mlops.kubernetes_manifests.labels import MANAGED_BY, OURS
+from scripts.embedded import environment
+from scripts.follow import follow
 from scripts.systems.tyre import SYSTEM
 from tests.journey.world import TRAIN, World, end, wait_for
 from tests.kubernetes.conftest import IMAGE, connect
 from tests.kubernetes.machine import is_a_node
+from tests.kubernetes.trident import stand_in
 from tests.kubernetes.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(1500)
@@ -38,7 +42,7 @@ PLACES = """
     resources: {{cpus: 0.5, memory_gib: 3}}
     namespaces:
       default: {{host_path: {root}}}
-  claims:
+  trident:
     kind: kubernetes
     namespace: {namespace}
     image: {image}
@@ -47,7 +51,7 @@ PLACES = """
     user: 0
     grace_s: 5
     namespaces:
-      default: {{host_path: {root}, claims: true}}
+      default: {{trident: {backend}, storage_class: {backend}}}
   small:
     kind: kubernetes
     namespace: {namespace}
@@ -76,12 +80,19 @@ class OnKubernetes(World):
 
     def __init__(self, folder: Path, namespace: str) -> None:
         super().__init__(folder)
+        self.backend, self.volumes_folder = f"{namespace}-trident", self.stack.layout.namespace / "svm1"
         with (self.house / "config" / "compute.yaml").open("a") as file:
-            root = self.stack.layout.namespace / "svm1"
-            file.write(PLACES.format(namespace=namespace, image=IMAGE, root=root))
+            facts = {"namespace": namespace, "image": IMAGE, "root": self.volumes_folder, "backend": self.backend}
+            file.write(PLACES.format(**facts))
         connection = {"conn_type": "kubernetes", "extra": {"kube_config_path": os.environ["KUBECONFIG"]}}
         self.settings |= {"AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(connection)}
         self.stack = type(self.stack)(folder / "local", self.settings)
+
+    def trident(self) -> dict[str, Any]:
+        """What the stand-in needs to know of the emulator."""
+        ontap = environment.connections(self.stack.layout, self.stack.ports)["ontap_default"]
+        facts = {"url": f"https://{ontap['host']}:{ontap['port']}", "ca": ontap["extra"]["verify"]}
+        return facts | {"password": ontap["password"], "folder": self.volumes_folder}
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +103,10 @@ def world(namespace: str) -> Iterator[OnKubernetes]:
     made = OnKubernetes(folder, namespace)
     try:
         made.up()
-        made.with_a_version()
-        made.ready(SYSTEM)
-        yield made
+        with stand_in(connect(made.backend), made.backend, **made.trident(), log=folder / "stand_in.log"):
+            made.with_a_version()
+            made.ready(SYSTEM)
+            yield made
     finally:
         end(made, folder)
 
@@ -116,12 +128,26 @@ def running_pod(cluster: Cluster) -> Any:
     return wait_until(look, 180)
 
 
-def test_a_model_is_trained_judged_and_served_from_pods_that_leave_nothing(world, cluster):
-    run_id = world.run(TRAIN, {**QUICK, "compute": ["claims"]})
+def test_a_model_is_trained_from_claims_judged_and_served_and_nothing_is_left(world, cluster):
+    run_id = world.start(TRAIN, {**QUICK, "promote": "always", "compute": ["trident"]})
+    served = wait_until(lambda: served_by_trident(cluster, world.backend), 600)
+    follow(world.api, TRAIN, run_id)
+    assert any(name.startswith("ontap-mlops-mlops-ws-") for name in served), "a clone of the dataset version"
     summary = world.api.xcom(TRAIN, run_id, "summary")
     assert summary["dataset_version"]["snapshot"] in world.snapshots("tyre_images")
+    assert summary["model_version"]
     assert world.workspaces() == set()
     nothing_left(cluster)
+
+
+def served_by_trident(cluster: Cluster, backend: str) -> list[str]:
+    """Names of the claims with a volume of the stand-in's."""
+    found = cluster.select("PersistentVolumeClaim", {MANAGED_BY: OURS})
+    return [one["metadata"]["name"] for one in found if one["spec"]["storageClassName"] == backend and _bound(one)]
+
+
+def _bound(claim: Any) -> bool:
+    return (claim.get("status") or {}).get("phase") == "Bound"
 
 
 def test_where_no_gpu_is_free_the_next_place_takes_it_and_the_reason_is_shown(world, cluster):

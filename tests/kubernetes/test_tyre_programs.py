@@ -24,13 +24,17 @@ GIB = 1024**3
 
 @pytest.fixture(scope="module")
 def tyres(emulator: Emulator) -> Path:
-    """The volume as an NFS client sees it, with images and a snapshot of them."""
-    facts = {"name": "k8s_tyres", "svm": {"name": emulator.svm}, "size": GIB, "aggregates": [{"name": "aggr1"}]}
+    return filled(emulator, "k8s_tyres")
+
+
+def filled(emulator: Emulator, name: str) -> Path:
+    """A volume as an NFS client sees it, with images and a snapshot of them."""
+    facts = {"name": name, "svm": {"name": emulator.svm}, "size": GIB, "aggregates": [{"name": "aggr1"}]}
     with emulator.client() as client:
-        make(client, "/api/storage/volumes", {**facts, "nas": {"path": "/k8s_tyres"}})
-        folder = emulator.namespace / "k8s_tyres"
+        make(client, "/api/storage/volumes", {**facts, "nas": {"path": f"/{name}"}})
+        folder = emulator.namespace / name
         samples.bring(open_target(str(folder / "data")), list(samples.plan(60, seed=1, revision=1)), processes=1)
-        uuid = client.get("/api/storage/volumes", params={"name": "k8s_tyres"}).json()["records"][0]["uuid"]
+        uuid = client.get("/api/storage/volumes", params={"name": name}).json()["records"][0]["uuid"]
         make(client, f"/api/storage/volumes/{uuid}/snapshots", {"name": "v1"})
     return folder
 
@@ -39,8 +43,8 @@ def make(client, path: str, body: dict) -> None:
     client.post(path, params={"return_timeout": 60}, json=body).raise_for_status()
 
 
-def clone(emulator: Emulator, name: str) -> Path:
-    parent = {"is_flexclone": True, "parent_volume": {"name": "k8s_tyres"}, "parent_snapshot": {"name": "v1"}}
+def clone(emulator: Emulator, name: str, volume: str = "k8s_tyres") -> Path:
+    parent = {"is_flexclone": True, "parent_volume": {"name": volume}, "parent_snapshot": {"name": "v1"}}
     with emulator.client() as client:
         body = {"name": name, "svm": {"name": emulator.svm}, "clone": parent, "nas": {"path": f"/{name}"}}
         make(client, "/api/storage/volumes", body)

@@ -108,7 +108,8 @@ class KubernetesVolumeMountOperator(_VolumeOperator):
     :param junction_path: where the volume is mounted in its SVM, or the result of the task that made it
         (``junction_path``, and ``svm`` for a place).
     :param place: of kind kubernetes, by its name in compute.yaml: its connection and namespace and, where neither
-        server nor folder is given, how its ``namespaces`` reach the SVM.
+        server nor folder is given, how its ``namespaces`` reach the SVM: by Trident, then ``junction_path`` is the
+        result of a task that names the ``volume`` too.
     :param server: address of a data interface of the SVM.
     :param folder: in place of ``server``, where each node has the SVM's namespace mounted.
     :param size_bytes: what claim and volume show; the volume's own size and quotas count.
@@ -157,17 +158,19 @@ class KubernetesVolumeMountOperator(_VolumeOperator):
     def begin(self, client: Cluster, context: Context) -> dict[str, Any]:
         from ontap_mlops.kubernetes import volumes
 
-        where = self.named(client, name_of(self.claim))
+        where: dict[str, Any] = {**self.named(client, name_of(self.claim))}
         reach = self._reach()
-        made = volumes.ensure_static(
-            client,
-            **where,
-            source=self._source(reach),
-            size_bytes=bytes_of(self.size_bytes),
-            labels=self.labels(context, self.dataset_version),
-            access_modes=self.access_modes,
-            mount_options=self.mount_options or reach.mount_options,
-        )
+        facts: dict[str, Any] = {
+            "size_bytes": bytes_of(self.size_bytes),
+            "labels": self.labels(context, self.dataset_version),
+            "access_modes": self.access_modes,
+        }
+        if reach.trident:
+            served: dict[str, Any] = {"backend": reach.trident, "storage_class": reach.storage_class}
+            made = volumes.import_volume(client, **where, volume=_volume_of(self.junction_path), **served, **facts)
+        else:
+            options = self.mount_options or reach.mount_options
+            made = volumes.ensure_static(client, **where, source=self._source(reach), mount_options=options, **facts)
         return {**where, "uid": made["metadata"]["uid"], "deadline": self.deadline()}
 
     def _reach(self) -> Reach:
@@ -199,4 +202,4 @@ class KubernetesVolumeMountOperator(_VolumeOperator):
 def _volume_of(given: Any) -> str:
     if isinstance(given, Mapping):
         return str(given.get("volume") or given["name"])
-    return str(given)
+    return str(given).strip("/")

@@ -9,18 +9,16 @@ import json
 import os
 import secrets
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ontap_mlops.kubernetes.api import Cluster
-from tests.conftest import REPOSITORY, Emulator
+from tests.conftest import Emulator
 from tests.kubernetes.conftest import IMAGE, connect
+from tests.kubernetes.trident import stand_in
 from tests.kubernetes.waiting import wait_until
 
 MIB = 1024**2
@@ -83,18 +81,9 @@ def storage(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Ite
     cluster = connect(name)
     _require_local_nodes(cluster)
     log = tmp_path_factory.mktemp("trident") / "stand_in.log"
-    process = _stand_in(emulator, name, log)
-    try:
-        wait_until(lambda: cluster.has("VolumeSnapshotClass"), 60)
-        wait_until(lambda: cluster.find("Namespace", name), 60)
-        for each in _classes(name):
-            cluster.create(each)
+    facts = {"url": emulator.url, "ca": emulator.ca, "password": emulator.password, "folder": emulator.namespace}
+    with stand_in(cluster, name, **facts, log=log):
         yield Storage(cluster, name, name, emulator)
-        _clear_away(cluster, name)
-    finally:
-        process.kill()
-        process.wait(10)
-        print(log.read_text()[-4000:])
 
 
 @pytest.fixture
@@ -119,34 +108,6 @@ def run_operator(kubernetes_connection: None) -> Callable[..., Any]:
         return task.execute({"dag_run": run, "ti": SimpleNamespace(task_id="task")})
 
     return run
-
-
-def _stand_in(emulator: Emulator, name: str, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "trident_stand_in", "--ontap", emulator.url, "--ca", str(emulator.ca)]
-    command += ["--folder", str(emulator.namespace), "--provisioner", name, "--namespace", name, "--backend", name]
-    environment = os.environ | {"TRIDENT_STAND_IN_PASSWORD": emulator.password}
-    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=log.open("wb"), stderr=subprocess.STDOUT)
-
-
-def _classes(name: str) -> list[dict[str, Any]]:
-    metadata = {"name": name}
-    kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": metadata, "provisioner": name}
-    snapshots = {"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshotClass", "metadata": metadata}
-    return [{**kind, "allowVolumeExpansion": True}, {**snapshots, "driver": name, "deletionPolicy": "Delete"}]
-
-
-def _clear_away(cluster: Cluster, name: str) -> None:
-    cluster.delete("Namespace", name)
-    wait_until(lambda: cluster.find("Namespace", name) is None, 90)
-    wait_until(lambda: not _left(cluster, name), 30)
-    for kind in ("StorageClass", "VolumeSnapshotClass"):
-        cluster.delete(kind, name)
-
-
-def _left(cluster: Cluster, driver: str) -> list[str]:
-    volumes = [each for each in cluster.select("PersistentVolume") if each["spec"].get("storageClassName") == driver]
-    contents = [each for each in cluster.select("VolumeSnapshotContent") if each["spec"]["driver"] == driver]
-    return [each["metadata"]["name"] for each in volumes + contents]
 
 
 def _require_local_nodes(cluster: Cluster) -> None:

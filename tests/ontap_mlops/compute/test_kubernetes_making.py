@@ -92,8 +92,8 @@ def test_without_an_image_one_sentence_says_where_it_is_given():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"namespaces": {"s": {}}}, "give either nfs, the address of a data LIF, or host_path"),
-        ({"namespaces": {"s": {"nfs": "a", "host_path": "/b"}}}, "give either nfs"),
+        ({"namespaces": {"s": {}}}, "give one of nfs, the address of a data LIF, host_path"),
+        ({"namespaces": {"s": {"nfs": "a", "host_path": "/b"}}}, "give one of nfs"),
         ({"namespaces": {"s": {"nfs": "a", "mount_options": ["hard"]}}}, "mount_options need claims: true"),
         ({"namespaces": {"s": {"host_path": "srv"}}}, "give a folder of the nodes, like /srv/svm1"),
         ({"namespace": "My Namespace"}, "Kubernetes' names are of a-z, 0-9, - and ."),
@@ -119,3 +119,28 @@ def test_of_a_process_under_torchrun_its_own_exit_code_and_last_words_are_told()
     assert together.child(LOG) == (3, "ValueError: the loss is not a number")
     assert together.child("") == (None, "")
     assert together.child("begun\nlast line\n") == (None, "last line")
+
+
+def test_a_volume_that_trident_imports_is_a_claim_that_all_its_programs_share():
+    where = place(namespaces={"s": {"trident": "ontap-nas", "storage_class": "gold"}})
+    volume = Mount(svm="s", junction_path="/mlops_ws_R1", read_only=True)
+    made, other = (making((1, 29), where=where, mounts={"ws": volume}) for _ in range(2))
+    (mounted,) = made.mounted
+    assert mounted.imported == other.mounted[0].imported
+    assert (mounted.imported.volume, mounted.imported.backend) == ("mlops_ws_R1", "ontap-nas")
+    (shown,) = made.pod()["spec"]["volumes"]
+    assert shown["persistentVolumeClaim"] == {"claimName": "ontap-mlops-mlops-ws-r1", "readOnly": True}
+    assert kinds(made) == [], "the claim is made apart, since it may be there"
+
+
+@pytest.mark.parametrize(
+    ("reach", "sentence"),
+    [
+        ({"nfs": "10.0.0.5", "trident": "a", "storage_class": "b"}, "give one of nfs"),
+        ({"trident": "a"}, "trident and storage_class, the class of its claims, belong together"),
+        ({"trident": "a", "storage_class": "b", "claims": True}, "with trident there is always a claim"),
+    ],
+)
+def test_ways_to_a_volume_that_contradict_each_other_are_a_mistake_in_the_file(reach, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        place(namespaces={"default": reach})

@@ -18,18 +18,28 @@ class Reach(Section):
 
     ``nfs``: the address of one of its data LIFs; nodes mount ``<nfs>:<junction path>``. ``host_path``: the folder where
     every node has the namespace mounted already. With ``claims`` a volume and a claim are made for each mount of a
-    workload and gone after it, where pods may use claims only; ``mount_options`` need that.
+    workload and gone after it, where pods may use claims only; ``mount_options`` need that. ``trident``: the name of
+    Trident's back end on the SVM, which imports each volume into a claim of ``storage_class``, for as long as a
+    workload mounts it; for volumes that are mounted under their own name.
     """
 
     nfs: str = ""
     host_path: Annotated[str, shaped(r"(/[^:]*)?", "give a folder of the nodes, like /srv/svm1")] = ""
     claims: bool = False
     mount_options: list[str] = []
+    trident: str = ""
+    storage_class: str = ""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if bool(self.nfs) == bool(self.host_path):
-            raise ValueError("give either nfs, the address of a data LIF, or host_path, a folder of the nodes")
+        if [bool(self.nfs), bool(self.host_path), bool(self.trident)].count(True) != 1:
+            raise ValueError(
+                "give one of nfs, the address of a data LIF, host_path, a folder of the nodes, and trident, a back end"
+            )
+        if bool(self.trident) != bool(self.storage_class):
+            raise ValueError("trident and storage_class, the class of its claims, belong together")
+        if self.trident and self.claims:
+            raise ValueError("claims: true is for nfs and host_path; with trident there is always a claim")
         if self.mount_options and not self.claims:
             raise ValueError("mount_options need claims: true, since a pod cannot give options for a volume")
         return self

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names
-from ontap_mlops.compute.kinds.kubernetes import ends, queueing, together
+from ontap_mlops.compute.kinds.kubernetes import ends, imported, queueing, together
+from ontap_mlops.compute.kinds.kubernetes.imported import Imported
 from ontap_mlops.compute.workload import Mount, PlaceRefused, Workload
 from ontap_mlops.kubernetes.api import Cluster, Manifest
 from ontap_mlops.kubernetes.errors import Unreachable
@@ -38,6 +39,7 @@ class Mounted:
     claim: str = ""
     source: Mapping[str, Any] | None = None
     options: tuple[str, ...] = ()
+    imported: Imported | None = None
 
 
 class Making:
@@ -189,6 +191,8 @@ class Making:
             )
         if not mount.junction_path.startswith("/") or ".." in mount.junction_path.split("/"):
             raise PlaceRefused(f"{asked}, which is not a junction path; give one such as /tyre_images")
+        if reach.trident:
+            return _by_trident(reach, key, mount, asked)
         source = _source(reach, mount)
         if not reach.claims:
             return Mounted(pods.Folder(key=key, source=source, read_only=mount.read_only))
@@ -213,6 +217,9 @@ def submit(making: Making) -> None:
         making = Making(making.place, cluster, making.workload, attempt)
     for part in making.parts(job):
         cluster.ensure(part)
+    for each in making.mounted:
+        if each.imported:
+            imported.hold(cluster, each.imported, job)
     try:
         cluster.patch("Job", making.name, jobs.released(time.time(), making.pods_at_once))
     except Unreachable:
@@ -220,7 +227,13 @@ def submit(making: Making) -> None:
 
 
 def check(making: Making) -> None:
-    """Have the cluster judge the pod without making it: quota, service account, limits, rules of admission."""
+    """Have the cluster judge the pod without making it: quota, service account, limits, rules of admission.
+
+    Raises NotFound for what Trident would have to serve its volumes and does not have.
+    """
+    for each in making.mounted:
+        if each.imported:
+            imported.check(making.cluster, each.imported)
     pod = making.pod()
     metadata = {**pod["metadata"], "generateName": f"{making.name}-", "namespace": making.namespace}
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]}
@@ -231,6 +244,15 @@ def check(making: Making) -> None:
         body=body,
         asked=f"take workload {making.workload.name} in namespace {making.namespace}",
     )
+
+
+def _by_trident(reach: Reach, key: str, mount: Mount, asked: str) -> Mounted:
+    volume = mount.junction_path.strip("/")
+    if "/" in volume or not volume:
+        raise PlaceRefused(f"{asked}, but Trident imports volumes by name: mount it in its SVM as /<volume>")
+    wanted = Imported(volume, reach.trident, reach.storage_class)
+    source = mounts.claimed(wanted.claim, read_only=mount.read_only)
+    return Mounted(pods.Folder(key=key, source=source, read_only=mount.read_only), imported=wanted)
 
 
 def _source(reach: Reach, mount: Mount) -> dict[str, Any]:
