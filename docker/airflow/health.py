@@ -7,6 +7,7 @@ write into Airflow's database. Airflow's own commands for that take seconds of p
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import socket
@@ -44,9 +45,14 @@ def ask(words: list[str]) -> str:
 
 
 def hostname() -> str:
-    """Return the name under which Airflow knows this container: the full one, unless it is told otherwise."""
-    plain = os.environ.get("AIRFLOW__CORE__HOSTNAME_CALLABLE") == "socket.gethostname"
-    return socket.gethostname() if plain else socket.getfqdn()
+    """Return the name under which Airflow knows this container: a name server's, unless it is told otherwise."""
+    name = socket.gethostname()
+    if os.environ.get("AIRFLOW__CORE__HOSTNAME_CALLABLE") == "socket.gethostname":
+        return name
+    with contextlib.suppress(OSError):
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_DGRAM, flags=socket.AI_CANONNAME)
+        return next((canonical for *_, canonical, _ in found if canonical), name)
+    return name
 
 
 def api_server() -> str:

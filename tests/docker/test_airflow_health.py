@@ -51,6 +51,12 @@ def test_a_program_lives_that_wrote_its_heartbeat(database, program: str, kind: 
     assert health.ask(words) == ""
 
 
+def test_it_looks_for_the_name_that_airflow_writes():
+    from airflow.utils.net import getfqdn
+
+    assert health.hostname() == getfqdn()
+
+
 def test_a_database_that_is_away_is_told(database, monkeypatch):
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite:////nowhere/airflow.db")
     assert "unable to open database" in health.ask(["airflow", "scheduler"])
