@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,3 +124,17 @@ def test_the_migration_also_makes_the_pools() -> None:
     command = merged(["values.yaml"])["migrateDatabaseJob"]["args"][-1]
     assert command.split("&&")[0].strip() == "airflow db migrate"
     assert "python -m scripts.pools" in command and "airflow pools import" in command
+
+
+def test_every_dag_finds_its_places_in_the_pages_compute_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    from scripts.pools import pools
+
+    shutil.copytree(ROOT / "config", tmp_path, dirs_exist_ok=True)
+    (told,) = re.findall(r"^```yaml\n(places:\n.*?)^```", PAGE, re.M | re.S)
+    (tmp_path / "compute.yaml").write_text(told)
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    assert DagBag(str(ROOT / "dags")).import_errors == {}
+    for name in pools():
+        assert f"`{name}`" in PAGE, "the check of step 7 names it"
