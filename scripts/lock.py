@@ -36,8 +36,10 @@ def compiled(files: list[Path]) -> list[str]:
 
 def main() -> int:
     clients = clients_environment().inputs[0]
+    here = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt"]
+    inside = sorted(ROOT / "docker" / name / "requirements.txt" for name in ("airflow", "emulator", "lake", "mlflow"))
     pinned = {
-        ROOT / "constraints.txt": (HEAD, compiled([ROOT / "requirements.txt", ROOT / "requirements-dev.txt"])),
+        ROOT / "constraints.txt": (HEAD, compiled([*here, *inside])),
         clients: (CLIENTS_HEAD, compiled([clients.with_suffix(".in")])),
     }
     for file, (head, pins) in pinned.items():

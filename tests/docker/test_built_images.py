@@ -203,6 +203,7 @@ def test_a_service_answers_and_ends_when_told(tool: Tool, name: str):
         assert exit_code_when_told_to_stop(tool, container) != KILLED
 
 
+HEALTH = "/opt/ontap-mlops/docker/airflow/health.py"
 AIRFLOW = (
     *volume("/opt/airflow/logs"),
     *("--env", "AIRFLOW_HOME=/tmp/airflow", "--env", "AIRFLOW__CORE__EXECUTOR=LocalExecutor"),
@@ -215,11 +216,18 @@ def test_a_program_of_airflow_lives_and_ends_when_told(tool: Tool):
     command = ("bash", "-c", "airflow db migrate && exec airflow dag-processor")
     with running(tool, built(tool, "airflow"), *AIRFLOW, command=command) as container:
         until = time.monotonic() + READY_S
-        health = "/opt/ontap-mlops/docker/airflow/health.py"
-        while (asked := call(tool, "exec", container, "python", health, "airflow", "dag-processor")).returncode:
+        while (asked := call(tool, "exec", container, "python", HEALTH, "airflow", "dag-processor")).returncode:
             assert time.monotonic() < until, asked.stderr + call(tool, "logs", container).stdout[-3000:]
             time.sleep(1)
         assert exit_code_when_told_to_stop(tool, container) != KILLED
+
+
+def test_a_worker_that_answers_no_ping_is_not_well(tool: Tool):
+    """With the image's own Celery, through a broker that is only in memory and has no worker."""
+    asked = f"python {HEALTH} airflow celery worker 2>&1; echo exit code $?"
+    options = ("--env", "AIRFLOW__CELERY__BROKER_URL=memory://", "--tmpfs", "/tmp")
+    told = inside(tool, built(tool, "airflow"), "sh", "-c", asked, options=options)
+    assert "does not answer a ping through its broker" in told and told.endswith("exit code 1\n")
 
 
 def test_airflow_finds_its_provider_and_every_dag(tool: Tool):
