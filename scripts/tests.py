@@ -78,7 +78,7 @@ SERVICES = Suite("tests with real services", "triton and not journey", 360, besi
 FAULTS = Suite(
     "faults",
     "not journey",
-    900,
+    1800,
     ("-n", "2", "--dist", "loadgroup", "tests/faults"),
     environment=(("ONTAP_FAULTS", "all"),),
 )

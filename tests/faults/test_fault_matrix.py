@@ -22,8 +22,8 @@ from tests.faults.site import Scenario, Site
 from tests.faults.trouble import TROUBLES, Trouble
 
 ALL = os.environ.get("ONTAP_FAULTS") == "all"
-# Of two clusters, a kill at each of forty calls is minutes on a busy machine.
-pytestmark = pytest.mark.timeout(3000 if ALL else 300)
+# Of two clusters, twenty kills are minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1200 if ALL else 300)
 # Calls of one run that are disturbed, each in a run of its own. What one call does about a fault the next does too, in
 # the client that all of them go through; but a task that is killed has another half done at each.
 MOST = 3 if ALL else 1

@@ -38,6 +38,17 @@ def judge(
         return cache_eviction.judge(home, there, cached, days=days, now=now, owner=owner, is_over=is_over, dry=dry)
 
 
+def remove_left_origin(name: str, known: Mapping[str, registry.Dataset], is_over: IsOver) -> None:
+    """Remove the clone of this name at any home, as ``remove_origin``: its cache is gone, and with it whose it was."""
+    from ontap_mlops.hooks.ontap import OntapHook
+    from ontap_mlops.ontap import dataset_caches
+
+    for conn_id, svm in sorted({(dataset.ontap_conn_id, dataset.svm) for dataset in known.values()}):
+        hook = OntapHook(conn_id)
+        with hook.client() as home:
+            dataset_caches.remove_origin(home, svm=hook.svm(svm), name=name, is_over=is_over)
+
+
 def remove_origin(cached: Cached, known: Mapping[str, registry.Dataset], is_over: IsOver) -> bool:
     """Remove the clone at home that a cache showed, unless another site's cache shows it or a run is about to."""
     from ontap_mlops.hooks.ontap import OntapHook

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ontap_mlops import settings
+from ontap_mlops import registry, settings
 from ontap_mlops.operators import telling
 from ontap_mlops.operators.base import OntapOperator
-from ontap_mlops.operators.context import needed, owner_of, run_key
+from ontap_mlops.operators.context import is_over, needed, owner_of, run_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from ontap_mlops.ontap.cache_uses import IsOver
     from ontap_mlops.ontap.client import Client
     from ontap_mlops.operators.reclaim_rules import Judgement
 
@@ -117,7 +118,7 @@ class ReclaimOperator(_Reclaim):
         if not wanted:
             return {"removed": [], "kept": {}, "bytes": 0}
         with self.hook.client() as client:
-            reasons = self._remove(self.judge(client, context), wanted)
+            reasons = self._remove(self.judge(client, context), wanted, is_over(context))
         for uuid, reason in reasons.items():
             self.log.info("%s %s", wanted[uuid]["name"], f"stays: {reason}" if reason else "removed")
         gone = [wanted[uuid] for uuid, reason in reasons.items() if reason is None]
@@ -127,8 +128,11 @@ class ReclaimOperator(_Reclaim):
             "bytes": sum(item["bytes"] or 0 for item in gone),
         }
 
-    def _remove(self, judged: Judgement, wanted: Mapping[str, Any]) -> dict[str, str | None]:
+    def _remove(self, judged: Judgement, wanted: Mapping[str, Any], over: IsOver) -> dict[str, str | None]:
         """UUID to the reason why it stays; None for what is gone, by this try or before."""
+        from ontap_mlops.operators import cache_judging
+        from ontap_mlops.operators.reclaim_clones import CACHE
+
         now = {item.uuid: item for item in judged.items}
         reasons: dict[str, str | None] = {}
         for uuid in wanted:
@@ -136,6 +140,8 @@ class ReclaimOperator(_Reclaim):
                 reasons[uuid] = judged.remove[uuid]()
             else:
                 reasons[uuid] = now[uuid].reason if uuid in now else None
+            if uuid not in now and wanted[uuid]["kind"] == CACHE:  # a try that died may have left its clone at home
+                cache_judging.remove_left_origin(wanted[uuid]["name"], registry.usable(), over)
         return reasons
 
 
