@@ -18,7 +18,7 @@ from pathlib import Path
 
 import uvicorn
 
-from emulator import seed, tls
+from emulator import logs, seed, tls
 from emulator.auth import initial_password
 from emulator.cluster import state as cluster
 from emulator.errors import OntapError
@@ -113,7 +113,7 @@ def _svm(text: str) -> str:
 
 def main() -> int:
     args = arguments()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure()
     root = args.root.resolve()
     root.mkdir(parents=True, exist_ok=True)
     lock = _lock(root)

@@ -44,8 +44,13 @@ def _ontap(layout: Layout, ports: Ports) -> list[str]:
     return [sys.executable, "-m", "emulator", *options]
 
 
+def _emulator(layout: Layout, password: str) -> dict[str, str]:
+    own = {"ONTAP_EMULATOR_PASSWORD": secrets.get(layout, password)}
+    return environment.clean() | own | {environment.LOG_FORMAT: environment.log_format(layout)}
+
+
 def _ontap_variables(layout: Layout, ports: Ports) -> dict[str, str]:
-    return environment.clean() | {"ONTAP_EMULATOR_PASSWORD": secrets.get(layout, secrets.ONTAP_ADMIN)}
+    return _emulator(layout, secrets.ONTAP_ADMIN)
 
 
 def _ontap_remote(layout: Layout, ports: Ports) -> list[str]:
@@ -55,7 +60,7 @@ def _ontap_remote(layout: Layout, ports: Ports) -> list[str]:
 
 
 def _ontap_remote_variables(layout: Layout, ports: Ports) -> dict[str, str]:
-    return environment.clean() | {"ONTAP_EMULATOR_PASSWORD": secrets.get(layout, secrets.ONTAP_REMOTE_ADMIN)}
+    return _emulator(layout, secrets.ONTAP_REMOTE_ADMIN)
 
 
 def _lake(layout: Layout, ports: Ports) -> list[str]:

@@ -20,6 +20,7 @@ ADMIN = "admin"
 SVM = "svm1"
 REMOTE_SVM, REMOTE_CLUSTER = "svm_remote", "emulator_remote"
 REGION = "us-east-1"
+LOG_FORMAT = "ONTAP_MLOPS_LOG_FORMAT"
 # The caller's own Airflow, MLflow or cloud account must not leak into the services, nor his dry-run into ours.
 FOREIGN = ("AIRFLOW", "MLFLOW_", "AWS_", "NANIO_", "ONTAP_", "PYTHONPATH", "VIRTUAL_ENV")
 KEPT = ("AWS_CA_BUNDLE",)
@@ -34,6 +35,11 @@ def clean() -> dict[str, str]:
     for name in ("no_proxy", "NO_PROXY"):  # a company's proxy is not asked for services of this machine
         env[name] = ",".join(filter(None, (env.get(name), HOST, "localhost")))
     return env
+
+
+def log_format(layout: Layout) -> str:
+    """Return ``json`` or ``text``: the one switch for Airflow's logs and those of our own services."""
+    return layout.settings().get(LOG_FORMAT) or "text"
 
 
 def plain_python() -> str:
@@ -93,6 +99,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         "ONTAP_MLOPS__PROGRAMS_DIR": ROOT,
         "ONTAP_MLOPS__WORKLOADS_DIR": layout.workloads,
         "ONTAP_MLOPS__CODE_COMMIT": code_commit(),
+        "LOGGING__JSON_LOGS": log_format(layout) == "json",
         "ONTAP_MLOPS__USE_POOLS": "True",  # made with the database: see database.py
     }
     return {

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names, settings
+from ontap_mlops.operators import log_context
 from ontap_mlops.records import Claim, RunRecord, Workspace
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def code_commit(context: Context) -> str:
 
 def run_record(context: Context) -> RunRecord:
     """What ``choose`` settled for this run. Raises ValueError when the run has no such task or it has not ended."""
-    return RunRecord.from_json(needed(context, CHOOSE))
+    record = RunRecord.from_json(needed(context, CHOOSE))
+    log_context.tell_version(record.dataset_version.id)
+    return record
 
 
 def workspace(context: Context) -> Workspace:

@@ -10,6 +10,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from ontap_mlops.assets import SCHEME
+from ontap_mlops.operators import log_context
 from ontap_mlops.records import DatasetVersion, Deployment, ModelVersion, Record, Workspace
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class LineageMixin:
 
     def tell_lineage(self, record: Record) -> None:
         self._made = record
+        data = record if isinstance(record, DatasetVersion) else getattr(record, "dataset_version", None)
+        if isinstance(data, DatasetVersion):
+            log_context.tell_version(data.id)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage | None:
         """Called by Airflow's OpenLineage provider after the task, in its process."""

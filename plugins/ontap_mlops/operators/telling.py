@@ -19,6 +19,8 @@ from airflow.sdk.exceptions import (
     DownstreamTasksSkipped,
 )
 
+from ontap_mlops.operators import log_context
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -74,15 +76,19 @@ def add_note(context: Context, sentence: str) -> None:
 
 
 def told(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a method of an operator, when it fails, log why in readable lines above the stack that Airflow logs."""
+    """Let a method of an operator, when it fails, log why in readable lines above the stack that Airflow logs.
+
+    Where logs are JSON, whatever it logs carries run, task and data (see ``log_context``).
+    """
 
     @functools.wraps(method)
     def telling(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except Exception as error:
-            _tell_once(self.log, error)
-            raise
+        with log_context.of_task(kwargs.get("context", args[0] if args else None)):
+            try:
+                return method(self, *args, **kwargs)
+            except Exception as error:
+                _tell_once(self.log, error)
+                raise
 
     return telling
 

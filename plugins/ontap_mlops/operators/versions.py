@@ -64,10 +64,10 @@ class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
                 context,
                 f"Nothing changed in {dataset.name} since version {version.id} of {version.created_at}; none is made.",
             )
+        self.tell_lineage(version)
         self.log.info("Dataset version %s: snapshot %s of %s files", version.id, version.snapshot, version.files)
         for outlet in self.outlets:
             context["outlet_events"][outlet].extra = {"dataset_version": version.to_json()}
-        self.tell_lineage(version)
         return version.to_json()
 
     def _tell_watchers(self, context: Context) -> None:
