@@ -87,7 +87,7 @@ def test_where_preemption_cancels_the_job_goes_back_into_the_queue(site: Site, t
 
 def test_a_requeued_job_and_one_whose_node_is_lost_start_again(site: Site, tmp_path: Path):
     go_on, mark = tmp_path / "go-on", tmp_path / "starts"
-    runner = site.runner()
+    runner = site.runner(prepare=["trap '' TERM"])  # the script sees its program end before it is killed itself
     workload = site.workload(f"mark={mark}", "say=up", f"until={go_on}")
     started(site, runner, workload)
     site.say("scontrol", "requeue", site.number(workload.name))

@@ -15,6 +15,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 # Slurm itself may run it several times: whoever is preempted, or loses its node, starts again. On a busy node srun may
 # not get the program started in time (cred_expire): what never began is tried again, and its code is no program's.
+# Where Slurm has put the job back, its next start may be under way: nothing is tried again here, and the secrets stay.
 # What was told to stop is ended after its grace by the job itself: whoever told it may be dead by then. `there` lists
 # the folder, since a look for one name may be answered from memory; `read` waits without a process that could be left.
 _BATCH = r"""#!/bin/bash -l
@@ -24,7 +25,14 @@ cd "$home" || exit 1
 [ ! -e stopping ] || exit 143
 echo "$SLURM_JOB_ID" >job
 rm -f ended begun
-[ "${{SLURM_RESTART_COUNT:-0}}" = 0 ] || echo "WARNING: Slurm starts it again (start $((SLURM_RESTART_COUNT + 1)))"
+start=${{SLURM_RESTART_COUNT:-0}}
+[ $start = 0 ] || echo "WARNING: Slurm starts it again (start $((start + 1)))"
+goes_on() {{
+  case $(scontrol --oneliner show job "$SLURM_JOB_ID" 2>/dev/null) in
+    *" JobState=RUNNING "*" Restarts=$start "*) ;;
+    *) false ;;
+  esac
+}}
 there() {{ local found=("$1"*); [ "${{found[0]}}" = "$1" ]; }}
 end_in_time() {{
   exec 8<> <(:)
@@ -35,7 +43,7 @@ end_in_time() {{
 {prepare}
 . ./environment || exit 1
 export SLURM_EXPORT_ENV=ALL
-export MASTER_PORT=$((20000 + (SLURM_JOB_ID * 8 + ${{SLURM_RESTART_COUNT:-0}}) % 12000))
+export MASTER_PORT=$((20000 + (SLURM_JOB_ID * 8 + start) % 12000))
 end_in_time & watcher=$!; disown
 for try in 1 2 3 4 5; do
   began=$(date +%s)
@@ -43,11 +51,11 @@ for try in 1 2 3 4 5; do
   code=$?
   launched=yes
   [ $code = 0 ] || there begun || launched=no
-  [ $launched = no ] && [ ! -e stopping ] || break
+  [ $launched = no ] && [ ! -e stopping ] && goes_on || break
   sleep $try
 done
 echo "code=$code seconds=$(($(date +%s) - began)) launched=$launched" >ended.new && mv ended.new ended
-rm -f environment
+goes_on && rm -f environment
 kill -KILL $watcher
 exit $code
 """
