@@ -96,7 +96,14 @@ POSTGRESQL = Suite(
     postgresql=True,
     beside=True,
 )
-KUBERNETES = Suite("tests on a Kubernetes cluster", "kubernetes", 1200, arguments=("tests/kubernetes",), beside=True)
+# Two processes, each with namespaces of its own: the time goes by waiting for pods.
+KUBERNETES = Suite(
+    "tests on a Kubernetes cluster",
+    "kubernetes",
+    1200,
+    ("-n", "2", "--dist", "loadfile", "tests/kubernetes"),
+    beside=True,
+)
 JOURNEY = Suite("journeys", "journey", 1200)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.

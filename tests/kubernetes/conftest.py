@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/kubernetes/" in str(item.path):
             item.add_marker(pytest.mark.kubernetes)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(900))  # a cluster on a busy machine takes its time
             if not os.environ.get("KUBECONFIG"):
                 item.add_marker(pytest.mark.skip(reason="KUBECONFIG names no cluster"))
 

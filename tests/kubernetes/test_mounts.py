@@ -58,7 +58,7 @@ def test_a_volume_whose_workload_died_with_its_job_goes_with_the_next_one(cluste
         found = cluster.select("PersistentVolume", labels(workload=one.name))
         return bool(found) and all(volume["status"]["phase"] == "Released" for volume in found)
 
-    wait_until(is_left, 120)
+    wait_until(is_left)
     at.submit(other)
     ended(at, other.name)
     at.remove(other.name)
@@ -70,7 +70,7 @@ def test_a_volume_that_is_not_there_is_what_it_waits_for(cluster):
     at = runner(cluster, **NODE)
     one = workload("pass", mounts={"data": Mount(svm="svm1", junction_path="/no/such/volume")})
     at.submit(one)
-    status = wait_until(lambda: (s := at.status(one.name)).pending_since and s, 90)
+    status = wait_until(lambda: (s := at.status(one.name)).pending_since and s)
     assert status.state is State.PENDING and "FailedMount" in status.message and "/no/such/volume" in status.message
     at.cancel(one.name)
     nothing_left(cluster, one.name)

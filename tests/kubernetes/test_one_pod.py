@@ -33,7 +33,7 @@ def runner(at) -> KubernetesRunner:
     return at()
 
 
-def ended(runner: KubernetesRunner, name: str, seconds: float = 90) -> Status:
+def ended(runner: KubernetesRunner, name: str, seconds: float = 240) -> Status:
     def over() -> Status | None:
         status = runner.status(name)
         return None if status.state.active else status
@@ -47,7 +47,7 @@ def log_of(runner: KubernetesRunner, name: str) -> str:
 
 def nothing_left(cluster: Cluster, name: str) -> None:
     for kind in ("Job", "Pod", "Secret", "ConfigMap", "PersistentVolumeClaim", "PersistentVolume", "Service"):
-        wait_until(lambda kind=kind: not cluster.select(kind, labels(workload=name)), 120)
+        wait_until(lambda kind=kind: not cluster.select(kind, labels(workload=name)))
 
 
 def test_a_pod_that_succeeds_hands_back_its_result_and_leaves_nothing(runner, cluster):

@@ -52,12 +52,12 @@ def test_when_the_cluster_takes_one_away_all_begin_again_and_after_the_last_time
     one = workload(SUM + "import time; time.sleep(600)", processes=2, resources=NEEDS)
     runner.submit(one)
     for restart in range(2):
-        wait_until(lambda: runner.status(one.name) and "[1] rank 1 of 2 sum 3.0" in log_of(runner, one.name), 240)
+        wait_until(lambda: runner.status(one.name) and "[1] rank 1 of 2 sum 3.0" in log_of(runner, one.name))
         pods = cluster.select("Pod", {**labels(workload=one.name), "ontap-mlops/rank": "1"})
         (pod,) = [each for each in pods if each["metadata"]["labels"]["ontap-mlops/restart"] == str(restart)]
         cluster.delete("Pod", pod["metadata"]["name"], grace_s=0)
         if restart == 0:
-            wait_until(lambda: "begin again (1 of 1 times)" in runner.status(one.name).message, 60)
+            wait_until(lambda: "begin again (1 of 1 times)" in runner.status(one.name).message)
     status = ended(runner, one.name, 60)
     assert status.state is State.FAILED and "after 1 restarts for such reasons" in status.message
     runner.remove(one.name)
@@ -67,7 +67,7 @@ def test_when_the_cluster_takes_one_away_all_begin_again_and_after_the_last_time
 def test_cancelling_stops_every_process(runner, cluster):
     one = workload(SUM + "import time; time.sleep(600)", processes=2, resources=NEEDS)
     runner.submit(one)
-    wait_until(lambda: runner.status(one.name) and "[1] rank 1 of 2" in log_of(runner, one.name), 240)
+    wait_until(lambda: runner.status(one.name) and "[1] rank 1 of 2" in log_of(runner, one.name))
     runner.cancel(one.name)
     assert runner.status(one.name).state is State.MISSING
     nothing_left(cluster, one.name)

@@ -65,7 +65,7 @@ def task(code: str, compute: Any = "cluster", **fields: Any) -> WorkloadOperator
 
 
 def nothing_left(cluster: Cluster) -> None:
-    wait_until(lambda: not [kind for kind in KINDS if cluster.select(kind, {MANAGED_BY: OURS})], 120)
+    wait_until(lambda: not [kind for kind in KINDS if cluster.select(kind, {MANAGED_BY: OURS})])
 
 
 def running(cluster: Cluster) -> str:
@@ -75,7 +75,7 @@ def running(cluster: Cluster) -> str:
         pods = cluster.select("Pod", {MANAGED_BY: OURS})
         return next((p["metadata"]["labels"]["job-name"] for p in pods if p["status"]["phase"] == "Running"), "")
 
-    return wait_until(look, 90)
+    return wait_until(look)
 
 
 def test_the_result_is_kept_by_the_task_when_the_cluster_has_forgotten_all(context, cluster):  # noqa: F811

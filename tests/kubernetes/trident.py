@@ -31,8 +31,8 @@ def stand_in(
     with log.open("wb") as said:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=said, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: cluster.has("VolumeSnapshotClass"), 60)
-        wait_until(lambda: cluster.find("Namespace", name), 60)
+        wait_until(lambda: cluster.has("VolumeSnapshotClass"))
+        wait_until(lambda: cluster.find("Namespace", name))
         for each in _classes(name):
             cluster.create(each)
         yield
@@ -52,8 +52,8 @@ def _classes(name: str) -> list[dict[str, Any]]:
 
 def _clear_away(cluster: Cluster, name: str) -> None:
     cluster.delete("Namespace", name)
-    wait_until(lambda: cluster.find("Namespace", name) is None, 180)
-    wait_until(lambda: not _left(cluster, name), 60)
+    wait_until(lambda: cluster.find("Namespace", name) is None)
+    wait_until(lambda: not _left(cluster, name))
     for kind in ("StorageClass", "VolumeSnapshotClass"):
         cluster.delete(kind, name)
 

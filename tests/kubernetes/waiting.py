@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], seconds: float = 60) -> T:
+def wait_until(condition: Callable[[], T], seconds: float = 240) -> T:
     """Return the first true answer; fail after ``seconds``, which only bound a test that would hang."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):

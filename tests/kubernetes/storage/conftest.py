@@ -53,7 +53,7 @@ class Storage:
         """What a pod says that runs a shell command in the folder of a claim, and ends well."""
         name = f"shell-{secrets.token_hex(4)}"
         self.start(name, claim, command)
-        wait_until(lambda: self.phase(name) in ("Succeeded", "Failed"), 60)
+        wait_until(lambda: self.phase(name) in ("Succeeded", "Failed"))
         path = f"/api/v1/namespaces/{self.namespace}/pods/{name}"
         said = self.cluster.text(f"{path}/log", {}, "show a log").decode()
         assert self.phase(name) == "Succeeded", said
@@ -102,7 +102,7 @@ def run_operator(kubernetes_connection: None) -> Callable[..., Any]:
     from tests.ontap_mlops.operators.run_context import NOW
 
     def run(kind: type, **arguments: Any) -> Any:
-        waits = {"deferrable": False, "poll_interval_s": 0.3, "wait_limit_s": 60} if hasattr(kind, "look") else {}
+        waits = {"deferrable": False, "poll_interval_s": 0.3, "wait_limit_s": 300} if hasattr(kind, "look") else {}
         task = kind(task_id="task", **{**waits, **arguments})
         run = SimpleNamespace(dag_id="dag", run_id="manual", run_after=NOW)
         return task.execute({"dag_run": run, "ti": SimpleNamespace(task_id="task")})

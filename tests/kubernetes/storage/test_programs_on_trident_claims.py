@@ -53,14 +53,14 @@ def claims(storage: Storage) -> list[str]:
 def test_programs_share_the_claim_of_a_volume_and_it_goes_with_the_last_of_them(storage: Storage, volume: str):
     at, one, other = runner(storage), mounting(ENDLESS, volume), mounting(WRITE, volume)
     at.submit(one)
-    wait_until(lambda: "begun" in log_of(at, one.name), 120)
+    wait_until(lambda: "begun" in log_of(at, one.name))
     uid = storage.cluster.find("PersistentVolumeClaim", CLAIM)["metadata"]["uid"]
     at.submit(other)
-    assert ended(at, other.name, 120).state is State.SUCCEEDED, log_of(at, other.name)
+    assert ended(at, other.name).state is State.SUCCEEDED, log_of(at, other.name)
     at.remove(other.name)
     assert storage.cluster.find("PersistentVolumeClaim", CLAIM)["metadata"]["uid"] == uid, "the first one still runs"
     at.cancel(one.name)
-    wait_until(lambda: CLAIM not in claims(storage), 60)
+    wait_until(lambda: CLAIM not in claims(storage))
     folder = storage.emulator.namespace / volume
     assert (folder / "seen").read_text() == "made outside\n", "the volume outlives its claim"
 
@@ -69,9 +69,9 @@ def test_a_program_right_after_another_waits_for_the_claim_to_go(storage: Storag
     at, one, other = runner(storage), mounting("pass", volume), mounting("pass", volume)
     for each in (one, other):
         at.submit(each)
-        assert ended(at, each.name, 120).state is State.SUCCEEDED, log_of(at, each.name)
+        assert ended(at, each.name).state is State.SUCCEEDED, log_of(at, each.name)
         at.remove(each.name)
-    wait_until(lambda: CLAIM not in claims(storage), 60)
+    wait_until(lambda: CLAIM not in claims(storage))
 
 
 @pytest.mark.timeout(600)
@@ -91,7 +91,7 @@ def test_a_training_reads_a_clone_of_a_version_from_its_claim_and_writes_the_mod
     assert "model.onnx" in json.loads((workspace / ".mlops" / "run" / "model.json").read_text())["files"]
     assert not (tyres / ".mlops" / "run").exists(), "the dataset is as it was"
     at.remove(one.name)
-    wait_until(lambda: "ontap-mlops-trident-ws" not in claims(storage), 60)
+    wait_until(lambda: "ontap-mlops-trident-ws" not in claims(storage))
     assert (workspace / "data").is_dir(), "the clone is still there, for its run to remove"
 
 

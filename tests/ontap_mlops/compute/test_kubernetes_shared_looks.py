@@ -142,6 +142,17 @@ def test_what_is_submitted_anew_is_not_ended_by_the_list_of_its_former_pod(runne
     assert runner.status(NAMES[0]).state is State.RUNNING, "though the last list shows a pod that has failed"
 
 
+def test_what_is_cancelled_here_is_not_shown_by_the_last_list(cluster, clock):
+    running(cluster)
+    shared = SharedLooks(clock)
+    for name in NAMES:
+        shared.going_on(cluster, name, None)
+        shared.learn(name, cluster.objects["Job"][name], [cluster.objects["Pod"][name]], Status(state=State.RUNNING))
+    assert shared.going_on(cluster, NAMES[0], None)
+    shared.forget(NAMES[0])
+    assert shared.going_on(cluster, NAMES[0], None) is None
+
+
 def test_a_pod_that_is_gone_is_asked_for_by_itself(runner, cluster, clock):
     running(cluster)
     seen(runner, cluster)

@@ -50,6 +50,7 @@ class KubernetesRunner:
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
         with self._told() as cluster:
+            sharing.looks_at(self.place.connection, cluster).forget(workload.name)
             making = submitting.Making(self.place, cluster, workload)
             job = self._job(cluster, workload.name)
             if job is not None and ends.is_released(job):
@@ -117,6 +118,7 @@ class KubernetesRunner:
         All that it has on the cluster is deleted, which goes on by itself if the caller dies.
         """
         with self._told(watching=True) as cluster:
+            sharing.looks_at(self.place.connection, cluster).forget(name)
             job = self._job(cluster, name)
             self._forget_volumes(cluster, name)
             if job is not None:
@@ -125,6 +127,7 @@ class KubernetesRunner:
     def remove(self, name: str) -> None:
         """Delete its Job and what belongs to it. Raises PlaceUnavailable while it runs."""
         with self._told(watching=True) as cluster:
+            sharing.looks_at(self.place.connection, cluster).forget(name)
             job = self._job(cluster, name)
             pods = self._pods(cluster, job) if job is not None else []
             if job is not None and ends.is_released(job) and self._status(cluster, job, pods).state.active:

@@ -93,6 +93,12 @@ class SharedLooks:
             if not status.state.active:
                 self._looked.pop(name, None)
 
+    def forget(self, name: str) -> None:
+        """Let the next look be one by itself, after something was done to the workload here."""
+        with self._lock:
+            self._known.pop(name, None)
+            self._looked.pop(name, None)
+
     def _are_enough(self, name: str) -> bool:
         now = self._clock()
         with self._lock:
