@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from emulator import seed
 from emulator.world import Config, World
+from tests.bench.measured import stamp
 from tests.conftest import Emulator
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ def main() -> None:
         many = _median_s(root, volume)
     found = {"snapshots": SNAPSHOTS, "seconds_1_volume": round(few, 3), f"seconds_{VOLUMES}_volumes": round(many, 3)}
     found["ratio"] = round(many / few, 2)
-    found["lists"] = _lists()
+    found = stamp() | found | {"lists": _lists()}
     (HOUSE / "bench" / "snapshots.json").write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found, indent=2))
 

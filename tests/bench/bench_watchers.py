@@ -29,6 +29,7 @@ from emulator import seed
 from emulator.world import Config, World
 from ontap_mlops import assets, registry, settings
 from ontap_mlops.triggers import watching
+from tests.bench.measured import stamp
 from tests.conftest import Emulator
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ def main() -> int:
     each = {name: [row[f"{name}_s"] / row["watched"] for row in (few, many)] for name in COSTS}
     ratios = {name: round(of_many / of_few, 3) for name, (of_few, of_many) in each.items()}
     report = {"unit": "s", "interval_s": INTERVAL_S, "rows": rows, "ratio_for_each_dataset": ratios}
-    (HOUSE / "bench" / "watchers.json").write_text(json.dumps(report, indent=2) + "\n")
+    (HOUSE / "bench" / "watchers.json").write_text(json.dumps(stamp() | report, indent=2) + "\n")
     for row in rows:
         print("  ".join(f"{name} {value}" for name, value in row.items()))
     print(f"cost for each dataset, {many['watched']} against {few['watched']}: {ratios}; target at most 1")
