@@ -13,7 +13,7 @@ from ontap_mlops.ontap import mirrors, peers, s3, volumes
 from ontap_mlops.ontap.client import Client
 from scripts.embedded import environment, layout
 from scripts.systems.tyre import SYSTEM
-from tests.journey.world import INGEST, QUICK, TRAIN, World
+from tests.journey.world import QUICK, TRAIN, World
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
@@ -107,32 +107,6 @@ def test_a_dataset_is_replicated_trained_on_elsewhere_failed_over_and_brought_ba
     restored = world.api.xcom("restore_dataset", world.run("restore_dataset", asked), "restore")
     assert contents(at_home) == before
     assert restored["safety"] in world.snapshots("tyre_images")
-
-    world.step("New S3 keys take the old ones' place at home and at the site, and the next version is made with them")
-    for where, client, svm, conn_id in (
-        ({}, home, HOME[0], "ontap_s3"),
-        ({"where": "site remote"}, site, SITE[0], f"ontap_s3_ontap_remote_{SITE[0]}"),
-    ):
-        old = key_of(world, conn_id)
-        world.run("rotate_s3_keys", {**where, "old_keys_stay_hours": 0})
-        assert old != key_of(world, conn_id)
-        assert keys_of(client, svm) == {key_of(world, conn_id)}, "the old ones are gone, and the one in use is there"
-    world.fill_lake(revision=30)
-    known = versions(world.snapshots("tyre_images"))
-    world.run(INGEST)
-    assert len(versions(world.snapshots("tyre_images")) - known) == 1
-
-
-def key_of(world: World, conn_id: str) -> str | None:
-    """The access key that a connection of Airflow has."""
-    return (world.api.call("GET", f"connections/{conn_id}") or {}).get("login")
-
-
-def keys_of(client: Client, svm: str) -> set[str]:
-    """The access keys with which ONTAP lets the programs' S3 user in."""
-    from ontap_mlops.ontap.s3 import keys
-
-    return {key.access_key for key in keys.list_keys(client, svm=svm, user="mlops")}
 
 
 def named(summary: dict[str, Any]) -> dict[str, str]:
