@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.serving import free_ports
 from tests.until import until
 
 
@@ -18,9 +19,7 @@ class Lake:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.environment = {
             "AWS_ACCESS_KEY_ID": f"TEST{secrets.token_hex(8)}",
             "AWS_SECRET_ACCESS_KEY": secrets.token_hex(16),

@@ -16,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from tests.serving import free_ports
+
 
 @dataclass
 class Fault:
@@ -126,5 +128,5 @@ def serving(service: LocalService, **options: Any) -> Iterator[LocalService]:
 
 
 def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    (port,) = free_ports(1)
+    return port

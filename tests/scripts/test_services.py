@@ -20,6 +20,7 @@ from scripts.services import Stack, clean, down, status, up
 from tests.until import until
 
 NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+pytestmark = pytest.mark.usefixtures("apart")
 AS_A_USER = NAMESPACE if subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode == 0 else []
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from scripts import demo, lake
 from scripts.services import Stack
 from scripts.systems import ctr
-from tests.serving import free_ports
 
 
 def days(stack: Stack) -> list[str]:
@@ -15,9 +14,8 @@ def days(stack: Stack) -> list[str]:
     return sorted(key.removeprefix("ctr/") for key in keys)
 
 
-def test_each_demo_adds_a_day_and_leaves_the_others_as_they_are(tmp_path: Path):
-    (port,) = free_ports(1)  # of its own: other tests start a lake at the same time
-    stack = Stack(tmp_path, settings={"ONTAP_MLOPS_PORT_LAKE": str(port)})
+def test_each_demo_adds_a_day_and_leaves_the_others_as_they_are(tmp_path: Path, apart: None):
+    stack = Stack(tmp_path)
     stack.up(["lake"])
     try:
         assert ctr.SYSTEM.fill_lake(stack, 1, demo.options(["ctr", "--rows=200"]))["made"] == 2

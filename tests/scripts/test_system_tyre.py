@@ -31,7 +31,9 @@ def test_a_folder_of_images_that_cannot_be_meant_is_told_before_anything_starts(
     assert not local.exists()
 
 
-def test_a_users_images_replace_the_samples_and_the_other_way_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_users_images_replace_the_samples_and_the_other_way_round(
+    tmp_path: Path, apart: None, capsys: pytest.CaptureFixture[str]
+):
     images = tmp_path / "images"
     for folder in tyre.FOLDERS:
         (images / folder).mkdir(parents=True)
