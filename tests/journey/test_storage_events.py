@@ -18,7 +18,7 @@ from ontap_mlops.triggers.watching import STORED_AFTER_S
 from tests import databases
 from tests.conftest import REPOSITORY, Emulator
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
 
 VOLUME, PAGE = (
     "watched_by_hand",
@@ -101,7 +101,7 @@ class Airflow:
         found = self.rows("SELECT value FROM asset_state_store WHERE key = 'watch_snapshot'")
         return json.loads(found[0]) if found else {}
 
-    def wait_for(self, look: Callable[[], Any], what: str, limit_s: float = 90) -> None:
+    def wait_for(self, look: Callable[[], Any], what: str, limit_s: float = 240) -> None:
         deadline = time.monotonic() + limit_s
         while not look():
             log = (self.home / "triggerer.log").read_text()[-2000:]
