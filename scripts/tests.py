@@ -6,6 +6,7 @@ python -m scripts.tests services         those that start Triton, MLflow or Prom
 python -m scripts.tests faults           every ONTAP operator under every fault, killed between calls; prints the table
 python -m scripts.tests slurm            those that run jobs on a real Slurm, which they start here
 python -m scripts.tests clients          those that run NetApp's own clients and other people's against the emulator
+python -m scripts.tests compose          those that run the images that `make images` built, with podman or docker
 python -m scripts.tests package          those that install the wheel into an empty environment and run examples/
 python -m scripts.tests postgresql       those of DAGs and of what reaches Airflow's database, on a real PostgreSQL
 python -m scripts.tests kubernetes       those that use the Kubernetes cluster that KUBECONFIG names; part of all where
@@ -104,6 +105,8 @@ KUBERNETES = Suite(
     ("-n", "2", "--dist", "loadfile", "tests/kubernetes"),
     beside=True,
 )
+# Not part of `make test`: gigabytes have to be built first.
+COMPOSE = Suite("images and what runs of them", "compose", 1500)
 JOURNEY = Suite("journeys", "journey", 1200)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.
@@ -115,6 +118,7 @@ SUITES = {
     "faults": [FAULTS],
     "slurm": [SLURM],
     "clients": [CLIENTS],
+    "compose": [COMPOSE],
     "package": [PACKAGE],
     "postgresql": [POSTGRESQL],
     "kubernetes": [KUBERNETES],

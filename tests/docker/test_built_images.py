@@ -1,7 +1,7 @@
 """The images as they are built: what is in them and what is not, and that their services start, answer and end.
 
-`make test-compose` builds them first. Where there is no program that runs containers, or they are not built, these
-tests say so and are skipped.
+`make images` builds them. Where there is no program that runs containers, or one is not built, its tests say so and are
+skipped.
 """
 
 from __future__ import annotations
