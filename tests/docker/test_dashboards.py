@@ -17,7 +17,7 @@ HOUSE = Path(__file__).parents[2]
 BOARDS = sorted((HOUSE / "docker" / "grafana" / "dashboards").glob("*.json"))
 RULES = yaml.safe_load((HOUSE / "docker" / "prometheus" / "rules.yml").read_text())["groups"]
 PANELS = {"row", "stat", "bargauge", "timeseries", "table"}
-UNITS = {"none", "short", "s", "bytes", "percentunit", "reqps"}
+UNITS = {"none", "rowsps", "short", "s", "bytes", "percentunit", "reqps"}
 
 
 @pytest.fixture(params=BOARDS, ids=lambda path: path.stem)
