@@ -39,6 +39,22 @@ status:
 clean:
 	$(PROGRAM) scripts.services clean
 
+# Start docker-compose.yaml: Airflow with Celery, PostgreSQL, emulator, MLflow, Triton, Prometheus, Grafana; builds its images first.
+compose-up:
+	$(PROGRAM) scripts.compose up $(ARGS)
+
+# Stop the services of docker-compose.yaml; ARGS=--volumes removes their data, logs and passwords too.
+compose-down:
+	$(PROGRAM) scripts.compose down $(ARGS)
+
+# Show each container of docker-compose.yaml and whether it is healthy.
+compose-status:
+	$(PROGRAM) scripts.compose status
+
+# Print the password of Airflow's user admin in docker-compose.yaml, or another SECRET=grafana.
+compose-password:
+	$(PROGRAM) scripts.compose password "$${SECRET:-airflow}"
+
 # Run Airflow's command line against these services, such as ARGS="dags list".
 airflow:
 	$(PROGRAM) scripts.services airflow -- $(ARGS)

@@ -1,4 +1,4 @@
-"""Runs the embedded inference server: a real Triton from the nvidia-pytriton wheel, without a container.
+"""Runs an inference server: a real Triton from the nvidia-pytriton wheel, or the one of NVIDIA's image.
 
     python docker/triton/serve.py --venv .venv-triton --repository /mnt/models/triton \
         --http-port 8100 --grpc-port 8101 --metrics-port 8102
@@ -53,7 +53,11 @@ class SetupError(Exception):
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--venv", type=Path, required=True, help="environment made from docker/triton/requirements.txt")
+    parser.add_argument(
+        "--venv",
+        type=Path,
+        help="environment made from docker/triton/requirements.txt (default: the tritonserver in PATH)",
+    )
     parser.add_argument("--repository", type=Path, required=True, help="folder of models; may come into being later")
     parser.add_argument("--host", default="127.0.0.1", help="address it listens at (default: %(default)s)")
     parser.add_argument("--http-port", type=int, default=8100)
@@ -65,6 +69,8 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def serve(options: argparse.Namespace) -> int:
+    if options.venv is None:
+        return serve_with(installed(), options)
     environment = Environment(options.venv)
     wait_for(options.repository)
     with tempfile.TemporaryDirectory(prefix="triton-") as scratch:
@@ -72,6 +78,20 @@ def serve(options: argparse.Namespace) -> int:
         repository, backends = (plain(each, Path(scratch)) for each in (options.repository.absolute(), folder))
         command = [*environment.command, *flags(options, repository, backends)]
         return run_to_the_end(command, environment.variables(options.torch_path, Path(scratch)))
+
+
+def installed() -> str:
+    """The server of NVIDIA's image."""
+    if found := shutil.which("tritonserver"):
+        return found
+    raise SetupError("there is no tritonserver in PATH: name an environment that holds one with --venv")
+
+
+def serve_with(server: str, options: argparse.Namespace) -> int:
+    """Serve with a whole Triton, which finds its own backends."""
+    wait_for(options.repository)
+    given = [flag for flag in flags(options, options.repository.absolute(), Path()) if "backend-directory" not in flag]
+    return run_to_the_end([server, *given], dict(os.environ))
 
 
 def plain(folder: Path, scratch: Path) -> Path:
@@ -155,8 +175,7 @@ def flags(options: argparse.Namespace, repository: Path, backends: Path) -> list
         "grpc-port": options.grpc_port,
         "metrics-address": options.host,
         "metrics-port": options.metrics_port,
-        "allow-gpu-metrics": "false",
-        "pinned-memory-pool-byte-size": 0,
+        **({"allow-gpu-metrics": "false", "pinned-memory-pool-byte-size": 0} if options.venv else {}),
         "exit-timeout-secs": DRAIN_S,
         "log-format": "ISO8601",
     }

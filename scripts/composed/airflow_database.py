@@ -1,0 +1,94 @@
+"""Airflow's database at the installed version, with a pool for each place and a connection to each service.
+
+    python -m scripts.composed.airflow_database FOLDER
+
+``FOLDER`` remembers which connections are as they were written: one that somebody has changed stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ontap_mlops.config_file import ConfigError
+from scripts.embedded import connections
+from scripts.embedded.database import pools
+
+SECRETS = Path("/run/secrets")
+REGION = "us-east-1"
+
+
+def main(folder: Path) -> None:
+    from airflow.cli.cli_parser import get_parser
+    from airflow.utils.session import create_session
+
+    try:
+        made = pools()
+    except ConfigError as error:
+        sys.exit(f"Airflow's pools could not be made: {error}")
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "pools.json"
+        file.write_text(json.dumps(made))
+        for command in (["db", "migrate"], ["pools", "import", str(file)]):
+            arguments = get_parser().parse_args(command)
+            arguments.func(arguments)
+    secrets = json.loads((SECRETS / "connections.json").read_text())
+    with create_session() as session:
+        for sentence in connections.write(wanted(secrets, dict(os.environ)), {}, folder / "connections.json", session):
+            print(sentence, flush=True)
+
+
+def wanted(secrets: dict[str, str], environment: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return what the rows say, by id. ``environment`` names the ONTAP, which need not be the emulator.
+
+    ``ontap_s3`` is missing on purpose: DAGs make those keys.
+    """
+    return {
+        "ontap_default": {
+            "conn_type": "ontap",
+            "host": environment["ONTAP_HOST"],
+            "port": int(environment["ONTAP_PORT"]),
+            "login": environment["ONTAP_USER"],
+            "password": secrets["ontap"],
+            "extra": {"verify": _verify(environment["ONTAP_CA"]), "svm": environment["ONTAP_SVM"]},
+        },
+        "aws_default": {
+            "conn_type": "aws",
+            "login": secrets["lake_access"],
+            "password": secrets["lake_secret"],
+            "extra": {
+                "endpoint_url": "http://lake:9000",
+                "region_name": REGION,
+                "config_kwargs": {"s3": {"addressing_style": "path"}},
+            },
+        },
+        "mlflow_default": {"conn_type": "http", "schema": "http", "host": "mlflow", "port": 5000},
+        "inference_default": {
+            "conn_type": "http",
+            "schema": "http",
+            "host": "triton",
+            "port": 8000,
+            "extra": {"token": secrets["triton"]},
+        },
+        "airflow_api": {
+            "conn_type": "http",
+            "schema": "http",
+            "host": "api-server",
+            "port": 8080,
+            "login": "admin",
+            "password": secrets["airflow"],
+        },
+    }
+
+
+def _verify(authority: str) -> bool | str:
+    """The path of an authority's certificate, or ``true`` for those that everybody knows."""
+    return True if authority.lower() == "true" else authority
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
