@@ -1,4 +1,4 @@
-"""A namespace on the cluster that KUBECONFIG names, for each test session; gone with everything in it at the end.
+"""A namespace on the cluster that KUBECONFIG names, for each file of tests; gone with everything in it at the end.
 
 Without KUBECONFIG everything here is skipped. Nothing is assumed of the cluster but a node that takes pods.
 """
@@ -41,7 +41,7 @@ def connect(namespace: str = "default", host: str | None = None) -> Cluster:
     return Cluster(client.ApiClient(configuration), namespace)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
     name = f"ontap-mlops-test-{secrets.token_hex(3)}"
     cluster = connect()
