@@ -135,7 +135,7 @@ class Site:
             map_index=-1,
             max_tries=4,
             stats_tags={},
-            xcom_push=self.pushed.__setitem__,
+            xcom_push=lambda key, value: self.pushed.update({key: value}),
             xcom_pull=lambda task_ids, key="return_value": self.results.get(task_ids),
             get_task_states=lambda **_: {RUN_ID: dict(self.states)},
             get_dr_count=self._count_runs,
