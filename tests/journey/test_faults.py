@@ -126,6 +126,10 @@ def test_what_a_person_does_to_a_run_that_trains(world: World):
     wait_for(lambda: kept(world), lambda: f"its workspace is not kept: {world.workspaces()}")
 
     world.step("Deleted then, it leaves a workspace that is kept, or named as one whose run nobody knows")
+    wait_for(
+        lambda: world.api.run(TRAIN, run_id)["state"] == "failed",
+        lambda: f"its teardown is still at work: {world.states(TRAIN, run_id)}",
+    )
     world.api.call("DELETE", f"dags/{TRAIN}/dagRuns/{run_id}")
     left = {name for name in world.workspaces() if name.startswith("mlops_ws")}
     ingest = world.run(INGEST)

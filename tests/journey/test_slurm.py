@@ -3,75 +3,50 @@
 from __future__ import annotations
 
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from scripts.equipment import slurm_cluster
-from scripts.follow import RunFailed, follow
 from scripts.systems.tyre import SYSTEM
 from tests.journey.world import QUICK, TRAIN, World, wait_for
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
-LIMIT_S = 300
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 
 def test_tyre_quality_runs_unchanged_on_slurm_and_leaves_nothing_there(world: World):
     if reason := slurm_cluster.unavailable():
         pytest.skip(reason)
-    world.step("A Slurm comes up, and a version of the images is there")
+    world.step("A Slurm comes up")
     world.slurm_jobs.mkdir(exist_ok=True)
-    with ThreadPoolExecutor(1) as beside:
-        coming_up = beside.submit(world.slurm.up)
-        world.ready(SYSTEM)
-        world.with_a_version()
-        coming_up.result()
+    world.slurm.up()
+    world.ready(SYSTEM)
+    world.with_a_version()
 
-    world.step("The program does not take its input: the run fails with its sentence, through the death of the worker")
-    refuses = world.house / "refuses"
-    refuses.touch()
+    world.step("A model is trained, judged and deployed there, through the death of the worker that trains")
     world.kill({TRAIN: {"train": "middle"}})
-    with pytest.raises(RunFailed, match=r"cannot work with its input: No images today\."):
-        run_id = world.start(TRAIN, {"compute": ["slurm"], "promote": "always", **QUICK})
-        follow(world.api, TRAIN, run_id)
-    assert world.tasks(TRAIN, run_id)["train"]["try_number"] == 2, "the retry after the worker's death, and no other"
-    assert left(world) == []
-
-    world.step("Cleared, it is trained, judged and deployed there")
-    refuses.unlink()
-    world.kill({})
-    asked = {"dag_run_id": run_id, "task_ids": ["train"], "include_downstream": True, "only_failed": False}
-    world.api.call("POST", f"dags/{TRAIN}/clearTaskInstances", json={**asked, "dry_run": False, "reset_dag_runs": True})
-    follow(world.api, TRAIN, run_id)
+    run_id = world.run(TRAIN, {"compute": ["slurm"], "promote": "always", **QUICK})
+    assert world.tasks(TRAIN, run_id)["train"]["try_number"] == 2
     key = world.api.xcom(TRAIN, run_id, "choose")["run_key"].replace("_", "-")
-    jobs = {name.removeprefix(f"{key}-"): states for name, states in accounted(world).items()}
-    assert jobs.pop("train") == ["FAILED"]
-    assert {"train-c2", "evaluate"} <= set(jobs)
+    jobs = accounted(world)
+    assert {name.removeprefix(f"{key}-").split("-")[0] for name in jobs} >= {"train", "evaluate"}
     assert all(states == ["COMPLETED"] for states in jobs.values()), "each ran once, and well"
     deployed = world.api.xcom(TRAIN, run_id, "deploy.confirm")["model_version"]["version"]
     assert world.served()["versions"] == [str(deployed)]
     assert left(world) == []
 
-    world.step("One run trains there, another finds no room and goes on to the next place; a user stops both")
-    say(world, "scontrol", "update", "NodeName=node2", "State=DRAIN", "Reason=full")
-    there = world.start(TRAIN, {"compute": ["slurm"], "epochs": 500})
-    moved = world.start(TRAIN, {"compute": ["slurm-full", "local"], "epochs": 500})
-    wait_for(lambda: running(world), lambda: "no job of the second run runs", LIMIT_S)
-    wait_for(lambda: place(world, moved) == "local", lambda: f"it is at place {place(world, moved)}", LIMIT_S)
-    log = "\n".join(world.api.log(world.tasks(TRAIN, moved)["train"]))
-    assert "Place slurm-full: no room within 3 s (job " in log
-    for run_id in (there, moved):
-        world.api.call("PATCH", f"dags/{TRAIN}/dagRuns/{run_id}", json={"state": "failed"})
-    wait_for(lambda: left(world) == [], lambda: f"{left(world)} is left of what was stopped", LIMIT_S)
-    for run_id in (there, moved):
-        wait_for(lambda run_id=run_id: over(world, run_id), lambda: "a stopped run does not end", LIMIT_S)
+    world.step("A user stops a run while it trains: the job ends with it")
+    world.kill({})
+    run_id = world.start(TRAIN, {"compute": ["slurm"], "epochs": 500})
+    wait_for(lambda: running(world), lambda: "no job of the second run runs")
+    world.api.call("PATCH", f"dags/{TRAIN}/dagRuns/{run_id}", json={"state": "failed"})
+    wait_for(lambda: left(world) == [], lambda: f"{left(world)} is left of what was stopped")
     world.remove_workspaces()
-    stopped = {name: states for name, states in accounted(world).items() if not name.startswith(key)}
-    assert len(stopped) == 2 and "COMPLETED" not in str(stopped), "one gave up waiting, SIGTERM ended the other"
+    stopped = {name: states for name, states in accounted(world).items() if name not in jobs}
+    assert len(stopped) == 1 and "COMPLETED" not in str(stopped), "SIGTERM ended the program: it wrote its checkpoint"
 
 
 def say(world: World, *command: str) -> list[str]:
-    done = subprocess.run(command, env=world.slurm.environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=world.slurm.environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.split("\n")[:-1]
 
@@ -87,16 +62,6 @@ def accounted(world: World) -> dict[str, list[str]]:
 
 def running(world: World) -> list[str]:
     return say(world, "squeue", "--noheader", "--states=running", "--format=%j")
-
-
-def place(world: World, run_id: str) -> str | None:
-    """Where the program of ``train`` is."""
-    begun = world.api.xcom(TRAIN, run_id, "train", "workload")
-    return begun and begun["place"]
-
-
-def over(world: World, run_id: str) -> bool:
-    return world.api.run(TRAIN, run_id)["state"] in ("success", "failed")
 
 
 def left(world: World) -> list[str]:

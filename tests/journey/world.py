@@ -36,24 +36,17 @@ IMAGES = 120
 NEW_SYSTEM = "probe"
 FIRST_PORT = 20000 + os.getpid() % 1200 * 10  # below the range that outgoing connections take their ports from
 QUICK = {"epochs": 1, "limit": 100}
-# Its cluster is started by the journey that runs on it. While the file `refuses` is there, no program takes its input.
+# Its cluster is started by the journey that runs on it.
 SLURM_PLACE = f"""
-  {{name}}:
+  slurm:
     kind: slurm
     slurm_conf: ../../slurm/slurm.conf
     folder: ../../slurm-jobs
     python: {sys.executable}
     working_directory: ..
-    namespace_roots: {{{{default: "${{{{ONTAP_MLOPS_NAMESPACE_ROOT}}}}"}}}}
-    resources: {{{{cpus: 2, memory_gib: 6, gpus: 1}}}}
-    container: [sh, -c, 'if [ -e refuses ]; then echo "No images today."; exit 2; fi; exec "$@"', sh]
-    options: ["--nodelist={{node}}"]
+    namespace_roots: {{default: "${{ONTAP_MLOPS_NAMESPACE_ROOT}}"}}
+    resources: {{cpus: 2, memory_gib: 6, gpus: 1}}
 """
-SLURM_PLACES = (
-    SLURM_PLACE.format(name="slurm", node="node1")
-    + SLURM_PLACE.format(name="slurm-full", node="node2")
-    + "    pending_limit_s: 3\n"
-)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 T = TypeVar("T")
@@ -286,7 +279,7 @@ def furnish(house: Path) -> Path:
         with (house / "config" / "datasets.yaml").open("a") as file:
             file.write(told["config/datasets.yaml"].partition("datasets:\n")[2])
         with (house / "config" / "compute.yaml").open("a") as file:
-            file.write(SLURM_PLACES)
+            file.write(SLURM_PLACE)
     return house
 
 

@@ -23,6 +23,7 @@ BROUGHT = {
     "distributed": "dask",
     "scipy": "scikit-image",
     "croniter": "apache-airflow",
+    "structlog": "apache-airflow",
     "openlineage": "apache-airflow-providers-openlineage",
 }
 

@@ -21,7 +21,7 @@ def checkout(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("house")
     for name in ("config", "dags", "tasks", "tests/dags", "tests/journey", "scripts", "plugins"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "tests/least_rights.py", "tests/pages.py"):
+    for name in ("pyproject.toml", "tests/databases.py", "tests/least_rights.py", "tests/pages.py"):
         shutil.copy(ROOT / name, folder / name)
     new_system.write("probe", folder)
     return folder

@@ -9,6 +9,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ontap_mlops import names
+
 _KEY, _VERSION = "run_key", "dataset_version"
 
 
@@ -41,10 +43,8 @@ def _is_json() -> bool:
 
 
 def _facts(context: Any) -> dict[str, str]:
-    from ontap_mlops.operators.context import run_key
-
     if not isinstance(context, Mapping) or "dag_run" not in context or context.get("ti") is None:
         return {}
-    run: Any = context
-    task = run["ti"]
-    return {"dag_id": task.dag_id, "run_id": task.run_id, "task_id": task.task_id, _KEY: run_key(run)}
+    task, run = context["ti"], context["dag_run"]
+    key = names.run_key(run.dag_id, run.run_id, run.run_after)
+    return {"dag_id": task.dag_id, "run_id": task.run_id, "task_id": task.task_id, _KEY: key}
