@@ -70,8 +70,8 @@ def test_a_volume_that_is_not_there_is_what_it_waits_for(cluster):
     at = runner(cluster, **NODE)
     one = workload("pass", mounts={"data": Mount(svm="svm1", junction_path="/no/such/volume")})
     at.submit(one)
-    status = wait_until(lambda: (s := at.status(one.name)).pending_since and s)
-    assert status.state is State.PENDING and "FailedMount" in status.message and "/no/such/volume" in status.message
+    status = wait_until(lambda: "FailedMount" in (s := at.status(one.name)).message and s)
+    assert status.state is State.PENDING and status.pending_since and "/no/such/volume" in status.message
     at.cancel(one.name)
     nothing_left(cluster, one.name)
 

@@ -17,11 +17,9 @@ from ontap_mlops.kubernetes_manifests.labels import MANAGED_BY, OURS
 from ontap_mlops.operators.workload import WorkloadFailed, WorkloadOperator
 from tests.kubernetes.conftest import IMAGE
 from tests.kubernetes.programs import ENDLESS, ends, result
-from tests.kubernetes.waiting import wait_until
+from tests.kubernetes.waiting import nothing_is_left, wait_until
 from tests.ontap_mlops.operators.conftest import context  # noqa: F401 - the fixture
 from tests.ontap_mlops.operators.workloads import deferred, operator, resumed
-
-KINDS = ("Job", "Pod", "Secret", "ConfigMap", "PersistentVolumeClaim", "PersistentVolume")
 
 
 def described(namespace: str) -> dict[str, Any]:
@@ -64,10 +62,6 @@ def task(code: str, compute: Any = "cluster", **fields: Any) -> WorkloadOperator
     return operator(program="timeit", arguments=arguments, compute=compute, poll_interval_s=0.5, **fields)
 
 
-def nothing_left(cluster: Cluster) -> None:
-    wait_until(lambda: not [kind for kind in KINDS if cluster.select(kind, {MANAGED_BY: OURS})])
-
-
 def running(cluster: Cluster) -> str:
     """The name of the one Job whose pod runs."""
 
@@ -80,7 +74,7 @@ def running(cluster: Cluster) -> str:
 
 def test_the_result_is_kept_by_the_task_when_the_cluster_has_forgotten_all(context, cluster):  # noqa: F811
     assert task(result("{'a': 1}")).execute(context) == {"a": 1}
-    nothing_left(cluster)
+    nothing_is_left(cluster)
     again = task(result("{'a': 2}"))
     assert again.execute(context) == {"a": 1}, "the worker died before it could tell: nothing runs again"
     assert not cluster.select("Pod", {MANAGED_BY: OURS})
@@ -90,7 +84,7 @@ def test_the_triggerer_waits_and_the_task_returns_with_the_result(context, clust
     made = task(result("{'a': 3}"), deferrable=True)
     left = deferred(made, context)
     assert resumed(task(result("{'a': 3}"), deferrable=True), context, left) == {"a": 3}
-    nothing_left(cluster)
+    nothing_is_left(cluster)
 
 
 def test_a_retry_joins_what_the_dead_worker_began(context, cluster):  # noqa: F811
@@ -100,7 +94,7 @@ def test_a_retry_joins_what_the_dead_worker_began(context, cluster):  # noqa: F8
     assert again.kwargs["job"]["workload"] == left.kwargs["job"]["workload"] == job
     assert len(cluster.select("Pod", {MANAGED_BY: OURS})) == 1
     killed(task(ENDLESS), context)
-    nothing_left(cluster)
+    nothing_is_left(cluster)
 
 
 def killed(made: WorkloadOperator, context: Any) -> None:  # noqa: F811
@@ -112,12 +106,12 @@ def killed(made: WorkloadOperator, context: Any) -> None:  # noqa: F811
 def test_bad_input_fails_at_once_and_another_failure_may_be_tried_again(context, cluster):  # noqa: F811
     with pytest.raises(AirflowFailException, match="cannot work with its input: give a folder"):
         task(ends(2, "give a folder")).execute(context)
-    nothing_left(cluster)
+    nothing_is_left(cluster)
     with pytest.raises(WorkloadFailed, match="exit code 3: no luck"):
         task(ends(3, "no luck")).execute(context)
-    nothing_left(cluster)
+    nothing_is_left(cluster)
     assert task(result("{'luck': 1}")).execute(context) == {"luck": 1}
-    nothing_left(cluster)
+    nothing_is_left(cluster)
 
 
 def test_a_cleared_task_begins_anew_and_its_former_pod_is_gone(context, cluster):  # noqa: F811
@@ -126,7 +120,7 @@ def test_a_cleared_task_begins_anew_and_its_former_pod_is_gone(context, cluster)
     context["ti"].max_tries += 2
     assert task(result("{'anew': 1}")).execute(context) == {"anew": 1}
     wait_until(lambda: cluster.find("Job", former) is None)
-    nothing_left(cluster)
+    nothing_is_left(cluster)
 
 
 def test_where_no_gpu_is_free_the_next_place_takes_it_and_the_reason_is_shown(context, cluster, caplog):  # noqa: F811
@@ -134,7 +128,7 @@ def test_where_no_gpu_is_free_the_next_place_takes_it_and_the_reason_is_shown(co
     assert "gpu-cluster: no room within 3 s (0/" in caplog.text
     assert "Insufficient nvidia.com/gpu" in caplog.text
     assert context["task_state_store"]["workload"]["place"] == "local"
-    nothing_left(cluster)
+    nothing_is_left(cluster)
 
 
 def test_a_cluster_that_does_not_answer_is_passed_over(context, caplog):  # noqa: F811

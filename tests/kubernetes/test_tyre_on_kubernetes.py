@@ -25,11 +25,10 @@ from tests.journey.world import TRAIN, World, end, wait_for
 from tests.kubernetes.conftest import IMAGE, connect
 from tests.kubernetes.machine import is_a_node
 from tests.kubernetes.trident import stand_in
-from tests.kubernetes.waiting import wait_until
+from tests.kubernetes.waiting import nothing_is_left, wait_until
 
 pytestmark = pytest.mark.timeout(3000)
 QUICK = {"epochs": 1, "limit": 60}
-KINDS = ("Job", "Pod", "Secret", "ConfigMap", "PersistentVolumeClaim", "PersistentVolume")
 PLACES = """
   cluster:
     kind: kubernetes
@@ -111,15 +110,6 @@ def world(namespace: str) -> Iterator[OnKubernetes]:
         end(made, folder)
 
 
-def left(cluster: Cluster) -> dict[str, list[str]]:
-    found = {kind: cluster.select(kind, {MANAGED_BY: OURS}) for kind in KINDS}
-    return {kind: [one["metadata"]["name"] for one in ones] for kind, ones in found.items() if ones}
-
-
-def nothing_left(cluster: Cluster) -> None:
-    wait_until(lambda: not left(cluster))
-
-
 def running_pod(cluster: Cluster) -> Any:
     def look() -> Any:
         pods = cluster.select("Pod", {MANAGED_BY: OURS})
@@ -137,7 +127,7 @@ def test_a_model_is_trained_from_claims_judged_and_served_and_nothing_is_left(wo
     assert summary["dataset_version"]["snapshot"] in world.snapshots("tyre_images")
     assert summary["model_version"]
     assert world.workspaces() == set()
-    nothing_left(cluster)
+    nothing_is_left(cluster)
 
 
 def served_by_trident(cluster: Cluster, backend: str) -> list[str]:
@@ -156,7 +146,7 @@ def test_where_no_gpu_is_free_the_next_place_takes_it_and_the_reason_is_shown(wo
     assert "gpu-cluster: no room within 5 s (0/" in said
     assert "Insufficient nvidia.com/gpu" in said
     assert "runs tasks.tyre.train at local" in said
-    nothing_left(cluster)
+    nothing_is_left(cluster)
 
 
 def test_a_program_that_needs_too_much_memory_is_told_so_and_leaves_nothing(world, cluster):
@@ -165,7 +155,7 @@ def test_a_program_that_needs_too_much_memory_is_told_so_and_leaves_nothing(worl
     wait_for(lambda: world.states(TRAIN, run_id).get("train") in states, lambda: str(world.states(TRAIN, run_id)), 900)
     said = " ".join(world.api.log(world.tasks(TRAIN, run_id)["train"]))
     assert "killed for using more memory than its limit of 102Mi" in said
-    nothing_left(cluster)
+    nothing_is_left(cluster)
     give_up(world, run_id)
 
 
@@ -177,7 +167,7 @@ def test_a_cleared_task_begins_anew_and_a_killed_one_ends_with_its_pod(world, cl
     wait_until(lambda: running_pod(cluster)["metadata"]["uid"] != first)
     wait_until(lambda: len(cluster.select("Job", {MANAGED_BY: OURS})) == 1)
     give_up(world, run_id)
-    nothing_left(cluster)
+    nothing_is_left(cluster)
     assert world.states(TRAIN, run_id)["train"] == "failed"
 
 

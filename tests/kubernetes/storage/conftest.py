@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ontap_mlops.compute import connections
 from ontap_mlops.kubernetes.api import Cluster
 from tests.conftest import Emulator
 from tests.kubernetes.conftest import IMAGE, connect
@@ -92,6 +93,7 @@ def kubernetes_connection(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> 
     extra = {"kube_config_path": os.environ["KUBECONFIG"], "namespace": storage.namespace}
     connection = {"conn_type": "kubernetes", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps(connection))
+    connections.forget_kubernetes("kubernetes_default")  # that of another file's tests
 
 
 @pytest.fixture
