@@ -22,6 +22,7 @@ from tests.conftest import REPOSITORY
 from tests.kubernetes.conftest import IMAGE
 from tests.kubernetes.storage.conftest import Storage
 from tests.kubernetes.storage.test_servers_on_the_cluster import ANSWERS, token_of
+from tests.kubernetes.waiting import wait_until
 from tests.ontap_mlops.conftest import GIB, Ontap
 
 VOLUME = "lab_tyres"
@@ -137,7 +138,7 @@ def test_a_lab_whose_time_is_over_is_ended_and_others_stay(storage: Storage, run
     kept = run("collect")
     assert "for-ada--first-look" not in kept["collect"] and left(storage)
     run("make", days=0.00001)
-    assert "for-ada--first-look" in run("collect")["collect"]
+    wait_until(lambda: "for-ada--first-look" in run("collect")["collect"])
     assert left(storage) == []
     run("end")
     assert copies(storage) == []
