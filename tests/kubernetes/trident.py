@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ontap_mlops.kubernetes.api import Cluster
+from ontap_mlops.kubernetes_manifests.labels import labels
 from tests.conftest import REPOSITORY
 from tests.kubernetes.waiting import wait_until
 
@@ -53,6 +54,9 @@ def _classes(name: str) -> list[dict[str, Any]]:
 def _clear_away(cluster: Cluster, name: str) -> None:
     cluster.delete("Namespace", name)
     wait_until(lambda: cluster.find("Namespace", name) is None)
+    for volume in cluster.select("PersistentVolume", labels()):  # of a test that failed
+        if (volume["spec"].get("claimRef") or {}).get("namespace") == name:
+            cluster.delete("PersistentVolume", volume["metadata"]["name"])
     wait_until(lambda: not _left(cluster, name))
     for kind in ("StorageClass", "VolumeSnapshotClass"):
         cluster.delete(kind, name)

@@ -107,7 +107,8 @@ def executed(task: Any, dag: Any, params: dict[str, Any], results: dict[str, Any
 def left(storage: Storage) -> list[str]:
     kinds = ("Deployment", "Service", "Secret", "PersistentVolumeClaim")
     found = [one["metadata"]["name"] for kind in kinds for one in storage.cluster.select(kind)]
-    found += [one["metadata"]["name"] for one in storage.cluster.select("PersistentVolume")]
+    volumes = storage.cluster.select("PersistentVolume")  # the whole cluster's
+    found += [one["metadata"]["name"] for one in volumes if storage.namespace in one["metadata"]["name"]]
     return [name for name in found if "for-ada--first-look" in name]
 
 
