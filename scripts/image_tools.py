@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
+from scripts.composing import podman
 from scripts.package_sources import PackageSources
 
-_SYSTEMD = Path("/run/systemd/system")
 _LARGEST = 8
 _LOOK = """
 import os, sys
@@ -94,18 +92,11 @@ def tool_of_this_machine() -> Tool:
 
 
 def _of_podman(name: str) -> list[str]:
-    """Return what it needs on a machine without crun or systemd."""
-    runtime = [] if shutil.which("crun") or not shutil.which("runc") else ["--runtime", "runc"]
     if name == "buildah":  # knows the first of the two only with its subcommands
         return []
-    return [*runtime, *([] if _SYSTEMD.exists() else ["--cgroup-manager", "cgroupfs"])]
+    return [part for key, value in podman.settings().items() for part in (f"--{key.replace('_', '-')}", value)]
 
 
 def _limits() -> list[str]:
     """Return limits that are not above those of this machine: it may not let its containers have more than it has."""
-    options = []
-    for name, kind in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
-        limits = resource.getrlimit(kind)
-        soft, hard = (1000 if limit == resource.RLIM_INFINITY else min(limit, 1000) for limit in limits)
-        options += ["--ulimit", f"{name}={soft}:{hard}"]
-    return options
+    return [part for limit in podman.limits() for part in ("--ulimit", limit)]

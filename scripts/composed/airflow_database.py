@@ -10,32 +10,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from ontap_mlops.config_file import ConfigError
 from scripts.embedded import connections
-from scripts.embedded.database import pools
+from scripts.embedded.database import migrate
 
 SECRETS = Path("/run/secrets")
 REGION = "us-east-1"
 
 
 def main(folder: Path) -> None:
-    from airflow.cli.cli_parser import get_parser
     from airflow.utils.session import create_session
 
-    try:
-        made = pools()
-    except ConfigError as error:
-        sys.exit(f"Airflow's pools could not be made: {error}")
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "pools.json"
-        file.write_text(json.dumps(made))
-        for command in (["db", "migrate"], ["pools", "import", str(file)]):
-            arguments = get_parser().parse_args(command)
-            arguments.func(arguments)
+    migrate()
     secrets = json.loads((SECRETS / "connections.json").read_text())
     with create_session() as session:
         for sentence in connections.write(wanted(secrets, dict(os.environ)), {}, folder / "connections.json", session):

@@ -1,4 +1,4 @@
-"""What podman has to be told on this machine, found out here so that docker-compose.yaml need not know."""
+"""What podman has to be told on this machine, found out here so that neither the compose file nor a build knows it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ MOST = 1000  # open files and processes where a machine limits its containers
 
 def configuration() -> str:
     """Return a containers.conf: the runtime there is, who keeps cgroups, and limits that a container may have here."""
-    engine = [] if shutil.which("crun") or not shutil.which("runc") else ['runtime = "runc"']
-    engine += [] if SYSTEMD.exists() else ['cgroup_manager = "cgroupfs"', 'events_logger = "file"']
-    limits = [
-        limit(name, kind) for name, kind in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))
-    ]
-    containers = [f"default_ulimits = [{', '.join(limits)}]"]
-    return "\n".join(["[engine]", *engine, "[containers]", *containers, ""])
+    engine = [f'{name} = "{value}"' for name, value in settings().items()]
+    engine += [] if SYSTEMD.exists() else ['events_logger = "file"']
+    quoted = ", ".join(f'"{limit}"' for limit in limits())
+    return "\n".join(["[engine]", *engine, "[containers]", f"default_ulimits = [{quoted}]", ""])
 
 
-def limit(name: str, kind: int) -> str:
-    """Return what a container gets of this, never more than this process has itself."""
-    soft, hard = (MOST if each == resource.RLIM_INFINITY else min(each, MOST) for each in resource.getrlimit(kind))
-    return f'"{name}={soft}:{hard}"'
+def settings() -> dict[str, str]:
+    """Return what it needs on a machine without crun or systemd, by its names in a containers.conf."""
+    runtime = {} if shutil.which("crun") or not shutil.which("runc") else {"runtime": "runc"}
+    return runtime | ({} if SYSTEMD.exists() else {"cgroup_manager": "cgroupfs"})
+
+
+def limits() -> list[str]:
+    """Return a container's limits, such as ``nofile=500:1000``: never more than this process has itself."""
+    told = []
+    for name, kind in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+        soft, hard = (MOST if each == resource.RLIM_INFINITY else min(each, MOST) for each in resource.getrlimit(kind))
+        told.append(f"{name}={soft}:{hard}")
+    return told
 
 
 def environment(configured: Path) -> dict[str, str]:

@@ -20,8 +20,20 @@ from scripts.pools import pools
 
 
 def main(local: str) -> None:
-    from airflow.cli.cli_parser import get_parser
     from airflow.utils.session import create_session
+
+    migrate()
+    layout = Layout(Path(local))
+    ports, kept = load(layout), layout.airflow / "connections.json"
+    with create_session() as session:
+        wanted = environment.connections(layout, ports)
+        for sentence in connections.write(wanted, environment.s3_endpoints(ports), kept, session):
+            print(sentence, flush=True)
+
+
+def migrate() -> None:
+    """Bring Airflow's tables to the installed version and make the places' pools. SystemExit where a file is wrong."""
+    from airflow.cli.cli_parser import get_parser
 
     try:
         made = pools()
@@ -33,12 +45,6 @@ def main(local: str) -> None:
         for command in (["db", "migrate"], ["pools", "import", str(file)]):
             arguments = get_parser().parse_args(command)
             arguments.func(arguments)
-    layout = Layout(Path(local))
-    ports, kept = load(layout), layout.airflow / "connections.json"
-    with create_session() as session:
-        wanted = environment.connections(layout, ports)
-        for sentence in connections.write(wanted, environment.s3_endpoints(ports), kept, session):
-            print(sentence, flush=True)
 
 
 if __name__ == "__main__":

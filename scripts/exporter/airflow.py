@@ -18,7 +18,6 @@ GOES_ON = ("queued", "running")
 WAITING = ("scheduled", "queued", "running", "deferred", "up_for_retry", "up_for_reschedule")
 FAILED = ("failed", "upstream_failed")
 SLOTS = ("open", "queued", "scheduled", "running", "deferred")
-POOL = "compute_"  # of a place
 
 _RUN = ("dag_id", "state")
 
@@ -115,8 +114,10 @@ def _waiting(figures: Figures, runs: list[dict[str, Any]]) -> None:
 
 
 def _pool(figures: Figures, pool: Mapping[str, Any]) -> None:
+    from ontap_mlops.compute.places import POOL_PREFIX
+
     name = pool["name"]
-    place = name.removeprefix(POOL) if name.startswith(POOL) else ""
+    place = name.removeprefix(POOL_PREFIX) if name.startswith(POOL_PREFIX) else ""
     for state in SLOTS:
         if (slots := pool[f"{state}_slots"]) >= 0:  # -1 is a pool without a limit
             figures.put("pool_slots", name, place, state, value=slots)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from scripts import image_tools, images, package_sources
+from scripts.composing import podman
 
 SOURCES = package_sources.PackageSources({"uv": Path("/scratch/uv")}, ("/wheels",))
 
@@ -39,7 +40,7 @@ def test_podman_builds_where_no_daemon_answers(machine):
 
 def test_health_checks_are_kept_by_podman_and_its_limits_are_not_above_the_machines(machine, monkeypatch):
     machine("podman")
-    monkeypatch.setattr(image_tools.resource, "getrlimit", lambda kind: (500, image_tools.resource.RLIM_INFINITY))
+    monkeypatch.setattr(podman.resource, "getrlimit", lambda kind: (500, podman.resource.RLIM_INFINITY))
     command = " ".join(image_tools.tool_of_this_machine().build(SOURCES))
     assert "--format docker" in command
     assert "--ulimit nofile=500:1000 --ulimit nproc=500:1000" in command
@@ -47,7 +48,7 @@ def test_health_checks_are_kept_by_podman_and_its_limits_are_not_above_the_machi
 
 
 def test_podman_is_told_which_runtime_there_is(machine, monkeypatch, tmp_path):
-    monkeypatch.setattr(image_tools, "_SYSTEMD", tmp_path / "none")
+    monkeypatch.setattr(podman, "SYSTEMD", tmp_path / "none")
     machine("podman", "runc")
     assert image_tools.tool_of_this_machine().command == (
         *("podman", "--runtime", "runc"),
@@ -67,9 +68,9 @@ LISTED = """\
 :env:.find-links='/of/the/environment'
 global.cert='{cert}'
 global.constraint='/etc/constraints.txt'
-global.extra-index-url='file://{index} https://pypi.example/simple'
+global.extra-index-url='file://{index} https://index.example/simple'
 global.find-links='/of/the/file'
-global.index-url='https://pypi.example/simple'
+global.index-url='https://index.example/simple'
 """
 
 
@@ -79,14 +80,14 @@ def test_what_tells_pip_tells_uv(tmp_path: Path):
     assert "constraint" not in told
     assert tomllib.loads(package_sources.uv_toml(told)) == {
         "system-certs": True,
-        "index-url": "https://pypi.example/simple",
+        "index-url": "https://index.example/simple",
         "find-links": ["/of/the/environment"],
     }
 
 
 def test_pip_in_a_build_is_told_nothing_of_a_file_that_is_not_there(tmp_path: Path):
     told = package_sources.pip_settings(LISTED.format(cert=tmp_path / "gone.crt", index="/x"))
-    assert "index-url = https://pypi.example/simple" in package_sources.pip_conf(told)
+    assert "index-url = https://index.example/simple" in package_sources.pip_conf(told)
     assert "cert" not in package_sources.pip_conf(told)
 
 
@@ -98,12 +99,12 @@ def test_folders_in_which_pip_looks_here_are_seen_by_the_build(tmp_path: Path):
     wheels, index = tmp_path / "wheels", tmp_path / "index" / "simple"
     wheels.mkdir()
     index.mkdir(parents=True)
-    told = {"find-links": f"{wheels} /nowhere", "extra-index-url": f"file://{index} https://pypi.example/simple"}
+    told = {"find-links": f"{wheels} /nowhere", "extra-index-url": f"file://{index} https://index.example/simple"}
     assert package_sources.folders(told) == [str(tmp_path / "index"), str(wheels)]
 
 
 def test_settings_are_read_by_their_owner_only(tmp_path: Path, monkeypatch):
-    told = "global.index-url='https://me:secret@pypi.example/simple'"
+    told = "global.index-url='https://me:secret@index.example/simple'"
     monkeypatch.setattr(package_sources, "pip_config", lambda: told)
     sources = package_sources.package_sources(tmp_path)
     assert {name: file.stat().st_mode & 0o777 for name, file in sources.secrets.items()} == {"pip": 0o600, "uv": 0o600}

@@ -21,6 +21,7 @@ from ontap_mlops.config_file import Section, load
 # A new kind is a file in kinds/ and its name here.
 Place = LocalPlace | DaskPlace | KubernetesPlace | SlurmPlace | SageMakerPlace
 _Kind = Annotated[Place, Field(discriminator="kind")]
+POOL_PREFIX = "compute_"
 
 
 class _File(Section):
@@ -81,7 +82,7 @@ def title(given: str | Mapping[str, Any]) -> str:
 
 def pool(name: str) -> str:
     """The Airflow pool of a place."""
-    return f"compute_{name}"
+    return POOL_PREFIX + name
 
 
 def runners(given: Sequence[str | Mapping[str, Any]]) -> list[tuple[str | Mapping[str, Any], Runner]]:
