@@ -127,7 +127,7 @@ def test_what_a_person_does_to_a_run_that_trains(world: World):
 
     world.step("Deleted then, it leaves a workspace that is kept, or named as one whose run nobody knows")
     wait_for(
-        lambda: world.api.run(TRAIN, run_id)["state"] == "failed",
+        lambda: world.api.run(TRAIN, run_id)["state"] not in ("queued", "running"),
         lambda: f"its teardown is still at work: {world.states(TRAIN, run_id)}",
     )
     world.api.call("DELETE", f"dags/{TRAIN}/dagRuns/{run_id}")
