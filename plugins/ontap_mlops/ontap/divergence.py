@@ -55,28 +55,47 @@ def of(
     there = volumes.get(other, svm=other_svm, name=other_volume or volume)
     ours, theirs = _snapshots(client, here), _snapshots(other, there)
     known = {_identity(record) for record in theirs}
-    common = next((record for record in reversed(ours) if _identity(record) in known), None)
-    if common is None:
+    common = [record for record in ours if _identity(record) in known]
+    if not common:
         raise NotFound(
             f"Volumes {svm}:{volume} and {other_svm}:{there.name} have no snapshot in common, so nobody can tell what "
             "only one of them has."
         )
     lacking = [record["name"] for record in ours if _identity(record) not in known]
+    newest, files = _least(client, here, [record for record in common if _made(record) == _made(common[-1])])
     return Divergence(
         svm=svm,
         volume=volume,
-        common=common["name"],
-        since=common.get("create_time") or "an unknown time",
+        common=newest["name"],
+        since=_made(newest) or "an unknown time",
         snapshots=tuple(name for name in lacking if not name.startswith(_SNAPMIRRORS_OWN)),
-        files=differences.between(client, volume_uuid=here.uuid, before=common["name"], after=None),
+        files=files,
     )
+
+
+def _least(client: Client, volume: Volume, records: list[dict[str, Any]]) -> tuple[dict[str, Any], Difference]:
+    """Return the snapshot from which the volume differs least, and how.
+
+    ONTAP tells whole seconds, so nobody can say which of one second is the newest. Whichever it is, the other volume
+    has what is in any of them.
+    """
+    found = []
+    for record in reversed(records):
+        found.append((record, differences.between(client, volume_uuid=volume.uuid, before=record["name"], after=None)))
+        if not found[-1][1]:
+            break
+    return min(found, key=lambda one: sum(one[1].counts.values()))
 
 
 def _snapshots(client: Client, volume: Volume) -> list[dict[str, Any]]:
     """Oldest first. Those of both volumes are compared by what ONTAP calls the version of a snapshot."""
     asked = f"list snapshots of volume {volume.name!r} of SVM {volume.svm!r}"
     found = client.records("Snapshot", volume.uuid, asked=asked, fields=_FIELDS)
-    return sorted(found, key=lambda record: (record.get("create_time") or "", record["name"]))
+    return sorted(found, key=lambda record: (_made(record), record["name"]))
+
+
+def _made(record: dict[str, Any]) -> str:
+    return record.get("create_time") or ""
 
 
 def _identity(record: dict[str, Any]) -> str:

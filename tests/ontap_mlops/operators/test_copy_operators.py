@@ -99,6 +99,25 @@ def test_two_that_are_alike_may_be_overwritten(pair: Mirrors) -> None:
     assert (found["added"], found["changed"], found["removed"], found["snapshots"]) == (0, 0, 0, [])
 
 
+def test_of_snapshots_of_one_second_none_is_taken_for_the_newest_by_its_name(
+    pair: Mirrors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONTAP tells whole seconds; what is in any snapshot that both have is not lost."""
+    pair.freeze("z_before")
+    write(pair.files)
+    pair.freeze("a_after")
+    pair.update()
+    listed = divergence._snapshots
+
+    def at_once(*of: Any) -> list[dict[str, Any]]:
+        records = [{**record, "create_time": "2026-01-01T00:00:00+00:00"} for record in listed(*of)]
+        return sorted(records, key=lambda record: record["name"])
+
+    monkeypatch.setattr(divergence, "_snapshots", at_once)
+    found = check()
+    assert (found["added"], found["changed"], found["removed"], found["snapshots"]) == (0, 0, 0, [])
+
+
 def write(files: Path) -> None:
     (files / "new").write_bytes(b"only here")
     (files / "folder" / "file2").write_bytes(b"changed")
