@@ -16,7 +16,7 @@ from ontap_mlops.compute.kinds.local import LocalPlace
 from ontap_mlops.compute.kinds.sagemaker import SageMakerPlace
 from ontap_mlops.compute.kinds.slurm import SlurmPlace
 from ontap_mlops.compute.workload import PlaceRefused, Runner
-from ontap_mlops.config_file import Section, load
+from ontap_mlops.config_file import Section, load, state
 
 # A new kind is a file in kinds/ and its name here.
 Place = LocalPlace | DaskPlace | KubernetesPlace | SlurmPlace | SageMakerPlace
@@ -45,12 +45,11 @@ def names() -> list[str]:
 def queues() -> dict[str, str]:
     """The queue of each place by its name, "" for the usual one; as cheap."""
     path = settings.config_dir() / "compute.yaml"
-    facts = path.stat() if path.exists() else None
-    return _queues(path, facts and (facts.st_ino, facts.st_mtime_ns, facts.st_size))
+    return _queues(path, state(path))
 
 
 @lru_cache(maxsize=4)
-def _queues(path: Path, version: object) -> dict[str, str]:
+def _queues(path: Path, state: int) -> dict[str, str]:
     return {name: place.queue for name, place in places().items()}
 
 

@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from ontap_mlops import settings
-from ontap_mlops.config_file import ConfigError, Section, Texts, load, shaped
+from ontap_mlops.config_file import ConfigError, Section, Texts, load, shaped, state
 
 _NAME = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 Name = Annotated[str, shaped(_NAME, "up to 40 of a-z, 0-9 and -, a letter first and no - at the end")]
@@ -112,12 +112,11 @@ def configured() -> Projects | None:
     """The same, or None where there is no file: projects are optional. Cheap to ask often."""
     if not settings.has_config_dir() or not path().exists():
         return None
-    facts = path().stat()
-    return _read(path(), (facts.st_ino, facts.st_mtime_ns, facts.st_size))
+    return _read(path(), state(path()))
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path, version: object) -> Projects:
+def _read(file: Path, state: int) -> Projects:
     return load(file, Projects)
 
 

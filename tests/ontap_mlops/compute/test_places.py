@@ -149,3 +149,10 @@ def test_a_slurm_place_reads_its_folders_where_it_is_and_wants_whole_ones_elsewh
     assert here.runner().host is None, "every worker reaches it"
     with pytest.raises(PlaceRefused, match="'jobs' is a folder of another host; give its whole path"):
         places.runner("there")
+
+
+def test_the_queues_follow_the_environment_as_the_places_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are kept between questions, and a value of the file may name a variable."""
+    for name in ("programs", "trainings"):
+        monkeypatch.setenv("ONTAP_MLOPS_LOCAL_QUEUE", name)
+        assert places.queues()["local"] == name == places.place("local").queue
