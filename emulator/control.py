@@ -29,11 +29,13 @@ Handler = Callable[[World, dict[str, Any], str], Reply]
 
 
 def reset(world: World, body: dict[str, Any], uuid: str) -> Reply:
+    """Back to the first state; with ``accounts``, accounts and roles too."""
+    accounts = flag(body.get("accounts", False))
     world.faults.clear()
     world.requests.clear()
     world.jobs.pace = Pace()
     world.config.snapshot_limit = type(world.config).snapshot_limit
-    seed.reset(world)
+    seed.reset(world, accounts=accounts)
     return Reply(200, {})
 
 

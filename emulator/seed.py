@@ -33,6 +33,11 @@ def prepare(world: World, password: str) -> None:
     if not world.store.get("setting", _SEEDED):
         _seed(world)
     recover(world)
+    _put_accounts(world, password)
+
+
+def _put_accounts(world: World, password: str) -> None:
+    """Those that are there from the start, with the passwords that they have then."""
     accounts = Accounts(world.store)
     accounts.put(ADMIN, password, ADMIN)
     for name, svm in (("readonly", None), ("vsadmin", _home(world)), ("least", _home(world))):
@@ -93,13 +98,15 @@ def recover(world: World) -> None:
     world.transfers.recover()
 
 
-def reset(world: World) -> None:
+def reset(world: World, *, accounts: bool = False) -> None:
     """Back to the first state; accounts and roles stay, but for those of an SVM that is not there in it.
 
     What runs is stopped, or ends first; what comes waits.
+
+    :param accounts: have those of the first state and no other.
     """
     with stopped(world):
-        _begin_anew(world)
+        _begin_anew(world, accounts)
 
 
 @contextmanager
@@ -117,8 +124,9 @@ def stopped(world: World) -> Iterator[None]:
         yield
 
 
-def _begin_anew(world: World) -> None:
-    staying = [(kind, record) for kind in (account_state.KIND, role_state.KIND) for record in world.store.find(kind)]
+def _begin_anew(world: World, accounts: bool) -> None:
+    kinds = () if accounts else (account_state.KIND, role_state.KIND)
+    staying = [(kind, record) for kind in kinds for record in world.store.find(kind)]
     for svm in world.store.find("svm"):
         world.dataplane.namespace.forget(svm["name"])
     with world.store.transaction():
@@ -128,4 +136,6 @@ def _begin_anew(world: World) -> None:
             if record["svm"] is None or record["svm"]["name"] in now:
                 svm = record["svm"] and now[record["svm"]["name"]]
                 world.store.insert(kind, record | {"svm": svm})
+        if accounts:  # within the transaction: at no moment is there nobody who can log in
+            _put_accounts(world, initial_password(world.root))
     recover(world)

@@ -101,6 +101,10 @@ class Emulator:
             answer.raise_for_status()
             return answer.json()
 
+    def reset(self) -> None:
+        """Back to the first state, with the accounts and roles of the start and no other."""
+        self.control("POST", "/reset", {"accounts": True})
+
     def stop(self) -> int:
         """Ask it to stop; its exit code."""
         assert self.process
@@ -137,7 +141,7 @@ def other_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulato
 def unpeer(*emulators: Emulator) -> None:
     """Forget every peer of these clusters, also where mirrors or caches use it: they are emptied."""
     for each in emulators:
-        each.control("POST", "/reset")
+        each.reset()
 
 
 def peer(here: Emulator, there: Emulator, applications: tuple[str, ...] = ("snapmirror", "flexcache")) -> None:

@@ -29,6 +29,8 @@ def make(api: httpx.Client, svm: str, password: str) -> None:
             application = {"application": options["-application"], "authentication_methods": methods}
             body = {"name": options["-user-or-group-name"], "role": {"name": options["-role"]}, "password": password}
             _ask(api, "/api/security/accounts", {**body, **owner, "applications": [application]})
+            login = api.get("/api/svm/svms", auth=(options["-user-or-group-name"], password))
+            assert login.status_code != 401, f"{options['-user-or-group-name']} is there with another password"
         else:
             assert not words, f"{SCRIPT.name} has a command that is not known here: {line}"
 

@@ -175,6 +175,20 @@ def test_accounts_and_roles_outlive_a_reset_and_go_with_their_svm(fresh_emulator
             assert user.get("/api/storage/volumes").status_code == 401
 
 
+def test_a_reset_of_accounts_too_leaves_those_of_the_start(fresh_emulator, name):
+    start = {account["name"] for account in fresh_emulator.control("GET", "/users")["users"]}
+    fresh_emulator.control("PUT", "/roles", {"name": name, "privileges": [VOLUMES]})
+    for user, role in ((f"a_{name}", name), ("vsadmin", "admin")):
+        fresh_emulator.control("PUT", "/users", {"name": user, "password": PASSWORD, "role": role})
+    fresh_emulator.reset()
+    assert {account["name"] for account in fresh_emulator.control("GET", "/users")["users"]} == start
+    with fresh_emulator.client() as api:
+        assert api.get("/api/security/roles", params={"name": name}).json()["num_records"] == 0
+    with fresh_emulator.client("vsadmin") as user:
+        assert user.get("/api/storage/volumes").status_code == 200
+        assert user.get("/api/cluster/nodes").status_code == 403
+
+
 def test_each_account_of_the_start_has_a_password_of_its_own(emulator):
     passwords = {name: emulator.password_of(name) for name in ("admin", "readonly", "vsadmin", "least")}
     assert len(set(passwords.values())) == 4

@@ -33,13 +33,13 @@ def secrets(tmp_path_factory: pytest.TempPathFactory, emulator: Any) -> Iterator
     """One folder for all plays, since what a scenario has prepared may name it; after them the clusters are emptied."""
     yield tmp_path_factory.mktemp("secrets")
     forget_beginnings()
-    emulator.control("POST", "/reset")
+    emulator.reset()
 
 
 @pytest.fixture(scope="module")
 def emptied_there(other_emulator: Any) -> Iterator[Any]:
     yield other_emulator
-    other_emulator.control("POST", "/reset")
+    other_emulator.reset()
 
 
 @pytest.fixture

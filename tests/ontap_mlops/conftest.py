@@ -50,6 +50,10 @@ class Ontap:
         """The emulator's own prefix, over a connection that is kept open."""
         return self.http.request(method, f"/emulator{path}", json=body).raise_for_status().json()
 
+    def reset(self) -> None:
+        """Back to the first state, with the accounts and roles of the start and no other."""
+        self.control("POST", "/reset", {"accounts": True})
+
     def fault(self, method: str, path: str, kind: str, **more: Any) -> None:
         self.control("POST", "/faults", {"method": method, "path": path, "kind": kind, **more})
 
@@ -133,11 +137,11 @@ def ontap_http(emulator: Any) -> Iterator[httpx.Client]:
 def ontap(emulator: Any, ontap_http: httpx.Client) -> Iterator[Ontap]:
     """Emptied before and after."""
     made = Ontap(emulator, ontap_http)
-    made.control("POST", "/reset")
+    made.reset()
     yield made
     for client in made.clients:
         client.close()
-    made.control("POST", "/reset")
+    made.reset()
 
 
 @pytest.fixture

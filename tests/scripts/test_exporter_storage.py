@@ -48,7 +48,7 @@ def ontap(emulator, monkeypatch, tmp_path: Path) -> Any:
     monkeypatch.setenv(settings.variable("config_dir"), str(tmp_path))
     with emulator.client() as http:
         made = Ontap(emulator, http)
-        made.control("POST", "/reset")
+        made.reset()
         for name in ("DEFAULT", "REMOTE"):
             monkeypatch.setenv(f"AIRFLOW_CONN_ONTAP_{name}", made.connection())
         client = made.client()
@@ -58,7 +58,7 @@ def ontap(emulator, monkeypatch, tmp_path: Path) -> Any:
                 snapshots.ensure(client, volume_uuid=made_.uuid, name=f"s{number}", comment="")
         yield made
         client.close()
-        made.control("POST", "/reset")
+        made.reset()
 
 
 def cached(ontap: Ontap, version: str) -> caches.Cache:
