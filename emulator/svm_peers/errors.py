@@ -29,12 +29,10 @@ class SameSvm(OntapError):
         super().__init__(f'The SVM "{svm}" cannot be its own peer.', "peer.svm.name")
 
 
-class NameTaken(OntapError):
-    code = "13434889"
-
+class NameTaken(Exists):
     def __init__(self, name: str) -> None:
         super().__init__(
-            f'The name "{name}" is that of an SVM of this cluster or of another peer; "name" can be another.',
+            f'duplicate entry: an SVM of this cluster, or another peer, has the name "{name}"; "name" can be another.',
             "name",
         )
 

@@ -182,6 +182,9 @@ def test_svms_of_one_cluster_are_peers_at_once(emulator, api):
     itself = wish | {"peer": {"svm": {"name": "svm1"}}}
     assert code(api.post("/api/svm/peers", json=itself)) == "26345573"
     assert code(api.post("/api/svm/peers", json=wish | {"peer": {"svm": {"name": "nobody"}}})) == "9895992"
+    emulator.control("PUT", "/svms", {"name": "svm_third"})
+    taken = api.post("/api/svm/peers", json=wish | {"peer": {"svm": {"name": "svm_third"}}, "name": "svm_beside"})
+    assert (taken.status_code, code(taken)) == (409, "1") and "svm_beside" in taken.json()["error"]["message"]
     assert api.delete(f"/api/svm/peers/{found['records'][0]['uuid']}").status_code == 200
     assert api.get("/api/svm/peers").json()["num_records"] == 0
 

@@ -204,9 +204,12 @@ _BY_CODE: dict[str, type[OntapError]] = {
     "1703952": InvalidRequest,  # "no spaces are allowed" in a name, which is not "no space"
     # A node is being taken over, as its neighbours see it; a volume of this name is being made by another request.
     **dict.fromkeys(("393271", "524424", "2621556", "13107405"), UnderWay),
+    # The SVM cannot be changed just now, or as many SVMs as can be are being made or removed: NetApp's own services
+    # wait for the end of it.
+    **dict.fromkeys(("13434889", "13434894"), UnderWay),
     # Of peers, in this order: in use; there already, or another of this name; no such cluster or SVM.
     **dict.fromkeys(("4653078", "26345572"), InUse),
-    **dict.fromkeys(("4653060", "4653064", "26345478", "13434889"), NameTaken),
+    **dict.fromkeys(("4653060", "4653064", "26345478"), NameTaken),
     **dict.fromkeys(("4653077", "9895992"), NotFound),
     "26345576": NotPeered,
     # Of mirrors: a transfer runs; no such volume or policy; no common snapshot; states and ends that cannot be.
