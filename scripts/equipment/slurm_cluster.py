@@ -78,6 +78,8 @@ class Cluster:
     shards: int = 10
     cpus: int = 16
     memory_mib: int = 64000
+    patient: bool = False
+    """Whether it gives a busy machine Slurm's usual times, instead of noticing within seconds that a node is gone."""
 
     @property
     def conf(self) -> Path:
@@ -95,7 +97,8 @@ class Cluster:
     @property
     def layout(self) -> Layout:
         host = socket.gethostname().partition(".")[0]
-        return Layout(self.folder, self.port, host, self.node_names, self.gpus, self.shards, self.cpus, self.memory_mib)
+        sizes = (self.gpus, self.shards, self.cpus, self.memory_mib)
+        return Layout(self.folder, self.port, host, self.node_names, *sizes, self.patient)
 
     def up(self) -> Path:
         """Start what does not run yet. Returns slurm.conf's path."""
@@ -259,6 +262,24 @@ class Cluster:
                 is_one = found.read_text().strip() == "slurmstepd"
                 if is_one and mine in (found.parent / "environ").read_bytes().split(b"\0"):
                     yield int(found.parent.name)
+
+
+def free_ports(count: int) -> int:
+    """Return the first of so many in a row that nobody listens on."""
+    for first in range(21000 + os.getpid() % 700 * 10, 32000, count):
+        if all(_is_free(port) for port in range(first, first + count)):
+            return first
+    raise EquipmentError(f"No {count} ports in a row are free on this machine")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _wait(condition: Callable[[], bool], seconds: float) -> bool:

@@ -19,11 +19,14 @@ class Layout:
     shards: int
     cpus: int
     memory_mib: int
+    patient: bool
 
 
 def slurm_conf(layout: Layout) -> str:
     """Limits and QOS hold; what exceeds its memory is killed, without cgroups, by the node's own accounting."""
     run = layout.folder
+    # A job must be launched before its credential expires, and one that was put back into the queue starts after that.
+    launch_s, answer_s, node_s = (120, 30, 300) if layout.patient else (8, 5, 20)
     lines = [
         "ClusterName=test",
         f"SlurmctldHost={layout.host}(127.0.0.1)",
@@ -31,8 +34,7 @@ def slurm_conf(layout: Layout) -> str:
         "SlurmUser=root",
         "SlurmdUser=root",
         "AuthType=auth/munge",
-        # A job must be launched within it, and one that was put back into the queue starts after it; 120 s unless said.
-        f"AuthInfo=socket={run}/munge/socket,cred_expire=8",
+        f"AuthInfo=socket={run}/munge/socket,cred_expire={launch_s}",
         f"SlurmctldPidFile={run}/pid/slurmctld.pid",
         f"SlurmdPidFile={run}/pid/%n.pid",
         f"StateSaveLocation={run}/state",
@@ -42,8 +44,8 @@ def slurm_conf(layout: Layout) -> str:
         # The nodes are said to be larger than this machine is.
         "SlurmdParameters=config_overrides",
         "ReturnToService=2",
-        "MessageTimeout=5",
-        "SlurmdTimeout=20",
+        f"MessageTimeout={answer_s}",
+        f"SlurmdTimeout={node_s}",
         "MinJobAge=60",
         "ProctrackType=proctrack/linuxproc",
         "TaskPlugin=task/none",

@@ -125,8 +125,7 @@ def measure(runner: Any, counter: Counter, program: dict[str, Any], options: arg
 def slurm(folder: Path, options: argparse.Namespace) -> Iterator[Any]:
     from ontap_mlops.compute.kinds.slurm import SlurmPlace
     from ontap_mlops.slurm import command
-    from scripts.equipment.slurm_cluster import Cluster
-    from tests.slurm.conftest import free_ports
+    from scripts.equipment.slurm_cluster import Cluster, free_ports
 
     # Sockets lie in it, so its path must be short.
     # Processors that are not there: the programs sleep.

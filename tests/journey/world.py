@@ -23,7 +23,7 @@ from ontap_mlops import names
 from scripts import new_system
 from scripts.embedded import environment, ports, secrets
 from scripts.embedded.layout import ROOT
-from scripts.equipment.slurm_cluster import Cluster
+from scripts.equipment.slurm_cluster import Cluster, free_ports
 from scripts.follow import follow
 from scripts.services import Stack
 from scripts.systems import tyre
@@ -57,7 +57,7 @@ class World:
         self.begun = time.monotonic()
         self.kills = folder / "kills.json"
         self.house = furnish(folder / "house")
-        self.slurm = Cluster(folder / "slurm", FIRST_PORT + len(ports.USUAL))
+        self.slurm_folder = folder / "slurm"
         self.slurm_jobs = folder / "slurm-jobs"
         self.settings = {
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "tests" / "journey" / "plugins"),
@@ -113,6 +113,11 @@ class World:
             lambda: all(self.api.dag(dag_id) for dag_id in dag_ids),
             lambda: f"Airflow does not list all of {dag_ids}: {self.api.import_errors()}",
         )
+
+    @functools.cached_property
+    def slurm(self) -> Cluster:
+        """Started by whoever needs it, on ports that are free then."""
+        return Cluster(self.slurm_folder, free_ports(5), patient=True)
 
     # What tests do
 
@@ -284,7 +289,8 @@ def furnish(house: Path) -> Path:
 
 
 def end(made: World, folder: Path | None) -> None:
-    made.slurm.down()
+    if made.slurm_folder.exists():
+        made.slurm.down()
     made.stack.down()
     if folder:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ import pytest
 from ontap_mlops.compute.kinds.slurm import SlurmPlace, SlurmRunner
 from ontap_mlops.compute.workload import Status, Workload
 from scripts.equipment import slurm_cluster
-from scripts.equipment.slurm_cluster import Cluster
+from scripts.equipment.slurm_cluster import Cluster, free_ports
 
 HERE = Path(__file__).parent
 _numbers = itertools.count(1)
@@ -101,24 +100,6 @@ def ended(runner: SlurmRunner, name: str, seconds: float = 300) -> Status:
         return None if status.state.active else status
 
     return wait_until(over, seconds, f"the end of {name}")
-
-
-def free_ports(count: int) -> int:
-    """The first of so many in a row that nobody listens on."""
-    for first in range(21000 + os.getpid() % 700 * 10, 32000, count):
-        if all(_is_free(port) for port in range(first, first + count)):
-            return first
-    raise AssertionError("no ports are free")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 @pytest.fixture(scope="session")

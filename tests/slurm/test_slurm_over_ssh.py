@@ -15,7 +15,7 @@ from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, State
 from ontap_mlops.slurm import command
 from scripts.equipment import slurm_cluster, ssh_server
 from scripts.equipment.ssh_server import SshServer, make_key
-from tests.slurm.conftest import Site, ended, free_ports, wait_until
+from tests.slurm.conftest import Site, ended, wait_until
 
 CONNECTION = "login_node"
 
@@ -27,7 +27,7 @@ def server() -> Iterator[SshServer]:
         pytest.skip(reason)
     if slurm_cluster.processes.program("sshd") is None:
         slurm_cluster.install(ssh_server.PACKAGES)
-    made = SshServer(Path(tempfile.mkdtemp(prefix="mlops-sshd-")), free_ports(1))
+    made = SshServer(Path(tempfile.mkdtemp(prefix="mlops-sshd-")), slurm_cluster.free_ports(1))
     made.up()
     yield made
     made.down()
@@ -111,7 +111,7 @@ def test_another_host_that_answers_in_its_place_is_refused(site: Site, server: S
 
 
 def test_a_host_that_does_not_answer_is_temporary(site: Site, server: SshServer, monkeypatch):
-    connect(monkeypatch, dataclasses.replace(server, port=free_ports(1)), timeout="2")
+    connect(monkeypatch, dataclasses.replace(server, port=slurm_cluster.free_ports(1)), timeout="2")
     with pytest.raises(PlaceUnavailable, match="connection 'login_node': the host does not answer"):
         site.runner(connection=CONNECTION).submit(site.workload("say=never"))
 

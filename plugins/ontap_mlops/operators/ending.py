@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ontap_mlops.compute import watching
+from ontap_mlops.compute import submission, watching
 from ontap_mlops.compute.workload import PlaceElsewhere, PlaceRefused
 from ontap_mlops.config_file import ConfigError
 
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 def end_programs(context: Context, states: Mapping[str, Any]) -> None:
     """Stop what tasks of this run have begun and not seen to its end. Returns when nothing of it runs.
 
+    Where the place keeps nothing, what is left of a program that has ended goes too: a worker that is told to stop has
+    a few seconds for it, and the program may need longer.
+
     ``states``: those of all tasks, as Airflow names them (``task``, or ``task_3`` of a mapped one). Raises
     PlaceUnavailable where a place does not answer. What only another host can reach, and what is at a place that is
     not configured any more, is named in the log.
@@ -39,5 +42,7 @@ def end_programs(context: Context, states: Mapping[str, Any]) -> None:
             if watching.runner_of(**job).status(job["workload"]).state.active:
                 log.warning("Workload %s still runs, and its task is over: it is stopped", job["workload"])
                 watching.cancel(**job)
+            else:
+                submission.forget(job)
         except (PlaceElsewhere, PlaceRefused, ConfigError) as error:
             log.warning("What may run as workload %s is not stopped: %s", job["workload"], error)

@@ -39,6 +39,14 @@ def test_a_program_whose_task_is_over_is_stopped(begun: Any, states: dict[str, s
     assert places.runner("local").status(begun.name).state is State.CANCELLED
 
 
+def test_what_a_worker_had_no_time_to_remove_is_removed(begun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker was killed after it had stopped the program, at a place that keeps nothing."""
+    places.runner("local").cancel(begun.name)
+    monkeypatch.setattr(type(places.place("local")), "keeps_ended", False)
+    end_programs(later("train.fit", begun.job), {"train.fit": "failed"})
+    assert places.runner("local").status(begun.name).state is State.MISSING
+
+
 @pytest.mark.parametrize("state", ["success", "running", "deferred", "up_for_retry", "queued", "None"])
 def test_a_program_whose_task_goes_on_is_left_alone(begun: Any, state: str) -> None:
     end_programs(later("train.fit", begun.job), {"train.fit": state, "summary": "skipped"})
