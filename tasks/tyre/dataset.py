@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import collections
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from tasks.common import manifest
+from tasks.common.ahead import ahead, read_ahead
 from tasks.common.data import Entry, Store
 from tasks.common.lineage import Dataset, dataset, tensor_schema
 from tasks.common.listing import only_data
@@ -33,7 +31,6 @@ CORRUPT_SHARE = 0.01
 CONNECTIONS = 32  # images read at once: over a network most of them are only waited for
 CACHE_BYTES = 600 * 2**20  # of decoded images, 147 KiB each; the rest is read again each epoch
 Pixels = npt.NDArray[np.uint8]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -132,35 +129,6 @@ def list_images(store: Store, limit: int = 0) -> list[Entry]:
     return found
 
 
-def read_ahead(
-    store: Store, keys: Iterable[str], connections: int, treat: Callable[[bytes], T]
-) -> Iterator[tuple[str, T]]:
-    """Each key with ``treat`` of its bytes, in the given order, while threads read and treat the next ones.
-
-    At most twice ``connections`` files are under way or waiting, however many there are.
-    """
-
-    def examine(key: str) -> tuple[str, T]:
-        return key, treat(store.read(key))
-
-    return _ahead((partial(examine, key) for key in keys), threads=connections, depth=2 * connections)
-
-
-def _ahead(calls: Iterable[Callable[[], T]], threads: int, depth: int) -> Iterator[T]:
-    """The calls' results in order, ``depth`` of them being made or waiting at most."""
-    waiting: collections.deque[Future[T]] = collections.deque()
-    pool = ThreadPoolExecutor(threads)
-    try:
-        for call in calls:
-            waiting.append(pool.submit(call))
-            if len(waiting) >= depth:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def batches(
     store: Store, examples: Sequence[Example], size: int, connections: int = CONNECTIONS
 ) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
@@ -171,7 +139,7 @@ def batches(
         return normalise(np.stack(pixels)), np.array([example.label for example in group])
 
     groups = (examples[start : start + size] for start in range(0, len(examples), size))
-    yield from _ahead((partial(batch, group, [next(pictures) for _ in group]) for group in groups), threads=1, depth=2)
+    yield from ahead((partial(batch, group, [next(pictures) for _ in group]) for group in groups), threads=1, depth=2)
 
 
 def _pixels(store: Store, examples: Sequence[Example], connections: int) -> Iterator[Pixels]:
@@ -199,7 +167,7 @@ def _examined(
     unread = {key for key, digest in known.items() if _part(split, key, digest) not in parts}
     wanted = [entry.key for entry in entries if entry.key not in unread]
     calls = (partial(_examine, store, key, known.get(key), split, parts) for key in wanted)
-    examined = _ahead(calls, threads=connections, depth=2 * connections)
+    examined = ahead(calls, threads=connections, depth=2 * connections)
     with Progress(len(wanted), "images", "Reading images") as progress:
         for entry in entries:
             if entry.key in unread:

@@ -113,7 +113,7 @@ def _split(model: Model) -> Split:
 
 
 def _draw_mistakes(folder: Path, judged: Judged, images: Images) -> list[Path]:
-    from tasks.tyre.pictures import draw_mistakes
+    from tasks.common.sheet import draw_mistakes
 
     files = []
     for name, verdict in judged.verdicts.items():

@@ -146,7 +146,7 @@ def test_a_picture_of_a_mistake_is_captioned_with_the_files_name(tyres: Path):
 
 @pytest.mark.parametrize("name", ["a.png", "x" * 26, "photograph_of_line_3_2026-11-20T06:00:00.000_left.png"])
 def test_a_long_file_name_keeps_both_its_ends(name: str):
-    from tasks.tyre.pictures import LETTERS, _fitting
+    from tasks.common.sheet import LETTERS, _fitting
 
     shown = _fitting(name)
     assert len(shown) <= LETTERS

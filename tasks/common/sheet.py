@@ -1,4 +1,4 @@
-"""Pictures of mistakes, as PNG files."""
+"""A sheet of small pictures with a few words under each, as a PNG file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from tasks.common.result import write_whole
-from tasks.tyre.dataset import Pixels
+
+Pixels = npt.NDArray[np.uint8]  # [height, width] or [height, width, 3]
 
 SHEET_COLUMNS, SHEET_ROWS, THUMB = 6, 3, 160  # of the sheet of mistakes; a picture's side in pixels
 LINE, LETTERS = 14, 26  # height of a line of text under a picture, in pixels; letters that fit under one
