@@ -99,11 +99,12 @@ def test_secrets_of_what_was_cut_off_and_never_looked_after_go_when_something_ne
 
 
 def test_submitting_a_name_again_joins_it_and_fresh_runs_an_ended_one_anew(site: Site, tmp_path: Path):
-    runner, mark = site.runner(), tmp_path / "runs"
-    workload = site.workload(f"mark={mark}", "sleep=1")
+    runner, mark, enough = site.runner(), tmp_path / "runs", tmp_path / "enough"
+    workload = site.workload(f"mark={mark}", f"until={enough}")
     for _ in range(3):
         runner.submit(workload)
     runner.submit(workload, fresh=True)
+    enough.touch()
     ended(runner, workload.name)
     runner.submit(workload)
     assert len(mark.read_text().split()) == 1, "joined, running and ended"
@@ -162,7 +163,7 @@ def test_two_processes_find_each_other(site: Site):
 
 def test_when_one_process_of_two_fails_the_other_ends_and_its_sentence_is_told(site: Site):
     runner = site.runner()
-    workload = site.workload("say=Two of these cannot work.", "exit=2", processes=2)
+    workload = site.workload("slow=1", "say=Two of these cannot work.", "exit=2", processes=2)
     runner.submit(workload)
     status = ended(runner, workload.name)
     assert status.exit_code == 2 and status.message == "Two of these cannot work."
@@ -231,6 +232,16 @@ def test_a_cancelled_program_gets_its_grace_and_a_deaf_one_is_killed(site: Site)
         assert not (site.shared / workload.name / "environment").exists()
     assert "checkpoint written" in runner.logs(good.name)[0]
     assert not {good.name, deaf.name} & set(site.queue())
+
+
+def test_what_has_not_begun_when_it_is_cancelled_never_does(site: Site, tmp_path: Path):
+    """Slurm runs the job, and the place's own preparations take their time: there is no process to tell yet."""
+    runner, mark = site.runner(prepare=[f"touch {tmp_path}/preparing; sleep 300"]), tmp_path / "starts"
+    workload = site.workload(f"mark={mark}")
+    runner.submit(workload)
+    wait_until((tmp_path / "preparing").exists, what="its preparation")
+    runner.cancel(workload.name)
+    assert runner.status(workload.name).state is State.CANCELLED and not mark.exists()
 
 
 def test_what_the_controller_has_forgotten_the_accounting_tells(site: Site, tmp_path: Path):

@@ -11,6 +11,7 @@ Each job has a folder ``<shared folder>/<name>/`` that the submitting host and t
 ``log``          what all of them print
 ``spec.json``    what was asked for (no secrets)
 ``run.json``     the record of the run (RUN_FILE), ``result.json`` the result, ``progress.json`` how far it is
+``failed``       exit code of the first process that failed, where there are several
 ``begun``        there when a process of it has started: the step that it runs in, which may be one of another job
 ``ended``        exit code of the program, for how many seconds it ran, and whether Slurm had started it at all
 ``stopping``     there when it was told to stop; holds the time by which it is to have ended, or is told again
@@ -220,14 +221,19 @@ class Jobs:
             raise self._error(f"removing job {name}", answer.code, answer.errors)
 
     def _signal(self, name: str, job: str, signal: str, grace_s: float) -> None:
-        """Signal the processes, or without one let Slurm end all of the job. Marked first: what ends is no success."""
+        """Signal the processes, or without one let Slurm end all of the job. Marked first: what ends is no success.
+
+        Where no process has begun, Slurm ends it too. scancel says nothing of a step that has just ended.
+        """
         script = (
-            'cd "$1" && echo $(($(date +%s) + $4)) >stopping || exit; step=$(cat begun 2>/dev/null)\n'
-            'if [ -n "$3" ]; then scancel "--signal=$3" "${step:-$2}"; else scancel "$2"; fi'
+            f'cd "$1" 2>/dev/null || exit {NOTHING}; echo $(($(date +%s) + $4)) >stopping || exit\n'
+            "step=$(cat begun 2>/dev/null)\n"
+            'if [ -n "$3" ] && [ -n "$step" ]; then scancel "--signal=$3" "$step"; else scancel "$2"; fi'
         )
         by = f"{grace_s + SECOND_WORD_S:.0f}"
         answer = self.slurm.run(f"cancelling job {name}", script, f"{self.folder}/{name}", job, signal, by)
-        if answer.code and not re.search("already complet|Invalid job id", answer.errors):
+        said = answer.errors.strip()
+        if answer.code and said and not re.search("already complet|Invalid job id", said):
             raise self._error(f"cancelling job {name}", answer.code, answer.errors)
 
     def _over(self, name: str, seconds: float) -> bool:

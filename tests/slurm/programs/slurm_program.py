@@ -26,6 +26,8 @@ def main(wanted: list[str]) -> None:
         elif what == "until":  # a file is there
             while not Path(value).exists():
                 time.sleep(0.05)
+        elif what == "slow":  # the process of this rank
+            time.sleep(600 if os.environ["RANK"] == value else 0)
         elif what == "mark":
             with Path(value).open("a") as file:
                 file.write(f"{os.environ['SLURM_JOB_ID']}\n")

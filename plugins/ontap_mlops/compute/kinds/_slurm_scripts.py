@@ -24,7 +24,7 @@ home={home}
 cd "$home" || exit 1
 [ ! -e stopping ] || exit 143
 echo "$SLURM_JOB_ID" >job
-rm -f ended begun
+rm -f ended begun failed
 start=${{SLURM_RESTART_COUNT:-0}}
 [ $start = 0 ] || echo "WARNING: Slurm starts it again (start $((start + 1)))"
 goes_on() {{
@@ -49,6 +49,7 @@ for try in 1 2 3 4 5; do
   began=$(date +%s)
   {launcher} --quiet {step} "$home/task.sh"
   code=$?
+  [ $code = 0 ] || ! there failed || code=$(cat failed)
   launched=yes
   [ $code = 0 ] || there begun || launched=no
   [ $launched = no ] && [ ! -e stopping ] && goes_on || break
@@ -60,12 +61,22 @@ kill -KILL $watcher
 exit $code
 """
 
-# For many processes: the variables that torchrun would set, so that the program's own exit code is seen.
+# For many processes: the variables that torchrun would set, so that the program's own exit code is seen. When one fails
+# Slurm ends the others and tells the highest code of all, which may be that of one it has ended: the first decides.
+# The shell outlives SIGTERM, since Slurm would kill what it leaves behind. It keeps silent of how its program ended:
+# the last words are the program's.
 _TASK = r"""#!/bin/bash
 echo "$SLURM_JOB_ID.$SLURM_STEP_ID" >{home}/begun
 {ranks}cd {working_directory} || exit 1
-exec {command}
+{run}
 """
+_ONE = "exec {command}"
+_OF_MANY = """trap : TERM
+exec 3>&2 2>/dev/null
+{command} 2>&3 3>&-
+code=$?
+[ $code = 0 ] || (set -C; echo $code >{home}/failed) 2>/dev/null
+exit $code"""
 _RANKS = """export RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID WORLD_SIZE=$SLURM_NTASKS
 export MASTER_ADDR=$SLURM_LAUNCH_NODE_IPADDR
 """
@@ -104,7 +115,7 @@ def files(
         home=shlex.quote(home),
         ranks=_RANKS if workload.processes > 1 else "",
         working_directory=shlex.quote(working_directory),
-        command=shlex.join(command),
+        run=(_OF_MANY if workload.processes > 1 else _ONE).format(command=shlex.join(command), home=shlex.quote(home)),
     )
     made = {
         "batch.sh": batch,
