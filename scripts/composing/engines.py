@@ -38,6 +38,22 @@ class Engine:
         """Start all services and wait until each is healthy. ComposeError with the end of its log where one is not."""
         raise NotImplementedError
 
+    def fetch(self) -> None:
+        """Have the image of each service here. ComposeError names one that cannot be had, and what to do."""
+        for service in self.file.services:
+            image = self.file.services[service]["image"]
+            if self.asked("image", "inspect", image).returncode == 0:
+                continue
+            if "build" in self.file.services[service]:
+                raise ComposeError(f"The image {image} of {service} is not built; `make images` builds it.")
+            print(f"{image}: fetching for {service} ...", flush=True)
+            if (done := self.asked("pull", image)).returncode:
+                why = done.stderr.strip()[-300:]
+                raise ComposeError(
+                    f"The image {image} of {service} is not here and could not be fetched: {why}. "
+                    f"{self.file.instead_of(service)}"
+                )
+
     def down(self, *, volumes: bool = False) -> None:
         """Remove the containers; the volumes too where that is asked for."""
         self.compose("down", *(["--volumes"] if volumes else []))
@@ -64,14 +80,21 @@ class Engine:
     def start(self, service: str) -> None:
         self.ask("start", self.container(service))
 
+    def stop(self, service: str) -> None:
+        """Tell it to end, and end it where it has not after its grace."""
+        self.ask("stop", "--time", str(self.file.grace_s(service)), self.container(service))
+
     def restart(self, service: str) -> None:
         """Stop it as an administrator would, and start it again."""
-        self.ask("restart", self.container(service))
+        self.ask("restart", "--time", str(self.file.grace_s(service)), self.container(service))
 
     # What is there
 
+    def asked(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*self.command, *arguments], env=self.variables, capture_output=True, text=True)
+
     def ask(self, *arguments: str) -> str:
-        done = subprocess.run([*self.command, *arguments], env=self.variables, capture_output=True, text=True)
+        done = self.asked(*arguments)
         if done.returncode:
             raise ComposeError(f"{self.command[0]} {' '.join(arguments)[:200]}: {done.stderr.strip()[-600:]}")
         return done.stdout
@@ -114,6 +137,7 @@ class Engine:
 
 class Docker(Engine):
     def up(self, timeout_s: float) -> None:
+        self.fetch()
         self.compose("up", "--detach", "--no-build", "--remove-orphans")
         deadline = time.monotonic() + timeout_s
         for service in self.file.in_order():
@@ -130,6 +154,7 @@ class Podman(Engine):
     """Without systemd nothing runs its health checks, and of this release no start waits for them: both happen here."""
 
     def up(self, timeout_s: float) -> None:
+        self.fetch()
         self.compose("up", "--no-start", "--no-deps", "--no-build")
         deadline = time.monotonic() + timeout_s
         for service in self.file.in_order():
@@ -143,8 +168,7 @@ class Podman(Engine):
         return f"{self.file.project}_{service}_1"
 
     def asked_health(self, service: str, state: dict[str, Any]) -> str:
-        told = [*self.command, "healthcheck", "run", self.container(service)]
-        done = subprocess.run(told, env=self.variables, capture_output=True, text=True)
+        done = self.asked("healthcheck", "run", self.container(service))
         return HEALTHY if done.returncode == 0 else f"unhealthy ({(done.stdout + done.stderr).strip()[-300:]})"
 
 

@@ -15,6 +15,7 @@ from scripts.embedded.layout import dotenv
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yaml"
+GRACE = "10s"  # of a compose file that says nothing
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
 
 
@@ -72,6 +73,20 @@ class ComposeFile:
     def ends(self, service: str) -> bool:
         """Whether it does one thing and ends."""
         return self.services[service].get("restart") == "no"
+
+    def grace_s(self, service: str) -> int:
+        """Return how many seconds it has to end by itself; podman's compose tells the containers nothing of that."""
+        return int(self.services[service].get("stop_grace_period", GRACE).removesuffix("s"))
+
+    def instead_of(self, service: str) -> str:
+        """Return what a person does where the image of a service cannot be had, a sentence."""
+        written = yaml.safe_load(self.path.read_text())["services"][service]
+        name = _VARIABLE.match(written["image"])
+        other = [f"name another image in {name[1]} of .env"] if name else []
+        profiles = " or ".join(f"`{profile}`" for profile in written.get("profiles", ()))
+        other += [f"leave {profiles} out of COMPOSE_PROFILES to do without {service}"] if profiles else []
+        told = ", or ".join(other)
+        return f"{told[:1].upper()}{told[1:]}." if told else ""
 
     def addresses(self) -> dict[str, str]:
         """Return where a browser or a client on this machine finds each service that has a port."""

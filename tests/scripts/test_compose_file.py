@@ -136,3 +136,20 @@ def test_services_that_wait_for_each_other_are_named(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump({"services": {"a": wait, "b": {"depends_on": {"a": wait["depends_on"]["b"]}}}}))
     with pytest.raises(ComposeError, match="a, b wait for each other"):
         ComposeFile(file, EXAMPLE, {"COMPOSE_PROFILES": "x"}).in_order()
+
+
+def test_who_cannot_have_an_image_is_told_what_to_do_instead() -> None:
+    assert EVERY.instead_of("grafana") == (
+        "Name another image in IMAGE_GRAFANA of .env, "
+        "or leave `dashboards` out of COMPOSE_PROFILES to do without grafana."
+    )
+    assert EVERY.instead_of("postgres") == "Name another image in IMAGE_POSTGRES of .env."
+    assert EVERY.instead_of("exporter") == ""
+
+
+def test_each_service_has_its_own_time_to_end() -> None:
+    assert (EVERY.grace_s("programs"), EVERY.grace_s("api-server"), EVERY.grace_s("redis")) == (60, 30, 10)
+
+
+def test_each_grace_is_told_in_seconds(service: dict[str, Any]) -> None:
+    assert re.fullmatch(r"\d+s", service.get("stop_grace_period", "10s"))
