@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -82,3 +85,21 @@ def test_the_first_retry_of_any_task_comes_when_these_services_say(mapped, monke
     event.remove(Engine, "savepoint", local["take_the_write_lock_first"])
     local["task_policy"](task)
     assert task.retry_delay == timedelta(seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("component", "imported"), [("scheduler", True), ("dag-processor", True), ("triggerer", False)]
+)
+def test_what_forks_tasks_and_looks_at_dag_files_has_their_imports_done(component, imported, tmp_path):
+    """Else each task, and each look at a file, imports them anew."""
+    asked = ("ontap_mlops.pipelines", "netapp_ontap", "airflow.providers.amazon.aws.assets.s3")
+    program = f"import airflow.settings, sys; print([name in sys.modules for name in {asked}])"
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW__")},
+        "AIRFLOW_HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([str(SETTINGS.parent), str(SETTINGS.parents[3] / "plugins")]),
+    }
+    told = [sys.executable, "-c", f"import airflow; {program}", component]
+    done = subprocess.run(told, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[-2] == str([imported] * 3)
