@@ -21,6 +21,17 @@ _OVER_WITHOUT = ("failed", "skipped", "upstream_failed", "removed")
 log = logging.getLogger(__name__)
 
 
+def task_states(context: Context) -> dict[str, Any] | None:
+    """Return the states of the run's tasks, as Airflow names them; None, with a warning, when nobody can tell."""
+    ti: Any = context["ti"]
+    run = context["dag_run"]
+    try:
+        return ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])[run.run_id]
+    except Exception as error:
+        log.warning("The states of the run's tasks could not be read: %s", error)
+        return None
+
+
 def end_programs(context: Context, states: Mapping[str, Any]) -> None:
     """Stop what tasks of this run have begun and not seen to its end. Returns when nothing of it runs.
 

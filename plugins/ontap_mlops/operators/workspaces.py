@@ -90,8 +90,9 @@ class WorkspaceDeleteOperator(OntapOperator):
     def execute(self, context: Context) -> dict[str, bool]:
         from ontap_mlops.ontap import workspaces
 
-        key, svm, states = run_key(context), self.hook.svm(self.svm), self._states(context)
+        key, svm, states = run_key(context), self.hook.svm(self.svm), ending.task_states(context)
         ending.end_programs(context, states or {})
+        # When nobody can tell, that counts as a failure: in doubt it is kept.
         failed = ["states that could not be read"] if states is None else self._failed(states)
         with self.hook.client() as client:
             if not failed:
@@ -106,16 +107,6 @@ class WorkspaceDeleteOperator(OntapOperator):
                 settings.keep_failed_workspaces_days(),
             )
         return {"removed": False, "kept": kept is not None}
-
-    def _states(self, context: Context) -> dict[str, Any] | None:
-        """Of the run's tasks; when nobody can tell, that counts as a failure: in doubt it is kept."""
-        ti: Any = context["ti"]
-        run = context["dag_run"]
-        try:
-            return ti.get_task_states(dag_id=run.dag_id, run_ids=[run.run_id])[run.run_id]
-        except Exception as error:
-            self.log.warning("The states of the run's tasks could not be read: %s", error)
-            return None
 
     def _failed(self, states: Mapping[str, Any]) -> list[str]:
         return sorted(task for task, state in states.items() if str(state) in _FAILED and task != self.task_id)

@@ -10,6 +10,7 @@ import pytest
 from ontap_mlops.compute import places
 from ontap_mlops.compute.workload import PlaceUnavailable, State
 from ontap_mlops.operators.ending import WORKLOAD, end_programs
+from ontap_mlops.operators.programs_end import ProgramsEndOperator
 from tests.ontap_mlops.operators.workloads import elsewhere, started_with
 from tests.until import until
 
@@ -50,6 +51,24 @@ def test_what_a_worker_had_no_time_to_remove_is_removed(begun: Any, monkeypatch:
 @pytest.mark.parametrize("state", ["success", "running", "deferred", "up_for_retry", "queued", "None"])
 def test_a_program_whose_task_goes_on_is_left_alone(begun: Any, state: str) -> None:
     end_programs(later("train.fit", begun.job), {"train.fit": state, "summary": "skipped"})
+    assert places.runner("local").status(begun.name).state is State.RUNNING
+
+
+@pytest.mark.parametrize(("state", "after"), [("skipped", State.CANCELLED), ("up_for_retry", State.RUNNING)])
+def test_a_teardown_ends_the_programs_of_a_dag_without_a_workspace(begun: Any, state: str, after: State) -> None:
+    context = later("train.fit", begun.job)
+    context["dag_run"] = SimpleNamespace(dag_id="d", run_id="manual")
+    context["ti"].get_task_states = lambda *, dag_id, run_ids: {run: {"train.fit": state} for run in run_ids}
+    end = ProgramsEndOperator(task_id="end_programs").as_teardown()
+    end.execute(context)
+    assert places.runner("local").status(begun.name).state is after
+
+
+def test_a_teardown_that_cannot_tell_which_tasks_are_over_stops_nothing_and_tries_again(begun: Any) -> None:
+    context = later("train.fit", begun.job)
+    context["dag_run"] = SimpleNamespace(dag_id="d", run_id="manual")
+    with pytest.raises(RuntimeError, match="is not known, so no program is stopped"):
+        ProgramsEndOperator(task_id="end_programs").execute(context)
     assert places.runner("local").status(begun.name).state is State.RUNNING
 
 
