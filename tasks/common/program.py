@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
+import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -51,10 +56,10 @@ def exit_code(main: Callable[[], Mapping[str, Any] | None]) -> int:
             write_result(result or {})
         return 0
     except BadInput as error:
-        print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+        _say_last(error)
         return BAD_INPUT
     except TryAgain as error:
-        print(" ".join(str(error).split()), file=sys.stderr, flush=True)
+        _say_last(error)
         return FAILED
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -79,6 +84,21 @@ def stop_deferred() -> Iterator[None]:
         _Stop.deferred -= 1
     if _Stop.requested and not _Stop.deferred:
         raise Stopped
+
+
+def stop_requested() -> bool:
+    """Whether SIGTERM has arrived: for a block that puts it off and ends by itself."""
+    return _Stop.requested
+
+
+def _say_last(error: Exception) -> None:
+    """The sentence as the last line, and where torchrun looks for it that started this as one of several processes."""
+    sentence = " ".join(str(error).split())
+    print(sentence, file=sys.stderr, flush=True)
+    if name := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        with contextlib.suppress(OSError):
+            told = {"message": sentence, "timestamp": int(time.time())}
+            Path(name).write_text(json.dumps(told))
 
 
 def _on_sigterm(number: int, frame: FrameType | None) -> None:

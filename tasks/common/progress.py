@@ -19,13 +19,14 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def say(text: str) -> None:
-    """One line on stderr, at once."""
-    print(text, file=sys.stderr, flush=True)
+    """One line on stderr, at once. Nothing where another process of the same program says it (PROGRESS_QUIET)."""
+    if not _is_quiet():
+        print(text, file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
     """As ``say``; a task that follows the program logs the line as a warning."""
-    say(f"{WARNING}{text}")
+    print(f"{WARNING}{text}", file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -94,12 +95,18 @@ class Progress:
         raise AssertionError("unreachable")
 
     def _print(self, text: str, last: bool = False) -> None:
+        if _is_quiet():
+            return
         _keep({"what": self.what, "unit": self.unit, "done": self.done, "total": self.total})
         if self._bar:
             sys.stderr.write(f"\r\x1b[K{text}" + ("\n" if last else ""))
         else:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+
+def _is_quiet() -> bool:
+    return bool(os.environ.get("PROGRESS_QUIET"))
 
 
 def _keep(facts: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ from pydantic import Field
 
 from ontap_mlops import settings
 from ontap_mlops.compute import programs
-from ontap_mlops.compute.kinds import _local_supervisor
+from ontap_mlops.compute.kinds import _local_processes, _local_supervisor
 from ontap_mlops.compute.kinds.base import BasePlace, base_folder
 from ontap_mlops.compute.workload import Mount, PlaceRefused, PlaceUnavailable, State, Status, Workload
 
@@ -187,7 +187,7 @@ class LocalRunner:
     def _command(self, workload: Workload, folders: Mapping[str, str]) -> list[str]:
         launcher = [self.python, "-m"]
         if workload.processes > 1:
-            launcher += ["torch.distributed.run", "--standalone", f"--nproc-per-node={workload.processes}", "-m"]
+            launcher = [self.python, _local_processes.__file__, f"--nproc-per-node={workload.processes}"]
         return [*launcher, workload.program, *workload.arguments_at(folders)]
 
     def _folder_of(self, key: str, mount: Mount, workload: Workload) -> Path:
