@@ -93,6 +93,20 @@ OPTIONS: dict[str, Option] = {
         "Folder below which a file may hold S3 keys. Empty: no file may.",
         "/etc/ontap-mlops",
     ),
+    "hub_namespace_roots": Option(
+        "string",
+        "",
+        "Where the machine of Airflow's API server has the SVMs' namespaces mounted, so that the data hub can show "
+        "sample pictures, tables and texts of a version: a folder, or svm=folder pairs with commas. Empty: no samples.",
+        "svm1=/mnt/svm1,svm2=/mnt/svm2",
+    ),
+    "hub_actions": Option(
+        "string",
+        "",
+        "Names of the actions that programs may start over MCP, with commas, as docs/data-hub.md lists them. Empty: "
+        "MCP only reads.",
+        "cache,workspace",
+    ),
     "use_pools": Option(
         "boolean",
         "False",
@@ -169,6 +183,19 @@ def secret_store() -> str:
 def secrets_dir() -> Path | None:
     text = _text("secrets_dir")
     return Path(text) if text else None
+
+
+def hub_namespace_roots() -> dict[str, Path]:
+    """By the SVM's name; ``default`` for any other."""
+    told: dict[str, Path] = {}
+    for part in filter(None, (part.strip() for part in _text("hub_namespace_roots").split(","))):
+        svm, equals, folder = part.rpartition("=")
+        told[svm.strip() if equals else "default"] = Path(folder.strip())
+    return told
+
+
+def hub_actions() -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in _text("hub_actions").split(","))))
 
 
 def use_pools() -> bool:

@@ -99,6 +99,7 @@ def airflow(layout: Layout, ports: dict[str, int]) -> dict[str, str]:
         "ONTAP_MLOPS__PROGRAMS_DIR": ROOT,
         "ONTAP_MLOPS__WORKLOADS_DIR": layout.workloads,
         "ONTAP_MLOPS__CODE_COMMIT": code_commit(),
+        "ONTAP_MLOPS__HUB_NAMESPACE_ROOTS": f"{SVM}={layout.namespace / SVM}",
         "LOGGING__JSON_LOGS": log_format(layout) == "json",
         "ONTAP_MLOPS__USE_POOLS": "True",  # made with the database: see database.py
     }

@@ -64,9 +64,57 @@ def test_a_viewer_reads_runs_and_changes_nothing(airflow: AirflowHere) -> None:
         assert admin.get("/api/v2/pools/compute_local").status_code == 200
 
 
-def test_no_page_of_ours_is_served_beside_airflows_own(airflow: AirflowHere) -> None:
-    """Whoever adds one gives it Airflow's login, and a test of that here."""
+HUB = "/ontap"
+
+
+def test_the_data_hub_is_the_only_page_of_ours_and_airflow_shows_it_in_its_menu(airflow: AirflowHere) -> None:
+    """Whoever adds another gives it Airflow's login, and a test of that here."""
     with airflow.client("admin") as admin:
         plugins = admin.get("/api/v2/plugins").raise_for_status().json()["plugins"]
+        errors = admin.get("/api/v2/plugins/importErrors").json()
     ours = [each for each in plugins if "ontap" in json.dumps(each)]
-    assert [each for each in ours if each.get("fastapi_apps") or each.get("external_views")] == []
+    assert [each["name"] for each in ours if each.get("fastapi_apps") or each.get("external_views")] == [
+        "ontap_mlops_data_hub"
+    ]
+    assert errors["total_entries"] == 0
+    (hub,) = [each for each in ours if each["fastapi_apps"]]
+    assert {view["destination"] for view in hub["external_views"]} == {"nav", "dag", "dag_run"}
+
+
+def test_without_a_login_the_hub_tells_nothing(airflow: AirflowHere) -> None:
+    with airflow.client() as stranger:
+        for path in ("/", "/datasets/tyres", "/runs", "/openapi.json", "/api/datasets", "/api/actions"):
+            answer = stranger.get(HUB + path)
+            assert answer.status_code == 401 and "s3://" not in answer.text, path
+        assert stranger.get("/ontap/", headers={"Authorization": "Bearer x"}).status_code in (401, 403)
+        # What is shipped and the same for everybody.
+        assert stranger.get(f"{HUB}/static/hub.css").status_code == 200
+
+
+def test_a_viewer_sees_in_the_hub_what_is_known_and_can_start_nothing(
+    airflow: AirflowHere, data: DatasetVersion
+) -> None:
+    with airflow.client("viewer") as viewer:
+        found = viewer.get(f"{HUB}/api/datasets/tyres").raise_for_status().json()
+        assert [each["id"] for each in found["versions"]] == [data.id]
+        assert [each["site"] for each in found["caches"]] == ["west"]
+        page = viewer.get(f"{HUB}/datasets/tyres/versions/{data.id}")
+        # No connection to MLflow is made here, and the page says so beside what ONTAP knows.
+        assert page.status_code == 200 and data.snapshot in page.text and "mlflow_default" in page.text
+        assert "<dialog" not in page.text
+        asked = {"dataset": "tyres", "version": data.id}
+        assert viewer.get(f"{HUB}/api/actions", params=asked).json() == []
+        assert viewer.get(f"{HUB}/api/datasets").json()["datasets"][0]["newest"]["id"] == data.id
+        assert viewer.get(f"{HUB}/api/storage").json()["clones"] >= 1
+        assert viewer.get(f"{HUB}/api/runs").status_code == 200
+
+
+def test_what_an_administrator_can_start_follows_from_the_dags_that_there_are(
+    airflow: AirflowHere, data: DatasetVersion
+) -> None:
+    with airflow.client("admin") as admin:
+        page = admin.get(f"{HUB}/datasets/tyres").raise_for_status()
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+        # Of the DAGs that the hub knows, this Airflow has none.
+        assert admin.get(f"{HUB}/api/actions", params={"dataset": "tyres"}).json() == []
+        assert admin.post(f"{HUB}/api/actions").status_code == 405

@@ -112,6 +112,20 @@ class MlflowHook(BaseHook):
         found = self._versions_of(model, f"list the versions of model {model}", equals("name", model))
         return [(self._record(facts), tags(facts)) for facts in found if RECORD_TAG in tags(facts)]
 
+    def versions_of_all(self) -> list[tuple[ModelVersion, dict[str, str]]]:
+        """Of every model, all versions that ``register`` made, retired ones too, each with its tags in MLflow."""
+        found = self._versions("list its model versions")
+        return [(self._record(facts), tags(facts)) for facts in found if RECORD_TAG in tags(facts)]
+
+    def champions(self) -> dict[str, int]:
+        """The number of the version that each model serves; a model without one is left out."""
+        asked, found = "list its models", {}
+        for model in self.service.listed("GET", "registered-models/search", asked, "registered_models"):
+            for alias in model.get("aliases", ()):
+                if alias.get("alias") == CHAMPION:
+                    found[model["name"]] = int(alias["version"])
+        return found
+
     def retire(self, version: ModelVersion) -> None:
         """Mark a version whose files are about to be removed; what is known of its origin stays."""
         self._tag_version(version, RETIRED_TAG, {"at": datetime.now(UTC).isoformat(timespec="seconds")})
@@ -186,6 +200,10 @@ class MlflowHook(BaseHook):
     def snapshots_trained_on(self, since: datetime) -> dict[str, str]:
         """Snapshot UUIDs that trainings begun since then stand on, each with the run key of one of them."""
         return self._trainings.snapshots_since(since)
+
+    def runs_on(self, version_id: str) -> list[dict[str, Any]]:
+        """MLflow's facts of the runs that say they stand on this dataset version, newest first."""
+        return self._trainings.on_version(version_id)
 
     def test_connection(self) -> tuple[bool, str]:
         try:

@@ -101,6 +101,12 @@ class Trainings:
                     found.setdefault(stood_on, said.get(RUN_KEY_TAG) or run["info"]["run_id"])
         return found
 
+    def on_version(self, version_id: str) -> list[dict[str, Any]]:
+        """Runs tagged with a dataset version, newest first."""
+        found = self._search(equals(f"tags.{VERSION_TAG}", version_id), f"find runs on dataset version {version_id}")
+        runs = [run for run in found if tags(run["data"]).get(VERSION_TAG) == version_id]
+        return sorted(runs, key=lambda run: int(run["info"].get("start_time") or 0), reverse=True)
+
     def _search(self, query: str, asked: str) -> Iterator[dict[str, Any]]:
         """Runs of all experiments there are; MLflow wants each named."""
         experiments = self.service.listed("POST", "experiments/search", "list its experiments", "experiments")

@@ -62,6 +62,14 @@ def list_on_svm(client: Client, *, svm: str) -> list[Snapshot]:
     return sorted((of_record(record, record["volume"]["uuid"]) for record in found), key=_age)
 
 
+def list_of_volume(client: Client, *, svm: str, volume: str) -> list[Snapshot]:
+    """Return the snapshots of a volume by its name, oldest first, in one request; none where it does not exist."""
+    fields, asked = f"{_FIELDS},volume.uuid", f"list the snapshots of volume {svm}:{volume}"
+    query = {"svm.name": svm, "volume.name": volume}
+    found = client.records("Snapshot", "*", asked=asked, fields=fields, **query)
+    return sorted((of_record(record, record["volume"]["uuid"]) for record in found), key=_age)
+
+
 def counts(client: Client, *, svm: str) -> dict[str, int]:
     """Return how many snapshots each volume of an SVM has, by its name; those that have some."""
     asked = f"count the snapshots of the volumes of SVM {svm!r}"

@@ -15,7 +15,7 @@ from ontap_mlops.pauses import looks
 log = logging.getLogger(__name__)
 
 # Named one by one: fields that are not asked for by name may be missing from an answer.
-_FIELDS = (
+FIELDS = (
     "uuid,name,svm.name,state,type,size,comment,create_time,nas.path,nas.unix_permissions,space.used,space.available,"
     "space.size,is_svm_root,clone.is_flexclone,clone.parent_volume.name,clone.parent_volume.uuid,clone.parent_snapshot.name"
 )
@@ -56,9 +56,9 @@ class Volume:
 
 def find(client: Client, *, svm: str, name: str) -> Volume | None:
     found = client.records(
-        "Volume", asked=f"look up {_called(name, svm)}", fields=_FIELDS, name=name, **{"svm.name": svm}
+        "Volume", asked=f"look up {_called(name, svm)}", fields=FIELDS, name=name, **{"svm.name": svm}
     )
-    return next((_volume(record, svm) for record in found if record.get("name") == name), None)
+    return next((of_record(record, svm) for record in found if record.get("name") == name), None)
 
 
 def get(client: Client, *, svm: str, name: str) -> Volume:
@@ -71,7 +71,7 @@ def get(client: Client, *, svm: str, name: str) -> Volume:
 
 
 def by_uuid(client: Client, *, uuid: str) -> Volume:
-    return _volume(client.record("Volume", {"uuid": uuid}, asked=f"read volume {uuid}", fields=_FIELDS), "")
+    return of_record(client.record("Volume", {"uuid": uuid}, asked=f"read volume {uuid}", fields=FIELDS), "")
 
 
 def at(client: Client, *, svm: str, path: str) -> Volume:
@@ -90,7 +90,7 @@ def list_volumes(client: Client, *, svm: str | None = None, name: str | None = N
     """Return the volumes that match; ``name`` may hold ``*``. Queries as ``**{"clone.parent_volume.uuid": ...}``."""
     query |= {"svm.name": svm} if svm else {}
     query |= {"name": name} if name else {}
-    return [_volume(r, svm or "") for r in client.records("Volume", asked="list volumes", fields=_FIELDS, **query)]
+    return [of_record(r, svm or "") for r in client.records("Volume", asked="list volumes", fields=FIELDS, **query)]
 
 
 @repeatable
@@ -208,8 +208,8 @@ def clones_of(client: Client, *, volume_uuid: str, snapshot: str | None = None) 
     """Return the FlexClones that still share blocks with the volume, or with one snapshot of it."""
     query = {"clone.parent_volume.uuid": volume_uuid} | ({"clone.parent_snapshot.name": snapshot} if snapshot else {})
     asked = f"list clones of volume {volume_uuid}"
-    found = client.records("Volume", asked=asked, fields=_FIELDS, **{"clone.is_flexclone": "true"}, **query)
-    return [_volume(record, "") for record in found]
+    found = client.records("Volume", asked=asked, fields=FIELDS, **{"clone.is_flexclone": "true"}, **query)
+    return [of_record(record, "") for record in found]
 
 
 def create_once(client: Client, body: dict[str, Any], *, svm: str, name: str) -> Volume:
@@ -278,7 +278,7 @@ def _called(name: str, svm: str) -> str:
     return f"volume {name!r} of SVM {svm!r}"
 
 
-def _volume(record: dict[str, Any], svm: str) -> Volume:
+def of_record(record: dict[str, Any], svm: str) -> Volume:
     nas, space, clone = record.get("nas") or {}, record.get("space") or {}, record.get("clone") or {}
     parent = clone.get("parent_volume") or {}
     return Volume(

@@ -1,0 +1,1 @@
+"""The data hub: what is known of data, caches, models, storage and runs, as pages inside Airflow, JSON and MCP."""

@@ -1,0 +1,100 @@
+"""What MLflow tells: registered versions with what serves, and the trainings on a dataset version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ontap_mlops.hooks import mlflow_pages
+from ontap_mlops.records import Deployment, ModelVersion
+from ontap_mlops.ui.facts.shapes import Model, Training
+
+SHOWN_PARAMETERS = 60
+
+
+def registered() -> list[Model]:
+    """All versions that a promotion registered, newest first; two requests where there are under a thousand."""
+    from ontap_mlops.hooks.mlflow import MlflowHook
+
+    hook = MlflowHook()
+    champions = hook.champions()
+    found = [
+        _model(version, tags, champions.get(version.model) == version.version, hook.tracking_uri)
+        for version, tags in hook.versions_of_all()
+    ]
+    return sorted(found, key=lambda each: each.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+
+
+def trainings(version_id: str) -> list[Training]:
+    """Runs that say they stand on this dataset version, newest first."""
+    from ontap_mlops.hooks.mlflow import MlflowHook
+
+    hook = MlflowHook()
+    return [_training(run, version_id, hook.tracking_uri) for run in hook.runs_on(version_id)]
+
+
+def origin_of(models: list[Model], model: str) -> list[tuple[str, str]]:
+    """Every (dataset, version) that any version of the model was trained on, oldest first."""
+    return sorted({(each.dataset, each.dataset_version) for each in models if each.model == model}, key=lambda s: s[1])
+
+
+def _model(version: ModelVersion, tags: Mapping[str, str], serves: bool, server: str) -> Model:
+    from ontap_mlops.hooks.mlflow import DEPLOYMENT_TAG, RETIRED_TAG
+
+    deployment = _deployment(tags.get(DEPLOYMENT_TAG))
+    state = (
+        "serving" if serves else "retired" if RETIRED_TAG in tags else "served before" if deployment else "registered"
+    )
+    return Model(
+        model=version.model,
+        version=version.version,
+        state=state,  # type: ignore[arg-type]
+        dataset=version.dataset_version.dataset,
+        dataset_version=version.dataset_version.id,
+        run_key=version.run_key,
+        created_at=version.created_at or None,  # type: ignore[arg-type]
+        metrics=_numbers(version.metrics),
+        parameters=dict(list(version.parameters.items())[:SHOWN_PARAMETERS]),
+        code_commit=version.code_commit,
+        endpoint=deployment.endpoint if deployment and serves else "",
+        deployed_at=deployment.deployed_at if deployment else None,  # type: ignore[arg-type]
+        mlflow_url=mlflow_pages.model_page(server, version.model, version.version),
+    )
+
+
+def _deployment(kept: str | None) -> Deployment | None:
+    try:
+        return Deployment.from_json(json.loads(kept)) if kept else None
+    except ValueError:  # of a newer release: that it served is known, where and how is not
+        return None
+
+
+def _training(run: Mapping[str, Any], version_id: str, server: str) -> Training:
+    from ontap_mlops.hooks.mlflow_service import tags
+    from ontap_mlops.hooks.mlflow_trainings import RECORD_TAG, RUN_KEY_TAG
+
+    info, said = run["info"], tags(run["data"])
+    started = info.get("start_time")
+    dag_id, _, run_id = said.get("airflow_run", "").partition("/")
+    return Training(
+        run_key=said.get(RUN_KEY_TAG) or info["run_id"],
+        dag_id=dag_id,
+        run_id=run_id,
+        dataset_version=version_id,
+        state=str(info.get("status", "")).lower(),
+        started_at=datetime.fromtimestamp(int(started) / 1000, UTC) if started else None,
+        metrics=_numbers({metric["key"]: metric["value"] for metric in run["data"].get("metrics", ())}),
+        mlflow_url=mlflow_pages.run_page(server, info["run_id"]),
+        repeatable=RECORD_TAG in said,
+    )
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Those that JSON can say."""
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if isinstance(value, int | float) and abs(value) < float("inf")
+    }
