@@ -23,6 +23,10 @@ BROUGHT = {
     "distributed": "dask",
     "scipy": "scikit-image",
     "croniter": "apache-airflow",
+    "fastapi": "apache-airflow",
+    "mcp_types": "mcp",
+    "sqlalchemy": "apache-airflow",
+    "starlette": "apache-airflow",
     "structlog": "apache-airflow",
     "openlineage": "apache-airflow-providers-openlineage",
 }
