@@ -232,8 +232,8 @@ class Jobs:
         )
         by = f"{grace_s + SECOND_WORD_S:.0f}"
         answer = self.slurm.run(f"cancelling job {name}", script, f"{self.folder}/{name}", job, signal, by)
-        said = answer.errors.strip()
-        if answer.code and said and not re.search("already complet|Invalid job id", said):
+        over = answer.code > 0 and re.fullmatch(r"\s*|.*(already complet|Invalid job id).*", answer.errors, re.DOTALL)
+        if answer.code and not over:
             raise self._error(f"cancelling job {name}", answer.code, answer.errors)
 
     def _over(self, name: str, seconds: float) -> bool:
