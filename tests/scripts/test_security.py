@@ -84,12 +84,32 @@ def test_no_operator_takes_a_secret_as_an_argument_so_that_none_is_rendered() ->
         assert [name for name in names if _SECRET.search(name)] == [], kind
 
 
-def test_we_add_no_page_to_airflow() -> None:
-    """Whoever adds one gives it Airflow's login, and a test of that in tests/docker/test_airflow_here.py."""
+def test_the_data_hub_is_the_only_page_that_we_add_to_airflow() -> None:
+    """Whoever adds another gives it Airflow's login, and a test of that in tests/docker/test_airflow_here.py."""
+    found = set()
     for path in (REPOSITORY / "plugins").rglob("*.py"):
         classes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef)]
         bases = [ast.unparse(base) for node in classes for base in node.bases]
-        assert not any(base.endswith("AirflowPlugin") for base in bases), path
+        found |= {path for base in bases if base.endswith("AirflowPlugin")}
+    assert found == {REPOSITORY / "plugins" / "ontap_mlops" / "ui" / "plugin.py"}
+
+
+def test_every_address_of_the_data_hub_asks_airflow_who_it_is_and_only_reads() -> None:
+    from fastapi.testclient import TestClient
+
+    from ontap_mlops.ui.app import create_app
+    from ontap_mlops.ui.pages import router as pages
+
+    app = create_app()
+    described = app.openapi()["paths"]
+    addresses = [*described, *(route.path for route in pages.routes)]
+    assert len(addresses) > 20 and all(set(methods) == {"get"} for methods in described.values())
+    with TestClient(app) as stranger:
+        for address in addresses:
+            path = re.sub(r"{\w+(:path)?}", "1", address)
+            query = {"path": "a.png", "since": "1", "before": "1", "after": "1"}
+            assert stranger.get(path, params=query).status_code == 401, path
+            assert stranger.post(path, params=query).status_code == 405, path
 
 
 def table() -> list[list[str]]:
