@@ -21,6 +21,7 @@ import pytest
 
 from ontap_mlops.compute.kinds.slurm import SlurmPlace, SlurmRunner
 from ontap_mlops.compute.workload import Status, Workload
+from ontap_mlops.slurm.errors import Unreachable, complaint
 from scripts.equipment import slurm_cluster
 from scripts.equipment.slurm_cluster import Cluster, free_ports
 
@@ -71,10 +72,17 @@ class Site:
 
     def try_to(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Where it does not matter whether it was so already."""
-        return subprocess.run(command, env=self.cluster.environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, env=self.cluster.environment, capture_output=True, text=True, timeout=300)
 
     def say(self, *command: str) -> str:
-        done = self.try_to(*command)
+        """What it prints; a busy daemon is asked again."""
+
+        def answer() -> subprocess.CompletedProcess[str] | None:
+            done = self.try_to(*command)
+            busy = done.returncode and isinstance(complaint("", done.stderr, ""), Unreachable)
+            return None if busy else done
+
+        done = wait_until(answer, what=f"an answer to {command}")
         assert done.returncode == 0, f"{command}: {done.stderr}"
         return done.stdout
 
