@@ -143,6 +143,14 @@ class NotAuthorized(OntapPermanentError):
     advice = "Give the account a role that allows it"
 
 
+class NotApproved(OntapPermanentError):
+    """The cluster lets this be done only when further administrators agree, and has asked them."""
+
+    advice = (
+        "Have them approve the request of that number (security multi-admin-verify request approve), then run it again"
+    )
+
+
 class CertificateRejected(OntapPermanentError):
     advice = "Set 'verify' of the connection to the file of the certificate authority that signed ONTAP's certificate"
 
@@ -196,6 +204,7 @@ _BY_CODE: dict[str, type[OntapError]] = {
     # An SVM locked while its configuration is recorded; a transfer, a change of state or a prepopulation that runs.
     **dict.fromkeys(("2621573", "13303812", "13303816", "13303822", "66846947", "918193", "918293"), UnderWay),
     **dict.fromkeys(("6", "262245"), NotAuthorized),
+    "262325": NotApproved,
     **dict.fromkeys(("8", "524486", "524615", "1638543", "92405811"), InUse),
     **dict.fromkeys(("459758", "1638414"), InUse),
     # Of export policies: a volume or a qtree has it, or ONTAP cannot tell whether one has; there is none.

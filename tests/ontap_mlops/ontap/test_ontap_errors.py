@@ -47,6 +47,7 @@ from ontap_mlops.ontap import errors
         ("13303816", 400, "", errors.UnderWay),
         ("13303822", 400, "", errors.UnderWay),
         ("66846947", 400, "", errors.UnderWay),
+        ("262325", 403, "The security multi-admin-verify request (index 1) requires approval.", errors.NotApproved),
         ("13434889", 409, "", errors.UnderWay),
         ("13434894", 400, "Maximum number of SVM jobs", errors.UnderWay),
         ("7", 400, "The volume is temporarily unavailable", errors.UnderWay),
