@@ -202,10 +202,17 @@ def install(wanted: list[Environment], installer: Path) -> None:
         sys.exit("\n".join(failed))
 
 
+def forget_build(root: Path = ROOT) -> None:
+    """Remove what building the package leaves beside it: Airflow would find the plugin there a second time."""
+    for left in (root / "plugins").glob("*.egg-info"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def ensure(fresh: bool = False, clients: bool = False) -> None:
     main, triton = environments()
     asked = [main, triton, *([clients_environment()] if clients else [])]
     if not fresh and all(environment.current() for environment in asked):
+        forget_build()
         return
     check_needs()
     with alone():
@@ -217,6 +224,7 @@ def ensure(fresh: bool = False, clients: bool = False) -> None:
         for environment in wanted:
             prepare(environment, fresh)
         install(wanted, install_installer(main))
+        forget_build()
         print(f"installed in {time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -100,3 +100,12 @@ def test_the_requirements_of_the_clients_are_complete_and_name_no_registry():
     lines = clients_environment().inputs[0].read_text().splitlines()
     pins = [line for line in lines if not line.startswith("#")]
     assert pins and [line for line in pins if not re.fullmatch(r"[a-z0-9.-]+==[a-z0-9.]+", line)] == []
+
+
+def test_the_package_is_found_once(tmp_path: Path):
+    """Airflow reports a plugin that it finds twice as one that it could not load."""
+    (tmp_path / "plugins" / "some_package.egg-info").mkdir(parents=True)
+    (tmp_path / "plugins" / "some_package.egg-info" / "entry_points.txt").touch()
+    (tmp_path / "plugins" / "some_package").mkdir()
+    environment.forget_build(tmp_path)
+    assert [path.name for path in (tmp_path / "plugins").iterdir()] == ["some_package"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from ontap_mlops.ui.facts.shapes import Lineage, Model, Version
 
-WIDTH, HEIGHT, MARGIN = 920, 132, 40
-_BASE, _LEAST, _MOST = 78, 5.0, 13.0
+WIDTH, HEIGHT, MARGIN = 920, 76, 48
+_BASE, _LEAST, _MOST = 26, 5.0, 13.0
 COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT = 236, 62, 204, 46
 SHOWN = 12  # rows of a column; the rest is counted
 
@@ -87,7 +87,9 @@ def lineage(found: Lineage, source: str = "") -> Picture:
     rows = max(1, len(keys), len(models))
     middle = _top((rows - 1) / 2)
     version_path = f"datasets/{found.dataset}/versions/{found.version}"
-    boxes = [Box("version", "version", found.version[:17], found.dataset, COLUMN, middle, version_path, current=True)]
+    boxes = [
+        Box("version", "version", _short(found.version, 26), found.dataset, COLUMN, middle, version_path, current=True)
+    ]
     lines = []
     if source:
         boxes.append(Box("source", "source", "Source", _short(source, 28), 0, middle))
@@ -95,7 +97,7 @@ def lineage(found: Lineage, source: str = "") -> Picture:
     for row, key in enumerate(keys):
         run = runs.get(key)
         boxes.append(
-            Box(key, "run", _short(key, 24), _said(run.dag_id, run.state) if run else "", 2 * COLUMN, _top(row))
+            Box(key, "run", _short(key, 26), _said(run.dag_id, run.state) if run else "", 2 * COLUMN, _top(row))
         )
         lines.append(_line(COLUMN, middle, 2 * COLUMN, _top(row)))
     for row, model in enumerate(models):
