@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes images tasks-image compose-up compose-down compose-status compose-password helm-check faults journey browser bench bench-scale bench-gpu bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes test-compose images tasks-image compose-up compose-down compose-status compose-password helm-check faults journey browser bench bench-scale bench-gpu bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -126,6 +126,10 @@ test-kubernetes:
 # Build the container images of docker/, or only NAME="airflow worker", and tell their sizes and what they are made of.
 images:
 	@$(PYTHON) -m scripts.images $(NAME) $(ARGS)
+
+# Build all images, bring docker-compose.yaml up, train through Celery workers with faults, and compare with an undisturbed run.
+test-compose:
+	$(PROGRAM) scripts.tests compose
 
 # Build the image of our programs for Kubernetes, or with another ARGS="--tag NAME"; ARGS='--load "kind load image-archive"' hands it to a cluster.
 tasks-image:

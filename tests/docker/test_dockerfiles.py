@@ -15,7 +15,7 @@ import pytest
 from scripts.images import IMAGES
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLIC = {"python:3.11-slim-bookworm"}
+PUBLIC = {"python:3.11-slim-bookworm", "scratch"}
 FILES = sorted((ROOT / "docker").glob("*/Dockerfile"))
 LABELS = {"title", "description", "version", "revision", "licenses", "source"}
 

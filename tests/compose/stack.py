@@ -1,0 +1,173 @@
+"""docker-compose.yaml brought up under a name and on ports of its own, and what a test asks of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+
+from scripts.airflow_api import AirflowApi
+from scripts.composing import engines
+from scripts.composing.file import COMPOSE, ROOT, ComposeFile
+from tests.until import until
+
+PROVISION, INGEST, TRAIN = "provision_ontap", "ingest_tyre_images", "tyre_quality"
+IMAGES = 400
+READY_S = 900
+WAIT_S = 600
+LOOK_S = 1.0
+
+
+class World:
+    """The services under a name and on ports of their own."""
+
+    def __init__(self, engine: engines.Engine) -> None:
+        self.engine = engine
+        self.ports = {n.removeprefix("PORT_"): v for n, v in engine.file.variables.items() if n.startswith("PORT_")}
+        password = engine.output("api-server", "cat", "/run/secrets/admin")
+        self.api = AirflowApi(self.url("AIRFLOW"), "admin", password)
+
+    def url(self, service: str) -> str:
+        return f"http://127.0.0.1:{self.ports[service]}"
+
+    def secrets(self, service: str) -> dict[str, str]:
+        lines = self.engine.output(service, "cat", "/run/secrets/env").splitlines()
+        return {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
+
+    def fill_lake(self) -> None:
+        keys = self.secrets("lake")
+        told = {"aws_access_key_id": keys["NANIO_ACCESS_KEY"], "aws_secret_access_key": keys["NANIO_SECRET_KEY"]}
+        s3 = boto3.client("s3", endpoint_url=self.url("LAKE"), region_name="us-east-1", **told)
+        s3.create_bucket(Bucket="lake")
+        environment = {name.upper(): value for name, value in told.items()} | {
+            "AWS_ENDPOINT_URL_S3": self.url("LAKE"),
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        samples = ["tasks.tyre.samples", "--output", "s3://lake/tyre/", "--count", str(IMAGES), "--seed", "1"]
+        subprocess.run([sys.executable, "-m", *samples], cwd=ROOT, env=os.environ | environment, check=True)
+
+    def wait_for_dags(self) -> None:
+        until(
+            lambda: all(self.api.dag(dag) for dag in (PROVISION, INGEST, TRAIN)),
+            lambda: f"Airflow lists not all DAGs: {self.api.import_errors()}",
+            WAIT_S,
+            every_s=LOOK_S,
+        )
+
+    def begin(self, dag_id: str) -> str:
+        return self.api.run_that_is_due(dag_id) or self.api.trigger(dag_id)
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        return next(task for task in self.api.tasks(dag_id, run_id) if task["task_id"] == task_id)
+
+    def said(self) -> str:
+        """All that trainings have printed, in all their tries."""
+        return self.engine.output("programs", "sh", "-c", "cat /var/lib/ontap-mlops/workloads/*train*/log || true")
+
+    def volumes(self) -> list[str]:
+        authority = self.engine.output("ontap", "cat", "/ontap/tls/ca.pem")
+        with httpx.Client(
+            base_url=f"https://127.0.0.1:{self.ports['ONTAP']}",
+            auth=("admin", self.secrets("ontap")["ONTAP_EMULATOR_PASSWORD"]),
+            verify=ssl.create_default_context(cadata=authority),
+            trust_env=False,
+            timeout=60,
+        ) as ontap:
+            answer = ontap.get("/api/storage/volumes", params={"fields": "name"}).raise_for_status().json()["records"]
+            found = [volume["name"] for volume in answer]
+            models = next(volume["uuid"] for volume in answer if volume["name"] == "tyre_models")
+            snapshots = ontap.get(f"/api/storage/volumes/{models}/snapshots").raise_for_status().json()["records"]
+        return sorted([*found, *(s["name"] for s in snapshots if s["name"].startswith("mlops_lease"))])
+
+    def state(self, ingest: str, train: str) -> dict[str, Any]:
+        """All that a run is for, and whatever it could have left."""
+        version = self.api.xcom(INGEST, ingest, "freeze")
+        summary = self.api.xcom(TRAIN, train, "summary")
+        deployed = summary["deployment"]["model_version"]
+        champion = httpx.get(
+            f"{self.url('MLFLOW')}/api/2.0/mlflow/registered-models/alias",
+            params={"name": "tyre", "alias": "champion"},
+            trust_env=False,
+            timeout=60,
+        )
+        served = httpx.get(f"{self.url('TRITON')}/v2/models/tyre", trust_env=False, timeout=60)
+        return {
+            "content": (version["digest"], version["files"]),
+            "metrics": deployed["metrics"],
+            "decision": summary["decision"]["decision"],
+            "champion": champion.raise_for_status().json()["model_version"]["version"],
+            "served": served.raise_for_status().json()["versions"],
+            "volumes and claims": self.volumes(),
+            "tasks": {t["task_id"]: t["state"] for t in self.api.tasks(TRAIN, train)},
+        }
+
+    def said_in(self, dag_id: str, run_id: str) -> Iterator[str]:
+        """What tasks of a run show to whoever may look: their rendered fields, their XComs and their logs."""
+        for task in self.api.tasks(dag_id, run_id):
+            yield json.dumps(task)
+            path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task['task_id']}"
+            which = {"params": {"map_index": task["map_index"]}, "headers": {"Accept": "application/json"}}
+            for entry in self.api.call("GET", f"{path}/xcomEntries", **which)["xcom_entries"]:
+                yield json.dumps(self.api.call("GET", f"{path}/xcomEntries/{entry['key']}", **which))
+            for number in range(1, task["try_number"] + 1):
+                yield json.dumps(self.api.call("GET", f"{path}/logs/{number}", **which))
+
+    def passwords(self) -> set[str]:
+        """Every password and key that the services have, those that DAGs have made too."""
+        code = (
+            "import json\nfrom airflow.models import Connection\nfrom airflow.utils.session import create_session\n"
+            "with create_session() as session: print(json.dumps([c.password for c in session.query(Connection)]))"
+        )
+        kept = json.loads(self.engine.output("scheduler", "python", "-c", code).splitlines()[-1])
+        files = ("admin", "fernet", "jwt", "session", "metrics")
+        read = [self.engine.output("api-server", "cat", f"/run/secrets/{name}") for name in files]
+        return {text for text in (*read, *kept) if text}
+
+
+def settings(folder: Path) -> Path:
+    """Write the example's into the folder, under another name and on free ports.
+
+    Grafana is left out: nothing that is compared comes from it.
+    """
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    ports = iter(free_ports(sum(line.startswith("PORT_") for line in lines)))
+    told = [f"{line.split('=')[0]}={next(ports)}" if line.startswith("PORT_") else line for line in lines]
+    told = ["COMPOSE_PROFILES=emulator,cpu" if line.startswith("COMPOSE_PROFILES=") else line for line in told]
+    file = folder / "env"
+    file.write_text("\n".join([*told, f"COMPOSE_PROJECT_NAME=ontap-mlops-test-{os.getpid()}", ""]))
+    return file
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+@contextmanager
+def world(told: Path) -> Iterator[World]:
+    """The services from nothing; nothing of them is left."""
+    with engines.find(ComposeFile.load(told, COMPOSE)) as engine:
+        try:
+            engine.up(READY_S)
+            made = World(engine)
+            made.fill_lake()
+            made.wait_for_dags()
+            yield made
+        finally:
+            engine.down(volumes=True)
