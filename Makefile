@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes test-compose images tasks-image compose-up compose-down compose-status compose-password helm-check faults journey browser bench bench-scale bench-gpu bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes test-compose images tasks-image compose-up compose-down compose-status compose-password compose-samples helm-check faults journey browser bench bench-scale bench-gpu bench-ctr \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -54,6 +54,10 @@ compose-status:
 # Print the password of Airflow's user admin in docker-compose.yaml, or another SECRET=grafana.
 compose-password:
 	$(PROGRAM) scripts.compose password "$${SECRET:-airflow}"
+
+# Draw photographs of tyres into the data lake of docker-compose.yaml, for ingest_tyre_images; ARGS="--count 600" for more.
+compose-samples:
+	$(PROGRAM) scripts.compose samples $(ARGS)
 
 # Run Airflow's command line against these services, such as ARGS="dags list".
 airflow:

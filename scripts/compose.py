@@ -3,6 +3,7 @@
     python -m scripts.compose up        build what is missing, start all, wait until each is healthy, print links
     python -m scripts.compose status    a line for each container
     python -m scripts.compose down      stop and remove the containers; --volumes: with all data and passwords
+    python -m scripts.compose samples  draw photographs of tyres into the lake, where `ingest_tyre_images` finds them
     python -m scripts.compose password  print the password of Airflow's user admin, or of `grafana`
     python -m scripts.compose airflow dags list      Airflow's own command line in these services
 
@@ -19,11 +20,12 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.composing import engines
+from scripts.composing import engines, lake
 from scripts.composing.file import ROOT, ComposeFile
 
 ENV, EXAMPLE = ROOT / ".env", ROOT / ".env.example"
 READY_S = 900
+SAMPLES = 400
 PASSWORDS = {"airflow": "api-server", "grafana": "grafana"}  # whose user is admin, by the service that has it
 
 
@@ -35,6 +37,8 @@ def main() -> int:
     down = actions.add_parser("down")
     down.add_argument("--volumes", action="store_true", help="remove all data, logs and passwords too")
     actions.add_parser("status")
+    samples = actions.add_parser("samples")
+    samples.add_argument("--count", type=int, default=SAMPLES, help=f"photographs; {SAMPLES} unless said")
     actions.add_parser("password").add_argument("of", nargs="?", choices=PASSWORDS, default="airflow")
     actions.add_parser("airflow").add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args()
@@ -46,6 +50,9 @@ def main() -> int:
             return 0
         if options.action == "password":
             print(engine.output(PASSWORDS[options.of], "cat", "/run/secrets/admin"))
+            return 0
+        if options.action == "samples":
+            lake.fill(engine, options.count)
             return 0
         if options.action == "airflow":
             return engine.run("scheduler", ["airflow", *options.arguments])

@@ -6,18 +6,15 @@ import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 
 from scripts.airflow_api import AirflowApi
-from scripts.composing import engines
+from scripts.composing import engines, lake
 from scripts.composing.file import COMPOSE, ROOT, ComposeFile
 from tests.until import until
 
@@ -43,18 +40,6 @@ class World:
     def secrets(self, service: str) -> dict[str, str]:
         lines = self.engine.output(service, "cat", "/run/secrets/env").splitlines()
         return {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
-
-    def fill_lake(self) -> None:
-        keys = self.secrets("lake")
-        told = {"aws_access_key_id": keys["NANIO_ACCESS_KEY"], "aws_secret_access_key": keys["NANIO_SECRET_KEY"]}
-        s3 = boto3.client("s3", endpoint_url=self.url("LAKE"), region_name="us-east-1", **told)
-        s3.create_bucket(Bucket="lake")
-        environment = {name.upper(): value for name, value in told.items()} | {
-            "AWS_ENDPOINT_URL_S3": self.url("LAKE"),
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-        samples = ["tasks.tyre.samples", "--output", "s3://lake/tyre/", "--count", str(IMAGES), "--seed", "1"]
-        subprocess.run([sys.executable, "-m", *samples], cwd=ROOT, env=os.environ | environment, check=True)
 
     def wait_for_dags(self) -> None:
         until(
@@ -166,7 +151,7 @@ def world(told: Path) -> Iterator[World]:
         try:
             engine.up(READY_S)
             made = World(engine)
-            made.fill_lake()
+            lake.fill(engine, IMAGES)
             made.wait_for_dags()
             yield made
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -14,8 +15,8 @@ from cryptography.fernet import Fernet
 
 from ontap_mlops.compute import places
 from scripts.composed import airflow_database, databases, prepare
-from scripts.composing import podman
-from scripts.composing.file import ComposeFile
+from scripts.composing import lake, podman
+from scripts.composing.file import COMPOSE, ComposeFile
 from tests.scripts.test_compose_file import EVERY, EXAMPLE
 
 SERVICES = ("airflow", "postgres", "redis", "mlflow", "ontap", "lake", "triton", "prometheus", "grafana")
@@ -157,3 +158,29 @@ def test_the_example_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     file = ComposeFile.load(EXAMPLE)
     assert {"ontap", "programs", "triton", "grafana", "api-server"} <= set(file.services)
     assert file.project == "ontap-mlops" and file.addresses()["api-server"] == "http://127.0.0.1:8080"
+
+
+class LakeWithKeys:
+    """What an engine tells of the lake."""
+
+    file = ComposeFile(COMPOSE, EXAMPLE, {"COMPOSE_PROFILES": "cpu", "PORT_LAKE": "19100"})
+
+    def __init__(self, env: str) -> None:
+        self.env = env
+
+    def output(self, service: str, *command: str) -> str:
+        assert (service, command) == ("lake", ("cat", "/run/secrets/env"))
+        return self.env
+
+
+def test_the_lake_is_filled_with_its_own_keys_and_no_others(volumes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare.main(volumes)
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of somebody else")
+    told = lake.variables(LakeWithKeys((volumes / "secrets" / "lake" / "env").read_text()))  # type: ignore[arg-type]
+    kept = {name: (volumes / "secrets" / "kept" / name).read_text() for name in ("lake_access", "lake_secret")}
+    assert {name: value for name, value in told.items() if re.match(r"AWS_(?!CA_BUNDLE)", name)} == {
+        "AWS_ACCESS_KEY_ID": kept["lake_access"],
+        "AWS_SECRET_ACCESS_KEY": kept["lake_secret"],
+        "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:19100",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
