@@ -80,9 +80,9 @@ class Engine:
     def start(self, service: str) -> None:
         self.ask("start", self.container(service))
 
-    def stop(self, service: str) -> None:
-        """Tell it to end, and end it where it has not after its grace."""
-        self.ask("stop", "--time", str(self.file.grace_s(service)), self.container(service))
+    def stop(self, service: str, grace_s: int | None = None) -> None:
+        """Tell it to end, and end it where it has not after its grace: that of the file unless said."""
+        self.ask("stop", "--time", str(grace_s or self.file.grace_s(service)), self.container(service))
 
     def restart(self, service: str) -> None:
         """Stop it as an administrator would, and start it again."""

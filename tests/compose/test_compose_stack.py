@@ -114,10 +114,10 @@ def check_secrets(world: World) -> None:
 
 
 def check_ends(engine: engines.Engine) -> None:
-    """Each service ends by itself when it is told to, before the engine would kill it."""
+    """Each service ends by itself when it is told to, however slow the machine is."""
     lasting = [service for service in reversed(engine.file.in_order()) if not engine.file.ends(service)]
     for service in lasting:
-        engine.stop(service)
+        engine.stop(service, grace_s=WAIT_S)
     codes = {service: engine.state(service)["ExitCode"] for service in lasting}
     assert [service for service, code in codes.items() if code == KILLED] == [], codes
 

@@ -148,7 +148,7 @@ def test_who_cannot_have_an_image_is_told_what_to_do_instead() -> None:
 
 
 def test_each_service_has_its_own_time_to_end() -> None:
-    assert (EVERY.grace_s("programs"), EVERY.grace_s("api-server"), EVERY.grace_s("redis")) == (60, 30, 10)
+    assert (EVERY.grace_s("programs"), EVERY.grace_s("api-server"), EVERY.grace_s("redis")) == (60, 60, 10)
 
 
 def test_each_grace_is_told_in_seconds(service: dict[str, Any]) -> None:
