@@ -113,9 +113,18 @@ class MlflowHook(BaseHook):
         return [(self._record(facts), tags(facts)) for facts in found if RECORD_TAG in tags(facts)]
 
     def versions_of_all(self) -> list[tuple[ModelVersion, dict[str, str]]]:
-        """Of every model, all versions that ``register`` made, retired ones too, each with its tags in MLflow."""
-        found = self._versions("list its model versions")
-        return [(self._record(facts), tags(facts)) for facts in found if RECORD_TAG in tags(facts)]
+        """Of every model, all versions that ``register`` made, retired ones too, each with its tags in MLflow.
+
+        One whose record cannot be read is left out, with a warning in the log.
+        """
+        listed = []
+        for facts in self._versions("list its model versions"):
+            if RECORD_TAG in tags(facts):
+                try:
+                    listed.append((self._record(facts), tags(facts)))
+                except ServiceRefused as error:
+                    self.log.warning("%s It is left out.", error)
+        return listed
 
     def champions(self) -> dict[str, int]:
         """The number of the version that each model serves; a model without one is left out."""

@@ -139,3 +139,44 @@ def test_a_model_of_any_name_finds_its_own_versions_and_no_other(hook: MlflowHoo
     assert hook.register(dataclasses.replace(first, version=0)).version == first.version
     assert first.run_key in [version.run_key for version, _ in hook.versions_with_tags(odd)]
     assert {version.model for version, _ in hook.versions_with_tags(odd)} == {odd}
+
+
+def test_of_every_model_all_versions_are_listed_with_their_tags_and_what_serves(hook, model):
+    one, two = (hook.register(unregistered(hook, model)) for _ in range(2))
+    register_by_hand(hook, model)
+    hook.retire(one)
+    hook.set_champion(model, two.version)
+    listed = {version.version: tags for version, tags in hook.versions_of_all() if version.model == model}
+    assert set(listed) == {1, 2} and "retired" in listed[1] and "retired" not in listed[2]
+    assert hook.champions()[model] == 2
+
+
+def test_a_record_that_cannot_be_read_hides_no_other(hook, model):
+    one, two = (hook.register(unregistered(hook, model)) for _ in range(2))
+    hook._tag_version(one, "record", {"schema": 99})
+    assert [version for version, _ in hook.versions_of_all() if version.model == model] == [two]
+
+
+def test_runs_on_a_dataset_version_are_found_newest_first(hook, model):
+    version = f"v20261120t063000z{uuid.uuid4().hex[:8]}"
+    begun = [begin_run(hook, dataset_version=version, run_key=some_run_key()) for _ in range(2)]
+    begin_run(hook, dataset_version=version + "0")
+    assert {run["info"]["run_id"] for run in hook.runs_on(version)} == set(begun)
+    starts = [run["info"]["start_time"] for run in hook.runs_on(version)]
+    assert starts == sorted(starts, reverse=True)
+
+
+def test_the_hub_tells_the_state_of_each_version_and_leads_from_data_to_models(hook, model):
+    from ontap_mlops.ui.facts import models
+
+    before, serving, waiting = (hook.register(unregistered(hook, model)) for _ in range(3))
+    for version in (before, serving):
+        deployed = {"endpoint": "http://x/infer", "previous_version": None, "proof": {}, "deployed_at": "2026-11-20"}
+        hook.mark_deployed(Deployment(model_version=version, **deployed))
+    found = {each.version: each for each in models.registered() if each.model == model}
+    assert [found[n].state for n in (1, 2, 3)] == ["served before", "serving", "registered"]
+    assert (found[1].endpoint, found[2].endpoint) == ("", "http://x/infer")
+    assert {each.dataset_version for each in found.values()} == {waiting.dataset_version.id}
+    run = begin_run(hook, dataset_version=DATA.id, run_key="r1", airflow_run="tyre_quality/manual__1", record="{}")
+    (training,) = [each for each in models.trainings(DATA.id) if run in each.mlflow_url]
+    assert (training.dag_id, training.run_id, training.repeatable) == ("tyre_quality", "manual__1", True)

@@ -54,12 +54,12 @@ def _model(version: ModelVersion, tags: Mapping[str, str], serves: bool, server:
         dataset=version.dataset_version.dataset,
         dataset_version=version.dataset_version.id,
         run_key=version.run_key,
-        created_at=version.created_at or None,  # type: ignore[arg-type]
+        created_at=_moment(version.created_at),
         metrics=_numbers(version.metrics),
         parameters=dict(list(version.parameters.items())[:SHOWN_PARAMETERS]),
         code_commit=version.code_commit,
         endpoint=deployment.endpoint if deployment and serves else "",
-        deployed_at=deployment.deployed_at if deployment else None,  # type: ignore[arg-type]
+        deployed_at=_moment(deployment.deployed_at) if deployment else None,
         mlflow_url=mlflow_pages.model_page(server, version.model, version.version),
     )
 
@@ -89,6 +89,13 @@ def _training(run: Mapping[str, Any], version_id: str, server: str) -> Training:
         mlflow_url=mlflow_pages.run_page(server, info["run_id"]),
         repeatable=RECORD_TAG in said,
     )
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
