@@ -6,7 +6,8 @@ longer than the site's `cache_keep_unused_days`. The log, and what the task retu
 why it stays, and how much of the site's space is left.
 
 **When it runs.** Every day, and when triggered; then the days can be others, 0 for all that nobody uses now. *Dry run*
-only says what would be done.
+only says what would be done. *Release a version* removes that one from every site, and fails, naming the run, where it
+is in use.
 
 **What it needs.** The connections of the sites and of the datasets cached there.
 
@@ -48,6 +49,13 @@ if SITES:
                 title="Days unused",
                 description="After which a cache goes; empty: as each site's cache_keep_unused_days says.",
             ),
+            "version": Param(
+                None,
+                type=["null", "string"],
+                title="Release a version",
+                description="Id of one dataset version to remove from the caches now, however lately it was used. It "
+                "is refused while a run uses it. Empty: all that are unused.",
+            ),
             "dry_run": Param(False, type="boolean", title="Dry run", description="Only say what would be done."),
         },
     ):
@@ -57,4 +65,5 @@ if SITES:
                 site=site,
                 days="{{ '' if params.days is none else params.days }}",
                 dry="{{ params.dry_run }}",
+                version="{{ params.version or '' }}",
             )

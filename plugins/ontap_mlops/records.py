@@ -118,6 +118,22 @@ class DatasetCache(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunCache(Record):
+    """Where a run reads its dataset version: from ``cache`` at ``site``, or, without one, from the source: ``reason``.
+
+    ``filled_bytes`` came from the source to fill it, in ``fill_seconds``. ``missed_blocks`` is ONTAP's counter of what
+    clients asked the cache for in vain, as it was then; None where ONTAP does not tell.
+    """
+
+    site: str = ""
+    cache: DatasetCache | None = None
+    reason: str = ""
+    filled_bytes: int = 0
+    fill_seconds: float = 0.0
+    missed_blocks: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainingRecord(Record):
     """What is needed to do a training again exactly, kept with its MLflow run."""
 

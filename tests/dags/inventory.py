@@ -1,10 +1,12 @@
 """Which DAGs there are. A new one joins its set here, and `make docs` puts its page into the docs."""
 
 TRAINING = {
+    "chest_xray",
     "click_through",
     "tyre_quality",
 }
 INGEST = {
+    "ingest_chest_xray",
     "ingest_ctr_days",
     "ingest_tyre_images",
 }

@@ -182,20 +182,20 @@ class MlflowHook(BaseHook):
         return json.loads(tags(self._facts(version.model, version.version)).get(SERVING_TAG) or "{}")
 
     @property
-    def _trainings(self) -> Trainings:
+    def trainings(self) -> Trainings:
         return Trainings(self.service)
 
     def find_run(self, run_key: str) -> dict[str, Any] | None:
         """MLflow's facts (``info``, ``data``) of the training run a DAG run made; None when there is none."""
-        return self._trainings.find_run(run_key)
+        return self.trainings.find_run(run_key)
 
     def record_training(self, record: TrainingRecord) -> None:
         """Keep with its MLflow run what is needed to do a training again."""
-        self._trainings.keep(record)
+        self.trainings.keep(record)
 
     def training_record(self, run_key: str) -> TrainingRecord:
         """What ``record_training`` kept. Raises ServiceRefused when the run or its record is not there."""
-        return self._trainings.get(run_key)
+        return self.trainings.get(run_key)
 
     def find_training(
         self, *, snapshot_uuid: str, parameters: Mapping[str, Any], code_commit: str, dag_id: str, model: str
@@ -204,11 +204,11 @@ class MlflowHook(BaseHook):
 
         None also when the code's commit is not known: then nobody can say that it is the same.
         """
-        return self._trainings.same(snapshot_uuid, parameters, code_commit, dag_id, model)
+        return self.trainings.same(snapshot_uuid, parameters, code_commit, dag_id, model)
 
     def snapshots_trained_on(self, since: datetime) -> dict[str, str]:
         """Snapshot UUIDs that trainings begun since then stand on, each with the run key of one of them."""
-        return self._trainings.snapshots_since(since)
+        return self.trainings.snapshots_since(since)
 
     def runs_on(self, version_id: str) -> list[dict[str, Any]]:
         """MLflow's facts of the runs that say they stand on this dataset version, newest first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ RUN_KEY_TAG = "run_key"
 RECORD_TAG = "record"
 SNAPSHOT_TAG = "snapshot_uuid"
 VERSION_TAG = "dataset_version"
+READ_AT_TAG = "data_read_at"
+READ_FIGURES = ("source_bytes", "fill_seconds", "data_seconds")
 # What makes two trainings the same, in one value that MLflow can search for.
 IDENTITY_TAG = "training_identity"
 # MLflow cuts a run's tag at 8,000 characters without a word, earlier releases refuse one of over 5,000.
@@ -106,6 +109,24 @@ class Trainings:
         found = self._search(equals(f"tags.{VERSION_TAG}", version_id), f"find runs on dataset version {version_id}")
         runs = [run for run in found if tags(run["data"]).get(VERSION_TAG) == version_id]
         return sorted(runs, key=lambda run: int(run["info"].get("start_time") or 0), reverse=True)
+
+    def keep_reads(self, mlflow_run_id: str, where: str, figures: Mapping[str, float]) -> None:
+        """Keep with a run where it read its data, ``source`` or a site, and what that took."""
+        at = int(time.time() * 1000)
+        metrics = [{"key": key, "value": float(value), "timestamp": at, "step": 0} for key, value in figures.items()]
+        body = {"run_id": mlflow_run_id, "metrics": metrics, "tags": [{"key": READ_AT_TAG, "value": where}]}
+        self.service.change("POST", "runs/log-batch", f"keep what run {mlflow_run_id} read", json=body)
+
+    def reads_before(self, version_id: str, where: str, *, run_key: str) -> dict[str, Any] | None:
+        """What ``keep_reads`` kept last of another run on this version at this place, with its ``run_key``; or None."""
+        others = (run for run in self.on_version(version_id) if tags(run["data"]).get(RUN_KEY_TAG) != run_key)
+        newest = next((run for run in others if tags(run["data"]).get(READ_AT_TAG) == where), None)
+        if newest is None:
+            return None
+        metrics = {metric["key"]: metric["value"] for metric in newest["data"].get("metrics", ())}
+        if not all(name in metrics for name in READ_FIGURES):
+            return None
+        return {"run_key": tags(newest["data"]).get(RUN_KEY_TAG, ""), **{name: metrics[name] for name in READ_FIGURES}}
 
     def _search(self, query: str, asked: str) -> Iterator[dict[str, Any]]:
         """Runs of all experiments there are; MLflow wants each named."""

@@ -201,11 +201,13 @@ class DatasetCacheEvictOperator(OntapOperator):
     :param site: name in sites.yaml, or a site by value.
     :param days: for how long an unused cache is kept; ``cache_keep_unused_days`` of the site if not given.
     :param dry: only say what would be done.
+    :param version: id of the one dataset version to release: the others are not looked at, the days do not count, and
+        one that is in use or in doubt fails the task with the reason.
     :return: ``removed`` and ``kept`` (each cache with its reason), ``freed_bytes``, ``committed_bytes`` and
         ``left_bytes`` after it, ``dry``.
     """
 
-    template_fields: Sequence[str] = ("site", "days", "dry")
+    template_fields: Sequence[str] = ("site", "days", "dry", "version")
 
     def __init__(
         self,
@@ -213,12 +215,14 @@ class DatasetCacheEvictOperator(OntapOperator):
         site: str | sites.Site | Mapping[str, Any],
         days: float | str | None = None,
         dry: bool | str = False,
+        version: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"ontap_conn_id": None, **kwargs})
         self.site = sites.as_argument(site)
         self.days = days
         self.dry = dry
+        self.version = version
 
     @cached_property
     def hook(self) -> OntapHook:
@@ -235,6 +239,7 @@ class DatasetCacheEvictOperator(OntapOperator):
         for verdict in verdicts:
             size = f"{verdict.cached.cache.size_bytes / 1e6:,.0f} MB"
             self.log.info("%s, %s: %s: %s", verdict.cached, size, said[verdict.removed], verdict.why)
+        self._check_released(verdicts)
         space = dataset_caches.room(left, site.cache_bytes)
         gone = [verdict for verdict in verdicts if verdict.removed]
         return {
@@ -246,13 +251,22 @@ class DatasetCacheEvictOperator(OntapOperator):
             "dry": dry,
         }
 
+    def _check_released(self, verdicts: Sequence[Any]) -> None:
+        """Raise ValueError where the version that was to be released stays. One that is not there is released."""
+        for verdict in verdicts if self.version else ():
+            if not verdict.removed:
+                raise ValueError(f"The cache of {verdict.cached} was not released: {verdict.why}.")
+
     def _judged(self, there: Client, site: sites.Site, dry: bool, context: Context) -> list[Any]:
         from ontap_mlops.ontap import cluster, dataset_caches
 
         days = float(site.cache_keep_unused_days if self.days in (None, "") else self.days)  # type: ignore[arg-type]
+        days = 0.0 if self.version else days
         known, now, over = registry.usable(), cluster.now(there), is_over(context)
         own, verdicts = owner_of(context), []
         for cached in dataset_caches.list_cached(there, svm=site.svm):
+            if self.version and cached.version_id != self.version:
+                continue
             judged = cache_judging.judge(there, cached, known, days=days, now=now, owner=own, is_over=over, dry=dry)
             verdicts.append(judged)
         if not dry:

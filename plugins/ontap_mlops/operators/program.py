@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from ontap_mlops import names
 from ontap_mlops.operators.context import REGISTER, claim_of, needed, result_of, run_record, workspace
 from ontap_mlops.operators.workload import WorkloadOperator
-from ontap_mlops.records import Deployment, ModelVersion, RunRecord, Workspace
+from ontap_mlops.records import DatasetCache, Deployment, ModelVersion, RunCache, RunRecord, Workspace
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
 
     from ontap_mlops.compute.workload import Workload
 
-WORKSPACE = "workspace"
+WORKSPACE, CACHE = "workspace", "cache"
 RUN_FILE_SCHEMA = 1
 
 
@@ -32,6 +32,8 @@ class ProgramOperator(WorkloadOperator):
         champion.
     :param endpoint: task id of the step that loaded the version: the program is told where it answers and which it is,
         in RUN_FILE as ``endpoint`` and ``version``.
+    :param cached: task id of the step that cached the run's version: the data is read from that cache, where there is
+        one.
     :param buttons: links to show on the task instead of those of every program; Airflow shows an empty heading over
         buttons that lead nowhere.
     :param each_flag: of a mapped task: the flag that gets this instance's ``step``.
@@ -53,6 +55,7 @@ class ProgramOperator(WorkloadOperator):
         champion: bool = False,
         model: bool = False,
         endpoint: str | None = None,
+        cached: str | None = None,
         buttons: Sequence[BaseOperatorLink] | None = None,
         each_flag: str | None = None,
         bucket_conn_id: str = "ontap_s3",
@@ -65,6 +68,7 @@ class ProgramOperator(WorkloadOperator):
         self.champion = champion
         self.model = model
         self.endpoint = endpoint
+        self.cached = cached
         self.each_flag = each_flag
         self.bucket_conn_id = bucket_conn_id
         self._inputs: _Inputs | None = None
@@ -103,8 +107,10 @@ class ProgramOperator(WorkloadOperator):
         claim = claim_of(context) if self.champion or self.model else None
         registered = result_of(context, REGISTER) if self.model else None
         to_use = ModelVersion.from_json(registered) if registered else claim.champion if claim and self.model else None
+        used = result_of(context, self.cached) if self.cached else None
         return _Inputs(
             record=run_record(context),
+            cache=RunCache.from_json(used).cache if used else None,
             workspace=workspace(context) if WORKSPACE in volumes else None,
             volumes={key: name for key, name in volumes.items() if key != WORKSPACE},
             to_judge=claim.champion if claim and self.champion else None,
@@ -121,14 +127,17 @@ class _Inputs:
     volumes: Mapping[str, str]
     to_judge: ModelVersion | None
     to_use: ModelVersion | None
+    cache: DatasetCache | None = None
 
     @property
     def mounts(self) -> dict[str, Any]:
         svm = self.record.dataset_version.svm
-        mounts = {key: _mount(svm, names.junction_path(volume)) for key, volume in self.volumes.items()}
+        mounts: dict[str, Any] = {key: _mount(svm, names.junction_path(volume)) for key, volume in self.volumes.items()}
         if self.workspace:
             bucket = {"bucket": self.workspace.bucket} if self.workspace.bucket else {}
             mounts[WORKSPACE] = {**_mount(self.workspace.svm, self.workspace.junction_path), **bucket}
+            if self.cache:
+                mounts[CACHE] = {**_mount(self.cache.svm, self.cache.junction_path), "read_only": True}
         # A version may lie on a volume of its own, such as one of an earlier release.
         version = self.to_judge or self.to_use
         if version and _of(version) not in mounts.values():
@@ -139,6 +148,8 @@ class _Inputs:
     def data(self) -> str | None:
         if self.workspace is None:
             return None
+        if self.cache:
+            return "{" + CACHE + "}/data"
         return f"s3://{self.workspace.bucket}/data" if self.workspace.bucket else "{" + WORKSPACE + "}/data"
 
     def run_file(self, step: str) -> dict[str, Any]:

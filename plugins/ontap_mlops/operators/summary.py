@@ -98,6 +98,8 @@ def told(run: RunRecord, facts: Mapping[str, Any], links: Mapping[str, str]) -> 
         f"  snapshot {data.snapshot} of volume {data.svm}:{data.volume}",
         *_figures(facts),
     ]
+    if reads := facts.get("reads"):
+        lines += telling.lines(reads["said"])
     if decision := facts.get("decision"):
         reason = f"{DECISIONS.get(decision['decision'], decision['decision'])}: {decision['reason']}"
         lines += telling.lines(reason)

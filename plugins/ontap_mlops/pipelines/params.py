@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from airflow.sdk import Param
 
-from ontap_mlops import locations
+from ontap_mlops import locations, sites
 from ontap_mlops.operators.choose import PROMOTE
 from ontap_mlops.operators.judging import JUDGE_BY
 from ontap_mlops.operators.places import known_places, known_projects, places_param
+from ontap_mlops.operators.run_cache import BESIDE, CHOICES
 from ontap_mlops.pipelines.system import System
 
 TRACKED = ("seed", "confidence")  # common Params that the training or its judgement depends on
@@ -83,7 +84,25 @@ def _data(system: System) -> dict[str, Param]:
             title="Read data through",
             values_display={"bucket": "the workspace's S3 bucket", "mount": "the mounted workspace"},
         )
+    if system.cached:
+        params["cache_at"] = _cache_at()
     return params
+
+
+def _cache_at() -> Param:
+    known = sorted(sites.usable())
+    return Param(
+        BESIDE,
+        type="string",
+        enum=[*CHOICES, *known],
+        values_display={**CHOICES, **{name: f"at site {name}" for name in known}},
+        title="Cache the data",
+        description=(
+            "Where the version is cached for this run and those after it. The site of the compute is the one whose "
+            "`places` in config/sites.yaml list the first place. A site that is down or full is passed over: the "
+            "source is read, and the run says so."
+        ),
+    )
 
 
 def _training(system: System) -> dict[str, Param]:

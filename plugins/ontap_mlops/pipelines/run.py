@@ -19,6 +19,7 @@ from ontap_mlops.operators.model_versions import ModelFoldersRemoveOperator, Mod
 from ontap_mlops.operators.models import ModelRegisterOperator
 from ontap_mlops.operators.parameters import ParameterListOperator
 from ontap_mlops.operators.program import WORKSPACE, ProgramOperator
+from ontap_mlops.operators.run_cache import CACHE, RunCacheOperator, RunCacheReleaseOperator, RunReadsOperator
 from ontap_mlops.operators.summary import RunSummarizeOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 from ontap_mlops.operators.workspaces import WorkspaceCreateOperator, WorkspaceDeleteOperator
@@ -61,7 +62,29 @@ class Run:
             with_bucket="{{ params.read_through == 'bucket' }}" if system.buckets else False,
         ).as_setup()
         self.choose >> self.workspace
+        self.cache = self._cache() if system.cached else None
         self.gate = self._gate()
+
+    def _cache(self) -> RunCacheOperator:
+        """Between the workspace and whatever comes first; its lease ends with the last program."""
+        cache = RunCacheOperator(task_id=CACHE, **self._cache_settings()).as_setup()
+        self.workspace >> cache
+        return cache
+
+    def _cache_settings(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset.name,
+            "cache_at": "{{ params.cache_at }}",
+            "compute": "{{ params.compute }}",
+            "ontap_conn_id": None,  # that of the site
+        }
+
+    def reads(self, *, training: Any) -> RunReadsOperator:
+        """Say how much of the data came from the source, beside the run before: for a system whose runs are cached."""
+        self.facts["reads"] = "reads"
+        made = RunReadsOperator(task_id="reads", training=training.task_id)
+        training >> made
+        return made
 
     def _gate(self) -> TrainingDataReadySensor | None:
         """Before anything else, wait for data at another site; None where there is none to choose."""
@@ -108,6 +131,7 @@ class Run:
             "bucket_conn_id": self.bucket_conn_id,
             "compute": compute,
             "time_limit": time_limit,
+            **({"cached": self.cache.task_id} if self.cache and WORKSPACE in volumes else {}),
             **({"project": "{{ params.project or '' }}"} if "project" in self.choose.dag.params else {}),
             **arguments,
         }
@@ -228,9 +252,10 @@ class Run:
         compare = RunCompareOperator(task_id="compare_with_record", evaluation=self.decide.evaluation)
         self.facts["comparison"] = "compare_with_record"
         self.decide >> compare
+        first = self.cache or self.workspace
         for task in _without_upstream(dag, but=(self.choose, self.gate)):
-            self.workspace >> task
-        leaves = [task for task in dag.leaves if task not in (self.choose, self.workspace)]
+            first >> task
+        leaves = [task for task in dag.leaves if task not in (self.choose, self.workspace, first)]
         programs = [made.task_id for made in self.programs if not made.is_mapped]
         summary = RunSummarizeOperator(task_id="summary", facts=self.facts, programs=programs)
         for leaf in leaves:
@@ -267,6 +292,9 @@ class Run:
             setups=self.workspace, on_failure_fail_dagrun=True
         )
         _last(self.programs) >> delete
+        if self.cache:
+            give_up = RunCacheReleaseOperator(task_id="release_cache", **self._cache_settings())
+            _last(self.programs) >> give_up.as_teardown(setups=self.cache, on_failure_fail_dagrun=True)
         release = ModelReleaseOperator(
             task_id="release", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
         ).as_teardown(setups=[self.claim, *self.loaded], on_failure_fail_dagrun=True)

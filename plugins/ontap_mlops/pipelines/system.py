@@ -12,7 +12,8 @@ class System:
     """Names of one pipeline: its programs are ``tasks.<name>.*``; the first of ``metrics`` decides by default.
 
     ``model`` is the name in the registry and on the inference server; ``name`` if not given. ``buckets`` says whether
-    its programs can read a workspace through S3 too. ``places`` are those it runs at by default: the first that is
+    its programs can read a workspace through S3 too, ``cached`` whether its runs read their version from a cache at the
+    site of their compute. ``places`` are those it runs at by default: the first that is
     configured. ``keep_models`` is the number of newest model versions that stay, beside champion and kept ones.
     """
 
@@ -21,6 +22,7 @@ class System:
     metrics: tuple[str, ...]
     model: str = ""
     buckets: bool = False
+    cached: bool = False
     places: tuple[str, ...] = ("local",)
     keep_models: int = 10
 

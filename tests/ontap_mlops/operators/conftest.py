@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.ontap_mlops.operators.two_sites import two
+
+__all__ = ["two"]
+
 PROGRAM = """
 import json, os, sys, time
 from pathlib import Path
