@@ -212,7 +212,7 @@ class MlflowHook(BaseHook):
 
     def runs_on(self, version_id: str) -> list[dict[str, Any]]:
         """MLflow's facts of the runs that say they stand on this dataset version, newest first."""
-        return self._trainings.on_version(version_id)
+        return self.trainings.on_version(version_id)
 
     def test_connection(self) -> tuple[bool, str]:
         try:
