@@ -115,6 +115,8 @@ def test_what_an_administrator_can_start_follows_from_the_dags_that_there_are(
     with airflow.client("admin") as admin:
         page = admin.get(f"{HUB}/datasets/tyres").raise_for_status()
         assert page.headers["content-security-policy"].startswith("default-src 'none'")
-        # Of the DAGs that the hub knows, this Airflow has none.
-        assert admin.get(f"{HUB}/api/actions", params={"dataset": "tyres"}).json() == []
+        asked = {"dataset": "tyres", "version": data.id}
+        (found,) = admin.get(f"{HUB}/api/actions", params=asked).json()
+        assert (found["dag_id"], found["conf"]) == ("workspace", {**asked, "what": "make"})
+        assert [each["name"] for each in admin.get(f"{HUB}/api/actions?dataset=tyres").json()] == ["ingest"]
         assert admin.post(f"{HUB}/api/actions").status_code == 405
