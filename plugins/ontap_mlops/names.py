@@ -88,6 +88,11 @@ def model_volume(model: str) -> str:
     return f"{model}_models"
 
 
+def experiment_volume(run_key: str) -> str:
+    """Name of the clone that holds the experiment of a run: its data, model and logs (see ``ontap.experiments``)."""
+    return f"mlops_exp_{run_key}"
+
+
 def lease(model: str) -> str:
     """Snapshot of the model volume that says who may change what serves the model (see ``ontap.leases``)."""
     return f"mlops_lease_{model}"

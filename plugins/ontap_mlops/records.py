@@ -148,6 +148,28 @@ class TrainingRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Experiment(Record):
+    """What a run froze together, as ``snapshot`` of ``volume``: data, model, logs and the versions of the code.
+
+    ``programs`` are the modules that trained (``train``) and judged (``evaluate``); all else that a repetition needs is
+    in the TrainingRecord of the same run.
+    """
+
+    run_key: str
+    mlflow_run_id: str
+    model: str
+    dataset_version: DatasetVersion
+    svm: str
+    volume: str
+    volume_uuid: str
+    snapshot: str
+    snapshot_uuid: str
+    created_at: str
+    code_commit: str
+    programs: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord(Record):
     """What ``choose`` settles once for a run; each of its programs reads it from the file RUN_FILE.
 

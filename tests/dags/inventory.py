@@ -3,17 +3,20 @@
 TRAINING = {
     "chest_xray",
     "click_through",
+    "lane_detection",
     "tyre_quality",
 }
 INGEST = {
     "ingest_chest_xray",
     "ingest_ctr_days",
+    "ingest_lane_detection",
     "ingest_tyre_images",
 }
 OTHERS = {
     "provision_ontap",
     "reclaim_space",
     "restore_dataset",
+    "restore_experiment",
     "roll_back",
     "rotate_s3_keys",
     "storage_service_level",

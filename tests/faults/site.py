@@ -54,7 +54,7 @@ class Site:
         self.run_key = names.run_key(DAG_ID, RUN_ID, RUN_AFTER)
         self.client: Client = here.client()
         self.made: dict[str, Any] = {}
-        self.results: dict[str, Any] = {}
+        self.results: dict[Any, Any] = {}
         self.states: dict[str, str] = {}
         self.runs: dict[tuple[str, str], str] = {}
         self.stores: defaultdict[str, Store] = defaultdict(Store)
@@ -136,7 +136,9 @@ class Site:
             max_tries=4,
             stats_tags={},
             xcom_push=lambda key, value: self.pushed.update({key: value}),
-            xcom_pull=lambda task_ids, key="return_value": self.results.get(task_ids),
+            xcom_pull=lambda task_ids, key="return_value": self.results.get(
+                (task_ids, key), self.results.get(task_ids)
+            ),
             get_task_states=lambda **_: {RUN_ID: dict(self.states)},
             get_dr_count=self._count_runs,
         )
@@ -180,6 +182,10 @@ class Site:
         except Killed:
             self.wire.dead = False
             return self._fired(kind, facts)
+
+    def _pulled(self, task_ids: str, key: str = "return_value") -> Any:
+        """What the task returned, unless a play says what it pushed by this key."""
+        return self.results.get((task_ids, key), self.results.get(task_ids))
 
     def _count_runs(self, *, dag_id: str, run_ids: list[str], states: list[str] | None = None) -> int:
         found = [self.runs.get((dag_id, run_id)) for run_id in run_ids]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from ontap_mlops.hooks.mlflow_experiments import Experiments
 from ontap_mlops.hooks.mlflow_lineage import lineage
 from ontap_mlops.hooks.mlflow_service import MlflowService, equals, tags
 from ontap_mlops.hooks.mlflow_trainings import RECORD_TAG, RUN_KEY_TAG, Trainings
@@ -205,6 +206,11 @@ class MlflowHook(BaseHook):
         None also when the code's commit is not known: then nobody can say that it is the same.
         """
         return self.trainings.same(snapshot_uuid, parameters, code_commit, dag_id, model)
+
+    @property
+    def experiments(self) -> Experiments:
+        """What runs have frozen together, each kept with its training."""
+        return Experiments(self.service)
 
     def snapshots_trained_on(self, since: datetime) -> dict[str, str]:
         """Snapshot UUIDs that trainings begun since then stand on, each with the run key of one of them."""

@@ -37,6 +37,8 @@ class ProgramOperator(WorkloadOperator):
     :param buttons: links to show on the task instead of those of every program; Airflow shows an empty heading over
         buttons that lead nowhere.
     :param each_flag: of a mapped task: the flag that gets this instance's ``step``.
+    :param processes_parameter: the run's parameter that says how many processes work together, so that a repeated run
+        has as many.
     :param bucket_conn_id: ``aws`` connection to the buckets of the SVM, used when the workspace has one.
     """
 
@@ -58,6 +60,7 @@ class ProgramOperator(WorkloadOperator):
         cached: str | None = None,
         buttons: Sequence[BaseOperatorLink] | None = None,
         each_flag: str | None = None,
+        processes_parameter: str | None = None,
         bucket_conn_id: str = "ontap_s3",
         mlflow_conn_id: str | None = "mlflow_default",
         **kwargs: Any,
@@ -70,6 +73,7 @@ class ProgramOperator(WorkloadOperator):
         self.endpoint = endpoint
         self.cached = cached
         self.each_flag = each_flag
+        self.processes_parameter = processes_parameter
         self.bucket_conn_id = bucket_conn_id
         self._inputs: _Inputs | None = None
         if buttons is not None:
@@ -79,6 +83,8 @@ class ProgramOperator(WorkloadOperator):
         self._inputs = inputs = self._read(context)
         self.aws_conn_id = self.bucket_conn_id if inputs.workspace and inputs.workspace.bucket else None
         self.arguments = {**(self.flags or {}), **self.run_flags(inputs)}
+        if self.processes_parameter:
+            self.processes = inputs.record.parameters[self.processes_parameter]
         return super().workload(context)
 
     def run_facts(self, context: Context) -> dict[str, Any]:

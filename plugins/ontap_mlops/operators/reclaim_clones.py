@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ontap_mlops.ontap.workspaces import Used
 
 WORKSPACE, PERSONAL, ORIGIN, CLONE, CACHE = "workspace", "person's workspace", "origin of caches", "clone", "cache"
+EXPERIMENT = "experiment"
 _CHANGED = "it was taken into use again or extended, or is gone already"
 
 
@@ -56,7 +57,7 @@ def _telling(remove: Callable[[], bool]) -> Callable[[], str | None]:
 
 
 def _of(client: Client, rules: Rules, clone: Volume, now: datetime) -> _Verdict:
-    from ontap_mlops.ontap import dataset_caches, personal_workspaces, workspaces
+    from ontap_mlops.ontap import dataset_caches, experiments, personal_workspaces, workspaces
 
     if (used := workspaces.as_used(clone)) is not None:
         return _Verdict(WORKSPACE, _of_used(used, rules.runs))
@@ -70,6 +71,8 @@ def _of(client: Client, rules: Rules, clone: Volume, now: datetime) -> _Verdict:
         if lent.until <= now:
             return _Verdict(PERSONAL, None, lambda: personal_workspaces.collect_one(client, svm=rules.svm, lent=lent))
         return _Verdict(PERSONAL, f"{lent.person} has it until {lent.until:%Y-%m-%d %H:%M}")
+    if (key := experiments.run_of(clone)) is not None:
+        return _Verdict(EXPERIMENT, f"experiment of run {key}: remove it by hand when nobody repeats it any more")
     if dataset_caches.is_origin(clone):
         return _Verdict(ORIGIN, "caches at other sites show it; the DAG evict_caches removes it after the last of them")
     return _Verdict(CLONE, "it was cloned by name; the OntapCloneDeleteOperator of its DAG removes it")

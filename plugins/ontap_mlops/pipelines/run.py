@@ -13,6 +13,12 @@ from ontap_mlops import locations, names, registry
 from ontap_mlops.operators.choose import RunChooseOperator
 from ontap_mlops.operators.claims import ModelClaimOperator, ModelReleaseOperator
 from ontap_mlops.operators.dataset_difference import DatasetDifferenceOperator
+from ontap_mlops.operators.experiment_difference import ExperimentDifferenceOperator
+from ontap_mlops.operators.experiments import (
+    ExperimentCloneOperator,
+    ExperimentFreezeOperator,
+    ExperimentGatherOperator,
+)
 from ontap_mlops.operators.judging import PromotionDecideOperator, RunCompareOperator, TrainingRecordOperator
 from ontap_mlops.operators.links import PICTURES, MlflowRunLink
 from ontap_mlops.operators.model_versions import ModelFoldersRemoveOperator, ModelVersionExpireOperator
@@ -49,6 +55,7 @@ class Run:
         self.programs: list[Any] = []
         self.decide: PromotionDecideOperator | None = None
         self.claim: Any = None
+        self.record: Any = None
         self.loaded: list[Any] = []
         self.choose = RunChooseOperator(
             task_id="choose",
@@ -215,12 +222,38 @@ class Run:
                 **arguments,
             }
             judged = self.program(evaluate, volumes=volumes, champion=True, **judging)
-            record = TrainingRecordOperator(task_id="record", training=training.task_id, evaluation=evaluate)
+            self.record = TrainingRecordOperator(task_id="record", training=training.task_id, evaluation=evaluate)
             self.decide = PromotionDecideOperator(task_id="decide", evaluation=evaluate, keep=[*keep] or ["summary"])
-            self.claim >> judged >> record >> self.decide
+            self.claim >> judged >> self.record >> self.decide
         volume >> self.claim
         self.facts |= {"decision": "decide", "mlflow_run_id": "record:mlflow_run_id"}
         self.facts |= {key: f"{evaluate}:{key}" for key in ("metrics", "held_out", "pictures", "mlflow_url")}
+        return group
+
+    def experiment(self, *, train: str = "train", evaluate: str = "evaluate") -> TaskGroup:
+        """Freeze data, model, logs and code version together, and show what differs from another experiment.
+
+        It comes after the record of the training; the Params ``snapshot`` (true or false) and ``compare_with`` (a run
+        key, or null) say whether, and which other. The DAG ``restore_experiment`` repeats it.
+        """
+        programs = {"train": self.system.module(train), "evaluate": self.system.module(evaluate)}
+        with TaskGroup("experiment", tooltip="Freeze data, model, logs and code version as one snapshot") as group:
+            clone = ExperimentCloneOperator(task_id="clone")
+            gather = ExperimentGatherOperator(
+                task_id="gather",
+                program="tasks.experiments.gather",
+                volumes={WORKSPACE: ""},
+                compute="{{ params.compute }}",
+                bucket_conn_id=self.bucket_conn_id,
+                time_limit=timedelta(hours=1),
+                mlflow_conn_id=None,
+                buttons=(),
+            )
+            self.programs.append(gather)
+            freeze = ExperimentFreezeOperator(task_id="freeze", programs=programs)
+            difference = ExperimentDifferenceOperator(task_id="difference", other="{{ params.compare_with or '' }}")
+            clone >> gather >> freeze >> difference
+        self.facts |= {"experiment": "experiment.freeze", "difference": "experiment.difference"}
         return group
 
     def promote(self) -> TaskGroup:

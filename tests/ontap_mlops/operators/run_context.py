@@ -85,21 +85,21 @@ class TaskInstance:
     max_tries = 3
     map_index = -1
 
-    def __init__(self, task_id: str = "task", results: dict[str, Any] | None = None) -> None:
+    def __init__(self, task_id: str = "task", results: dict[Any, Any] | None = None) -> None:
         self.task_id = task_id
         self.results = results or {}
         self.pushed: dict[str, Any] = {}
         self.log = logging.getLogger("task")
 
     def xcom_pull(self, task_ids: str, key: str = "return_value") -> Any:
-        return self.results.get(task_ids)
+        return self.results.get((task_ids, key), self.results.get(task_ids))
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
 
 
 def context(
-    results: dict[str, Any] | None = None,
+    results: dict[Any, Any] | None = None,
     *,
     params: dict[str, Any] | None = None,
     run_type: str = "manual",
