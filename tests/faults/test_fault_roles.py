@@ -31,11 +31,14 @@ def test_with_the_rights_of_the_table_it_ends_as_with_all(scenario: Scenario, si
 def test_a_right_that_is_taken_away_is_named(scenario: Scenario, site: Site) -> None:
     good, known = undisturbed(site, scenario), roles.calls()[scenario.operator]
     full = {cluster: roles.rights(roles.needed(found)) for cluster, found in known.items()}
-    made = calls_of(good.calls)
+    made, missed = calls_of(good.calls), {}
     for cluster, given in full.items():
-        used = {path: access for path, access in given.items() if path in roles.rights(made.get(cluster, ()))}
-        missed = [path for path in used if refused(site, scenario, good, full, cluster, path, "none")]
-        assert missed, f"{scenario.title} needs none of {given} on the cluster {cluster}"
+        used = [path for path in given if path in roles.rights(made.get(cluster, ()))]
+        if used:  # of an operator with several scenarios, one may ask a cluster for nothing
+            missed[cluster] = [path for path in used if refused(site, scenario, good, full, cluster, path, "none")]
+    # What is needed in one scenario of an operator may be no more than asked for in another.
+    alone = [each.operator for each in scenarios()].count(scenario.operator) == 1
+    assert missed and (all if alone else any)(missed.values()), f"{scenario.title} needs none of {full}: {missed}"
 
 
 @pytest.mark.skipif(MODE != "record", reason="writes the table anew")
