@@ -34,6 +34,8 @@ def test_every_option_has_a_function_and_its_default(monkeypatch: pytest.MonkeyP
         "secrets_dir": None,
         "use_pools": False,
         "deferrable": True,
+        "hub_namespace_roots": {},
+        "hub_actions": (),
     }
 
 
