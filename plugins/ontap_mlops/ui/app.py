@@ -14,10 +14,12 @@ from starlette.exceptions import HTTPException
 
 from ontap_mlops import __version__
 from ontap_mlops.ui import api, pages
-from ontap_mlops.ui.hub import Hub, NotKnown, NotThere
+from ontap_mlops.ui.hub import Hub, NotKnown, NotThere, NotYet
 
 HERE = Path(__file__).parent
 PREFIX = "/ontap"
+SOON_S = "2"
+"""After so many seconds, what is being asked for is worth asking for again."""
 # Nothing from elsewhere, nothing inline, no frame around it but Airflow's own.
 _HEADERS = {
     "Content-Security-Policy": (
@@ -66,7 +68,11 @@ async def _with_headers(request: Request, call_next: Callable[[Request], Awaitab
 
 def _refused(status: int) -> Callable[[Request, Exception], Response]:
     def answer(request: Request, error: Exception) -> Response:
-        return _say(request, status, str(error))
+        said = _say(request, status, str(error))
+        if isinstance(error, NotYet):
+            # The first is read by programs, the second by browsers.
+            said.headers.update({"Retry-After": SOON_S, "Refresh": SOON_S})
+        return said
 
     return answer
 

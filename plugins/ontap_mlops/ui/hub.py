@@ -52,6 +52,10 @@ class NotKnown(Exception):
     """Nobody can tell now whether it exists; the text says why."""
 
 
+class NotYet(NotKnown):
+    """It is being asked for."""
+
+
 class Hub:
     """:param refresh: is handed on by each view: ask again in place of showing what was kept."""
 
@@ -358,7 +362,7 @@ class Hub:
 
 def _missing(answer: Answer[Any], sentence: str) -> Exception:
     if answer.value is None:
-        return NotKnown(answer.trouble or "There is no answer yet; ask again in a moment.")
+        return NotKnown(answer.trouble) if answer.trouble else NotYet("There is no answer yet; ask again in a moment.")
     return NotThere(sentence)
 
 

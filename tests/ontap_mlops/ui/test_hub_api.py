@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from html.parser import HTMLParser
 
 import pytest
@@ -10,9 +11,14 @@ from fastapi.testclient import TestClient
 
 from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.ontap.errors import Unreachable
+from ontap_mlops.records import DatasetVersion
+from ontap_mlops.registry import Dataset
+from ontap_mlops.ui.facts import storage
+from ontap_mlops.ui.facts.kept import Kept
 from ontap_mlops.ui.facts.shapes import Cache, Run
 from ontap_mlops.ui.hub import Hub
 from tests.ontap_mlops.ui.conftest import FIRST, Clock, Facts, Rights, dataset_version, model, training
+from tests.until import until
 
 SECOND = dataset_version(1)
 PAGES = (
@@ -124,6 +130,27 @@ def test_where_nothing_was_ever_known_the_page_says_so_and_is_not_empty(client: 
     assert "Nothing is known from before" in page.text and "There is no version yet" not in page.text
     version = client.get(f"/ontap/datasets/tyre_images/versions/{SECOND.id}")
     assert version.status_code == 503 and "ONTAP gave no answer." in version.text
+
+
+def test_a_page_that_is_still_being_asked_for_comes_by_itself_once_it_is_known(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, path = threading.Event(), f"/ontap/datasets/tyre_images/versions/{SECOND.id}"
+
+    def late(entry: Dataset) -> list[DatasetVersion]:
+        told.wait(60)
+        return [SECOND]
+
+    monkeypatch.setattr(storage, "versions", late)
+    monkeypatch.setattr(Kept.get, "__kwdefaults__", {**Kept.get.__kwdefaults__, "patience_s": 0.01})
+    try:
+        for address in (path, path.replace("/ontap/", "/ontap/api/")):
+            early = client.get(address)
+            assert early.status_code == 503 and "There is no answer yet" in early.text
+            assert early.headers["Refresh"] == early.headers["Retry-After"] == "2"
+    finally:
+        told.set()
+    until(lambda: client.get(path).status_code == 200)
 
 
 def test_names_from_data_are_escaped(client: TestClient, told: Facts) -> None:
