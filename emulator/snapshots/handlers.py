@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from uuid import uuid4
 
 from emulator import rules
+from emulator.reading import Records
 from emulator.rest import ANY, Call, Reply, accepted, many, one
 from emulator.snapshots import errors, state
 from emulator.store import Record
 from emulator.svms.state import seen
 from emulator.volumes.handlers import volume
+
+_VOLUMES_AT_MOST = 200  # for which looking up one after the other is cheaper than looking at all
 
 
 def _snapshot(call: Call, parent: Record) -> Record:
@@ -21,9 +25,21 @@ def _snapshot(call: Call, parent: Record) -> Record:
 def list_snapshots(call: Call) -> Reply:
     """``*`` in place of a volume asks for the snapshots of all."""
     if call.params["volume.uuid"] == ANY:
-        return many(call, state.SNAPSHOT, seen(call, state.KIND))
+        return many(call, state.SNAPSHOT, _of_named_volumes(call, seen(call, state.KIND)))
     parent = volume(call, "volume.uuid")
     return many(call, state.SNAPSHOT, seen(call, state.KIND).of("volume", parent["uuid"]))
+
+
+def _of_named_volumes(call: Call, snapshots: Records) -> Records:
+    """Those of the volumes that a query for ``volume.name`` may mean: no index of snapshots knows that name."""
+    every = Records(call.world.store, "volume")
+    named = every.narrowed({"name": call.query.get("volume.name", "")}, {"name": "name"})
+    if named is every:
+        return snapshots
+    uuids = [found["uuid"] for found in itertools.islice(named, _VOLUMES_AT_MOST + 1)]
+    if len(uuids) > _VOLUMES_AT_MOST:
+        return snapshots
+    return snapshots.narrowed({"volume.uuid": "|".join(uuids) or "none"}, state.SNAPSHOT.stored)
 
 
 def get_snapshot(call: Call) -> Reply:

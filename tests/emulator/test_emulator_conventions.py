@@ -149,6 +149,21 @@ def test_a_star_in_place_of_a_parent_lists_what_is_below_all_of_them(api, make, 
     assert api.post(path, json={"name": "x"}).status_code == 404
 
 
+def test_below_a_star_a_parent_is_named_as_anything_else_is(api, make, freeze):
+    one, two = make(), make()
+    taken = {each["name"]: freeze(each["uuid"])["uuid"] for each in (one, two)}
+
+    def found(name: str) -> set[str]:
+        path = "/api/storage/volumes/*/snapshots"
+        return {each["uuid"] for each in api.get(path, params={"volume.name": name}).json()["records"]}
+
+    assert found(one["name"]) == {taken[one["name"]]}
+    assert found(f"{one['name']}|{two['name']}") == set(taken.values())
+    assert found(f"{one['name']}*") >= {taken[one["name"]]}
+    assert taken[one["name"]] not in found(f"!{one['name']}") and taken[two["name"]] in found(f"!{one['name']}")
+    assert found("no_such_volume") == set()
+
+
 def test_a_star_in_place_of_a_policy_lists_all_rules_page_by_page(api):
     names = [f"p_{time.time_ns()}_{number}" for number in range(2)]
     for name in names:

@@ -11,6 +11,7 @@ from emulator.auth import User
 from emulator.errors import OntapError
 from emulator.reading import Records
 from emulator.rest import Call, many
+from emulator.snapshots.handlers import list_snapshots
 from emulator.snapshots.state import SNAPSHOT
 from emulator.world import Config, World
 
@@ -157,6 +158,22 @@ def test_a_page_reads_no_more_records_of_a_large_cluster_than_of_a_small_one(wor
     world.store._db.execute("DELETE FROM records WHERE kind = 'snapshot'")
     fill(world, 4_000)
     assert cost() <= few + 200, "a chunk more at most"
+
+
+def test_snapshots_of_one_volume_by_its_name_cost_no_look_at_those_of_others(world, monkeypatch) -> None:
+    read: list[int] = []
+    original = store._record
+    monkeypatch.setattr(store, "_record", lambda row: read.append(1) or original(row))
+    root = world.store.find("volume")[0]
+    for number in range(10):
+        world.store.insert("volume", root | {"uuid": f"{VOLUME}{number}", "name": f"data{number}", "junction": None})
+    fill(world, 4_000)
+    read.clear()
+    query = {"volume.name": "data7", "fields": "name"}
+    call = Call("GET", "/storage/volumes/*/snapshots", {"volume.uuid": "*"}, query, {}, User("admin", "admin"), world)
+    answered = list_snapshots(call).body
+    assert answered is not None and answered["num_records"] == 400
+    assert len(read) < 1_000
 
 
 def test_an_order_is_read_from_the_index(world) -> None:
