@@ -4,6 +4,9 @@
     python -m scripts.screenshot tyre       the newest finished run of its DAG, as Airflow shows it: run.png
     python -m scripts.screenshot ctr        likewise, run-ctr.png, and the page its last demo left in MLflow
 
+With the run of each system comes the data hub's page on the version that it trained on, hub-SYSTEM.png; of all of them,
+the hub's pages in Airflow's frame, on caches and on models: hub.png, hub-caches.png, hub-models.png.
+
 Needs Chromium and running services in which the demos have run; `--local D` means the services in folder D.
 """
 
@@ -85,6 +88,36 @@ def take_pages(running: Browser, stack: Stack, system: System, folder: Path) -> 
         said(f"The {name} of the last demo of {system.name}", folder / f"{name}.png")
 
 
+def take_version(page: Page, stack: Stack, system: System, output: Path) -> None:
+    """The page on the dataset version that the newest run trained on, as it looks outside Airflow's frame."""
+    run_id = newest_finished(stack.airflow_api(), system)
+    chosen = stack.airflow_api().xcom(system.train_dag, run_id, "choose")["dataset_version"]["id"]
+    show_hub(page, f"/ontap/datasets/{system.dataset}/versions/{chosen}")
+    page.screenshot(path=output, full_page=True)
+    said(f"Version {chosen} of {system.dataset}", output)
+
+
+def take_hub(page: Page, folder: Path) -> None:
+    page.goto("/plugin/data-hub")
+    page.frame_locator("iframe[title='Data hub']").get_by_role("heading", level=1).wait_for()
+    page.screenshot(path=folder / "hub.png")
+    said("The data hub in Airflow", folder / "hub.png")
+    for name in ("caches", "models"):
+        show_hub(page, f"/ontap/{name}")
+        page.screenshot(path=folder / f"hub-{name}.png", full_page=True)
+        said(f"The data hub's page on {name}", folder / f"hub-{name}.png")
+
+
+def show_hub(page: Page, path: str) -> None:
+    """Open a page of the hub, asked for until nothing on it is still being asked for."""
+    page.set_viewport_size({"width": 1200, "height": 700})
+    page.goto(f"{path}?refresh=true")
+    page.wait_for_timeout(SETTLE_MS)
+    page.goto(path)
+    page.get_by_role("heading", level=1).wait_for()
+    page.wait_for_load_state("networkidle")
+
+
 def said(what: str, output: Path) -> None:
     print(f"{what} is shown in {shown(output.resolve())} ({output.stat().st_size / 1000:.0f} kB).")
 
@@ -105,6 +138,11 @@ def main() -> int:
             picture = system.picture_of_run or f"run-{system.name}"
             take_run(running, stack, system, options.folder / f"{picture}.png")
             take_pages(running, stack, system, options.folder)
+        page = browser.open_page(running, stack.urls["airflow"])
+        browser.enter(page, environment.ADMIN, stack.password_file.read_text())
+        take_hub(page, options.folder)
+        for system in chosen:
+            take_version(page, stack, system, options.folder / f"hub-{system.name}.png")
     return 0
 
 
