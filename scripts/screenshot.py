@@ -68,10 +68,16 @@ def drag_to(page: Page, handle: Locator, x: int) -> None:
     page.mouse.up()
 
 
-def take_run(running: Browser, stack: Stack, system: System, output: Path) -> None:
-    run_id = newest_finished(stack.airflow_api(), system)
+def in_airflow(running: Browser, stack: Stack) -> Page:
+    """A page of its own, logged in as the administrator."""
     page = browser.open_page(running, stack.urls["airflow"])
     browser.enter(page, environment.ADMIN, stack.password_file.read_text())
+    return page
+
+
+def take_run(running: Browser, stack: Stack, system: System, output: Path) -> None:
+    run_id = newest_finished(stack.airflow_api(), system)
+    page = in_airflow(running, stack)
     show_run(page, system.train_dag, run_id)
     page.screenshot(path=output)
     said(f"Run {run_id} of {system.train_dag}", output)
@@ -90,8 +96,9 @@ def take_pages(running: Browser, stack: Stack, system: System, folder: Path) -> 
 
 def take_version(page: Page, stack: Stack, system: System, output: Path) -> None:
     """The page on the dataset version that the newest run trained on, as it looks outside Airflow's frame."""
-    run_id = newest_finished(stack.airflow_api(), system)
-    chosen = stack.airflow_api().xcom(system.train_dag, run_id, "choose")["dataset_version"]["id"]
+    api = stack.airflow_api()
+    run_id = newest_finished(api, system)
+    chosen = api.xcom(system.train_dag, run_id, "choose")["dataset_version"]["id"]
     show_hub(page, f"/ontap/datasets/{system.dataset}/versions/{chosen}")
     page.screenshot(path=output, full_page=True)
     said(f"Version {chosen} of {system.dataset}", output)
@@ -138,8 +145,7 @@ def main() -> int:
             picture = system.picture_of_run or f"run-{system.name}"
             take_run(running, stack, system, options.folder / f"{picture}.png")
             take_pages(running, stack, system, options.folder)
-        page = browser.open_page(running, stack.urls["airflow"])
-        browser.enter(page, environment.ADMIN, stack.password_file.read_text())
+        page = in_airflow(running, stack)
         take_hub(page, options.folder)
         for system in chosen:
             take_version(page, stack, system, options.folder / f"hub-{system.name}.png")

@@ -17,7 +17,6 @@ from ontap_mlops.ui import api, pages
 from ontap_mlops.ui.hub import Hub, NotKnown, NotThere, NotYet
 
 HERE = Path(__file__).parent
-PREFIX = "/ontap"
 SOON_S = "2"
 """After so many seconds, what is being asked for is worth asking for again."""
 # Nothing from elsewhere, nothing inline, no frame around it but Airflow's own.

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from ontap_mlops.ui import drawing, looking, wording
+from ontap_mlops.ui import PREFIX, drawing, looking, wording
 from ontap_mlops.ui.access import ViewerDep
 from ontap_mlops.ui.api import FilePath, HubDep, Refresh, Search
 from ontap_mlops.ui.facts import actions
@@ -209,6 +209,6 @@ def _render(request: Request, template: str, *, status: int = 200, **context: An
         wanted = {key: value for key, value in {**query, **changed}.items() if value not in (None, "")}
         return "?" + urlencode(wanted)
 
-    context |= {"status": status, "root": root, "airflow": root.removesuffix("/ontap"), "here": here}
+    context |= {"status": status, "root": root, "airflow": root.removesuffix(PREFIX), "here": here}
     context |= {"path": request.url.path.removeprefix(root)}
     return HTMLResponse(_TEMPLATES.get_template(template).render(context), status)

@@ -7,7 +7,9 @@ from typing import Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
-NAME, ROUTE, PREFIX = "Data hub", "data-hub", "/ontap"
+from ontap_mlops.ui import PREFIX
+
+NAME, ROUTE = "Data hub", "data-hub"
 
 
 class DataHubPlugin(AirflowPlugin):
