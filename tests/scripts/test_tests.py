@@ -71,6 +71,37 @@ def test_it():
     )
 
 
+def small_suite(folder: Path, *bodies: str) -> Suite:
+    file = folder / "test_small.py"
+    file.write_text("import pathlib\n" + "\n".join(f"def test_{n}():\n    {body}" for n, body in enumerate(bodies)))
+    return Suite("small", "not other", 60, ("-c", "/dev/null", "--rootdir", str(folder), str(file)))
+
+
+def fails_first(mark: Path) -> str:
+    return f"mark = pathlib.Path({str(mark)!r}); seen = mark.exists(); mark.touch(); assert seen"
+
+
+def test_a_test_that_passes_when_run_again_is_named_and_fails_nothing(tmp_path: Path):
+    once = tmp_path / "passing ran"
+    suite = small_suite(tmp_path, fails_first(tmp_path / "mark"), f"pathlib.Path({str(once)!r}).touch(exist_ok=False)")
+    result = tests.run(suite, [])
+    assert result.passed and result.counts == "1 passed, 1 failed", "what passed is not run again"
+    assert result.unsteady == ("test_small.py::test_0",)
+    told = tests.account([result], 1).splitlines()
+    assert told[-2:] == ["== UNSTEADY, passed only when run again: test_small.py::test_0", "== all passed in 1 s"]
+
+
+def test_a_test_that_fails_twice_fails_the_suite(tmp_path: Path):
+    result = tests.run(small_suite(tmp_path, "assert False", fails_first(tmp_path / "mark")), [])
+    assert not result.passed and result.unsteady == ()
+    assert tests.account([result], 1).splitlines()[-1] == "== small FAILED, 1 s"
+
+
+def test_many_failures_are_not_run_again(tmp_path: Path):
+    result = tests.run(small_suite(tmp_path, *(fails_first(tmp_path / f"mark {n}") for n in range(tests.FEW + 1))), [])
+    assert not result.passed and result.counts == "0 passed, 4 failed"
+
+
 def test_every_test_belongs_to_one_suite_of_all():
     """By the marks that pyproject.toml knows, each alone and in the pairs that are used."""
     from _pytest.mark.expression import Expression
