@@ -11,12 +11,15 @@ from typing import Any
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 from ontap_mlops.ontap.errors import OntapError, OntapPermanentError, OntapTemporaryError
-from ontap_mlops.operators.base import RETRIES
 from tests.faults.site import Scenario, Site
 from tests.faults.trouble import Interfering, Trouble
 from tests.faults.wire import Call, Killed
 
 MOST_TRIES = 40  # a worker is killed once; this ends a scenario that never would
+
+
+class Without(Exception):
+    """The task ended well, but without what it is for, and said why."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Undisturbed:
 
 @dataclass
 class Cell:
-    """How a scenario stood one fault. ``errors`` are those with which it ended where it did not survive, by name."""
+    """How a scenario stood one fault. ``errors`` are those with which it ended where it did not survive, by name, with
+    "without" where it failed nothing."""
 
     scenario: Scenario
     trouble: Trouble
@@ -82,8 +86,12 @@ def play(site: Site, scenario: Scenario, trouble: Trouble, good: Undisturbed, mo
         cell.positions += 1
         _judge(site, scenario, trouble, good, interference, error)
         cell.survived += error is None
-        cell.errors |= {type(error).__name__} if error else set()
+        cell.errors |= {_named(error)} if error else set()
     return cell
+
+
+def _named(error: Exception) -> str:
+    return "without" if isinstance(error, Without) else type(error).__name__
 
 
 def unlike(calls: list[Call]) -> list[Call]:
@@ -104,20 +112,21 @@ def _attempt(site: Site, scenario: Scenario, where: str) -> Exception | None:
     """Try as often as the retry policy says; the error with which the task is failed for good, or None."""
     tries = 0
     for _ in range(MOST_TRIES):
-        operator = scenario.make(site)
+        operator, site.try_number = scenario.make(site), tries + 1
         try:
-            site.run(operator)
+            result = site.run(operator)
         except Killed:
             site.wire.dead = False  # another worker
             continue
         except Exception as error:
             tries += 1
-            decided = operator.retry_policy.evaluate(error, tries, RETRIES + 1).action
+            decided = operator.retry_policy.evaluate(error, tries, operator.retries + 1).action
             _check_decision(error, decided, where)
-            if decided is RetryAction.FAIL or tries > RETRIES:
+            if decided is RetryAction.FAIL or tries > operator.retries:
                 return error
         else:
-            return None
+            said = scenario.without(site, result)
+            return Without(said) if said else None
     raise AssertionError(f"{where}: it never ends")
 
 
@@ -138,7 +147,8 @@ def _judge(
 ) -> None:
     where = f"{scenario.title}, {trouble.title} at {interference.met}"
     if error is not None:
-        assert isinstance(error, trouble.clear), f"{where}: ended with {error!r}"
+        allowed = bool(trouble.clear) if isinstance(error, Without) else isinstance(error, trouble.clear)
+        assert allowed, f"{where}: ended with {error!r}"
         _check_sentence(site, error, where)
         _check_nothing_else(site, scenario, good, where)
         interference.repair()
@@ -152,7 +162,9 @@ def _judge(
 
 def _check_sentence(site: Site, error: Exception, where: str) -> None:
     said = str(error)
-    assert isinstance(error, OntapError) and len(said.split()) > 5 and said.rstrip()[-1] in ".!?", f"{where}: {said!r}"
+    assert isinstance(error, OntapError | Without) and len(said.split()) > 5 and said.rstrip()[-1] in ".!?", (
+        f"{where}: {said!r}"
+    )
     assert "Traceback" not in said and "object at 0x" not in said, f"{where}: {said!r}"
     passwords = [cluster.emulator.password for cluster in site.clusters]
     assert not any(password in said for password in passwords), f"{where}: names a password"

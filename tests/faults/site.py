@@ -59,6 +59,10 @@ class Site:
         self.runs: dict[tuple[str, str], str] = {}
         self.stores: defaultdict[str, Store] = defaultdict(Store)
         """Of each task, which keeps them from one try to the next."""
+        self.try_number = 1
+        """Of the task that runs."""
+        self.skipped = ""
+        """Why the last task that skipped did."""
         self.pushed: dict[str, Any] = {}
         """What tasks pushed to XCom themselves, by its key."""
         self.params: dict[str, Any] = {}
@@ -133,7 +137,8 @@ class Site:
             dag_id=DAG_ID,
             run_id=RUN_ID,
             map_index=-1,
-            max_tries=4,
+            try_number=self.try_number,
+            max_tries=operator.retries,
             stats_tags={},
             xcom_push=lambda key, value: self.pushed.update({key: value}),
             xcom_pull=lambda task_ids, key="return_value": self.results.get(
@@ -161,8 +166,8 @@ class Site:
             result = operator.execute(context)
         except TaskDeferred as deferred:
             result = self._resumed(operator, context, deferred)
-        except AirflowSkipException:
-            result = SKIPPED
+        except AirflowSkipException as skip:
+            result, self.skipped = SKIPPED, str(skip)
         return result
 
     def _resumed(self, operator: BaseOperator, context: dict[str, Any], deferred: TaskDeferred) -> Any:
@@ -233,6 +238,9 @@ class Scenario:
 
     keeps: tuple[str, ...] = ()
     """What else may lie about where it has failed, as `held` calls it, since another try goes on from it."""
+
+    without: Callable[[Site, Any], str | None] = lambda site, result: None
+    """What an operator that fails nothing says when it has ended without what it is for; None when it has done it."""
 
     end: Callable[[Site], Any] = field(default=lambda site: site.held())
     """A comparable end state."""

@@ -20,7 +20,7 @@ _NOT_STEERING = r"^/(?!emulator/(?:reset|faults|requests|jobs|limits|users|roles
 
 
 class Interfering:
-    """Acts at the call of the given number and, where ``lasting``, at all later ones, until it is repaired."""
+    """Acts at the call of the given number and, where ``lasting``, at all later ones to ONTAP, until it is repaired."""
 
     lasting = False
 
@@ -29,7 +29,7 @@ class Interfering:
         self.met: Call | None = None
 
     def before(self, call: Call) -> None:
-        if call.number == self.position or (self.lasting and call.number > self.position):
+        if call.number == self.position or (self.lasting and call.number > self.position and call.cluster is not None):
             self.met = self.met or call
             self.strike(call)
 

@@ -50,6 +50,12 @@ def is_over(context: Context) -> Callable[[str], bool]:
     return over
 
 
+def is_last_try(context: Context) -> bool:
+    """Whether Airflow tries this task no more when this try fails, unless somebody clears it."""
+    ti: Any = context["ti"]
+    return ti.try_number > ti.max_tries
+
+
 def code_commit(context: Context) -> str:
     """Version of the DAG bundle this run started on (a commit, for a Git bundle), else the one settings give."""
     bundle = getattr(context["ti"], "bundle_instance", None)

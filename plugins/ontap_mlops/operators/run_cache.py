@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ontap_mlops import sites
 from ontap_mlops.compute import rendering
 from ontap_mlops.locations import HOME
-from ontap_mlops.ontap.errors import OntapError
+from ontap_mlops.ontap.errors import OntapError, OntapTemporaryError
 from ontap_mlops.operators import telling
 from ontap_mlops.operators.base import MlopsOperator
-from ontap_mlops.operators.context import needed, run_record
+from ontap_mlops.operators.context import is_last_try, needed, run_record
 from ontap_mlops.operators.dataset_caches import DatasetCacheEnsureOperator, DatasetCacheReleaseOperator
 from ontap_mlops.records import DatasetCache, RunCache, RunRecord
 
@@ -24,20 +24,25 @@ CACHE = "cache"
 BESIDE, SOURCE = "compute", "source"
 CHOICES = {BESIDE: "at the site of the compute", SOURCE: "nowhere: read the source"}
 BLOCK_BYTES = 4096  # of ONTAP's counters
+# Half a minute and one: a longer wait is not worth what a cache saves.
+RETRIES = 2
 
 
-def site_of(record: RunRecord, cache_at: str, compute: Any) -> tuple[str, str]:
-    """Return the site to cache at; "" and the reason where there is none.
+CacheAt = str | sites.Site | Mapping[str, Any]
+
+
+def site_of(record: RunRecord, cache_at: CacheAt, compute: Any) -> tuple[str | dict[str, Any], str]:
+    """Return the site to cache at, as an operator keeps it; "" and the reason where there is none.
 
     :param cache_at: ``compute`` for the site whose entry in sites.yaml lists the first place, ``source`` for none, or a
-        site's name.
+        site by name or by value.
     """
     if record.site != HOME:
         return "", f"The run reads the mirror at site {record.site}."
     if cache_at == SOURCE:
         return "", "The run was asked to read the source."
     if cache_at != BESIDE:
-        return cache_at, ""
+        return sites.as_argument(cache_at), ""
     first = next((name for name in rendering.places(compute) if isinstance(name, str)), "")
     found = next((name for name, site in sites.usable().items() if first in site.places), "")
     return found, "" if found else f"Place {first} is at no site: config/sites.yaml lists it under no `places`."
@@ -46,20 +51,21 @@ def site_of(record: RunRecord, cache_at: str, compute: Any) -> tuple[str, str]:
 class RunCacheOperator(DatasetCacheEnsureOperator):
     """Cache the run's dataset version at the site of its compute, filled ahead of use, with a lease until the run ends.
 
-    Where that cannot be, the run reads the source and says why: there is no such site, it does not answer, it has no
-    room, the SVMs are no peers. A cache is a matter of speed, so no run fails for want of one.
+    Where that cannot be, the run reads the source and says why: there is no such site, it has no room, the SVMs are no
+    peers; or it does not answer, and did not when the task was tried again. A cache is a matter of speed, so no run
+    fails for want of one.
 
     :param dataset: name in datasets.yaml, or a dataset by value.
-    :param cache_at: ``compute``, ``source`` or the name of a site (see ``site_of``).
+    :param cache_at: ``compute``, ``source``, or a site by name or by value (see ``site_of``).
     :param compute: the run's places; the first one counts.
     :return: the RunCache, as JSON.
     """
 
     template_fields: Sequence[str] = (*DatasetCacheEnsureOperator.template_fields, "cache_at", "compute")
 
-    def __init__(self, *, cache_at: str = BESIDE, compute: Any = (), **kwargs: Any) -> None:
-        super().__init__(**{"site": "", **kwargs})
-        self.cache_at = cache_at
+    def __init__(self, *, cache_at: CacheAt = BESIDE, compute: Any = (), **kwargs: Any) -> None:
+        super().__init__(**{"site": "", "retries": RETRIES, **kwargs})
+        self.cache_at = cache_at if isinstance(cache_at, str) else sites.as_argument(cache_at)
         self.compute = compute
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -68,14 +74,14 @@ class RunCacheOperator(DatasetCacheEnsureOperator):
         try:
             return super().execute(context)
         except OntapError as error:
-            return self._source(f"Site {self.site} has no cache for this run. {error}")
+            return self._without(context, error)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         self._settle(context)
         try:
             return super().execute_complete(context, event)
         except OntapError as error:
-            return self._source(f"Site {self.site} has no cache for this run. {error}")
+            return self._without(context, error)
 
     def begin(self, client: Client, context: Context) -> dict[str, Any]:
         from ontap_mlops.ontap import peers
@@ -106,6 +112,12 @@ class RunCacheOperator(DatasetCacheEnsureOperator):
         self.site, self.version = site, record.dataset_version.id
         return why
 
+    def _without(self, context: Context, error: OntapError) -> dict[str, Any]:
+        """Read the source for good where no other try of the task can help, or comes; else raise the error."""
+        if may_pass(context, error):
+            raise error
+        return self._source(f"Site {sites.as_site(self.site).name} has no cache for this run. {error}")
+
     def _source(self, why: str) -> dict[str, Any]:
         for line in telling.lines(f"The source is read. {why}"):
             self.log.warning("%s", line)
@@ -115,16 +127,17 @@ class RunCacheOperator(DatasetCacheEnsureOperator):
 class RunCacheReleaseOperator(DatasetCacheReleaseOperator):
     """Give up the run's lease on its cache; the teardown of :class:`RunCacheOperator`, with the same parameters.
 
-    A site that does not answer is left alone: once the run is over, ``evict_caches`` gives the lease up for it.
+    A site that answers no try of the task is left alone, and the task skipped with the reason: once the run is over,
+    ``evict_caches`` gives the lease up for it.
 
     :return: names of the cached volumes that the run had held.
     """
 
     template_fields: Sequence[str] = (*DatasetCacheReleaseOperator.template_fields, "cache_at", "compute")
 
-    def __init__(self, *, cache_at: str = BESIDE, compute: Any = (), **kwargs: Any) -> None:
-        super().__init__(**{"site": "", **kwargs})
-        self.cache_at = cache_at
+    def __init__(self, *, cache_at: CacheAt = BESIDE, compute: Any = (), **kwargs: Any) -> None:
+        super().__init__(**{"site": "", "retries": RETRIES, **kwargs})
+        self.cache_at = cache_at if isinstance(cache_at, str) else sites.as_argument(cache_at)
         self.compute = compute
 
     def execute(self, context: Context) -> list[str]:
@@ -134,10 +147,16 @@ class RunCacheReleaseOperator(DatasetCacheReleaseOperator):
         try:
             return super().execute(context)
         except OntapError as error:
-            self.log.warning(
-                "The lease at site %s stays until evict_caches finds that the run is over. %s", self.site, error
-            )
-            return []
+            if may_pass(context, error):
+                raise
+            site = sites.as_site(self.site).name
+            said = f"The lease at site {site} stays until evict_caches finds that the run is over. {error}"
+            self.skip_because(context, said, note=False)
+
+
+def may_pass(context: Context, error: OntapError) -> bool:
+    """Whether another try of this task comes, and the error may have passed by then."""
+    return isinstance(error, OntapTemporaryError) and not is_last_try(context)
 
 
 class RunReadsOperator(MlopsOperator):

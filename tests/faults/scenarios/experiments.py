@@ -1,8 +1,14 @@
+import time
+from typing import Any
+
 from ontap_mlops import names
+from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.ontap import experiments
 from ontap_mlops.operators.context import CHOOSE, RECORD
 from ontap_mlops.operators.experiments import (
     FROZEN,
+    PROGRAMS,
+    ExperimentChooseOperator,
     ExperimentCloneOperator,
     ExperimentFreezeOperator,
     ExperimentWorkspaceOperator,
@@ -10,9 +16,9 @@ from ontap_mlops.operators.experiments import (
 from ontap_mlops.records import RunRecord, TrainingRecord
 from tests.faults.scenarios.models import begun
 from tests.faults.scenarios.results import chosen
-from tests.faults.site import DAG_ID, SVM, Scenario, Site
+from tests.faults.site import DAG_ID, RUN_AFTER, SVM, Scenario, Site
 
-PROGRAMS = {"train": "tasks.lane.train", "evaluate": "tasks.lane.evaluate"}
+TRAINED = {"train": "tasks.lane.train", "evaluate": "tasks.lane.evaluate"}
 
 
 def wanted(site: Site) -> None:
@@ -25,9 +31,8 @@ def run(site: Site) -> RunRecord:
     return RunRecord.from_json(site.results[CHOOSE])
 
 
-def cloned(site: Site) -> None:
-    """The same, trained, with its clone."""
-    wanted(site)
+def clone(site: Site) -> None:
+    """Give the run that was chosen the clone of its experiment, and the record of its training."""
     record = run(site)
     parent = {"parent_volume": record.dataset_version.volume, "parent_snapshot": record.dataset_version.snapshot}
     experiments.ensure(site.client, svm=SVM, run_key=record.run_key, model=record.model, **parent)
@@ -43,6 +48,12 @@ def cloned(site: Site) -> None:
     ).to_json()
 
 
+def cloned(site: Site) -> None:
+    """A run that is to freeze its experiment, trained, with its clone."""
+    wanted(site)
+    clone(site)
+
+
 def frozen(site: Site) -> None:
     """The experiment that a run has chosen, frozen by another."""
     cloned(site)
@@ -53,7 +64,7 @@ def frozen(site: Site) -> None:
 
 
 def freeze() -> ExperimentFreezeOperator:
-    return ExperimentFreezeOperator(task_id="t", programs=PROGRAMS)
+    return ExperimentFreezeOperator(task_id="t", programs=TRAINED)
 
 
 def tracked(site: Site) -> None:
@@ -62,7 +73,34 @@ def tracked(site: Site) -> None:
     site.results[RECORD] = {**site.results[RECORD], "mlflow_run_id": begun()}
 
 
+def to_repeat(site: Site) -> None:
+    """An experiment of a run that MLflow has not met yet."""
+    wanted(site)
+    key = site.made["key"] = names.run_key(DAG_ID, f"manual__{time.time_ns()}", RUN_AFTER)
+    site.called[key[-8:]] = "KEY"  # what is before it is a time
+    site.results[CHOOSE] = {**site.results[CHOOSE], "run_key": key}
+    clone(site)
+    site.results[RECORD] = {**site.results[RECORD], "mlflow_run_id": begun()}
+    site.run(freeze())
+    MlflowHook().record_training(TrainingRecord.from_json(site.results[RECORD]))
+
+
+def told(site: Site) -> dict[str, Any]:
+    """All that is held, and which snapshot and programs later tasks are told of."""
+    snapshot = site.pushed[FROZEN]
+    same = {"volume": names.experiment_volume(site.made["key"]), "snapshot": names.snapshot(site.made["key"])}
+    assert same.items() <= snapshot.items(), snapshot
+    return {"held": site.held(), "programs": site.pushed[PROGRAMS]}
+
+
 SCENARIOS = [
+    Scenario(
+        operator="ExperimentChooseOperator",
+        prepare=to_repeat,
+        make=lambda site: ExperimentChooseOperator(task_id="t", experiment=site.made["key"]),
+        mlflow=True,
+        end=told,
+    ),
     Scenario(
         operator="ExperimentCloneOperator",
         prepare=wanted,

@@ -33,6 +33,7 @@ class Run:
     ) -> None:
         self.dag_id, self.run_id, self.run_after = dag_id, run_id, run_after
         self.key = names.run_key(dag_id, run_id, run_after)
+        self.try_number, self.max_tries = 1, 4
         self.pushed: dict[str, Any] = {}
         self.states: dict[str, str] = {}
         self.runs: dict[tuple[str, str], str] = {}
@@ -55,6 +56,8 @@ class Run:
             task_id=task_id,
             dag_id=self.dag_id,
             run_id=self.run_id,
+            try_number=self.try_number,
+            max_tries=self.max_tries,
             xcom_push=lambda key, value: self.pushed.update({key: value}),
             get_task_states=self.task_states,
             xcom_pull=lambda *, task_ids, key: [None for _ in task_ids],

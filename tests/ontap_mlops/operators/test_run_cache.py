@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from running import Run
 
 from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.ontap import caches
+from ontap_mlops.ontap.errors import OntapTemporaryError
 from ontap_mlops.operators.program import ProgramOperator
 from ontap_mlops.operators.run_cache import RunCacheOperator, RunCacheReleaseOperator, RunReadsOperator, site_of
 from ontap_mlops.records import RunCache, Workspace
@@ -103,16 +105,21 @@ def test_the_site_is_that_of_the_first_place(two: Two, tmp_path: Any, asked: dic
     assert site_of(record(site="west"), **asked) == ("", "The run reads the mirror at site west.")
 
 
-def test_a_site_that_is_down_fails_nothing(
+def test_a_site_that_is_down_is_tried_again_and_then_fails_nothing(
     two: Two, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     run = chosen(two, content="first")
     away = {**json.loads(two.there.connection()), "port": free_ports(1)[0]}
     monkeypatch.setenv("AIRFLOW_CONN_ONTAP_REMOTE", json.dumps(away))
+    for kind in (RunCacheOperator, RunCacheReleaseOperator):
+        with pytest.raises(OntapTemporaryError):
+            run.execute(kind, dataset="tyre", cache_at="west", ontap_conn_id=None)
+    run.try_number = run.max_tries + 1
     used = cache(run)
     assert used.cache is None and used.site == "" and used.reason.startswith("Site west has no cache for this run. ")
     assert "The source is read." in capsys.readouterr().out
-    assert run.execute(RunCacheReleaseOperator, dataset="tyre", cache_at="west", ontap_conn_id=None) == []
+    with pytest.raises(AirflowSkipException, match="The lease at site west stays until evict_caches finds"):
+        run.execute(RunCacheReleaseOperator, dataset="tyre", cache_at="west", ontap_conn_id=None)
 
 
 def test_a_site_without_room_is_passed_over_and_nothing_is_left_there(two: Two):
