@@ -94,8 +94,8 @@ def _options() -> argparse.Namespace:
     flags.add_argument(
         "--scheduler",
         default=os.environ.get("DASK_SCHEDULER_ADDRESS") or os.environ.get("DASK_CLUSTER") or f"local:{workers}",
-        help="of Dask: in-process, local:N workers, slurm:N workers as jobs, or tcp://HOST:PORT; by default as "
-        "DASK_SCHEDULER_ADDRESS, DASK_CLUSTER or DASK_LOCAL_WORKERS say",
+        help="of Dask: in-process, local:N workers, slurm:N workers as jobs, kubernetes:N as pods, or "
+        "tcp://HOST:PORT; by default as DASK_SCHEDULER_ADDRESS, DASK_CLUSTER or DASK_LOCAL_WORKERS say",
     )
     flags.add_argument(
         "--memory-limit", default=memory, help="of all local workers together, such as 4GB; or DASK_LOCAL_MEMORY"

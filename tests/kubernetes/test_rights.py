@@ -14,6 +14,7 @@ from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, Resourc
 from ontap_mlops.kubernetes.api import Cluster
 from tests.kubernetes.conftest import connect
 from tests.kubernetes.programs import ENDLESS, result, workload
+from tests.kubernetes.test_dask_on_kubernetes import SUM, WORKERS, program
 from tests.kubernetes.test_one_pod import ended, log_of, nothing_left, place
 from tests.kubernetes.waiting import wait_until
 
@@ -47,6 +48,15 @@ def test_they_are_enough_for_a_run_and_its_end(account, cluster, processes):
     assert ended(runner, one.name, 240).state is State.SUCCEEDED, log_of(runner, one.name)
     runner.submit(one, fresh=True)
     runner.cancel(one.name)
+    runner.remove(one.name)
+    nothing_left(cluster, one.name)
+
+
+def test_they_are_enough_for_dask_workers_in_pods(account, cluster):
+    runner = KubernetesRunner(place(), lambda: account, WORKERS)
+    one = program(SUM)
+    runner.submit(one)
+    assert ended(runner, one.name, 500).state is State.SUCCEEDED, log_of(runner, one.name)
     runner.remove(one.name)
     nothing_left(cluster, one.name)
 

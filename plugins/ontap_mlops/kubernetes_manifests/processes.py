@@ -40,7 +40,7 @@ def port(job: str) -> int:
 def pod(job: Mapping[str, Any], *, name: str, rank: int, restart: int, master: str = "") -> dict[str, Any]:
     """Return the pod of one process, from the Job's own template; the first finds its address out by itself."""
     template = job["spec"]["template"]
-    ours = {key: value for key, value in template["metadata"]["labels"].items() if _is_ours(key)}
+    ours = {key: value for key, value in template["metadata"]["labels"].items() if is_ours(key)}
     where = {"value": master} if master else {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
     variables = [{"name": _RANK_VARIABLE, "value": str(rank)}, {"name": _MASTER_VARIABLE, **where}]
     containers = [
@@ -62,7 +62,7 @@ def pod(job: Mapping[str, Any], *, name: str, rank: int, restart: int, master: s
     }
 
 
-def _is_ours(label: str) -> bool:
+def is_ours(label: str) -> bool:
     """The Job's controller would take a pod with its own labels for one that it made, and end it."""
     return label == MANAGED_BY or not (
         label in ("controller-uid", "job-name") or label.startswith("batch.kubernetes.io/")

@@ -1,4 +1,4 @@
-"""The Dask cluster a program works on: in this process, on this machine, made on Slurm, or one that is there."""
+"""The Dask cluster a program works on: in this process, on this machine, made on Slurm or Kubernetes, or one there."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ _LOST_WORKERS = 10  # a task that was on so many workers when they died is given
 
 def check(scheduler: str) -> None:
     """Raise BadInput for what is no address of a cluster."""
-    if scheduler != IN_PROCESS and not re.fullmatch(r"(local|slurm):[1-9]\d*|(tcp|tls|ucx)://.+:\d+", scheduler):
+    if scheduler != IN_PROCESS and not re.fullmatch(
+        r"(local|slurm|kubernetes):[1-9]\d*|(tcp|tls|ucx)://.+:\d+", scheduler
+    ):
         raise BadInput(
-            f"--scheduler {scheduler!r} is not in-process, local:N or slurm:N with N workers, or tcp://HOST:PORT."
+            f"--scheduler {scheduler!r} is not in-process, local:N, slurm:N or kubernetes:N with N workers, or "
+            "tcp://HOST:PORT."
         )
 
 
@@ -50,8 +53,8 @@ def connected(scheduler: str, memory_limit: str, dashboard: str, scratch: str | 
     with dask.config.set(settings):
         if scheduler == IN_PROCESS or scheduler.startswith("local:"):
             yield from _local(scheduler, memory_limit, dashboard, scratch)
-        elif made_cluster.SLURM.fullmatch(scheduler):
-            with made_cluster.on_slurm(scheduler, dashboard, scratch) as client:
+        elif made_cluster.MADE.fullmatch(scheduler):
+            with made_cluster.made(scheduler, dashboard, scratch) as client:
                 _introduce(client, dashboard.rpartition(":")[0])
                 yield client
         else:

@@ -1,6 +1,7 @@
-"""A Dask cluster that is made for one program: its scheduler here, its workers as jobs of Slurm, all gone after it.
+"""A Dask cluster that is made for one program: its scheduler here, its workers jobs of Slurm or pods, gone after it.
 
-What the jobs are like is said in Dask's own configuration for dask-jobqueue, such as DASK_JOBQUEUE__SLURM__CORES.
+What jobs are like is said in Dask's own configuration for dask-jobqueue, such as DASK_JOBQUEUE__SLURM__CORES. Pods are
+made by whoever runs the program, once it says that it waits for them.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,14 @@ from tasks.common.progress import say
 if TYPE_CHECKING:
     from distributed import Client
 
-SLURM = re.compile(r"slurm:([1-9]\d*)")
+MADE = re.compile(r"(slurm|kubernetes):([1-9]\d*)")
 _WAIT_S = 600.0  # until the first worker has come, where DASK_CLUSTER_WAIT_S says nothing
 _NEVER = ("Invalid account", "nvalid partition", "Invalid qos", "configuration is not available", "Invalid generic")
+
+
+def made(scheduler: str, dashboard: str, scratch: str | None) -> AbstractContextManager[Client]:
+    """Return the cluster that ``slurm:N`` or ``kubernetes:N`` asks for. Raises BadInput and TryAgain when entered."""
+    return (on_kubernetes if scheduler.startswith("kubernetes:") else on_slurm)(scheduler, dashboard, scratch)
 
 
 @contextmanager
@@ -53,8 +59,45 @@ def on_slurm(scheduler: str, dashboard: str, scratch: str | None) -> Iterator[Cl
     ):
         _check(cluster.job_script(), Path(folder))
         cluster.scale(wanted)
-        _wait(client, wanted, Path(folder))
+        _wait(client, wanted, "Slurm", lambda: f"{_last_words(Path(folder))}; `squeue` says what they wait for")
         yield client
+
+
+@contextmanager
+def on_kubernetes(scheduler: str, dashboard: str, scratch: str | None) -> Iterator[Client]:
+    """Yield a client of a cluster whose workers are pods; they end with the block, or when this process is gone.
+
+    The place has put address, port and keys into the environment, and makes the pods once the file is there that
+    DASK_CLUSTER_READY_FILE names. Raises BadInput outside such a place, TryAgain where no worker has come in time.
+    """
+    from distributed import Client, LocalCluster, Security
+
+    host, port, ready = (os.environ.get(f"DASK_CLUSTER_{name}") for name in ("HOST", "PORT", "READY_FILE"))
+    if not (host and port and ready):
+        raise BadInput(
+            f"--scheduler {scheduler} is for programs at a place of kind dask with cluster: {{kind: kubernetes}}, "
+            "which makes their workers; name one, or use local:N."
+        )
+    wanted, file = int(scheduler.partition(":")[2]), Path(ready)
+    with (
+        LocalCluster(
+            n_workers=0,
+            host=host,
+            scheduler_port=int(port),
+            protocol="tls://",
+            security=Security(),  # keys are in the environment
+            dashboard_address=dashboard,
+            local_directory=scratch,
+            silence_logs=40,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        try:
+            file.touch()
+            _wait(client, wanted, "Kubernetes", lambda: "; `kubectl describe pods` says what they wait for")
+            yield client
+        finally:
+            file.unlink(missing_ok=True)
 
 
 def _check(script: str, folder: Path) -> None:
@@ -72,19 +115,16 @@ def _check(script: str, folder: Path) -> None:
         raise BadInput(sentence) if any(word in telling for word in _NEVER) else TryAgain(sentence)
 
 
-def _wait(client: Client, wanted: int, folder: Path) -> None:
+def _wait(client: Client, wanted: int, whose: str, why: Callable[[], str]) -> None:
     """Begin with those that have come in time, if there are any."""
     seconds = float(os.environ.get("DASK_CLUSTER_WAIT_S") or _WAIT_S)
-    say(f"Waiting for {wanted} Dask workers from Slurm, for {seconds:g} s at most")
+    say(f"Waiting for {wanted} Dask workers from {whose}, for {seconds:g} s at most")
     try:
         client.wait_for_workers(wanted, timeout=seconds)
     except TimeoutError:
         come = len(client.scheduler_info(n_workers=-1)["workers"])
         if not come:
-            raise TryAgain(
-                f"Slurm has started none of {wanted} Dask workers within {seconds:g} s{_last_words(folder)}; "
-                "`squeue` says what they wait for."
-            ) from None
+            raise TryAgain(f"{whose} has started none of {wanted} Dask workers within {seconds:g} s{why()}.") from None
         say(f"WARNING: only {come} of {wanted} Dask workers have come; it begins with them")
 
 

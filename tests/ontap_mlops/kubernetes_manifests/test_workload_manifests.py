@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ontap_mlops.kubernetes_manifests import dask as workers_of_dask
 from ontap_mlops.kubernetes_manifests import jobs, mounts, pods, processes
 from ontap_mlops.kubernetes_manifests.labels import labels
 
@@ -55,6 +56,18 @@ MADE_JOB = {
     )
 }
 MADE_JOB["metadata"]["uid"] = "uid-1"
+WORKERS = workers_of_dask.Workers(number=4, cpus=2, memory_gib=1.5, wait_s=600, port=23456)
+DASK_JOB = {
+    **jobs.job(
+        name="r1-train",
+        template=workers_of_dask.waiting(pods.pod(FULL, TERMS, LABELS, {"note": "kept"}), WORKERS),
+        annotations={jobs.ATTEMPT: "abc", workers_of_dask.WORKERS: WORKERS.to_json()},
+        keep_s=3600,
+        **WHERE,
+    )
+}
+DASK_JOB["metadata"]["uid"] = "uid-1"
+DASK_POD = {"metadata": {"uid": "12345-678"}, "status": {"podIP": "10.1.2.3"}}
 MADE = {
     "pod_plain": pods.pod(PLAIN, pods.Terms(), LABELS, {}),
     "pod_full": pods.pod(FULL, TERMS, LABELS, {"note": "kept"}),
@@ -74,6 +87,8 @@ MADE = {
     "indexed": processes.indexed(MADE_JOB, processes=3, failures=9, service="r1-train-abc"),
     "survives_disruption": jobs.survives_disruption(MADE_JOB),
     "service": processes.service(name="r1-train-abc", selected=labels(workload="r1-train"), owner=OWNER, **WHERE),
+    "dask_program": DASK_JOB["spec"]["template"],
+    "dask_workers": workers_of_dask.job(DASK_JOB, DASK_POD, WORKERS),
     "released": jobs.released(1764208800.5, 1),
 }
 
@@ -94,6 +109,25 @@ def test_the_launcher_begins_each_process_with_its_rank():
     command = " ".join(processes.launcher(3, 29400))
     assert "--nnodes=3 --nproc-per-node=1 --node-rank=$(ONTAP_MLOPS_RANK)" in command
     assert 20000 <= processes.port("r1-train") < 30000
+
+
+def test_dask_workers_are_found_at_an_address_of_ipv6_too():
+    command = workers_of_dask.template(DASK_JOB, WORKERS, "fd00::5")["spec"]["containers"][0]["command"]
+    assert "tls://[fd00::5]:23456" in command
+
+
+def test_dask_reads_its_keys_from_the_variables_of_a_secret(monkeypatch):
+    import dask.config
+    from distributed import Security
+
+    for name, value in workers_of_dask.keys().items():
+        monkeypatch.setenv(name, value)
+    with dask.config.set(dask.config.merge(dask.config.config, dask.config.collect_env())):
+        security = Security()
+        assert security.require_encryption is True
+        for role in ("scheduler", "worker", "client"):
+            assert security.get_tls_config_for_role(role)["key"].startswith("-----BEGIN PRIVATE KEY-----")
+            assert security.get_connection_args(role)["ssl_context"]
 
 
 def test_every_golden_file_is_of_a_manifest_that_is_made():

@@ -45,8 +45,8 @@ class Reach(Section):
         return self
 
 
-class KubernetesFields(BasePlace):
-    """A namespace of a cluster.
+class Where(Section):
+    """A namespace of a cluster, and what the pods there have in common.
 
     ``connection`` is of type ``kubernetes``; ``namespace`` is the connection's own if not given. ``image`` holds the
     programs and is used where a workload names none. ``namespaces`` says how pods reach each SVM's namespace,
@@ -60,8 +60,6 @@ class KubernetesFields(BasePlace):
     lost).
     ``keep_s``: how long the cluster keeps a Job that ended and that nobody came back for.
     """
-
-    keeps_ended: ClassVar[bool] = False
 
     kind: Literal["kubernetes"]
     connection: str = "kubernetes_default"
@@ -97,3 +95,9 @@ class KubernetesFields(BasePlace):
             group=self.group,
             grace_s=self.grace_s,
         )
+
+
+class KubernetesFields(Where, BasePlace):
+    """A place on a cluster: where its pods are, and what every place has."""
+
+    keeps_ended: ClassVar[bool] = False

@@ -7,6 +7,7 @@ from ontap_mlops.compute.kinds.kubernetes.fields import KubernetesFields
 from ontap_mlops.compute.kinds.kubernetes.runner import KubernetesRunner
 from ontap_mlops.compute.workload import PlaceRefused
 from ontap_mlops.kubernetes.api import Cluster
+from ontap_mlops.kubernetes_manifests.dask import Workers
 from ontap_mlops.projects import config as known_projects
 from ontap_mlops.projects.kubernetes_queues import KubernetesQueues
 
@@ -14,8 +15,9 @@ from ontap_mlops.projects.kubernetes_queues import KubernetesQueues
 class KubernetesPlace(KubernetesFields):
     """A namespace of a cluster, described by its keys."""
 
-    def runner(self) -> KubernetesRunner:
-        return KubernetesRunner(self, lambda: connections.kubernetes_cluster(self.connection))
+    def runner(self, workers: Workers | None = None) -> KubernetesRunner:
+        """``workers``: of Dask, for programs there that ask for them."""
+        return KubernetesRunner(self, lambda: connections.kubernetes_cluster(self.connection), workers)
 
     def projects(self) -> KubernetesQueues:
         if self.scheduler == "kubernetes":

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names
 from ontap_mlops.compute import connections
-from ontap_mlops.compute.kinds.kubernetes import ends, logs, sharing, submitting, together
+from ontap_mlops.compute.kinds.kubernetes import dask_workers, ends, logs, sharing, submitting, together
 from ontap_mlops.compute.workload import PlaceRefused, PlaceUnavailable, State, Status, Workload
 from ontap_mlops.kubernetes.api import Cluster, Manifest
 from ontap_mlops.kubernetes.errors import (
@@ -24,7 +24,7 @@ from ontap_mlops.kubernetes.errors import (
     LoginRefused,
     beyond_quota,
 )
-from ontap_mlops.kubernetes_manifests import jobs, labels
+from ontap_mlops.kubernetes_manifests import dask, jobs, labels
 
 if TYPE_CHECKING:
     from ontap_mlops.compute.kinds.kubernetes.fields import KubernetesFields
@@ -38,20 +38,23 @@ _BEYOND_GRACE_S = 30.0  # until a pod that does not stop is struck off: its node
 
 
 class KubernetesRunner:
-    """``connect`` returns the place's cluster, each time it is asked."""
+    """``connect`` returns the place's cluster, each time it is asked. ``workers``: of Dask, for programs that ask."""
 
     host = None
 
-    def __init__(self, place: KubernetesFields, connect: Callable[[], Cluster]) -> None:
+    def __init__(
+        self, place: KubernetesFields, connect: Callable[[], Cluster], workers: dask.Workers | None = None
+    ) -> None:
         self.place = place
         self.connect = connect
+        self.workers = workers
         self._seen: tuple[str, float, Manifest | None, list[Manifest]] = ("", 0.0, None, [])
 
     def submit(self, workload: Workload, *, fresh: bool = False) -> str:
         """Start it, or join the one of this name. Safe to call from several processes at once."""
         with self._told() as cluster:
             sharing.looks_at(self.place.connection, cluster).forget(workload.name)
-            making = submitting.Making(self.place, cluster, workload)
+            making = submitting.Making(self.place, cluster, workload, workers=self.workers)
             job = self._job(cluster, workload.name)
             if job is not None and ends.is_released(job):
                 status = self._status(cluster, job, self._pods(cluster, job))
@@ -147,14 +150,14 @@ class KubernetesRunner:
     def _status(self, cluster: Cluster, job: Manifest, pods: list[Manifest]) -> Status:
         pod = ends.newest(pods)
         if ends.is_going(job):
-            running = [each for each in pods if not ends.is_over(each)]
+            running = [each for each in self._pods(cluster, job, workers=True) if not ends.is_over(each)]
             return Status(state=State.RUNNING, stopping=True) if running else Status(state=State.MISSING)
         if together.number(job) > 1:
             return together.status(cluster, job, pods, self.place.restarts)
         if pod is not None and not ends.is_over(pod) and (lost := self._taken_away(cluster, job, pod)):
             return Status(state=State.FAILED, message=lost)
         if pod is not None:
-            return self._explained(cluster, pod, ends.of_pod(pod))
+            return dask_workers.status(cluster, job, pod, self._explained(cluster, pod, ends.of_pod(pod)))
         if ends.condition(job, "Complete"):
             return Status(state=State.FAILED, message="it ended well, but its pod is gone, and with it its result")
         failed = ends.condition(job, "Failed")
@@ -198,7 +201,7 @@ class KubernetesRunner:
         """
         cluster.delete("Job", job["metadata"]["name"], uid=job["metadata"]["uid"], foreground=True)
         deadline = time.monotonic() + self.place.grace_s + _BEYOND_GRACE_S
-        while running := [pod for pod in self._pods(cluster, job) if not ends.is_over(pod)]:
+        while running := [pod for pod in self._pods(cluster, job, workers=True) if not ends.is_over(pod)]:
             if time.monotonic() > deadline:
                 for pod in running:
                     name, node = pod["metadata"]["name"], pod["spec"].get("nodeName")
@@ -240,11 +243,11 @@ class KubernetesRunner:
             )
         return job
 
-    def _pods(self, cluster: Cluster, job: Manifest) -> list[Manifest]:
-        """The Job's own, not those of an earlier one of its name."""
-        wanted = {labels.WORKLOAD: job["metadata"]["labels"][labels.WORKLOAD]}
+    def _pods(self, cluster: Cluster, job: Manifest, *, workers: bool = False) -> list[Manifest]:
+        """The Job's own, not those of an earlier one of its name; with those of its Dask ``workers`` if asked for."""
+        wanted, uid = {labels.WORKLOAD: job["metadata"]["labels"][labels.WORKLOAD]}, job["metadata"]["uid"]
         found = cluster.select("Pod", wanted)
-        return [pod for pod in found if _owner(pod) == job["metadata"]["uid"]]
+        return [pod for pod in found if _owner(pod) == uid or (workers and dask.is_worker_of(pod, job))]
 
     @contextlib.contextmanager
     def _told(self, *, watching: bool = False) -> Iterator[Cluster]:

@@ -17,6 +17,7 @@ from ontap_mlops.compute.workload import State, Status
 from ontap_mlops.kubernetes.api import Cluster, Manifest
 from ontap_mlops.kubernetes.errors import KubernetesTemporaryError, NotAllowed
 from ontap_mlops.kubernetes_manifests import labels
+from ontap_mlops.kubernetes_manifests.dask import Workers
 
 ENOUGH = 4  # workloads looked at within a minute, below which looks by themselves ask for less
 _LATELY_S = 60.0
@@ -167,7 +168,7 @@ def looks_at(connection: str, cluster: Cluster) -> SharedLooks:
 def _known(job: Manifest, pods: Sequence[Manifest], status: Status, at: float) -> Known | None:
     if ends.is_going(job) or not status.state.active or status.stopping or len(pods) > 1:
         return None
-    if together.number(job) > 1 or (pods and (ends.is_going(pods[0]) or ends.is_over(pods[0]))):
+    if together.number(job) > 1 or Workers.of(job) or (pods and (ends.is_going(pods[0]) or ends.is_over(pods[0]))):
         return None
     workload, uid = job["metadata"]["labels"][labels.WORKLOAD], job["metadata"]["uid"]
     return Known(workload, uid, pods[0]["metadata"]["uid"] if pods else "", status, at)

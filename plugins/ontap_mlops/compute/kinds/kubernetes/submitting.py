@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
 import time
@@ -16,7 +17,7 @@ from ontap_mlops.compute.kinds.kubernetes.imported import Imported
 from ontap_mlops.compute.workload import Mount, PlaceRefused, Workload
 from ontap_mlops.kubernetes.api import Cluster, Manifest
 from ontap_mlops.kubernetes.errors import Unreachable
-from ontap_mlops.kubernetes_manifests import jobs, labels, mounts, pods, processes
+from ontap_mlops.kubernetes_manifests import dask, jobs, labels, mounts, pods, processes
 
 if TYPE_CHECKING:
     from ontap_mlops.compute.kinds.kubernetes.fields import KubernetesFields, Reach
@@ -45,7 +46,14 @@ class Mounted:
 class Making:
     """Everything a workload is on a cluster. ``attempt`` tells it from an earlier one of its name."""
 
-    def __init__(self, place: KubernetesFields, cluster: Cluster, workload: Workload, attempt: str = "") -> None:
+    def __init__(
+        self,
+        place: KubernetesFields,
+        cluster: Cluster,
+        workload: Workload,
+        attempt: str = "",
+        workers: dask.Workers | None = None,
+    ) -> None:
         self.place, self.cluster, self.workload = place, cluster, workload
         self.entrance = queueing.entrance(place, workload)
         self.attempt = attempt or secrets.token_hex(3)
@@ -55,6 +63,10 @@ class Making:
         self.environment, self.certificates = _with_certificates({**place.environment, **workload.environment})
         self.secrets, more = _with_certificates(workload.secrets)
         self.certificates |= more
+        self.workers = None
+        if workers is not None and workload.processes == 1:
+            self.workers = dataclasses.replace(workers, port=processes.port(self.name))
+            self.secrets |= dask.keys()
 
     @property
     def labels(self) -> dict[str, str]:
@@ -79,6 +91,7 @@ class Making:
             jobs.ATTEMPT: self.attempt,
             jobs.PROCESSES: str(self.workload.processes),
             "ontap-mlops/program": self.workload.program,
+            **({dask.WORKERS: self.workers.to_json()} if self.workers else {}),
         }
         made = jobs.job(
             name=self.name,
@@ -127,7 +140,8 @@ class Making:
             files=self.part_name if self._files() else "",
             time_limit_s=workload.time_limit_s,
         )
-        return pods.pod(process, queueing.with_entrance(self.place.terms(), self.entrance), self.labels, {})
+        made = pods.pod(process, queueing.with_entrance(self.place.terms(), self.entrance), self.labels, {})
+        return dask.waiting(made, self.workers) if self.workers else made
 
     def parts(self, job: Manifest) -> list[Manifest]:
         """What a pod waits for until it is there, owned by the Job."""
@@ -214,7 +228,7 @@ def submit(making: Making) -> None:
         return
     attempt = job["metadata"]["annotations"][jobs.ATTEMPT]
     if attempt != making.attempt:  # somebody began it; its pods wait for parts of that name
-        making = Making(making.place, cluster, making.workload, attempt)
+        making = Making(making.place, cluster, making.workload, attempt, making.workers)
     for part in making.parts(job):
         cluster.ensure(part)
     for each in making.mounted:
@@ -234,15 +248,20 @@ def check(making: Making) -> None:
     for each in making.mounted:
         if each.imported:
             imported.check(making.cluster, each.imported)
-    pod = making.pod()
+    _judge(making, making.pod(), f"take workload {making.workload.name}")
+    if making.workers:
+        worker = dask.template(making.job(), making.workers, "127.0.0.1")
+        _judge(making, worker, f"take a Dask worker of workload {making.workload.name}")
+
+
+def _judge(making: Making, pod: Manifest, asked: str) -> None:
     metadata = {**pod["metadata"], "generateName": f"{making.name}-", "namespace": making.namespace}
-    body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]}
     making.cluster.call(
         "POST",
         making.cluster.resource("Pod").path(making.namespace),
         query={"dryRun": "All"},
-        body=body,
-        asked=f"take workload {making.workload.name} in namespace {making.namespace}",
+        body={"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod["spec"]},
+        asked=f"{asked} in namespace {making.namespace}",
     )
 
 
