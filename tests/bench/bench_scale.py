@@ -5,13 +5,15 @@
     KUBECONFIG=... python tests/bench/bench_scale.py --places kubernetes --image IMAGE
 
 Submits ``--count`` programs that sleep, looks at each in turns until all have ended, reads their results and removes
-them, and counts what was asked: HTTP requests for Kubernetes and SageMaker, commands of Slurm for Slurm. docs/scale.md
+them, and counts what was asked: HTTP requests for Kubernetes and SageMaker, commands of Slurm for Slurm; and the
+processor time that this took here and, where the scheduler's controller runs on this machine, there. docs/scale.md
 reckons with the figures, which go to bench/scale.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -53,6 +55,31 @@ class Counter:
         return call
 
 
+class Spent:
+    """Processor time in milliseconds since the last question: of us with our children, and of the controller."""
+
+    def __init__(self, controller: str) -> None:
+        self.controller = controller
+        self._told = (0.0, 0.0)
+
+    def since(self, number: int) -> dict[str, float]:
+        """Return it for each of ``number``; 0 of a controller that is not on this machine."""
+        own = os.times()
+        now = own.user + own.system + own.children_user + own.children_system, self._of_the_controller()
+        spent = [(after - before) * 1000 / number for after, before in zip(now, self._told, strict=True)]
+        self._told = now
+        return {"asker_ms": round(spent[0], 1), "controller_ms": round(spent[1], 1)}
+
+    def _of_the_controller(self) -> float:
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                name, _, fields = stat.read_text().partition("(")[2].rpartition(") ")
+                if name == self.controller[:15]:
+                    ticks += sum(map(int, fields.split()[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200)
@@ -69,7 +96,7 @@ def main() -> int:
         (folder / "sleeper.py").write_text(PROGRAM.format(seconds=options.seconds))
         for place in options.places:
             with PLACES[place](folder, options) as (runner, counter, program):
-                known[place] = measure(runner, counter, program, options)
+                known[place] = measure(runner, counter, program, options, Spent(CONTROLLERS.get(place, "")))
             print(place, json.dumps(known[place]), flush=True)
     known["airflow"] = of_airflow()
     print("airflow", json.dumps(known["airflow"]))
@@ -77,13 +104,17 @@ def main() -> int:
     return 0
 
 
-def measure(runner: Any, counter: Counter, program: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def measure(
+    runner: Any, counter: Counter, program: dict[str, Any], options: argparse.Namespace, spent: Spent
+) -> dict[str, Any]:
     names = [f"scale-{number}" for number in range(options.count)]
     begun = time.monotonic()
     counter.since()
+    spent.since(1)
     for name in names:
         runner.submit(Workload(name=name, **program))
     submitted_s, submits = time.monotonic() - begun, counter.since()
+    costs = {"submit": spent.since(len(names))}
     looks, active, most, seconds = 0, set(names), 0, []
     followers = {name: LogFollower(runner, name) for name in names}
     while active:
@@ -103,10 +134,12 @@ def measure(runner: Any, counter: Counter, program: dict[str, Any], options: arg
         most = max(most, running)
         time.sleep(PAUSE_S)
     looked = counter.since()
+    costs["look"] = spent.since(looks)
     ended_s = time.monotonic() - begun
     for name in names:
         runner.result(name)
         runner.remove(name)
+    costs["end"] = spent.since(len(names))
     return {
         "count": options.count,
         "most_running_at_once": most,
@@ -116,6 +149,7 @@ def measure(runner: Any, counter: Counter, program: dict[str, Any], options: arg
         "submit_s": round(submitted_s / len(names), 4),
         "look_s": round(statistics.median(seconds), 4),
         "all_ended_s": round(ended_s, 1),
+        "processor_time_each": costs,
         "processors": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
     }
@@ -258,6 +292,7 @@ def kubernetes() -> bool:
 
 
 PLACES: dict[str, Callable[..., Any]] = {"slurm": slurm, "sagemaker": sagemaker, "kubernetes": on_kubernetes}
+CONTROLLERS = {"slurm": "slurmctld", "kubernetes": "kube-apiserver"}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -23,8 +23,8 @@ from tests.kubernetes.test_one_pod import ended, log_of, nothing_left, place
 from tests.kubernetes.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(1200)
-NEEDS = Resources(cpus=0.3, memory_gib=1)
-WORKERS = dask.Workers(number=2, cpus=1, memory_gib=0.5, wait_s=400)
+NEEDS = Resources(cpus=0.5, memory_gib=1)
+WORKERS = dask.Workers(number=2, cpus=0.5, memory_gib=0.5, wait_s=180)
 SPREAD = """
 import os, time
 from tasks.ctr.engines.cluster import connected
@@ -80,7 +80,7 @@ def test_a_program_that_wants_no_workers_gets_none(at, cluster):
 
 
 def test_a_program_that_fails_takes_its_workers_along(at, cluster):
-    runner, one = at(), program("print('the forest is empty', flush=True); os._exit(2)")
+    runner, one = at(), program("time.sleep(1); os.write(2, b'the forest is empty\\n'); os._exit(2)")
     runner.submit(one)
     status = ended(runner, one.name, 500)
     assert (status.state, status.exit_code, status.message) == (State.FAILED, 2, "the forest is empty")

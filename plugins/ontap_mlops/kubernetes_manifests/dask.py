@@ -28,10 +28,10 @@ _LIFETIME = timedelta(days=30)
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """``number`` of workers, each with ``cpus`` (and as many threads) and ``memory_gib``; ``wait_s``: for the first."""
+    """``number`` of workers, each with ``cpus`` (a thread for each) and ``memory_gib``; ``wait_s``: for the first."""
 
     number: int
-    cpus: int
+    cpus: float
     memory_gib: float
     wait_s: float
     port: int = 0
@@ -91,14 +91,13 @@ def name(program: Mapping[str, Any], pod: Mapping[str, Any]) -> str:
 def template(program: Mapping[str, Any], workers: Workers, address: str) -> dict[str, Any]:
     """Return the pod of a worker: the program's, with its image, volumes and secrets, and another command."""
     host = f"[{address}]" if ":" in address else address
-    memory = pods.gib(workers.memory_gib)
     command = [
         *("python", "-m", "distributed.cli.dask_worker", f"tls://{host}:{workers.port}"),
-        *("--nworkers", "1", "--nthreads", str(workers.cpus)),
+        *("--nworkers", "1", "--nthreads", str(max(1, int(workers.cpus)))),
         *("--memory-limit", f"{pods.gib(workers.memory_gib * _OF_THE_LIMIT)}B"),
         *("--death-timeout", str(_DEATH_S), "--no-dashboard", "--local-directory", "/tmp"),  # noqa: S108 - its own
     ]
-    limits = {"cpu": str(workers.cpus), "memory": memory}
+    limits = pods.limits(workers.cpus, workers.memory_gib, 0)
     changed = {"command": command, "resources": {"limits": limits, "requests": dict(limits)}}
 
     def worker(made: Mapping[str, Any]) -> dict[str, Any]:

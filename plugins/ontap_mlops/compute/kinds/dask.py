@@ -93,7 +93,7 @@ class KubernetesWorkers(Where):
     the first worker before it is offered to the next place.
     """
 
-    cpus: Annotated[int, Field(ge=1)] = 1
+    cpus: Annotated[float, Field(ge=0.1)] = 1.0
     wait_s: Annotated[float, Field(ge=1)] = 600.0
 
 
