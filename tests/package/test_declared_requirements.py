@@ -23,6 +23,7 @@ BROUGHT = {
     "distributed": "dask",
     "scipy": "scikit-image",
     "croniter": "apache-airflow",
+    "cryptography": "apache-airflow",
     "fastapi": "apache-airflow",
     "mcp_types": "mcp",
     "sqlalchemy": "apache-airflow",
