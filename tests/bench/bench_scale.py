@@ -1,7 +1,7 @@
 """What one workload asks of its scheduler and of Airflow, and how real schedulers take many at once.
 
     python tests/bench/bench_scale.py                             # a Slurm of its own, and SageMaker on this machine
-    python tests/bench/bench_scale.py --count 200 --places slurm
+    python tests/bench/bench_scale.py --count 200 --seconds 360 --pace 1 --places slurm
     KUBECONFIG=... python tests/bench/bench_scale.py --places kubernetes --image IMAGE
 
 Submits ``--count`` programs that sleep, looks at each in turns until all have ended, reads their results and removes
@@ -84,6 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20, help="for which each program runs")
+    parser.add_argument("--pace", type=float, default=0, help="seconds between two submissions: one machine begins all")
     parser.add_argument(
         "--places", nargs="+", default=["slurm", "sagemaker", *(["kubernetes"] if kubernetes() else [])]
     )
@@ -111,9 +112,13 @@ def measure(
     begun = time.monotonic()
     counter.since()
     spent.since(1)
+    submitted_s = 0.0
     for name in names:
+        asked = time.monotonic()
         runner.submit(Workload(name=name, **program))
-    submitted_s, submits = time.monotonic() - begun, counter.since()
+        submitted_s += time.monotonic() - asked
+        time.sleep(options.pace)
+    submits = counter.since()
     costs = {"submit": spent.since(len(names))}
     looks, active, most, seconds = 0, set(names), 0, []
     followers = {name: LogFollower(runner, name) for name in names}
@@ -162,8 +167,8 @@ def slurm(folder: Path, options: argparse.Namespace) -> Iterator[Any]:
     from scripts.equipment.slurm_cluster import Cluster, free_ports
 
     # Sockets lie in it, so its path must be short.
-    # Processors that are not there: the programs sleep.
-    cluster = Cluster(Path(tempfile.mkdtemp(prefix="mlops-slurm-")), free_ports(5), cpus=128)
+    # Processors that are not there: the programs sleep. One machine begins what a hundred nodes would: it may take long.
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix="mlops-slurm-")), free_ports(5), cpus=128, patient=True)
     cluster.up()
     counter = Counter()
     command.ThisHost.run = counter.counted(command.ThisHost.run)  # type: ignore[method-assign]
@@ -177,7 +182,7 @@ def slurm(folder: Path, options: argparse.Namespace) -> Iterator[Any]:
             python=sys.executable,
             working_directory=str(folder),
             grace_s=5,
-            time_limit_s=600,
+            time_limit_s=1200,
         )
         resources = {"cpus": 0.1, "memory_gib": 0.05}
         yield place.runner(), counter, {"program": "sleeper", "resources": _resources(**resources)}
