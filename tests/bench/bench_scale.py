@@ -167,7 +167,7 @@ def slurm(folder: Path, options: argparse.Namespace) -> Iterator[Any]:
     from scripts.equipment.slurm_cluster import Cluster, free_ports
 
     # Sockets lie in it, so its path must be short.
-    # Processors that are not there: the programs sleep. One machine begins what a hundred nodes would: it may take long.
+    # Processors that are not there: the programs sleep. One machine begins what many nodes would, and may take long.
     cluster = Cluster(Path(tempfile.mkdtemp(prefix="mlops-slurm-")), free_ports(5), cpus=128, patient=True)
     cluster.up()
     counter = Counter()
