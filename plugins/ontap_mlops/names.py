@@ -88,6 +88,11 @@ def model_volume(model: str) -> str:
     return f"{model}_models"
 
 
+def edge_volume(model: str, site: str) -> str:
+    """Volume from which the server of an edge site reads the versions of a model."""
+    return f"{model_volume(model)}_at_{site}"
+
+
 def experiment_volume(run_key: str) -> str:
     """Name of the clone that holds the experiment of a run: its data, model and logs (see ``ontap.experiments``)."""
     return f"mlops_exp_{run_key}"

@@ -238,3 +238,22 @@ class Deployment(Record):
     previous_version: int | None
     proof: dict[str, Any]
     deployed_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeState(Record):
+    """What an edge site serves of a model, and what a put-back returns to: None where it served nothing before.
+
+    ``state`` is ``loading`` before anything that serves is changed, then ``serving``, ``put back``, or ``behind`` for a
+    site that could not be reached and still has ``version``. ``digest`` is that of the version's folder in the
+    repository.
+    """
+
+    site: str
+    version: int | None
+    digest: str
+    state: str
+    run_key: str
+    at: str
+    previous: int | None = None
+    previous_digest: str = ""

@@ -86,7 +86,9 @@ class ServedModel:
         else:
             self._place(destination, files, config)
         say(f"Version {version} of {self.name} is in {destination}")
-        return {"name": self.name, "version": version, "config": self.config(version), "active": self.active_config()}
+        digest = digest_of(model_files(destination, "*"))
+        told = {"name": self.name, "version": version, "digest": digest}
+        return {**told, "config": self.config(version), "active": self.active_config()}
 
     def activate(self, version: int, keep: int) -> dict[str, Any]:
         config = self.config(version)

@@ -29,6 +29,8 @@ AT_SITES = {
     "replicate",
 }
 """Only where config/sites.yaml has another site."""
+AT_THE_EDGE = {"model_rollout"}
+"""Only where config/edge_sites.yaml has a site."""
 ON_KUBERNETES = {"jupyterlab"}
 """Only where config/compute.yaml has a place of kind kubernetes."""
-EVERY = TRAINING | INGEST | OTHERS | AT_SITES
+EVERY = TRAINING | INGEST | OTHERS | AT_SITES | AT_THE_EDGE
