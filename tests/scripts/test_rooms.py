@@ -21,6 +21,7 @@ ROOMS = (
     "registry",
     "service_levels",
     "sites",
+    "edge_sites",
     "names",
 )  # of the provider, that a DAG file may use
 
