@@ -127,6 +127,7 @@ EXTRA_LINKS = [
     "ontap_mlops.operators.links.ConfusionLink",
     "ontap_mlops.operators.links.RocLink",
     "ontap_mlops.operators.links.DashboardLink",
+    "ontap_mlops.operators.links.DatasetVersionLink",
 ]
 ROOMS = {
     "operators": "Operator",

@@ -135,7 +135,7 @@ class RunCache(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecord(Record):
-    """What is needed to do a training again exactly, kept with its MLflow run."""
+    """What is needed to do a training again exactly, kept with its MLflow run. The metric that decides is the first."""
 
     run_key: str
     mlflow_run_id: str

@@ -29,7 +29,11 @@ class Experiments(Trainings):
     def frozen(self, run_key: str) -> Experiment | None:
         """The experiment of this run; None where it has frozen none."""
         run = self.find_run(run_key)
-        return self._experiment(run) if run and EXPERIMENT_TAG in tags(run["data"]) else None
+        return self.of_run(run) if run else None
+
+    def of_run(self, run: Mapping[str, Any]) -> Experiment | None:
+        """The experiment that an MLflow run, as it was found, has frozen."""
+        return self._experiment(run) if EXPERIMENT_TAG in tags(run["data"]) else None
 
     def of_model(self, model: str) -> list[Experiment]:
         """All experiments of a model, the oldest first."""

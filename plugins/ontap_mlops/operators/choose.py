@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from ontap_mlops import assets, locations, registry, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import code_commit, run_key
+from ontap_mlops.operators.links import DatasetVersionLink
 from ontap_mlops.records import DatasetVersion, RunRecord, TrainingRecord
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class RunChooseOperator(OntapOperator):
     """
 
     template_fields: Sequence[str] = (*OntapOperator.template_fields, "dataset", "model", "site", "mlflow_conn_id")
+    operator_extra_links = (DatasetVersionLink(),)
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from ontap_mlops.operators import cache_judging
 from ontap_mlops.operators.base import OntapOperator, bytes_of
 from ontap_mlops.operators.caches import keep_filling, listed
 from ontap_mlops.operators.context import is_over, owner_of
+from ontap_mlops.operators.links import DatasetVersionLink
 from ontap_mlops.operators.recording import _RecordsTransfer
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 from ontap_mlops.records import DatasetCache, DatasetVersion
@@ -103,6 +104,7 @@ class DatasetCacheEnsureOperator(_RecordsTransfer, _CacheAtSite, OntapWaitingOpe
         "size_bytes",
         "home_svm",
     )
+    operator_extra_links = (DatasetVersionLink(),)
     look = "ontap_mlops.ontap.dataset_caches.filled"
 
     def __init__(

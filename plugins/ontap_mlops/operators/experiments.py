@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from ontap_mlops import names
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import CHOOSE, RECORD, code_commit, needed, result_of, run_key, run_record
+from ontap_mlops.operators.links import DatasetVersionLink
 from ontap_mlops.operators.program import WORKSPACE, ProgramOperator
 from ontap_mlops.operators.workspaces import WorkspaceCreateOperator
 from ontap_mlops.records import Experiment, RunRecord, TrainingRecord
@@ -83,6 +84,7 @@ class ExperimentFreezeOperator(OntapOperator):
     """
 
     template_fields: Sequence[str] = (*OntapOperator.template_fields, "programs")
+    operator_extra_links = (DatasetVersionLink(),)
 
     def __init__(self, *, programs: Mapping[str, str], mlflow_conn_id: str = "mlflow_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -126,6 +128,7 @@ class ExperimentChooseOperator(OntapOperator):
     """
 
     template_fields: Sequence[str] = (*OntapOperator.template_fields, "experiment")
+    operator_extra_links = (DatasetVersionLink(),)
 
     def __init__(self, *, experiment: str, mlflow_conn_id: str = "mlflow_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)

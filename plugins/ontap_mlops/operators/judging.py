@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.context import claim_of, needed, result_of, run_record
-from ontap_mlops.operators.links import MlflowRunLink
+from ontap_mlops.operators.links import DatasetVersionLink, MlflowRunLink
 from ontap_mlops.records import Claim, RunRecord, TrainingRecord
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class TrainingRecordOperator(MlopsOperator):
     """
 
     template_fields: Sequence[str] = (*MlopsOperator.template_fields, "mlflow_conn_id")
-    operator_extra_links = (MlflowRunLink(),)
+    operator_extra_links = (MlflowRunLink(), DatasetVersionLink())
 
     def __init__(
         self, *, training: str, evaluation: str, mlflow_conn_id: str = "mlflow_default", **kwargs: Any
@@ -57,13 +57,19 @@ class TrainingRecordOperator(MlopsOperator):
             mlflow_run_id=mlflow_run_id,
             dataset_version=run.dataset_version,
             parameters=run.parameters,
-            metrics=needed(context, self.evaluation)["metrics"]["challenger"],
+            metrics=_deciding_first(needed(context, self.evaluation)["metrics"]["challenger"], context, run),
             code_commit=run.code_commit,
             dag_id=run.dag_id,
             model=run.model,
         )
         MlflowHook(self.mlflow_conn_id).record_training(record)
         return record.to_json()
+
+
+def _deciding_first(metrics: Mapping[str, float], context: Context, run: RunRecord) -> dict[str, float]:
+    """The metrics with the one first that decides on a promotion: the run's Param, or the first of what it repeats."""
+    first = context["params"].get("metric") or next(iter(run.repeat_of.metrics if run.repeat_of else ()), None)
+    return {name: metrics[name] for name in sorted(metrics, key=lambda name: name != first)}
 
 
 class PromotionDecideOperator(MlopsOperator, BranchMixIn):

@@ -1,19 +1,22 @@
 """Buttons on a task in Airflow's UI that lead to a page about what it worked on.
 
-An operator lists them in ``operator_extra_links``. The addresses are made of host and port of the connection to MLflow,
-so they open in a browser wherever these are reachable. A task that has nothing to show lists none: Airflow would show
-an empty heading.
+An operator lists them in ``operator_extra_links``. Addresses in MLflow are made of host and port of its connection, so
+they open in a browser wherever these are reachable; those in the data hub are of Airflow itself. A task that has
+nothing to show lists none: Airflow would show an empty heading.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseHook, BaseOperatorLink
+from airflow.sdk.configuration import conf
 from airflow.sdk.execution_time.xcom import XCom
 
 from ontap_mlops.hooks import mlflow_pages
 from ontap_mlops.hooks.rest import base_url
+from ontap_mlops.operators.context import CHOOSE
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -26,6 +29,37 @@ def _result(ti_key: TaskInstanceKey) -> dict[str, Any]:
     """What the task returned; {} when that is no object."""
     result: Any = XCom.get_value(key="return_value", ti_key=ti_key)
     return result if isinstance(result, dict) else {}
+
+
+HUB = "/plugin/data-hub/ontap"
+"""The data hub below the path of Airflow, inside Airflow's own frame."""
+
+
+class DatasetVersionLink(BaseOperatorLink):
+    """The page in the data hub of the dataset version that a task made, or reads.
+
+    It is what the task returned, alone or as ``dataset_version``, or of a cache; else what the run has chosen.
+    """
+
+    name = "Dataset version in the data hub"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        chosen = ti_key._replace(task_id=CHOOSE, map_index=-1)
+        version = _version(_result(ti_key)) or _version(_result(chosen))
+        if version is None:
+            return ""
+        airflow = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+        dataset, id_ = (quote(str(version[name]), safe="") for name in ("dataset", "id"))
+        return f"{airflow}{HUB}/datasets/{dataset}/versions/{id_}"
+
+
+def _version(result: Any) -> dict[str, Any] | None:
+    """The dataset version that a record stands on, or is."""
+    if not isinstance(result, dict):
+        return None
+    if {"dataset", "id", "snapshot_uuid"} <= result.keys():
+        return result
+    return _version(result.get("dataset_version")) or _version(result.get("cache"))
 
 
 class PersistedLink(BaseOperatorLink):

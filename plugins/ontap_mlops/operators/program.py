@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ontap_mlops import names
 from ontap_mlops.operators.context import REGISTER, claim_of, needed, result_of, run_record, workspace
+from ontap_mlops.operators.links import DatasetVersionLink
 from ontap_mlops.operators.workload import WorkloadOperator
 from ontap_mlops.records import DatasetCache, Deployment, ModelVersion, RunCache, RunRecord, Workspace
 
@@ -78,6 +79,8 @@ class ProgramOperator(WorkloadOperator):
         self._inputs: _Inputs | None = None
         if buttons is not None:
             self.operator_extra_links = tuple(buttons)
+        elif WORKSPACE in (volumes or {}):
+            self.operator_extra_links = (*self.operator_extra_links, DatasetVersionLink())
 
     def workload(self, context: Context) -> Workload:
         self._inputs = inputs = self._read(context)

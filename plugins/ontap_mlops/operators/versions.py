@@ -10,6 +10,7 @@ from ontap_mlops import registry, settings
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key
 from ontap_mlops.operators.lineage import LineageMixin
+from ontap_mlops.operators.links import DatasetVersionLink
 from ontap_mlops.records import DatasetVersion
 from ontap_mlops.triggers.memory import MADE_HERE
 
@@ -34,6 +35,7 @@ class DatasetVersionCreateOperator(LineageMixin, OntapOperator):
     """
 
     template_fields: Sequence[str] = ("dataset", "checked")
+    operator_extra_links = (DatasetVersionLink(),)
 
     def __init__(self, *, dataset: str | registry.Dataset | Mapping[str, Any], checked: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -10,6 +10,7 @@ from ontap_mlops.operators import ending
 from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import run_key, run_record
 from ontap_mlops.operators.lineage import LineageMixin
+from ontap_mlops.operators.links import DatasetVersionLink
 from ontap_mlops.records import DatasetVersion, Workspace
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class WorkspaceCreateOperator(LineageMixin, OntapOperator):
     """
 
     template_fields: Sequence[str] = ("dataset_version", "with_bucket")
+    operator_extra_links = (DatasetVersionLink(),)
 
     def __init__(self, *, dataset_version: Any = None, with_bucket: bool | str = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

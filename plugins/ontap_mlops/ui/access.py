@@ -16,7 +16,7 @@ from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, HTTPException
 
 from ontap_mlops.ui.facts import actions
-from ontap_mlops.ui.facts.shapes import Action, Lineage, Training, VersionPage
+from ontap_mlops.ui.facts.shapes import Action, ExperimentPage, Lineage, Training, VersionPage
 from ontap_mlops.ui.hub import Hub
 
 
@@ -58,6 +58,12 @@ class Viewer:
 
     def version(self, found: VersionPage) -> VersionPage:
         return found.model_copy(update={"lineage": self.lineage(found.lineage)})
+
+    def experiment(self, found: ExperimentPage) -> ExperimentPage:
+        """Without the runs of DAGs whose runs this person may not see."""
+        shown = self.trainings([found.training] if found.training else [])
+        repeated = [each for each in found.repeated if self.may_read_runs(each.dag_id)]
+        return found.model_copy(update={"training": shown[0] if shown else None, "repeated": repeated})
 
     def _may(self, method: Any, dag_id: str, entity: DagAccessEntity | None) -> bool:
         key = (method, f"{dag_id}/{entity}")

@@ -16,6 +16,7 @@ from ontap_mlops.ui.facts.shapes import (
     Comparison,
     DatasetPage,
     Datasets,
+    ExperimentPage,
     Lineage,
     ModelOrigin,
     Models,
@@ -118,6 +119,11 @@ def model(name: str, number: int, hub: HubDep, viewer: ViewerDep, refresh: Refre
     return hub.model(name, number, refresh=refresh)
 
 
+@router.get("/experiments/{run_key}", summary="What a run froze, whether it is still there, and who repeated it")
+def experiment(run_key: str, hub: HubDep, viewer: ViewerDep, refresh: Refresh = False) -> ExperimentPage:
+    return viewer.experiment(hub.experiment(run_key, refresh=refresh))
+
+
 @router.get("/storage", summary="Volumes, snapshots, clones, and what can be reclaimed")
 def storage(hub: HubDep, viewer: ViewerDep, q: Search = "", page: Page = 1, refresh: Refresh = False) -> Storage:
     return hub.storage(search=q, page=page, refresh=refresh)
@@ -136,9 +142,10 @@ def startable(
     version: Annotated[str, Query(max_length=100)] = "",
     model: Annotated[str, Query(max_length=100)] = "",
     number: Annotated[int, Query(ge=0)] = 0,
+    experiment: Annotated[str, Query(max_length=100)] = "",
     programs: Annotated[bool, Query(description="Only those that [ontap_mlops] hub_actions names.")] = False,
 ) -> list[Action]:
-    """Of a dataset, a version of it, or a version of a model; of none, those of the caches and of the storage.
+    """Of a dataset, a version of it, a version of a model, or an experiment; of none, those of caches and storage.
 
     POST `conf`, with the fields filled in, to `/api/v2/dags/{dag_id}/dagRuns` as
     `{"logical_date": null, "conf": {...}}`.
@@ -149,6 +156,8 @@ def startable(
         found = actions.of_dataset(dataset)
     elif model:
         found = actions.of_model(hub.model(model, number).model)
+    elif experiment:
+        found = actions.of_experiment(hub.experiment(experiment).experiment.run_key)
     else:
         found = [*actions.of_caches(), *actions.of_storage()]
     allowed = settings.hub_actions()

@@ -139,6 +139,10 @@ def _reading(airflow: Airflow) -> list[Any]:
         """List other sites with their caches: how warm, when last used, why kept or removed."""
         return airflow.get("caches")
 
+    def experiment(run_key: str) -> Any:
+        """Show what a run froze (data, model, logs, code version), whether it is still there, and who repeated it."""
+        return airflow.get(f"experiments/{_part(run_key)}")
+
     def storage(search: str = "", page: int = 1) -> Any:
         """List volumes with snapshots and clones, and what could be reclaimed."""
         return airflow.get("storage", q=search, page=page)
@@ -147,12 +151,13 @@ def _reading(airflow: Airflow) -> list[Any]:
         """List the newest runs of pipelines with their state, data and parameters."""
         return airflow.get("runs")
 
-    def actions(dataset: str = "", version: str = "", model: str = "", number: int = 0) -> Any:
-        """List what may be started of a dataset, a version of it, a model's version, or else of caches and storage."""
-        chosen = {"dataset": dataset, "version": version, "model": model, "number": number}
+    def actions(dataset: str = "", version: str = "", model: str = "", number: int = 0, experiment: str = "") -> Any:
+        """List what may be started of a dataset, a version of it, a model's version, an experiment (the key of its
+        run), or else of caches and storage."""
+        chosen = {"dataset": dataset, "version": version, "model": model, "number": number, "experiment": experiment}
         return airflow.get("actions", programs="true", **chosen)
 
-    return [datasets, dataset, version, changes, trained_on, models, model, caches, storage, runs, actions]
+    return [datasets, dataset, version, changes, trained_on, models, model, experiment, caches, storage, runs, actions]
 
 
 def _starting(airflow: Airflow) -> Any:
@@ -163,13 +168,14 @@ def _starting(airflow: Airflow) -> Any:
         version: str = "",
         model: str = "",
         number: int = 0,
+        experiment: str = "",
         fields: dict[str, Any] | None = None,
     ) -> Any:
         """Start an action that `actions` lists for the same dataset, version or model; ask the person first.
 
         `dag_id` is needed where several DAGs train on a dataset. `fields` fills the action's fields by name.
         """
-        chosen = {"dataset": dataset, "version": version, "model": model, "number": number}
+        chosen = {"dataset": dataset, "version": version, "model": model, "number": number, "experiment": experiment}
         listed = airflow.get("actions", programs="true", **chosen)
         found = [each for each in listed if each["name"] == action and dag_id in ("", each["dag_id"])]
         if len(found) != 1:

@@ -16,6 +16,8 @@ from ontap_mlops.ui.facts.shapes import (
     Dataset,
     DatasetPage,
     Datasets,
+    Evicted,
+    ExperimentPage,
     Lineage,
     Look,
     Model,
@@ -39,6 +41,7 @@ PER_PAGE = 25
 _CONFIG_S = 10.0  # reading a thousand entries takes a second
 _RUNS_S = 3.0
 _FILES_AT_MOST = 60  # versions that are asked whether they have a file
+_EVICTIONS = 30  # runs of evict_caches whose removals are shown
 _FOREVER_S = 24 * 3600.0  # what two snapshots differ in never changes
 
 MayRead = Callable[[str], bool]
@@ -142,6 +145,23 @@ class Hub:
             serving=next((each for each in versions if each.state == "serving"), None),
         )
 
+    def experiment(self, run_key: str, *, refresh: bool = False) -> ExperimentPage:
+        answer = self.kept.get(("experiment", run_key), lambda: models.experiment(run_key), refresh=refresh)
+        if answer.value is None:
+            if not answer.at:
+                raise _missing(answer, "")
+            raise NotThere(f"Run {run_key} has frozen no experiment, as far as MLflow knows.")
+        found, training = answer.value
+        held, looks = self._volumes_of(found.dataset, refresh)
+        runs = self._runs(False)
+        return ExperimentPage(
+            looks=[_look("MLflow", answer), *looks, _look("Airflow", runs)],
+            experiment=found,
+            training=training,
+            there=found.volume in held if held is not None else None,
+            repeated=[each for each in runs.value or [] if each.repeat_of == run_key],
+        )
+
     def trained_on(self, name: str, path: str) -> TrainedOn:
         """Which models have seen a file: those trained on a version that has it. Only such versions are asked."""
         entry, answer, registered = self._entry(name), self._versions(self._entry(name), False), self._models(False)
@@ -182,7 +202,7 @@ class Hub:
         judged = self._judged()
         shown = []
         for site in self._sites().values():
-            verdicts, evicted, at = judged.get(site.name, ({}, {}, None))
+            verdicts, evicted, at = judged.get(site.name, ({}, [], None))
             here = [self._filled(each) for each in found if each.site == site.name]
             shown.append(
                 Site(
@@ -226,7 +246,7 @@ class Hub:
         )
 
     def runs(self, may_read: MayRead, *, refresh: bool = False) -> Runs:
-        answer = self.kept.get(("runs",), airflow.runs, fresh_s=_RUNS_S, refresh=refresh)
+        answer = self._runs(refresh)
         return Runs(looks=[_look("Airflow", answer)], runs=_readable(answer.value or [], may_read))
 
     # What the views share
@@ -276,6 +296,18 @@ class Hub:
     def _models(self, refresh: bool) -> Answer[list[Model]]:
         return self.kept.get(("models",), models.registered, refresh=refresh)
 
+    def _runs(self, refresh: bool) -> Answer[list[Run]]:
+        return self.kept.get(("runs",), airflow.runs, fresh_s=_RUNS_S, refresh=refresh)
+
+    def _volumes_of(self, dataset: str, refresh: bool) -> tuple[dict[str, Held] | None, list[Look]]:
+        """What lies beside the dataset, by name; None where ONTAP does not tell, or nobody knows the dataset."""
+        entry = self._registry().get(dataset)
+        if entry is None:
+            return None, []
+        homes, looks = self._homes({(entry.ontap_conn_id, entry.svm)}, refresh)
+        answered = all(look.at for look in looks)
+        return (homes[entry.ontap_conn_id, entry.svm] if answered else None), looks
+
     def _home(self, home: tuple[str, str], refresh: bool) -> Answer[dict[str, Held]]:
         def ask() -> dict[str, Held]:
             return {each.volume.name: each for each in storage.volumes(*home)}
@@ -307,18 +339,21 @@ class Hub:
         known = (self._versions(entry, False).value or []) if entry else []
         return storage.filled(cache, [storage.version_of(each) for each in known if each.id == cache.version])
 
-    def _judged(self) -> dict[str, tuple[dict[str, str], dict[str, str], Any]]:
-        """By site, what the last run of the eviction said: why caches stay, why others went, and when."""
+    def _judged(self) -> dict[str, tuple[dict[str, str], list[Evicted], Any]]:
+        """By site, why caches stay and when that was judged, by the last run of the eviction; what the last ones took
+        away, and why."""
         names = [f"evict_at_{site}" for site in self._sites()]
-        answer = self.kept.get(("evicted",), lambda: airflow.last_result("evict_caches", names))
-        return {
-            task.removeprefix("evict_at_"): (dict(said.get("kept", {})), dict(said.get("removed", {})), at)
-            for task, said, at in answer.value or []
-            if isinstance(said, dict) and not said.get("dry")
-        }
+        answer = self.kept.get(("evicted",), lambda: airflow.last_results("evict_caches", names, _EVICTIONS))
+        found: dict[str, tuple[dict[str, str], list[Evicted], Any]] = {}
+        for task, said, at in answer.value or []:
+            if isinstance(said, dict) and not said.get("dry"):
+                site = task.removeprefix("evict_at_")
+                _, evicted, _ = found.setdefault(site, (dict(said.get("kept", {})), [], at))
+                evicted += [Evicted(cache=cache, why=why, at=at) for cache, why in said.get("removed", {}).items()]
+        return found
 
     def _reclaimable(self) -> tuple[list[Reclaimable], int, Any]:
-        answer = self.kept.get(("reclaimable",), lambda: airflow.last_result("reclaim_space", ["plan"]))
+        answer = self.kept.get(("reclaimable",), lambda: airflow.last_results("reclaim_space", ["plan"]))
         for _, said, at in answer.value or []:
             items = said.get("items", []) if isinstance(said, dict) else []
             shown = [Reclaimable.of(item) for item in items if isinstance(item, dict)]

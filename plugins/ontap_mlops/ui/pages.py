@@ -153,6 +153,13 @@ def model(
     return _render(request, "model.html", title=f"{name} version {number}", **context)
 
 
+@router.get("/experiments/{run_key}")
+def experiment(request: Request, run_key: str, hub: HubDep, viewer: ViewerDep, refresh: Refresh = False) -> Response:
+    found = viewer.experiment(hub.experiment(run_key, refresh=refresh))
+    startable = viewer.of(hub, actions.of_experiment(run_key))
+    return _render(request, "experiment.html", title=f"Experiment {run_key}", found=found, actions=startable)
+
+
 @router.get("/storage")
 def storage(
     request: Request, hub: HubDep, viewer: ViewerDep, q: Search = "", page: Page = 1, refresh: Refresh = False

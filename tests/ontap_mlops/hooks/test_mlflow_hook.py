@@ -1,6 +1,7 @@
 """The MLflow hook against a real MLflow server, checked with MLflow's own client where that matters."""
 
 import dataclasses
+import json
 import time
 import uuid
 
@@ -9,7 +10,7 @@ import pytest
 from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.hooks.mlflow_lineage import lineage
 from ontap_mlops.hooks.rest import ServiceRefused
-from ontap_mlops.records import DatasetVersion, Deployment, ModelVersion
+from ontap_mlops.records import DatasetVersion, Deployment, Experiment, ModelVersion
 
 DATA = DatasetVersion(
     dataset="tyre_images",
@@ -180,3 +181,33 @@ def test_the_hub_tells_the_state_of_each_version_and_leads_from_data_to_models(h
     run = begin_run(hook, dataset_version=DATA.id, run_key="r1", airflow_run="tyre_quality/manual__1", record="{}")
     (training,) = [each for each in models.trainings(DATA.id) if run in each.mlflow_url]
     assert (training.dag_id, training.run_id, training.repeatable) == ("tyre_quality", "manual__1", True)
+
+
+def test_the_hub_tells_first_what_decides_and_leads_from_a_run_to_what_it_froze(hook, model):
+    from ontap_mlops.ui.facts import models
+
+    version, key = f"v20261120t063000z{uuid.uuid4().hex[:8]}", some_run_key()
+    record = json.dumps({"metrics": {"recall": 0.8, "accuracy": 0.9}})
+    run = begin_run(hook, dataset_version=version, run_key=key, record=record)
+    hook.trainings.keep_reads(run, "source", {"accuracy": 0.5, "epoch_s": 3.0})
+    (training,) = models.trainings(version)
+    assert list(training.metrics.items()) == [("recall", 0.8), ("accuracy", 0.9), ("epoch_s", 3.0)]
+    assert not training.experiment and models.experiment(key) is None and models.experiment(f"{key}0") is None
+    frozen = Experiment(
+        run_key=key,
+        mlflow_run_id=run,
+        model=model,
+        dataset_version=DATA,
+        svm="svm1",
+        volume=f"mlops_exp_{key}",
+        volume_uuid="u",
+        snapshot=f"mlops_{key}",
+        snapshot_uuid="s",
+        created_at="2026-11-20T06:30:00+00:00",
+        code_commit="abc",
+        programs={"train": "tasks.lane.train"},
+    )
+    hook.experiments.freeze(frozen)
+    assert models.trainings(version)[0].experiment
+    shown, of_run = models.experiment(key)
+    assert (shown.volume, shown.dataset_version, of_run.run_key) == (frozen.volume, DATA.id, key)

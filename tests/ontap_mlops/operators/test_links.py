@@ -6,10 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.types import TaskInstanceKey
 
 from ontap_mlops.hooks import mlflow_pages
 from ontap_mlops.operators import links
+from ontap_mlops.operators.program import ProgramOperator
+from ontap_mlops.ui import PREFIX
+from ontap_mlops.ui.plugin import ROUTE
 
+KEY = TaskInstanceKey(dag_id="d", task_id="train", run_id="manual__1")
 RUN = "http://127.0.0.1:5000/#/experiments/3/runs/m1"
 VIEW = "?workflowType=machine_learning"
 
@@ -20,7 +25,7 @@ def link(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def address(kind: Any, result: Any) -> str:
         monkeypatch.setattr(links.XCom, "get_value", lambda key, ti_key: result)
-        return kind().get_link(SimpleNamespace(), ti_key=SimpleNamespace())
+        return kind().get_link(SimpleNamespace(), ti_key=KEY)
 
     return address
 
@@ -46,8 +51,45 @@ def test_a_run_is_shown_in_the_training_view_by_its_whole_address_or_its_id(link
     assert link(links.MlflowRunLink, {"files": 3}) == link(links.MlflowRunLink, None) == ""
 
 
+VERSION = {"dataset": "tyre images", "id": "v1", "snapshot_uuid": "s1"}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [VERSION, {"dataset_version": VERSION, "run_key": "r1"}, {"site": "west", "cache": {"dataset_version": VERSION}}],
+)
+def test_what_made_or_reads_a_dataset_version_leads_to_its_page_in_the_hub(link, monkeypatch, result) -> None:
+    assert link(links.DatasetVersionLink, result) == f"{links.HUB}/datasets/tyre%20images/versions/v1"
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/team/")
+    assert link(links.DatasetVersionLink, result).startswith(f"/team{links.HUB}/")
+
+
+def test_a_program_leads_to_the_version_that_its_run_has_chosen(monkeypatch) -> None:
+    told = {"train": {"mlflow_run_id": "m1"}, "choose": {"dataset_version": VERSION}}
+    monkeypatch.setattr(links.XCom, "get_value", lambda key, ti_key: told.get(ti_key.task_id))
+    button = links.DatasetVersionLink()
+    assert button.get_link(SimpleNamespace(), ti_key=KEY).endswith("/versions/v1")
+    del told["choose"]
+    assert button.get_link(SimpleNamespace(), ti_key=KEY) == ""
+
+
+def test_the_address_of_the_hub_is_the_one_that_it_has() -> None:
+    assert links.HUB == f"/plugin/{ROUTE}{PREFIX}"
+
+
+def test_programs_on_the_workspace_have_the_button_and_others_have_not() -> None:
+    def buttons(**settings) -> set[str]:
+        made = ProgramOperator(task_id="t", program="p", mlflow_conn_id=None, **settings)
+        return {button.name for button in made.operator_extra_links}
+
+    name = links.DatasetVersionLink().name
+    assert name in buttons(volumes={"workspace": ""})
+    assert name not in buttons(volumes={"models": "m"}) | buttons(volumes={"workspace": ""}, buttons=())
+
+
 def test_every_button_has_a_key_of_its_own() -> None:
     kinds = (*links.PICTURES, links.MlflowRunLink(), links.MlflowModelLink(), links.DashboardLink())
+    kinds += (links.DatasetVersionLink(),)
     assert len({kind.xcom_key for kind in kinds}) == len({kind.name for kind in kinds}) == len(kinds)
 
 

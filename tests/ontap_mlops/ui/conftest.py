@@ -17,7 +17,7 @@ from ontap_mlops.ui import access
 from ontap_mlops.ui.app import create_app
 from ontap_mlops.ui.facts import airflow, models, storage
 from ontap_mlops.ui.facts.kept import Kept
-from ontap_mlops.ui.facts.shapes import Cache, Model, Run, Training
+from ontap_mlops.ui.facts.shapes import Cache, Experiment, Model, Run, Training
 from ontap_mlops.ui.hub import Hub
 
 FIRST = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
@@ -82,11 +82,12 @@ class Facts:
         self.models: Any = []
         self.trainings: Any = []
         self.runs: list[Run] = []
+        self.experiments: dict[str, tuple[Experiment, Training]] = {}
         self.events: dict[str, Any] = {}
         self.results: dict[str, Any] = {}
         self.dags: dict[str, bool] = dict.fromkeys(
             ("workspace", "cache_dataset", "restore_dataset", "replicate", "roll_back", "evict_caches", "reclaim_space")
-            + ("ingest_tyre_images", "tyre_quality"),
+            + ("ingest_tyre_images", "tyre_quality", "restore_experiment"),
             False,
         )
         self.consumers = ["tyre_quality"]
@@ -101,7 +102,9 @@ class Facts:
         monkeypatch.setattr(airflow, "newest_versions", say("events", lambda names: self.events))
         monkeypatch.setattr(airflow, "consumers", say("consumers", lambda name: self.consumers))
         monkeypatch.setattr(airflow, "dags", say("dags", lambda ids: {i: self.dags[i] for i in ids if i in self.dags}))
-        monkeypatch.setattr(airflow, "last_result", say("results", lambda dag_id, tasks: self.results.get(dag_id, [])))
+        told = say("results", lambda dag_id, tasks, runs=1: self.results.get(dag_id, []))
+        monkeypatch.setattr(airflow, "last_results", told)
+        monkeypatch.setattr(models, "experiment", say("experiment", lambda run_key: self.experiments.get(run_key)))
 
     def _say(self, what: str, told: Callable[..., Any]) -> Callable[..., Any]:
         def ask(*given: Any) -> Any:

@@ -10,12 +10,15 @@ import pytest
 from fastapi.testclient import TestClient
 
 from ontap_mlops.hooks.rest import ServiceUnavailable
+from ontap_mlops.ontap import marks
 from ontap_mlops.ontap.errors import Unreachable
+from ontap_mlops.ontap.overview import Held
+from ontap_mlops.ontap.volumes import Volume
 from ontap_mlops.records import DatasetVersion
 from ontap_mlops.registry import Dataset
 from ontap_mlops.ui.facts import storage
 from ontap_mlops.ui.facts.kept import Kept
-from ontap_mlops.ui.facts.shapes import Cache, Run
+from ontap_mlops.ui.facts.shapes import Cache, Experiment, Run, Training
 from ontap_mlops.ui.hub import Hub
 from tests.ontap_mlops.ui.conftest import FIRST, Clock, Facts, Rights, dataset_version, model, training
 from tests.until import until
@@ -229,12 +232,72 @@ def test_the_caches_say_how_warm_they_are_and_why_one_went(client: TestClient, t
         hits=0.9,
     )
     told.caches = [cached]
-    why = {f"tyre_images {dataset_version(0).id} at remote": "unused for 3 days"}
-    told.results = {"evict_caches": [("evict_at_remote", {"kept": {}, "removed": why, "dry": False}, FIRST)]}
+    gone, stays = (f"tyre_images {each.id} at remote" for each in (dataset_version(0), SECOND))
+    dry = {"kept": {}, "removed": {stays: "unused for 9 days"}, "dry": True}
+    newest = {"kept": {stays: "used by r1"}, "removed": {}, "dry": False}
+    before = {"kept": {}, "removed": {gone: "unused for 3 days"}, "dry": False}
+    told.results = {"evict_caches": [("evict_at_remote", said, FIRST) for said in (dry, newest, before)]}
     found = client.get("/ontap/api/caches").json()["sites"][0]
     assert found["caches"][0]["filled"] == pytest.approx(0.5, abs=0.01)
-    assert found["evicted"] == why
-    assert "unused for 3 days" in client.get("/ontap/caches").text
+    assert [(each["cache"], each["why"]) for each in found["evicted"]] == [(gone, "unused for 3 days")]
+    assert found["verdicts"] == {stays: "used by r1"}
+    page = client.get("/ontap/caches").text
+    assert "unused for 3 days" in page and "used by r1" in page and "unused for 9 days" not in page
+
+
+def frozen_by(told: Facts, done: Training) -> Experiment:
+    frozen = Experiment(
+        run_key=done.run_key,
+        model="tyre",
+        dataset="tyre_images",
+        dataset_version=SECOND.id,
+        svm="svm1",
+        volume=f"mlops_exp_{done.run_key}",
+        snapshot=f"mlops_{done.run_key}",
+        created_at=FIRST,
+    )
+    told.experiments = {done.run_key: (frozen, done)}
+    return frozen
+
+
+def test_a_run_leads_to_its_experiment_and_the_experiment_to_its_runs(
+    client: TestClient, told: Facts, rights: Rights
+) -> None:
+    done = training(SECOND).model_copy(update={"experiment": True})
+    frozen_by(told, done)
+    told.trainings = [done]
+    again = Run(dag_id="restore_experiment", run_id="manual__3", state="success", repeat_of=done.run_key)
+    told.runs = [again.model_copy(update={"experiment": done.run_key})]
+    page, address = f"/ontap/experiments/{done.run_key}", f"/ontap/api/experiments/{done.run_key}"
+    for path in ("/ontap/runs", f"/ontap/datasets/tyre_images/versions/{SECOND.id}"):
+        assert f'href="{page}"' in client.get(path).text, path
+    found = client.get(address).json()
+    assert (found["there"], found["training"]["dag_id"]) == (False, "tyre_quality")
+    assert [each["run_id"] for each in found["repeated"]] == ["manual__3"]
+    assert "has been removed" in client.get(page).text
+    rights.read = lambda dag_id: False
+    found = client.get(address).json()
+    assert (found["training"], found["repeated"]) == (None, [])
+    missing = client.get("/ontap/api/experiments/r0")
+    assert missing.status_code == 404 and "has frozen no experiment" in missing.text
+
+
+def test_an_experiment_that_is_there_can_be_trained_again_by_who_may(
+    client: TestClient, told: Facts, rights: Rights
+) -> None:
+    done = training(SECOND)
+    frozen = frozen_by(told, done)
+    volume = Volume(uuid="u", name=frozen.volume, svm="svm1", comment=marks.mark("experiment"), is_clone=True)
+    told.volumes = [Held(volume, snapshots=1)]
+    path = f"/ontap/experiments/{done.run_key}"
+    assert "Train it again" in client.get(path).text
+    asked = {"experiment": done.run_key}
+    (action,) = client.get("/ontap/api/actions", params=asked).json()
+    assert (action["dag_id"], action["conf"]) == ("restore_experiment", asked)
+    assert f'href="{path}"' in client.get("/ontap/storage").text
+    rights.trigger = lambda dag_id: False
+    page = client.get(path).text
+    assert frozen.snapshot in page and "Train it again" not in page
 
 
 def test_pages_of_lists_are_paged_and_searched(client: TestClient, told: Facts, hub: Hub) -> None:

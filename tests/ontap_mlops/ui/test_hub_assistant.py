@@ -63,7 +63,9 @@ def ask(airflow: Airflow, tool: str | None = None, **arguments: Any) -> Any:
 
 def test_it_only_reads_unless_the_configuration_names_actions(airflow: ThroughTheHub) -> None:
     tools = ask(airflow)
-    assert {"datasets", "version", "models", "caches", "storage", "runs", "actions"} <= set(tools)
+    assert {"datasets", "version", "models", "experiment", "trained_on", "caches", "storage", "runs", "actions"} <= set(
+        tools
+    )
     assert "start" not in tools and all(each.read_only_hint for each in tools.values())
 
 

@@ -21,6 +21,7 @@ NAMES = (
     "replicate",
     "train",
     "repeat",
+    "restore_experiment",
     "roll_back",
     "ingest",
     "reclaim",
@@ -155,6 +156,18 @@ def of_training(training: Training | Run) -> list[Action]:
             dag_id=training.dag_id,
             says=f"Does {training.run_key} again: the same data, parameters and seed, and compares the metrics.",
             conf={"repeat_run": training.run_key},
+        )
+    ]
+
+
+def of_experiment(run_key: str) -> list[Action]:
+    return [
+        Action(
+            name="restore_experiment",
+            label="Train it again",
+            dag_id="restore_experiment",
+            says=f"Clones what {run_key} has frozen, trains and judges again in the clone, and compares the metrics.",
+            conf={"experiment": run_key},
         )
     ]
 

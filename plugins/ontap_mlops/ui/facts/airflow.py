@@ -12,7 +12,8 @@ from typing import Any
 
 from ontap_mlops.ui.facts.shapes import Run
 
-CHOOSE = "choose"
+CHOOSE, FREEZE = "choose", "experiment.freeze"
+RESTORE = "restore_experiment"
 SHOWN = 60
 
 
@@ -71,8 +72,8 @@ def consumers(dataset: str) -> list[str]:
         return sorted(session.scalars(asked))
 
 
-def last_result(dag_id: str, task_ids: Collection[str]) -> list[tuple[str, Any, datetime]]:
-    """What each of these tasks returned last: task id, value, when."""
+def last_results(dag_id: str, task_ids: Collection[str], runs: int = 1) -> list[tuple[str, Any, datetime]]:
+    """What these tasks returned in their last so many runs, the latest first: task id, value, when."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import func, select
@@ -82,9 +83,16 @@ def last_result(dag_id: str, task_ids: Collection[str]) -> list[tuple[str, Any, 
         XComModel.task_id.in_(list(task_ids)),
         XComModel.key == "return_value",
     )
-    newest = select(func.max(XComModel.dag_run_id)).where(*ours).group_by(XComModel.task_id)
+    turn = func.row_number().over(partition_by=XComModel.task_id, order_by=XComModel.dag_run_id.desc())
+    turns = select(XComModel.task_id, XComModel.dag_run_id, turn.label("turn")).where(*ours).subquery()
+    asked = (
+        select(XComModel)
+        .join(turns, (turns.c.task_id == XComModel.task_id) & (turns.c.dag_run_id == XComModel.dag_run_id))
+        .where(*ours, turns.c.turn <= runs)
+        .order_by(XComModel.dag_run_id.desc(), XComModel.task_id)
+    )
     with create_session() as session:
-        rows = session.scalars(select(XComModel).where(*ours, XComModel.dag_run_id.in_(newest))).all()
+        rows = session.scalars(asked).all()
         return [(row.task_id, XComModel.deserialize_value(row), row.timestamp) for row in rows]
 
 
@@ -102,11 +110,13 @@ def runs(limit: int = SHOWN) -> list[Run]:
     with create_session() as session:
         found = session.scalars(select(DagRun).where(pipelines.exists()).order_by(DagRun.id.desc()).limit(limit)).all()
         ids = [run.id for run in found]
-        chosen = {
-            row.dag_run_id: XComModel.deserialize_value(row)
+        told = {
+            (row.dag_run_id, row.task_id): XComModel.deserialize_value(row)
             for row in session.scalars(
                 select(XComModel).where(
-                    XComModel.dag_run_id.in_(ids), XComModel.task_id == CHOOSE, XComModel.key == "return_value"
+                    XComModel.dag_run_id.in_(ids),
+                    XComModel.task_id.in_((CHOOSE, FREEZE)),
+                    XComModel.key == "return_value",
                 )
             )
         }
@@ -118,10 +128,13 @@ def runs(limit: int = SHOWN) -> list[Run]:
             .group_by(TaskInstance.dag_id, TaskInstance.run_id, TaskInstance.state)
         ):
             counted[dag_id, run_id][str(state or "none")] = number
-        return [_run(run, chosen.get(run.id), counted[run.dag_id, run.run_id]) for run in found]
+        return [
+            _run(run, told.get((run.id, CHOOSE)), told.get((run.id, FREEZE)), counted[run.dag_id, run.run_id])
+            for run in found
+        ]
 
 
-def _run(run: Any, record: Any, tasks: dict[str, int]) -> Run:
+def _run(run: Any, record: Any, frozen: Any, tasks: dict[str, int]) -> Run:
     """A run before its ``choose`` has ended says only what Airflow knows."""
     facts = _object(record)
     version, again = _object(facts.get("dataset_version")), _object(facts.get("repeat_of"))
@@ -140,6 +153,7 @@ def _run(run: Any, record: Any, tasks: dict[str, int]) -> Run:
         tasks=tasks,
         parameters=_object(facts.get("parameters")),
         repeat_of=str(again.get("run_key", "")),
+        experiment=str(again.get("run_key", "") if run.dag_id == RESTORE else _object(frozen).get("run_key", "")),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ontap_mlops.hooks import mlflow_pages
 from ontap_mlops.records import Deployment, ModelVersion
-from ontap_mlops.ui.facts.shapes import Model, Training
+from ontap_mlops.ui.facts.shapes import Experiment, Model, Training
 
 SHOWN_PARAMETERS = 60
 
@@ -33,6 +33,30 @@ def trainings(version_id: str) -> list[Training]:
 
     hook = MlflowHook()
     return [_training(run, version_id, hook.tracking_uri) for run in hook.runs_on(version_id)]
+
+
+def experiment(run_key: str) -> tuple[Experiment, Training] | None:
+    """What the run has frozen, and its training; None where it has frozen nothing, or MLflow does not know it."""
+    from ontap_mlops.hooks.mlflow import MlflowHook
+
+    hook = MlflowHook()
+    run = hook.find_run(run_key)
+    frozen = hook.experiments.of_run(run) if run else None
+    if run is None or frozen is None:
+        return None
+    shown = Experiment(
+        run_key=frozen.run_key,
+        model=frozen.model,
+        dataset=frozen.dataset_version.dataset,
+        dataset_version=frozen.dataset_version.id,
+        svm=frozen.svm,
+        volume=frozen.volume,
+        snapshot=frozen.snapshot,
+        created_at=_moment(frozen.created_at),
+        code_commit=frozen.code_commit,
+        programs=frozen.programs,
+    )
+    return shown, _training(run, frozen.dataset_version.id, hook.tracking_uri)
 
 
 def origin_of(models: list[Model], model: str) -> list[tuple[str, str]]:
@@ -72,11 +96,12 @@ def _deployment(kept: str | None) -> Deployment | None:
 
 
 def _training(run: Mapping[str, Any], version_id: str, server: str) -> Training:
+    from ontap_mlops.hooks.mlflow_experiments import EXPERIMENT_TAG
     from ontap_mlops.hooks.mlflow_service import tags
     from ontap_mlops.hooks.mlflow_trainings import RECORD_TAG, RUN_KEY_TAG
 
     info, said = run["info"], tags(run["data"])
-    started = info.get("start_time")
+    started, judged = info.get("start_time"), _judged(said.get(RECORD_TAG))
     dag_id, _, run_id = said.get("airflow_run", "").partition("/")
     return Training(
         run_key=said.get(RUN_KEY_TAG) or info["run_id"],
@@ -85,10 +110,23 @@ def _training(run: Mapping[str, Any], version_id: str, server: str) -> Training:
         dataset_version=version_id,
         state=str(info.get("status", "")).lower(),
         started_at=datetime.fromtimestamp(int(started) / 1000, UTC) if started else None,
-        metrics=_numbers({metric["key"]: metric["value"] for metric in run["data"].get("metrics", ())}),
+        metrics=_numbers({**judged, **_tracked(run), **judged}),
         mlflow_url=mlflow_pages.run_page(server, info["run_id"]),
         repeatable=RECORD_TAG in said,
+        experiment=EXPERIMENT_TAG in said,
     )
+
+
+def _judged(record: str | None) -> dict[str, Any]:
+    """What a training was judged by, the metric that decides first; {} where its record is too long for a tag."""
+    try:
+        return dict(json.loads(record or "{}").get("metrics", {}))
+    except ValueError:
+        return {}
+
+
+def _tracked(run: Mapping[str, Any]) -> dict[str, Any]:
+    return {metric["key"]: metric["value"] for metric in run["data"].get("metrics", ())}
 
 
 def _moment(text: str) -> datetime | None:

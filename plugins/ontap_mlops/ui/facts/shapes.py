@@ -75,8 +75,17 @@ class Cache(Shape):
     removed_by: str | None = None
 
 
+class Evicted(Shape):
+    """A cache that a run of ``evict_caches`` has removed, and why."""
+
+    cache: str
+    why: str
+    at: datetime
+
+
 class Site(Shape):
-    """``verdict`` is what the last run of ``evict_caches`` said of each cache, and ``evicted`` what it removed."""
+    """``verdicts`` is what the last run of ``evict_caches`` said of each cache, at ``judged_at``; ``evicted`` what its
+    last runs removed, the latest first. Dry runs remove nothing and count for neither."""
 
     name: str
     description: str = ""
@@ -84,7 +93,7 @@ class Site(Shape):
     committed_bytes: int = 0
     caches: list[Cache] = []
     verdicts: dict[str, str] = {}
-    evicted: dict[str, str] = {}
+    evicted: list[Evicted] = []
     judged_at: datetime | None = None
 
 
@@ -112,6 +121,8 @@ class Model(Shape):
 
 
 class Training(Shape):
+    """``metrics``: those it was judged by, the one that decides first, then all others that MLflow has."""
+
     run_key: str
     dag_id: str = ""
     run_id: str = ""
@@ -121,6 +132,32 @@ class Training(Shape):
     metrics: dict[str, float] = {}
     mlflow_url: str = ""
     repeatable: bool = False
+    experiment: bool = False
+
+
+class Experiment(Shape):
+    """What a run froze together, as ``snapshot`` of ``volume``: data, model, logs and code version."""
+
+    run_key: str
+    model: str
+    dataset: str
+    dataset_version: str
+    svm: str
+    volume: str
+    snapshot: str
+    created_at: datetime | None = None
+    code_commit: str = ""
+    programs: dict[str, str] = {}
+
+
+class ExperimentPage(Shape):
+    """``there``: whether its volume is still there, None where that is not known. ``repeated``: newest runs of it."""
+
+    looks: list[Look]
+    experiment: Experiment
+    training: Training | None = None
+    there: bool | None = None
+    repeated: list[Run] = []
 
 
 class Models(Shape):
@@ -241,7 +278,7 @@ class TrainedOn(Shape):
 
 
 class StoredVolume(Shape):
-    """``kind``: dataset, models, workspace, person's workspace, cache origin, ours, or another's."""
+    """``kind``: dataset, models, experiment, workspace, person's workspace, cache origin, ours, or another's."""
 
     name: str
     svm: str
@@ -251,6 +288,7 @@ class StoredVolume(Shape):
     size_bytes: int | None = None
     clone_of: str = ""
     comment: str = ""
+    experiment: str = ""
 
 
 class Reclaimable(Shape):
@@ -283,6 +321,8 @@ class Storage(Shape):
 
 
 class Run(Shape):
+    """``experiment`` is the key of the experiment that the run froze, or repeats: for most its own ``run_key``."""
+
     dag_id: str
     run_id: str
     state: str
@@ -308,3 +348,4 @@ class Runs(Shape):
 Page = Annotated[int, Field(ge=1, le=100_000)]
 
 Action.model_rebuild()
+ExperimentPage.model_rebuild()

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from ontap_mlops import registry, sites
+from ontap_mlops import names, registry, sites
 from ontap_mlops.ui.facts.shapes import Cache, Changed, StoredVolume, Version
 
 if TYPE_CHECKING:
@@ -116,6 +116,10 @@ def stored(held: Held, datasets: dict[tuple[str, str], str]) -> StoredVolume:
         kind = f"dataset {datasets[volume.svm, volume.name]}"
     elif kind == overview.OURS and volume.name.endswith("_models"):
         kind = "models"
+    key = volume.name.removeprefix(names.experiment_volume(""))
+    experiment = key if volume.is_ours and key != volume.name else ""
+    if experiment:
+        kind = "experiment"
     parent = f"{volume.parent_volume}, {volume.parent_snapshot}" if volume.is_clone else ""
     return StoredVolume(
         name=volume.name,
@@ -126,6 +130,7 @@ def stored(held: Held, datasets: dict[tuple[str, str], str]) -> StoredVolume:
         size_bytes=volume.size_bytes,
         clone_of=parent,
         comment=volume.comment if volume.is_ours else "",
+        experiment=experiment,
     )
 
 
