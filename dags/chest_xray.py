@@ -31,42 +31,16 @@ from datetime import timedelta
 
 from airflow.sdk import Param
 
-from ontap_mlops.pipelines import Run, System, training_dag
+from ontap_mlops.pipelines import Run, System, network_params, training_dag
 
 SYSTEM = System(name="chest", dataset="chest_xray", model="chest_xray", metrics=("mean_auroc",), cached=True)
 
 PARAMS = {
-    "configuration": Param(
-        "small",
-        type="string",
-        enum=["small", "published"],
-        title="Network and settings",
-        values_display={"small": "small, for a CPU", "published": "ResNet-50 as published, for a GPU"},
-        section="Training",
-    ),
-    "epochs": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        title="Epochs",
-        description="Empty: the configuration's (published: 10).",
-        section="Training",
-    ),
-    "batch_size": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        title="Batch size",
-        description="Empty: the configuration's (published: 128).",
-        section="Training",
-    ),
-    "limit": Param(
-        None,
-        type=["null", "integer"],
-        minimum=20,
-        title="Pictures at most",
-        description="Train on a part of the version, whole patients. Empty: all of it.",
-        section="Training",
+    **network_params(
+        {"small": "small, for a CPU", "published": "ResNet-50 as published, for a GPU"},
+        part="Train on a part of the version, whole patients.",
+        batch="",
+        published={"epochs": 10, "batch_size": 128},
     ),
     "partial": Param(
         False,

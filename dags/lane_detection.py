@@ -32,7 +32,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param
 
-from ontap_mlops.pipelines import Run, System, training_dag
+from ontap_mlops.pipelines import Run, System, network_params, training_dag
 
 SYSTEM = System(
     name="lane",
@@ -42,13 +42,10 @@ SYSTEM = System(
 )
 
 PARAMS = {
-    "configuration": Param(
-        "small",
-        type="string",
-        enum=["small", "published"],
-        title="Network and settings",
-        values_display={"small": "small, for a CPU", "published": "SCNN as published"},
-        section="Training",
+    **network_params(
+        {"small": "small, for a CPU", "published": "SCNN as published"},
+        batch="Pictures of one process in a step.",
+        published={"batch_size": 33},
     ),
     "workers": Param(
         1,
@@ -57,22 +54,6 @@ PARAMS = {
         maximum=64,
         title="Processes",
         description="That train together, each on a core or GPU of its own. The published job had 3.",
-        section="Training",
-    ),
-    "epochs": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        title="Epochs",
-        description="Empty: the configuration's.",
-        section="Training",
-    ),
-    "batch_size": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        title="Batch",
-        description="Pictures of one process in a step; the published job had 33. Empty: the configuration's.",
         section="Training",
     ),
     "loader_workers": Param(
@@ -97,14 +78,6 @@ PARAMS = {
         minimum=1,
         title="Batch of judging",
         description="The published job had 99. Empty: the configuration's.",
-        section="Training",
-    ),
-    "limit": Param(
-        None,
-        type=["null", "integer"],
-        minimum=20,
-        title="Pictures at most",
-        description="Train on a part of the version. Empty: all of it.",
         section="Training",
     ),
 }

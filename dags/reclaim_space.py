@@ -31,6 +31,7 @@ RULES = {
     "keep_newest_models": "{{ params.keep_newest_models }}",
     "workspace_days": "{{ params.workspace_days if params.workspace_days is not none else '' }}",
     "safety_days": "{{ params.safety_days if params.safety_days is not none else '' }}",
+    "experiment_days": "{{ params.experiment_days if params.experiment_days is not none else '' }}",
 }
 
 with DAG(
@@ -65,6 +66,16 @@ with DAG(
             minimum=0,
             title="Days for what restores leave",
             description="Snapshots mlops_before_... of how a volume was. Empty: as keep_safety_snapshots_days says.",
+        ),
+        "experiment_days": Param(
+            None,
+            type=["null", "number"],
+            minimum=0,
+            title="Days for experiments",
+            description=(
+                "Frozen experiments that are older go, unless a clone, a lock, a model version or a run that goes on "
+                "refers to them. Empty: all stay."
+            ),
         ),
     },
 ):

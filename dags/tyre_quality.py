@@ -30,38 +30,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import Param
-
-from ontap_mlops.pipelines import Run, System, training_dag
+from ontap_mlops.pipelines import Run, System, network_params, training_dag
 
 SYSTEM = System(name="tyre", dataset="tyre_images", metrics=("accuracy", "f1", "roc_auc"), buckets=True)
 
-PARAMS = {
-    "configuration": Param(
-        "recommended",
-        type="string",
-        enum=["recommended", "walkthrough"],
-        title="Network and settings",
-        values_display={"recommended": "recommended", "walkthrough": "as published in the walkthrough"},
-        section="Training",
-    ),
-    "epochs": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        title="Epochs",
-        description="Empty: the configuration's.",
-        section="Training",
-    ),
-    "limit": Param(
-        None,
-        type=["null", "integer"],
-        minimum=20,
-        title="Images at most",
-        description="Train on a part of the version. Empty: all of it.",
-        section="Training",
-    ),
-}
+PARAMS = network_params(
+    {"recommended": "recommended", "walkthrough": "as published in the walkthrough"}, things="Images"
+)
 
 
 @training_dag(

@@ -28,11 +28,14 @@ class AirflowApi:
         # A company's proxy must not be asked for a server of this machine.
         self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
 
-    def call(self, method: str, path: str, **options: Any) -> Any:
-        """Return the JSON of ``/api/v2/<path>``; None for 404. Raises RuntimeError with Airflow's own words."""
+    def call(self, method: str, path: str, *, below: str = "api/v2", **options: Any) -> Any:
+        """Return the JSON of ``/api/v2/<path>``; None for 404. Raises RuntimeError with Airflow's own words.
+
+        ``below`` names another API that takes Airflow's tokens, as that of the data hub.
+        """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                answer = self._http.request(method, f"/api/v2/{path}", **options)
+                answer = self._http.request(method, f"/{below}/{path}", **options)
             except httpx.TransportError as error:
                 problem = f"no answer ({error})"
             else:
@@ -125,7 +128,10 @@ class AirflowApi:
         """Return the lines of a task instance's log; [] before it has any."""
         path = f"dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
         number = try_number or max(task["try_number"], 1)
-        options = {"params": {"map_index": task["map_index"]}, "headers": {"Accept": "application/json"}}
+        options: dict[str, Any] = {
+            "params": {"map_index": task["map_index"]},
+            "headers": {"Accept": "application/json"},
+        }
         answer = self.call("GET", f"{path}/logs/{number}", **options)
         entries = [{"event": e} if isinstance(e, str) else e for e in (answer or {}).get("content", [])]
         return [line for entry in entries for line in (*_event(entry), *_errors(entry))]

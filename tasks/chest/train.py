@@ -22,7 +22,7 @@ from tasks.chest.configs import CONFIGURATIONS, DEFAULT, configuration
 from tasks.chest.dataset import Asked, XRays
 from tasks.chest.export import export
 from tasks.chest.findings import FINDINGS
-from tasks.chest.training import State, Training, predict
+from tasks.chest.training import Training, predict
 from tasks.common import device, program
 from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
@@ -32,6 +32,7 @@ from tasks.common.model_folder import LOADED
 from tasks.common.program import stop_deferred
 from tasks.common.progress import say
 from tasks.common.tracking import Run
+from tasks.common.training import State, add_training_flags
 
 PARAMETERS = ("seed", "threads", "device", "configuration", "data")  # of the MLflow run
 
@@ -71,16 +72,9 @@ def _options() -> argparse.Namespace:
     flags = Flags(__doc__)
     flags.data("folder or s3://bucket/prefix in NIH's layout")
     flags.output("folder for checkpoint and model")
-    flags.add_argument("--configuration", choices=CONFIGURATIONS, default=DEFAULT)
-    flags.add_argument("--epochs", type=int, help="instead of the configuration's")
-    flags.add_argument("--batch-size", type=int, help="instead of the configuration's")
-    flags.add_argument("--learning-rate", type=float, help="instead of the configuration's")
+    add_training_flags(flags, CONFIGURATIONS, DEFAULT, threads=2)
     flags.add_argument("--side", type=int, help="of a picture in pixels, instead of the configuration's")
-    flags.add_argument("--seed", type=int, default=1)
     add_data_flags(flags)
-    # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
-    flags.add_argument("--threads", type=int, default=2, help="for arithmetic; another number gives other last bits")
-    flags.add_argument("--device", default=device.AUTO, help="cpu, cuda, or auto: the GPU that the place gives")
     flags.tracking(lambda run: "")
     return flags.parse()
 

@@ -5,11 +5,9 @@ The same data, configuration, seed and threads give the same weights, bit for bi
 
 from __future__ import annotations
 
-import io
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,27 +20,13 @@ from tasks.chest.configs import Configuration
 from tasks.chest.dataset import Example, XRays, batches, truth
 from tasks.chest.model import build
 from tasks.chest.scoring import mean_auroc
-from tasks.common.program import BadInput, Stopped, stop_deferred
-from tasks.common.progress import Progress, say
-from tasks.common.result import write_whole
+from tasks.common.program import stop_deferred
+from tasks.common.progress import Progress
+from tasks.common.training import Checkpoint, OnEpoch, State, go_on, one_cycle, order
 
 WARM_UP = 0.25  # share of the steps in which a one-cycle schedule rises
 LOWEST_RATE = 0.01  # of the highest, at its end
 JUDGING_BATCH = 64
-
-
-@dataclass
-class State:
-    """Between two steps of a training: all that the rest of it depends on. ``step`` is batches done of the epoch."""
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    epoch: int = 0
-    step: int = 0
-    loss: float = 0.0
-    """Summed over the pictures of the epoch so far."""
-    history: list[dict[str, float]] = field(default_factory=list)
-    """One entry per finished epoch, ``time_ms`` among them."""
 
 
 @dataclass(frozen=True)
@@ -56,40 +40,30 @@ class Training:
     checkpoint: Path
     device: str = "cpu"
 
-    def run(self, on_epoch: Callable[[int, dict[str, float]], None]) -> State:
-        """Train to the last epoch, from the checkpoint if there is one.
+    def run(self, on_epoch: OnEpoch) -> State:
+        """Train to the last epoch, from the checkpoint if there is one (see ``go_on``).
 
-        ``on_epoch`` gets the number, from 1, and figures of every epoch, those before the checkpoint too. After SIGTERM
-        a checkpoint of where it was is left and Stopped raised.
+        After SIGTERM a checkpoint of where it was is left and Stopped raised.
         """
         state = self._begin()
-        for number, figures in enumerate(state.history, 1):
-            on_epoch(number, figures)
-        if state.epoch or state.step:
-            say(f"Going on after epoch {state.epoch} and {state.step} batches, from the checkpoint of an earlier try")
-        try:
-            while state.epoch < self.configuration.epochs:
-                self._epoch(state)
-                on_epoch(state.epoch, state.history[-1])
-        except Stopped:
-            with stop_deferred():
-                self._save(state)
-            raise
+        go_on(state, self.configuration.epochs, lambda: self._epoch(state), self._kept, on_epoch)
         return state
+
+    @property
+    def _kept(self) -> Checkpoint:
+        return Checkpoint(self.checkpoint, self.identity)
 
     def _begin(self) -> State:
         torch.manual_seed(self.seed)
         network = build(self.configuration.network).to(self.device)
         rate, decay = self.configuration.learning_rate, self.configuration.weight_decay
         state = State(network, torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay))
-        if self.checkpoint.exists():
-            self._load(state)
+        self._kept.load(state, self.device)
         return state
 
     def _epoch(self, state: State) -> None:
         begun, examples, size = time.monotonic(), self.xrays.training, self.configuration.batch_size
-        order = np.random.default_rng([self.seed, state.epoch]).permutation(len(examples))
-        left = [examples[i] for i in order[state.step * size :]]
+        left = [examples[i] for i in order(self.seed, state.epoch, len(examples))[state.step * size :]]
         with Progress(len(left), "pictures", f"Epoch {state.epoch + 1} of {self.configuration.epochs}") as progress:
             for pictures, labels in batches(self.xrays, left, size):
                 with stop_deferred():
@@ -97,7 +71,7 @@ class Training:
                 progress.advance(len(labels), f"loss {state.loss / self._seen(state):.3f}")
         with stop_deferred():
             self._finish_epoch(state, len(left) / (time.monotonic() - begun))
-            self._save(state)
+            self._kept.save(state)
 
     def _step(self, state: State, pictures: Tensor, labels: Tensor) -> None:
         for group in state.optimizer.param_groups:
@@ -126,49 +100,20 @@ class Training:
             return highest
         steps_per_epoch = math.ceil(len(self.xrays.training) / self.configuration.batch_size)
         done = (state.epoch * steps_per_epoch + state.step) / (self.configuration.epochs * steps_per_epoch)
-        falling = (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
-        return highest * max(LOWEST_RATE, done / WARM_UP if done < WARM_UP else falling)
+        return highest * one_cycle(done, WARM_UP, LOWEST_RATE)
 
     def _finish_epoch(self, state: State, pictures_per_s: float) -> None:
         logits = predict(state.network, self.xrays, self.xrays.held_out, self.device)
-        state.history.append(
+        state.end_epoch(
             {
                 "train_loss": state.loss / self._seen(state),
                 "held_out_mean_auroc": mean_auroc(logits, truth(self.xrays.held_out)),
                 "pictures_per_second": pictures_per_s,
-                "time_ms": int(time.time() * 1000),
             }
         )
-        state.epoch, state.step, state.loss = state.epoch + 1, 0, 0.0
 
     def _seen(self, state: State) -> int:
         return min(state.step * self.configuration.batch_size, len(self.xrays.training))
-
-    def _save(self, state: State) -> None:
-        content = {
-            **{name: value for name, value in vars(state).items() if name not in ("network", "optimizer")},
-            "network": state.network.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "identity": self.identity,
-            "configuration": asdict(self.configuration),
-        }
-        file = io.BytesIO()
-        torch.save(content, file)
-        write_whole(self.checkpoint, file.getvalue())
-
-    def _load(self, state: State) -> None:
-        content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        if content["identity"] != self.identity:
-            raise BadInput(
-                f"{self.checkpoint} is of another training (other data, configuration, seed or threads): name another "
-                "--output, or remove that folder to begin anew."
-            )
-        state.network.load_state_dict(content["network"])
-        state.optimizer.load_state_dict(content["optimizer"])
-        torch.set_rng_state(content["random"].cpu())
-        for name in ("epoch", "step", "loss", "history"):
-            setattr(state, name, content[name])
 
 
 def predict(network: nn.Module, xrays: XRays, examples: list[Example], device: str = "cpu") -> npt.NDArray[np.float64]:

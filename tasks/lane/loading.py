@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from tasks.common.data import open_source
 from tasks.common.processes import Group
+from tasks.common.training import order
 from tasks.lane.dataset import Example, Scenes, normalised
 from tasks.lane.labels import Label
 from tasks.lane.model import DROPPED
@@ -90,8 +91,8 @@ class Loader:
 
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from ``first_step`` on. The order is one of seed and epoch alone."""
-        order = np.random.default_rng([self.seed, number]).permutation(self.examples)
-        batches = [order[at : at + self.together] for at in range(0, self.examples, self.together)][first_step:]
+        places = order(self.seed, number, self.examples)
+        batches = [places[at : at + self.together] for at in range(0, self.examples, self.together)][first_step:]
         mine = [self._mine(batch) for batch in batches]
         loaded = iter(self._loaded([[(int(place), number) for place in share] for share, _ in mine]))
         for batch, (_, weights) in zip(batches, mine, strict=True):

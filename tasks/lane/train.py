@@ -30,6 +30,7 @@ from tasks.common.progress import say
 from tasks.common.result import write_whole
 from tasks.common.split import Split
 from tasks.common.tracking import Run
+from tasks.common.training import add_training_flags
 from tasks.lane import dataset
 from tasks.lane.configs import CONFIGURATIONS, DEFAULT, SLOTS, configuration
 from tasks.lane.export import export
@@ -96,21 +97,14 @@ def _options() -> argparse.Namespace:
     flags = Flags(__doc__)
     flags.data("folder or s3://bucket/prefix with clips/ and label_data_....json")
     flags.output("folder for checkpoint, log and model; the same one for all processes")
-    flags.add_argument("--configuration", choices=CONFIGURATIONS, default=DEFAULT)
-    flags.add_argument("--epochs", type=int, help="instead of the configuration's")
-    flags.add_argument("--batch-size", type=int, help="of one process, instead of the configuration's")
+    add_training_flags(flags, CONFIGURATIONS, DEFAULT, threads=1, batch="of one process, ")
     flags.add_argument("--validation-batch", type=int, help="instead of the configuration's")
-    flags.add_argument("--learning-rate", type=float, help="instead of the configuration's")
     flags.add_argument("--loader-workers", type=int, default=0, help="processes that prepare pictures; 0: none")
     validate = "judge the held-out pictures after every epoch"
     flags.add_argument("--validate", choices=("true", "false"), default="true", help=validate, from_run=_validate)
-    flags.add_argument("--seed", type=int, default=1)
     flags.add_argument("--limit", type=int, default=0, help="use so many pictures only; 0: all")
     flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
     flags.add_argument("--group", default="", help="pattern for names of pictures that belong together")
-    # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
-    flags.add_argument("--threads", type=int, default=1, help="of each process; another number gives other last bits")
-    flags.add_argument("--device", default=device.AUTO, help="cpu, cuda, or auto: the GPU that the place gives")
     flags.tracking(lambda run: "")
     return flags.parse()
 

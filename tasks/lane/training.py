@@ -6,22 +6,19 @@ stopped and resumed; other numbers of processes with the same batch together giv
 
 from __future__ import annotations
 
-import io
-import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from tasks.common import training
 from tasks.common.processes import Group
-from tasks.common.program import BadInput, Stopped, stop_deferred, stop_requested
-from tasks.common.progress import Progress, say
-from tasks.common.result import write_whole
+from tasks.common.program import Stopped, stop_deferred, stop_requested
+from tasks.common.progress import Progress
+from tasks.common.training import Checkpoint, OnEpoch, go_on, one_cycle
 from tasks.lane.configs import Configuration
 from tasks.lane.dataset import Scenes
 from tasks.lane.judging import figures_of, mean_of
@@ -35,17 +32,10 @@ STEEPEST = 1.0
 
 
 @dataclass
-class State:
-    """Between two steps of a training: all that the rest of it depends on. ``step`` counts those of the epoch."""
+class State(training.State):
+    """``loss`` is of this process."""
 
     network: LaneNetwork
-    optimizer: torch.optim.Optimizer
-    epoch: int = 0
-    step: int = 0
-    loss: float = 0.0
-    """Summed over the pictures of the epoch so far, of this process."""
-    history: list[dict[str, float]] = field(default_factory=list)
-    """One entry per finished epoch, ``time_ms`` among them."""
 
 
 @dataclass(frozen=True)
@@ -61,26 +51,21 @@ class Training:
     loader_workers: int = 0
     validate: bool = True
 
-    def run(self, on_epoch: Callable[[int, dict[str, float]], None]) -> State:
-        """Train to the last epoch, from the checkpoint if there is one.
+    def run(self, on_epoch: OnEpoch) -> State:
+        """Train to the last epoch, from the checkpoint if there is one (see ``go_on``).
 
-        ``on_epoch`` gets the number, from 1, and figures of every epoch, those before the checkpoint too. After SIGTERM
-        to any of the processes all stop at the same step, a checkpoint is left, and Stopped is raised.
+        After SIGTERM to any of the processes all stop at the same step, a checkpoint is left, and Stopped is raised.
         """
         state = self._begin()
-        for number, figures in enumerate(state.history, 1):
-            on_epoch(number, figures)
-        if state.epoch or state.step:
-            inside = f", within epoch {state.epoch + 1}" if state.step else ""
-            say(f"Going on after epoch {state.epoch}{inside}, from the checkpoint of an earlier try")
         shared, loader = self.group.share(state.network), self._loader(state.network)
         with stop_deferred():
-            while state.epoch < self.configuration.epochs:
-                if not self._epoch(state, shared, loader):
-                    self._save(state)
-                    raise Stopped
-                on_epoch(state.epoch, state.history[-1])
+            epochs = self.configuration.epochs
+            go_on(state, epochs, lambda: self._epoch(state, shared, loader), self._kept, on_epoch)
         return state
+
+    @property
+    def _kept(self) -> Checkpoint:
+        return Checkpoint(self.checkpoint, self.identity, writes=self.group.is_first)
 
     def _begin(self) -> State:
         torch.manual_seed(self.seed)
@@ -88,8 +73,9 @@ class Training:
         network = build(chosen.network, chosen.width, chosen.height).to(self.group.device)
         optimizer = torch.optim.AdamW(network.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay)
         state = State(network, optimizer)
-        if self.checkpoint.exists():
-            self._load(state)
+        self._kept.load(state, self.group.device)
+        if not self.group.is_first:
+            state.loss = 0.0  # of all processes so far, which the first one has
         return state
 
     def _loader(self, network: LaneNetwork) -> Loader:
@@ -101,15 +87,15 @@ class Training:
         batch = self.configuration.batch_size
         return Loader(prepared, len(training), batch, self.seed, self.group, self.loader_workers)
 
-    def _epoch(self, state: State, shared: nn.Module, loader: Loader) -> bool:
-        """Train to the end of the epoch; False where all processes stop before it."""
+    def _epoch(self, state: State, shared: nn.Module, loader: Loader) -> None:
+        """Train to the end of the epoch; raises Stopped where all processes stop before it."""
         begun, sent, seen = time.perf_counter(), self.group.communication_s, 0
         loader.waited_s = 0.0
         what = f"Epoch {state.epoch + 1} of {self.configuration.epochs}"
         with Progress(len(self.scenes.training), "pictures", what) as progress:
             for batch in loader.epoch(state.epoch, state.step):
                 if self.group.stops(stop_requested()):
-                    return False
+                    raise Stopped
                 self._step(state, shared, batch, loader.steps)
                 seen += batch.of
                 progress.advance(batch.of, f"loss {state.loss / state.step / self.configuration.batch_size:.3f}")
@@ -122,7 +108,6 @@ class Training:
             "pictures_per_s": seen / seconds,
         }
         self._finish_epoch(state, times)
-        return True
 
     def _step(self, state: State, shared: nn.Module, batch: Batch, steps: int) -> None:
         for group in state.optimizer.param_groups:
@@ -151,9 +136,10 @@ class Training:
 
     def _rate(self, state: State, steps: int) -> float:
         done = (state.epoch * steps + state.step) / (self.configuration.epochs * steps)
-        falling = (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
-        share = (done + 1 / (self.configuration.epochs * steps)) / WARM_UP if done < WARM_UP else falling
-        return self.configuration.learning_rate * max(LOWEST_RATE, min(1.0, share))
+        if done < WARM_UP:  # the first step has a rate already
+            rising = (done + 1 / (self.configuration.epochs * steps)) / WARM_UP
+            return self.configuration.learning_rate * max(LOWEST_RATE, min(1.0, rising))
+        return self.configuration.learning_rate * one_cycle(done, WARM_UP, LOWEST_RATE)
 
     def _finish_epoch(self, state: State, times: dict[str, float]) -> None:
         (loss,) = self.group.total(state.loss)
@@ -162,9 +148,8 @@ class Training:
             figures |= {f"held_out_{name}": value for name, value in self.validation(state.network).items()}
         if self.group.device.startswith("cuda"):
             figures["gpu_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30
-        state.history.append({**figures, "time_ms": int(time.time() * 1000)})
-        state.epoch, state.step, state.loss = state.epoch + 1, 0, 0.0
-        self._save(state)
+        state.end_epoch(figures)
+        self._kept.save(state)
 
     def validation(self, network: LaneNetwork) -> dict[str, float]:
         """Judge the held-out pictures, each process its share of them; the figures of all."""
@@ -173,30 +158,3 @@ class Training:
         names = sorted(mean_of(judged))
         count, *sums = self.group.total(len(mine), *(sum(getattr(each, name) for each in judged) for name in names))
         return {name: total / count for name, total in zip(names, sums, strict=True)}
-
-    def _save(self, state: State) -> None:
-        """By the first process: all have the same weights."""
-        if not self.group.is_first:
-            return
-        content = {
-            **{name: value for name, value in vars(state).items() if name not in ("network", "optimizer")},
-            "network": state.network.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "identity": self.identity,
-        }
-        file = io.BytesIO()
-        torch.save(content, file)
-        write_whole(self.checkpoint, file.getvalue())
-
-    def _load(self, state: State) -> None:
-        content: dict[str, Any] = torch.load(self.checkpoint, map_location=self.group.device, weights_only=True)
-        if content["identity"] != self.identity:
-            raise BadInput(
-                f"{self.checkpoint} is of another training (other data, configuration, seed, threads or number of "
-                "processes): name another --output, or remove that folder to begin anew."
-            )
-        state.network.load_state_dict(content["network"])
-        state.optimizer.load_state_dict(content["optimizer"])
-        for name in ("epoch", "step", "history"):
-            setattr(state, name, content[name])
-        state.loss = content["loss"] if self.group.is_first else 0.0

@@ -29,6 +29,7 @@ from tasks.common.program import stop_deferred
 from tasks.common.progress import say
 from tasks.common.split import Split
 from tasks.common.tracking import Run
+from tasks.common.training import add_training_flags
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, FIGURES, configuration
 from tasks.tyre.export import export
@@ -75,19 +76,12 @@ def _options() -> argparse.Namespace:
     flags = Flags(__doc__)
     flags.data("folder or s3://bucket/prefix with a folder per class")
     flags.output("folder for checkpoint and model")
-    flags.add_argument("--configuration", choices=CONFIGURATIONS, default=DEFAULT)
-    flags.add_argument("--epochs", type=int, help="instead of the configuration's")
-    flags.add_argument("--batch-size", type=int, help="instead of the configuration's")
-    flags.add_argument("--learning-rate", type=float, help="instead of the configuration's")
-    flags.add_argument("--seed", type=int, default=1)
+    add_training_flags(flags, CONFIGURATIONS, DEFAULT, threads=2)
     flags.add_argument("--limit", type=int, default=0, help="use so many images only; 0: all")
     flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE)
     flags.add_argument("--group", default="", help="pattern for names of photographs of one tyre, which stay together")
     flags.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
     flags.add_argument("--connections", type=int, default=dataset.CONNECTIONS, help="files read at once")
-    # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
-    flags.add_argument("--threads", type=int, default=2, help="for arithmetic; another number gives other last bits")
-    flags.add_argument("--device", default=device.AUTO, help="cpu, cuda, or auto: the GPU that the place gives")
     flags.tracking(lambda run: "")
     return flags.parse()
 

@@ -5,11 +5,10 @@ The same data, configuration, seed and threads give the same weights, bit for bi
 
 from __future__ import annotations
 
-import io
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from tasks.common import training
 from tasks.common.metrics import judge, softmax
-from tasks.common.program import BadInput, Stopped, stop_deferred
-from tasks.common.progress import Progress, say
-from tasks.common.result import write_whole
+from tasks.common.program import stop_deferred
+from tasks.common.progress import Progress
+from tasks.common.training import Checkpoint, OnEpoch, go_on, one_cycle, order
 from tasks.tyre.configs import Configuration
 from tasks.tyre.dataset import Example, Images, batches
 from tasks.tyre.model import build
@@ -32,19 +32,13 @@ JUDGING_BATCH = 64
 
 
 @dataclass
-class State:
-    """Between two steps of a training: all that the rest of it depends on."""
-
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    epoch: int = 0
-    step: int = 0
-    """Batches done of the epoch."""
-    loss: float = 0.0
-    """Summed over the images of the epoch so far."""
+class State(training.State):
     correct: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    """One entry per finished epoch, ``time_ms`` among them."""
+    """Images of the epoch so far that the network was right about."""
+
+    def end_epoch(self, figures: Mapping[str, float]) -> None:
+        super().end_epoch(figures)
+        self.correct = 0
 
 
 @dataclass(frozen=True)
@@ -58,27 +52,18 @@ class Training:
     checkpoint: Path
     device: str = "cpu"
 
-    def run(self, on_epoch: Callable[[int, dict[str, float]], None]) -> State:
-        """Train to the last epoch, from the checkpoint if there is one.
+    def run(self, on_epoch: OnEpoch) -> State:
+        """Train to the last epoch, from the checkpoint if there is one (see ``go_on``).
 
-        ``on_epoch`` gets the number, from 1, and figures of every epoch, those before the checkpoint too. After SIGTERM
-        a checkpoint of where it was is left and Stopped raised.
+        After SIGTERM a checkpoint of where it was is left and Stopped raised.
         """
         state = self._begin()
-        for number, figures in enumerate(state.history, 1):
-            on_epoch(number, figures)
-        if state.epoch or state.step:
-            inside = f", within epoch {state.epoch + 1}" if state.step else ""
-            say(f"Going on after epoch {state.epoch}{inside}, from the checkpoint of an earlier try")
-        try:
-            while state.epoch < self.configuration.epochs:
-                self._epoch(state)
-                on_epoch(state.epoch, state.history[-1])
-        except Stopped:
-            with stop_deferred():
-                self._save(state)
-            raise
+        go_on(state, self.configuration.epochs, lambda: self._epoch(state), self._kept, on_epoch)
         return state
+
+    @property
+    def _kept(self) -> Checkpoint:
+        return Checkpoint(self.checkpoint, self.identity)
 
     def _begin(self) -> State:
         torch.manual_seed(self.seed)
@@ -88,24 +73,21 @@ class Training:
         # Decay pulls at the learned filters, which is what Adam's decoupled form does; 0 makes it plain Adam.
         rate, decay = self.configuration.learning_rate, self.configuration.weight_decay
         state = State(network, torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay))
-        if self.checkpoint.exists():
-            self._load(state)
+        self._kept.load(state, self.device)
         return state
 
     def _epoch(self, state: State) -> None:
-        begun = time.monotonic()
-        examples = self.images.training
-        order = np.random.default_rng([self.seed, state.epoch]).permutation(len(examples))
-        left = [examples[i] for i in order[state.step * self.configuration.batch_size :]]
+        begun, examples, size = time.monotonic(), self.images.training, self.configuration.batch_size
+        left = [examples[i] for i in order(self.seed, state.epoch, len(examples))[state.step * size :]]
         what = f"Epoch {state.epoch + 1} of {self.configuration.epochs}"
         with Progress(len(left), "images", what) as progress:
-            for pixels, labels in batches(self.images.store, left, self.configuration.batch_size):
+            for pixels, labels in batches(self.images.store, left, size):
                 with stop_deferred():
                     self._step(state, torch.from_numpy(pixels), torch.from_numpy(labels))
                 progress.advance(len(labels), f"loss {state.loss / self._seen(state):.3f}")
         with stop_deferred():
             self._finish_epoch(state, len(left) / (time.monotonic() - begun))
-            self._save(state)
+            self._kept.save(state)
 
     def _step(self, state: State, pixels: Tensor, labels: Tensor) -> None:
         for group in state.optimizer.param_groups:
@@ -131,8 +113,7 @@ class Training:
             return highest
         steps_per_epoch = math.ceil(len(self.images.training) / self.configuration.batch_size)
         done = (state.epoch * steps_per_epoch + state.step) / (self.configuration.epochs * steps_per_epoch)
-        falling = (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
-        return highest * max(LOWEST_RATE, done / WARM_UP if done < WARM_UP else falling)
+        return highest * one_cycle(done, WARM_UP, LOWEST_RATE)
 
     def _finish_epoch(self, state: State, images_per_s: float) -> None:
         seen = self._seen(state)
@@ -144,39 +125,11 @@ class Training:
             "held_out_accuracy": held_out.accuracy,
             "held_out_roc_auc": held_out.roc_auc,
             "images_per_second": images_per_s,
-            "time_ms": int(time.time() * 1000),
         }
-        state.history.append(figures)
-        state.epoch, state.step, state.loss, state.correct = state.epoch + 1, 0, 0.0, 0
+        state.end_epoch(figures)
 
     def _seen(self, state: State) -> int:
         return min(state.step * self.configuration.batch_size, len(self.images.training))
-
-    def _save(self, state: State) -> None:
-        content = {
-            **{name: value for name, value in vars(state).items() if name not in ("network", "optimizer")},
-            "network": state.network.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "identity": self.identity,
-            "configuration": asdict(self.configuration),
-        }
-        file = io.BytesIO()
-        torch.save(content, file)
-        write_whole(self.checkpoint, file.getvalue())
-
-    def _load(self, state: State) -> None:
-        content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        if content["identity"] != self.identity:
-            raise BadInput(
-                f"{self.checkpoint} is of another training (other data, configuration, seed or threads): name another "
-                "--output, or remove that folder to begin anew."
-            )
-        state.network.load_state_dict(content["network"])
-        state.optimizer.load_state_dict(content["optimizer"])
-        torch.set_rng_state(content["random"].cpu())
-        for name in ("epoch", "step", "loss", "correct", "history"):
-            setattr(state, name, content[name])
 
 
 def predict(

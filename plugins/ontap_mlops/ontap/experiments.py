@@ -51,6 +51,17 @@ def find(client: Client, *, svm: str, volume: str, snapshot: str, snapshot_uuid:
     return found if found is not None and found.uuid == snapshot_uuid else None
 
 
+def remove(client: Client, *, svm: str, volume: Volume) -> bool:
+    """Remove this experiment; False, and nothing is done, where it is gone, or another one by now.
+
+    Raises InUse where a clone is based on it.
+    """
+    there = volumes.find(client, svm=svm, name=volume.name)
+    if there is None or (there.uuid, there.comment) != (volume.uuid, volume.comment):
+        return False
+    return volumes.delete(client, svm=svm, name=volume.name, comment=volume.comment)
+
+
 def run_of(volume: Volume) -> str | None:
     """The key of the run whose experiment the volume holds; None for any other volume."""
     match = _COMMENT.fullmatch(volume.comment)

@@ -24,7 +24,7 @@ _OVER = ["success", "failed"]
 class _Reclaim(OntapOperator):
     """Base of both: judges what is there by the same rules."""
 
-    template_fields: Sequence[str] = ("svm", "keep_newest_models", "workspace_days", "safety_days")
+    template_fields: Sequence[str] = ("svm", "keep_newest_models", "workspace_days", "safety_days", "experiment_days")
 
     def __init__(
         self,
@@ -33,6 +33,7 @@ class _Reclaim(OntapOperator):
         keep_newest_models: int | str = 10,
         workspace_days: float | str | None = None,
         safety_days: float | str | None = None,
+        experiment_days: float | str | None = None,
         mlflow_conn_id: str = "mlflow_default",
         **kwargs: Any,
     ) -> None:
@@ -41,6 +42,7 @@ class _Reclaim(OntapOperator):
         self.keep_newest_models = keep_newest_models
         self.workspace_days = workspace_days
         self.safety_days = safety_days
+        self.experiment_days = experiment_days
         self.mlflow_conn_id = mlflow_conn_id
 
     def judge(self, client: Client, context: Context) -> Judgement:
@@ -58,6 +60,7 @@ class _Reclaim(OntapOperator):
             keep_newest_models=int(self.keep_newest_models),
             workspace_days=_days(self.workspace_days),
             safety_days=_days(self.safety_days),
+            experiment_days=_days(self.experiment_days),
         )
         return reclaim_rules.judge(client, rules)
 
@@ -74,6 +77,8 @@ class ReclaimPlanOperator(_Reclaim):
         keep_failed_workspaces_days`` if not given.
     :param safety_days: for how long the snapshots stay that restores leave (``mlops_before_...``); ``[ontap_mlops]
         keep_safety_snapshots_days`` if not given.
+    :param experiment_days: for how long experiments stay that nothing refers to: no clone, no lock, no model version
+        that is not retired, no run that goes on. If not given, all of them stay.
     :param mlflow_conn_id: registry whose models and trainings protect what they stand on.
     :return: ``svm``, ``items`` (each with ``kind``, ``name``, ``volume``, ``uuid``, ``created_at``, ``reason`` or None,
         ``bytes``), ``bytes`` freed by all that may go, at least, and ``near_limit`` (volume to number of snapshots).

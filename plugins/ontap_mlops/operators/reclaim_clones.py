@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ontap_mlops import registry, settings, sites
-from ontap_mlops.operators import cache_judging
+from ontap_mlops.operators import cache_judging, reclaim_experiments
 from ontap_mlops.operators.reclaim_items import Item, Removers, Rules, Runs
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def judged(client: Client, rules: Rules, contents: Contents, now: datetime, remo
     for clone in contents.volumes:
         if not clone.is_clone or not clone.is_ours:
             continue
-        verdict = _of(client, rules, clone, now)
+        verdict = _of(client, rules, contents, clone, now)
         if verdict.remove is not None:
             remove[clone.uuid] = _telling(verdict.remove)
         items.append(
@@ -56,7 +56,7 @@ def _telling(remove: Callable[[], bool]) -> Callable[[], str | None]:
     return lambda: None if remove() else _CHANGED
 
 
-def _of(client: Client, rules: Rules, clone: Volume, now: datetime) -> _Verdict:
+def _of(client: Client, rules: Rules, contents: Contents, clone: Volume, now: datetime) -> _Verdict:
     from ontap_mlops.ontap import dataset_caches, experiments, personal_workspaces, workspaces
 
     if (used := workspaces.as_used(clone)) is not None:
@@ -72,7 +72,10 @@ def _of(client: Client, rules: Rules, clone: Volume, now: datetime) -> _Verdict:
             return _Verdict(PERSONAL, None, lambda: personal_workspaces.collect_one(client, svm=rules.svm, lent=lent))
         return _Verdict(PERSONAL, f"{lent.person} has it until {lent.until:%Y-%m-%d %H:%M}")
     if (key := experiments.run_of(clone)) is not None:
-        return _Verdict(EXPERIMENT, f"experiment of run {key}: remove it by hand when nobody repeats it any more")
+        reason = reclaim_experiments.reason(rules, contents, clone, key, now)
+        if reason is not None:
+            return _Verdict(EXPERIMENT, reason)
+        return _Verdict(EXPERIMENT, None, lambda: experiments.remove(client, svm=rules.svm, volume=clone))
     if dataset_caches.is_origin(clone):
         return _Verdict(ORIGIN, "caches at other sites show it; the DAG evict_caches removes it after the last of them")
     return _Verdict(CLONE, "it was cloned by name; the OntapCloneDeleteOperator of its DAG removes it")

@@ -45,6 +45,8 @@ class Rules:
     """``[ontap_mlops] keep_failed_workspaces_days`` if not given."""
     safety_days: float | None = None
     """``[ontap_mlops] keep_safety_snapshots_days`` if not given."""
+    experiment_days: float | None = None
+    """Experiments stay if not given."""
 
     def is_over(self, owner: str) -> bool:
         """Whether the run of such an owner is over for certain."""
@@ -52,3 +54,12 @@ class Rules:
 
         run = cache_uses.run_of(owner)
         return run is not None and owner != self.owner and self.runs(*run) is True
+
+
+def unanswered() -> tuple[type[Exception], ...]:
+    """What is raised where MLflow cannot be asked who needs a thing."""
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    from ontap_mlops.hooks.rest import ServiceError
+
+    return ServiceError, AirflowNotFoundException

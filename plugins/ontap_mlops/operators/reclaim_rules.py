@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ontap_mlops import registry, settings
 from ontap_mlops.operators import model_versions, reclaim_clones, versions
-from ontap_mlops.operators.reclaim_items import Item, Removers, Rules
+from ontap_mlops.operators.reclaim_items import Item, Removers, Rules, unanswered
 
 if TYPE_CHECKING:
     from ontap_mlops.ontap.client import Client
@@ -105,7 +105,7 @@ def _of_versions(client: Client, rules: Rules, contents: Contents) -> dict[str, 
         try:
             judged = versions.judged(client, svm=rules.svm, dataset=dataset, mlflow_conn_id=rules.mlflow_conn_id)
             found.update({one.version.snapshot_uuid: one.reason for one in judged})
-        except _unanswered() as error:
+        except unanswered() as error:
             known = [s for v, s, _ in contents.ours() if v.name == dataset.volume]
             found.update({s.uuid: f"it cannot be asked who needs it: {error}" for s in known if _is_version(s)})
     return found
@@ -131,7 +131,7 @@ def _of_models(client: Client, rules: Rules, contents: Contents, remove: Remover
     for (model, _), (volume, there) in ours.items():
         try:
             found |= _of_model(client, rules, model, volume, there, remove)
-        except _unanswered() as error:
+        except unanswered() as error:
             found |= {snapshot.uuid: f"it cannot be asked who needs it: {error}" for snapshot in there}
     return found
 
@@ -178,11 +178,3 @@ def _removed(client: Client, snapshot: Snapshot) -> str | None:
     except Busy as busy:
         return str(busy)
     return None
-
-
-def _unanswered() -> tuple[type[Exception], ...]:
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
-    from ontap_mlops.hooks.rest import ServiceError
-
-    return ServiceError, AirflowNotFoundException

@@ -12,7 +12,8 @@ the workspace and its removal, the claim on what serves and its release, the sum
 """
 
 from ontap_mlops.pipelines.dag import training_dag
+from ontap_mlops.pipelines.params import network_params
 from ontap_mlops.pipelines.run import Run
 from ontap_mlops.pipelines.system import System
 
-__all__ = ["Run", "System", "training_dag"]
+__all__ = ["Run", "System", "network_params", "training_dag"]

@@ -25,6 +25,55 @@ def training_params(system: System, own: Mapping[str, Param]) -> dict[str, Param
     return {name: param for params in sections.values() for name, param in params.items()}
 
 
+def network_params(
+    configurations: Mapping[str, str],
+    *,
+    things: str = "Pictures",
+    part: str = "Train on a part of the version.",
+    batch: str | None = None,
+    published: Mapping[str, int] | None = None,
+) -> dict[str, Param]:
+    """The Params that trainings of networks have in common, for a system's own.
+
+    :param configurations: names of the program's configurations, the usual one first, as the form shows them.
+    :param things: what a version holds, for the title of ``limit``; ``part`` says what a part of them is.
+    :param batch: of what the batch size is, in a sentence; None leaves it to the configuration.
+    :param published: what the published configuration has, by the name of the Param.
+    """
+
+    def own(name: str) -> str:
+        told = f" (published: {published[name]})" if published and name in published else ""
+        return f"Empty: the configuration's{told}."
+
+    params = {
+        "configuration": Param(
+            next(iter(configurations)),
+            type="string",
+            enum=[*configurations],
+            title="Network and settings",
+            values_display=dict(configurations),
+            section="Training",
+        ),
+        "epochs": _number("Epochs", own("epochs")),
+    }
+    if batch is not None:
+        params["batch_size"] = _number("Batch size", f"{batch} {own('batch_size')}".strip())
+    params["limit"] = _number(f"{things} at most", f"{part} Empty: all of it.", minimum=20)
+    return params
+
+
+def _number(title: str, description: str, minimum: int = 1) -> Param:
+    """A whole number, or nothing."""
+    return Param(
+        None,
+        type=["null", "integer"],
+        minimum=minimum,
+        title=title,
+        description=description,
+        section="Training",
+    )
+
+
 def _site() -> dict[str, Param]:
     """Nothing where no other site is configured."""
     known = locations.choices()

@@ -30,6 +30,8 @@ from tasks.lane import samples
 from tests.ontap_mlops.operators.run_context import NOW, PARAMS, VERSION, record
 from tests.ontap_mlops.operators.test_experiment_operators import PROGRAMS, Kept
 
+# The programs, which train twice, are real; the journey of lane detection does the same with two processes.
+pytestmark = pytest.mark.triton
 ROOT = Path(__file__).resolve().parents[3]
 GIB = 1024**3
 AGAIN = "{workspace}/.mlops/again"

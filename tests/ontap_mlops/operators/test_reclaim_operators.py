@@ -15,6 +15,7 @@ from ontap_mlops.ontap import (
     clones,
     cluster,
     dataset_versions,
+    experiments,
     leases,
     marks,
     model_versions,
@@ -28,7 +29,7 @@ from ontap_mlops.ontap import (
 from ontap_mlops.operators.reclaim import ReclaimOperator, ReclaimPlanOperator
 from ontap_mlops.records import DatasetVersion, ModelVersion
 from tests.ontap_mlops.conftest import GIB, SVM
-from tests.ontap_mlops.operators.running import Run
+from tests.ontap_mlops.operators.running import RUN_AFTER, Run
 from tests.serving import mlflow_connection, mlflow_port
 
 __all__ = ["mlflow_connection", "mlflow_port"]
@@ -68,11 +69,11 @@ def by_name(found: dict[str, Any]) -> dict[str, str | None]:
     return {item["name"]: item["reason"] for item in found["items"]}
 
 
-def remove(made: dict[str, Any], **other: Any) -> dict[str, Any]:
+def remove(made: dict[str, Any], run: Run | None = None, **other: Any) -> dict[str, Any]:
     """The step `reclaim` of a run whose step `plan` returned this."""
     from airflow.sdk.bases.operator import ExecutorSafeguard
 
-    run, operator = Run(), ReclaimOperator(task_id="reclaim", **{"remove": True, **other})
+    run, operator = run or Run(), ReclaimOperator(task_id="reclaim", **{"remove": True, **other})
     context = run.context("reclaim")
     context["ti"].xcom_pull = lambda task_ids, key="return_value": made
     ExecutorSafeguard.tracker.set(operator)
@@ -271,3 +272,57 @@ def test_what_a_restore_left_stays_for_some_days_and_then_goes(client, volume, o
     assert by_name(made)[safety] is None and by_name(made)["v1"].startswith("no rule says when it is old")
     assert remove(made, safety_days=2)["removed"] == [safety]
     ontap.control("PUT", "/clock", {"offset_s": 0})
+
+
+def experiment(client, key: str, version: DatasetVersion) -> str:
+    """A frozen experiment whose training MLflow knows; the name of its volume."""
+    hook, facts = MlflowHook(), {"run_key": key, "airflow_run": f"lane_detection/{key}"}
+    begun = hook.service.part("POST", "runs/create", "begin", "run", json={"experiment_id": "0"})["info"]
+    for name, value in facts.items():
+        body = {"run_id": begun["run_id"], "key": name, "value": value}
+        hook.service.change("POST", "runs/set-tag", "tag", json=body)
+    of_run = {"run_key": key, "model": "lane"}
+    made = experiments.ensure(client, svm=SVM, **of_run, parent_volume=version.volume, parent_snapshot=version.snapshot)
+    experiments.freeze(client, svm=SVM, **of_run)
+    return made.name
+
+
+def some_key() -> str:
+    return names.run_key("lane_detection", f"manual__{time.time_ns()}", RUN_AFTER)
+
+
+def test_an_old_experiment_goes_when_asked_for_and_nothing_refers_to_it(client, volume, versions, ontap) -> None:
+    key = some_key()
+    name, run, asked = experiment(client, key, versions[2]), Run(), {"experiment_days": 2}
+    assert by_name(plan(run))[name].endswith("no number of days says when experiments are old")
+    assert "stays for 2 days, until 20" in by_name(plan(run, **asked))[name]
+    ontap.control("PUT", "/clock", {"offset_s": 3 * 86400})
+    assert by_name(plan(run, **asked))[name].startswith(f"Airflow knows no run {key}")
+    run.runs = {("lane_detection", key): "running"}
+    assert by_name(plan(run, **asked))[name] == f"run {key} of lane_detection, which froze it, goes on"
+    run.runs = {("lane_detection", key): "success"}
+    made = plan(run, **asked)
+    assert by_name(made)[name] is None
+    assert name in remove(made, run, **asked)["removed"]
+    assert volumes.find(client, svm=SVM, name=name) is None
+    assert name in remove(made, run, **asked)["removed"], "a retry finds it gone"
+
+
+def test_an_experiment_that_something_refers_to_stays(client, volume, versions, monkeypatch) -> None:
+    cloned, registered, unknown = (some_key() for _ in range(3))
+    found = {key: experiment(client, key, versions[2]) for key in (cloned, registered)}
+    found[unknown] = experiments.ensure(
+        client, svm=SVM, run_key=unknown, model="lane", parent_volume="tyre", parent_snapshot=versions[2].snapshot
+    ).name
+    run, asked = Run(), {"experiment_days": 0}
+    run.runs = {("lane_detection", key): "success" for key in found}
+    parent = {"parent_volume": found[cloned], "parent_snapshot": names.snapshot(cloned)}
+    clones.ensure(client, svm=SVM, name="again", **parent, comment="somebody's own")
+    hook, model = MlflowHook(), f"m{time.time_ns()}"
+    hook.register(model_version(client, model, registered, hook.find_run(registered)["info"]["run_id"], versions[2]))
+    reasons = by_name(plan(run, **asked))
+    assert reasons[found[cloned]] == "clone 'again' of SVM 'svm1' is based on it"
+    assert reasons[found[registered]] == f"version 1 of model {model} was registered from it"
+    assert reasons[found[unknown]].startswith(f"MLflow knows no run {unknown} here")
+    monkeypatch.setenv("AIRFLOW_CONN_MLFLOW_DEFAULT", "http://127.0.0.1:9")
+    assert by_name(plan(run, **asked))[found[registered]].startswith("it cannot be asked who needs it: ")
