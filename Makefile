@@ -3,14 +3,14 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes test-compose images tasks-image compose-up compose-down compose-status compose-password compose-samples helm-check faults journey browser bench bench-scale bench-gpu bench-ctr \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes test-compose images tasks-image compose-up compose-down compose-status compose-password compose-samples helm-check faults journey browser bench bench-scale bench-gpu bench-ctr bench-edge \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
 help:
 	@$(PYTHON) scripts/help.py
 
-# From source data to a deployed model: tyres (IMAGES=FOLDER, FULL=1, or DAYS=3 for past days too), clicks with SYSTEM=ctr (ROWS=4000000), or lanes with SYSTEM=lane (IMAGES=FOLDER).
+# From source data to a deployed model: tyres (IMAGES=FOLDER, FULL=1, or DAYS=3 for past days too), clicks with SYSTEM=ctr (ROWS=4000000), lanes with SYSTEM=lane (IMAGES=FOLDER), or edge sites with SYSTEM=edge.
 demo:
 	$(PROGRAM) scripts.demo "$${SYSTEM:-tyre}" $(if $(IMAGES),--images "$$IMAGES") $(if $(FULL),--full) $(if $(ROWS),--rows "$$ROWS") \
 		$(if $(DAYS),--days "$$DAYS")
@@ -170,6 +170,10 @@ bench-gpu:
 # Measure the click-through engines against each other at three sizes (half an hour); results go to bench/ctr.json.
 bench-ctr:
 	$(PROGRAM) scripts.bench ctr
+
+# Measure local disk against shared volume with MLCommons' LoadGen, one and two edge servers; results go to bench/edge.json.
+bench-edge:
+	$(PROGRAM) scripts.bench edge
 
 # Check style, import rules and types, and that the generated pages of docs/ are current.
 lint:

@@ -13,6 +13,7 @@ INGEST = {
     "ingest_tyre_images",
 }
 OTHERS = {
+    "edge_inference",
     "provision_ontap",
     "reclaim_space",
     "restore_dataset",
