@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 import numpy as np
+import numpy.typing as npt
 
 from tasks.common.cli import Flags
 from tasks.common.metrics import Floats
@@ -51,12 +52,13 @@ def infer_url(endpoint: str, name: str, version: str) -> str:
     return address
 
 
-def infer(url: str, values: Floats, *, inputs: str, outputs: str) -> Floats:
-    """The tensor ``outputs`` for the float32 tensor ``inputs``.
+def infer(url: str, values: Floats | npt.NDArray[np.int64], *, inputs: str, outputs: str) -> Floats:
+    """The tensor ``outputs`` for the tensor ``inputs`` of float32 or int64.
 
     Raises BadInput when the server refuses the request, TryAgain when it fails or there is none.
     """
-    tensor = {"name": inputs, "shape": list(values.shape), "datatype": "FP32", "data": values.ravel().tolist()}
+    datatype = "INT64" if values.dtype == np.int64 else "FP32"
+    tensor = {"name": inputs, "shape": list(values.shape), "datatype": datatype, "data": values.ravel().tolist()}
     body = json.dumps({"inputs": [tensor], "outputs": [{"name": outputs}]}).encode()
     request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})  # noqa: S310
     try:

@@ -1,0 +1,229 @@
+"""Judge trained models on the same held-out questions, none of which any of them has been trained on.
+
+    python -m tasks.retail.evaluate --data /data/questions --model challenger=/tmp/run
+    python -m tasks.retail.evaluate --data /data/questions --model challenger=/tmp/run --model champion=/models/a
+
+A model is a folder that training left: what is judged is what is deployed. Each figure has an interval by the bootstrap
+over questions, and the gain over the champion is of the same draws. Models may know different labels; each answers with
+its own, and one that it does not know it gets wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tasks.common import program
+from tasks.common.cli import Flags, mlflow_run
+from tasks.common.comparison import METHOD
+from tasks.common.data import open_source
+from tasks.common.evaluation import add_evaluation
+from tasks.common.judging import Incomparable, Model
+from tasks.common.lineage import EVALUATION
+from tasks.common.onnx_model import OnnxModel
+from tasks.common.program import BadInput
+from tasks.common.progress import Progress, say
+from tasks.common.tracking import Run
+from tasks.retail import dataset, scoring
+from tasks.retail.dataset import Question, Questions
+from tasks.retail.export import QUESTIONS
+from tasks.retail.labels import OUTSIDE
+from tasks.retail.model import INPUT, OUTPUT
+from tasks.retail.reading import Answer, answers
+from tasks.retail.scoring import Scored
+from tasks.retail.tokens import Tokens
+
+BATCH = 32
+DRAWS = 1000
+EDGES = ("gain", "low", "high")
+_SEED = 1
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One model's answers to the questions that it has not been trained on."""
+
+    questions: list[Question]
+    answers: list[Answer]
+    scored: Scored
+
+
+def main() -> dict[str, Any]:
+    options = _options()
+    models = [Model.parse(text) for text in options.model]
+    questions = dataset.load(open_source(options.data), options.held_out_share)
+    trained_in = models[0].description.get("mlflow") or {}
+    if options.run is None:
+        options.experiment = options.experiment or trained_in.get("mlflow_experiment")
+    with mlflow_run(options, trained_in.get("mlflow_run_name", "evaluate")) as run:
+        run.reads(dataset.lineage(options.run, questions), EVALUATION)
+        judged, refused = judge(models, questions, options.threads)
+        first, *others = judged.values()
+        comparison = compare(first, others[0], options.confidence) if others and not refused else {}
+        result = _result(judged, comparison, refused, options)
+        _record(run, result, comparison)
+        pictures = _pictures(run, options.output, judged, questions)
+        return {**result, "data_digest": questions.digest, "pictures": pictures, **run.identity}
+
+
+def judge(models: list[Model], questions: Questions, threads: int) -> tuple[dict[str, Judged], str]:
+    """Every model on held-out questions that none of them was trained on; and why there is no comparison, or "".
+
+    Raises BadInput where the first cannot be judged.
+    """
+    first, *others = models
+    refused = ""
+    try:
+        common = unseen(first, questions.held_out)
+    except Incomparable as error:
+        raise BadInput(f"{error}.") from error
+    comparable = []
+    for model in others:
+        try:
+            common_to_both = unseen(model, common)
+        except Incomparable as error:
+            refused = refused or f"{error}."
+            continue
+        comparable.append(model)
+        common = common_to_both
+    judged = {model.name: _judged(model, common, questions, threads) for model in (first, *comparable)}
+    return judged, refused
+
+
+def unseen(model: Model, questions: list[Question]) -> list[Question]:
+    """Questions that the model has not been trained on. Raises Incomparable where that cannot be told."""
+    try:
+        known = frozenset(json.loads((model.onnx.parent / QUESTIONS).read_text()))
+        _ = model.description["intents"], model.description["slots"]
+    except (OSError, ValueError, KeyError):
+        raise Incomparable(
+            f"Model {model.name} does not say which questions it was trained on, or what its labels are; train it "
+            "again, or promote without a comparison"
+        ) from None
+    found = [question for question in questions if question.digest[:16] not in known]
+    if not found:
+        raise Incomparable(f"Model {model.name} has been trained on all {len(questions)} held-out questions")
+    return found
+
+
+def compare(one: Judged, other: Judged, confidence: float) -> dict[str, dict[str, Any]]:
+    """``gain`` of the first by figure, with ``low`` and ``high``: both models on the same draws of questions."""
+    if not 0 < confidence < 1:
+        raise BadInput(f"--confidence is {confidence}; it must be between 0 and 1, such as 0.95.")
+    weights = _draws(len(one.questions))
+    gains = [
+        {name: a[name] - b[name] for name in scoring.FIGURES}
+        for a, b in ((one.scored.figures(drawn), other.scored.figures(drawn)) for drawn in (None, *weights))
+    ]
+    found = {}
+    for name in scoring.FIGURES:
+        low, high = np.quantile([gain[name] for gain in gains[1:]], _edges(confidence))
+        values = {"gain": gains[0][name], "low": float(low), "high": float(high)}
+        found[name] = {**values, "confidence": confidence, "method": METHOD}
+    return found
+
+
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.data("folder or s3://bucket/prefix with questions in the published form")
+    flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE, help="where no file holds out")
+    add_evaluation(flags)
+    return flags.parse()
+
+
+def _judged(model: Model, questions: list[Question], told: Questions, threads: int) -> Judged:
+    network = OnnxModel.load(model.onnx, inputs=INPUT, outputs=OUTPUT, threads=threads)
+    tokens = Tokens.of(model.onnx.parent)
+    slots: list[str] = model.description["slots"]
+    found: list[Answer] = []
+    with Progress(len(questions), "questions", f"Judging {model.name}") as progress:
+        for start in range(0, len(questions), BATCH):
+            part = questions[start : start + BATCH]
+            numbers, first = tokens.numbers([question.words for question in part])
+            found += answers(network(numbers), first, len(slots), slots.index(OUTSIDE))
+            progress.advance(len(part))
+    translated = [_in_labels_of(told, answer, model) for answer in found]
+    scored = scoring.score(questions, translated, told.slots)
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in scored.figures().items())
+    say(f"{model.name} on {len(questions)} questions: {figures}")
+    return Judged(questions, translated, scored)
+
+
+def _in_labels_of(told: Questions, answer: Answer, model: Model) -> Answer:
+    """Return the answer by the numbers of the data's labels; -1, which nothing is, for an intent the data has not."""
+    intent = model.description["intents"][answer.intent]
+    slots = [model.description["slots"][slot] for slot in answer.slots]
+    number = told.intents.index(intent) if intent in told.intents else -1
+    outside = told.slots.index(OUTSIDE)
+    numbers = tuple(told.slots.index(slot) if slot in told.slots else outside for slot in slots)
+    return Answer(number, answer.confidence, numbers)
+
+
+def _draws(rows: int) -> list[Any]:
+    random = np.random.default_rng(_SEED)
+    return [np.bincount(random.integers(0, rows, rows), minlength=rows).astype(np.float64) for _ in range(DRAWS)]
+
+
+def _edges(confidence: float) -> list[float]:
+    return [(1 - confidence) / 2, (1 + confidence) / 2]
+
+
+def _result(
+    judged: Mapping[str, Judged], comparison: dict[str, dict[str, Any]], refused: str, options: argparse.Namespace
+) -> dict[str, Any]:
+    champion = options.run.champion if options.run else None
+    first = next(iter(judged.values()))
+    weights = _draws(len(first.questions))
+    intervals = {}
+    for name, each in judged.items():
+        drawn = [each.scored.figures(draw) for draw in weights]
+        edges = {figure: np.quantile([d[figure] for d in drawn], _edges(options.confidence)) for figure in drawn[0]}
+        intervals[name] = {figure: [round(float(edge), 6) for edge in found] for figure, found in edges.items()}
+    result: dict[str, Any] = {
+        "metrics": {name: each.scored.figures() for name, each in judged.items()},
+        "intervals": intervals,
+        "held_out": len(first.questions),
+        "champion_version": champion.version if champion else None,
+    }
+    if refused:
+        say(refused)
+        return {**result, "refused": refused}
+    if comparison:
+        rounded = {
+            figure: {key: round(value, 6) if isinstance(value, float) else value for key, value in told.items()}
+            for figure, told in comparison.items()
+        }
+        result |= {"comparison": rounded, "compared": len(first.questions)}
+    return result
+
+
+def _record(run: Run, result: Mapping[str, Any], comparison: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, figures in result["metrics"].items():
+        run.metrics({f"{name}.{figure}": value for figure, value in figures.items()})
+        for place, edge in enumerate(("low", "high")):
+            edges = result["intervals"][name]
+            run.metrics({f"{name}.{figure}.{edge}": values[place] for figure, values in edges.items()})
+    run.metrics({f"gain.{figure}.{edge}": told[edge] for figure, told in comparison.items() for edge in EDGES})
+
+
+def _pictures(run: Run, output: str | None, judged: Mapping[str, Judged], questions: Questions) -> list[str]:
+    from tasks.retail import pictures
+
+    if not output and not run.run_id:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        files = pictures.draw_all(Path(output or folder), judged, questions)
+        for file in files:
+            run.artifact(file, "evaluation")
+    return [file.name for file in files]
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,85 @@
+"""A trained network as files: ONNX for Triton, tokenizer, weights, what it was trained on, and a description."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from tasks.common.model_folder import ONNX, Tensor, write_model
+from tasks.common.onnx_model import OnnxModel
+from tasks.retail.model import INPUT, OUTPUT, Joint
+from tasks.retail.tokens import TOKENIZER, Tokens
+
+WEIGHTS, QUESTIONS = "weights.pt", "questions.json"
+LOGITS_AGREE = 1e-3
+OPSET = 17  # old enough for the ONNX Runtime of every current Triton
+
+
+def export(
+    network: Joint, tokens: Tokens, folder: Path, description: dict[str, Any], trained_on: Iterable[str]
+) -> dict[str, str]:
+    """Write all files, the description last. Returns the digests (sha256) by name.
+
+    :param trained_on: digests of questions, so that nobody judges the model on one of them.
+    """
+    network = network.to("cpu").eval()
+    example, _ = tokens.numbers([("where", "can", "i", "get", "the", "best", "pasta"), ("hello",)])
+    # What was trained. Of an encoder that stays as it is, its own weights are in the ONNX file alone.
+    trained = network if description["configuration"]["tunes_encoder"] else network.answers
+    files = {WEIGHTS: _bytes_of(trained.state_dict()), ONNX: _onnx(network, torch.from_numpy(example))}
+    check_same(network, files[ONNX], tokens)
+    files[TOKENIZER] = tokens.content
+    files[QUESTIONS] = json.dumps(sorted(digest[:16] for digest in set(trained_on))).encode()
+    count = len(description["slots"]) + len(description["intents"])
+    return write_model(
+        folder, description, files, Tensor(INPUT, "int64", (-1, -1)), Tensor(OUTPUT, "float32", (-1, -1, count))
+    )
+
+
+def check_same(network: nn.Module, onnx: bytes, tokens: Tokens) -> None:
+    """Raise RuntimeError where ONNX Runtime, which serves, answers otherwise than torch, which trained."""
+    sentence, _ = tokens.numbers([("is", "it", "raining", "in", "los", "angeles"), ("how", "much", "is", "it")])
+    with torch.no_grad():
+        trained = network(torch.from_numpy(sentence)).numpy()
+    served = OnnxModel(onnx, ONNX, inputs=INPUT, outputs=OUTPUT, threads=1)(sentence)
+    if not np.allclose(trained, served, atol=LOGITS_AGREE):
+        raise RuntimeError(
+            f"{ONNX} answers {np.abs(trained - served).max():.2g} otherwise than the network it was made from, and "
+            f"{LOGITS_AGREE:g} is allowed: torch {torch.__version__} exports it wrongly."
+        )
+
+
+def _bytes_of(weights: dict[str, torch.Tensor]) -> bytes:
+    file = io.BytesIO()
+    torch.save({name: tensor.contiguous() for name, tensor in weights.items()}, file)
+    return file.getvalue()
+
+
+def _onnx(network: nn.Module, example: torch.Tensor) -> bytes:
+    """Any number of questions of any length in."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # Of the older exporter, and of checks of shapes that are the same for every question.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        # Of an index that is negative in nobody's sentence; ``check_same`` looks at what comes out.
+        warnings.filterwarnings("ignore", "Exporting aten::index", UserWarning)
+        torch.onnx.export(
+            network,
+            (example,),
+            cast(Any, file),  # its signature names paths only, but it writes to a stream as well
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {0: "batch", 1: "length"}, OUTPUT: {0: "batch", 1: "length"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return file.getvalue()

@@ -1,0 +1,141 @@
+"""Train a network that tells what people want: the intent of a question, and the slots of its words.
+
+    python -m tasks.retail.train --data /data/questions --output /tmp/run                    # small, for a CPU
+    python -m tasks.retail.train --data s3://lake/questions --output /tmp/run --configuration published
+
+The output folder gets ``checkpoint.pt`` and the model: ONNX, tokenizer, weights, digests of the questions it was
+trained on and, written last, ``model.json``, which describes it. Stopped or killed, it goes on from the checkpoint when
+run again with the same output, to the same weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tasks.common import device, program
+from tasks.common.cli import Flags, mlflow_run
+from tasks.common.data import open_source
+from tasks.common.description import identity_of, parameters_of
+from tasks.common.lineage import TRAINING
+from tasks.common.model_folder import LOADED
+from tasks.common.program import BadInput, stop_deferred
+from tasks.common.progress import say
+from tasks.common.tracking import Run
+from tasks.common.training import add_training_flags
+from tasks.retail import dataset, scoring
+from tasks.retail.configs import CONFIGURATIONS, DEFAULT, configuration
+from tasks.retail.dataset import Questions
+from tasks.retail.export import export
+from tasks.retail.labels import OUTSIDE
+from tasks.retail.model import WEIGHTS, Joint, pretrained
+from tasks.retail.reading import answers
+from tasks.retail.tokens import Tokens
+from tasks.retail.training import Training, predict
+
+PARAMETERS = ("seed", "threads", "device", "configuration", "data", "encoder")  # of the MLflow run
+
+
+def main() -> dict[str, Any]:
+    options = _options()
+    chosen = configuration(
+        options.configuration,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+    )
+    options.device = device.chosen(options.device)
+    torch.set_num_threads(options.threads)
+    torch.use_deterministic_algorithms(True)
+    encoder = Path(options.encoder) if options.encoder else pretrained()
+    questions = dataset.load(open_source(options.data), options.held_out_share)
+    tokens = Tokens.of(encoder)
+    description = _describe(options, asdict(chosen), questions, encoder)
+    # A training that is cleared after an upgrade of torch goes on from its checkpoint.
+    identity = identity_of(description, without=["torch"])
+    output = Path(options.output)
+    training = Training(
+        questions, tokens, encoder, chosen, options.seed, identity, output / "checkpoint.pt", options.device
+    )
+    with mlflow_run(options, output.name) as run:
+        run.parameters(parameters_of(description, PARAMETERS))
+        ran_on = device.named(options.device)
+        say(f"Training on {ran_on} ({options.device})")
+        run.tag({"torch": torch.__version__, "device": ran_on})
+        run.reads(dataset.lineage(options.run, questions), TRAINING)
+        network = training.run(lambda number, figures: _report(run, number, figures))
+        with stop_deferred():
+            return _finish(run, network, training, output, {**description, "tags": options.tags})
+
+
+def _options() -> argparse.Namespace:
+    flags = Flags(__doc__)
+    flags.data("folder or s3://bucket/prefix with questions in the published form")
+    flags.output("folder for checkpoint and model")
+    add_training_flags(flags, CONFIGURATIONS, DEFAULT, threads=2)
+    flags.add_argument("--encoder", help="folder of a pretrained BERT; else the one that an installed package carries")
+    flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE, help="where no file holds out")
+    flags.tracking(lambda run: "")
+    return flags.parse()
+
+
+def _describe(
+    options: argparse.Namespace, settings: dict[str, Any], questions: Questions, encoder: Path
+) -> dict[str, Any]:
+    """Return what decides the weights: two runs with equal descriptions train the same model."""
+    try:
+        encoder_digest = hashlib.sha256((encoder / WEIGHTS).read_bytes()).hexdigest()
+    except OSError as error:
+        raise BadInput(f"{encoder} holds no {WEIGHTS}; name the folder of a pretrained encoder.") from error
+    return {
+        "configuration": {"name": options.configuration, **settings},
+        "seed": options.seed,
+        "threads": options.threads,
+        "device": options.device,
+        "torch": torch.__version__,
+        "encoder": encoder_digest,
+        "intents": list(questions.intents),
+        "slots": list(questions.slots),
+        "data": {
+            "digest": questions.digest,
+            "training": len(questions.training),
+            "held_out": len(questions.held_out),
+            "split": questions.split,
+        },
+    }
+
+
+def _report(run: Run, number: int, figures: dict[str, float]) -> None:
+    values = {name: value for name, value in figures.items() if name != "time_ms"}
+    run.metrics(values, step=number, time_ms=int(figures["time_ms"]))
+    told = ", ".join(f"{name} {figures[f'held_out_{name}']:.3f}" for name in scoring.FIGURES)
+    say(f"Epoch {number}: loss {figures['train_loss']:.3f}; held out: {told}")
+
+
+def _finish(run: Run, network: Joint, training: Training, output: Path, description: dict[str, Any]) -> dict[str, Any]:
+    questions = training.questions
+    logits, first = predict(network, training.tokens, questions.held_out, training.device)
+    found = answers(logits, first, len(questions.slots), questions.slots.index(OUTSIDE))
+    figures = scoring.score(questions.held_out, found, questions.slots).figures()
+    whole = {**description, "mlflow": run.identity, "metrics": figures}
+    digests = export(network, training.tokens, output, whole, (each.digest for each in questions.training))
+    for name in LOADED:
+        run.artifact(output / name, "model")
+    return {
+        "metrics": figures,
+        "configuration": description["configuration"]["name"],
+        "device": device.named(description["device"]),
+        "data": description["data"],
+        "output": str(output),
+        "files": digests,
+        **run.identity,
+    }
+
+
+if __name__ == "__main__":
+    program.run(main)
