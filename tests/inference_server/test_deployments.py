@@ -33,6 +33,8 @@ def test_a_second_version_takes_over_with_proof_and_survives_a_restart(site, run
     run = placed(site, 20)
     first_proof = run.load()["proof"]
     assert (first_proof["version"], first_proof["outputs"]["score"]["values"]) == (2, [0.0])
+    told = InferenceHook().config(site.model)
+    assert told["parameters"]["folder"] == {"string_value": run.key}, "the server says where the rest of the model lies"
     run.returned("deploy.prove", {"class": "good"})
     run.activate()
     deployment = run.confirm(proof="deploy.prove")

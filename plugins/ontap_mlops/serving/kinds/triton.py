@@ -49,7 +49,8 @@ class Kind:
 
     def place(self, version: ModelVersion) -> Program:
         source = [f"--source={{models}}/{version.folder}", f"--digest={version.digest}"]
-        program = self._repository("place", version, *source)
+        # A client that needs more of the version than its network, such as labels, finds it by what the server says.
+        program = self._repository("place", version, *source, f"--fact=folder={version.folder}")
         mounts = {**program.mounts, "models": _mount(version.svm, version.volume)}
         return Program(program=PROGRAM, arguments=program.arguments, mounts=mounts)
 
