@@ -72,6 +72,8 @@ def exit_code(main: Callable[[], Mapping[str, Any] | None]) -> int:
         return STOPPED
     finally:
         signal.signal(signal.SIGTERM, before)
+        # Whoever called this may go on with other work in the same process.
+        _Stop.requested, _Stop.deferred = False, 0
 
 
 @contextmanager

@@ -86,6 +86,9 @@ def test_sigterm_in_a_deferred_block_takes_effect_at_its_end():
 
     assert program.exit_code(main) == 143
     assert steps == ["inner", "outer"]
+    with stop_deferred():
+        steps.append("of whoever called it")
+    assert steps[-1] == "of whoever called it", "a program that was stopped stops nothing else of its process"
 
 
 def test_an_ordinary_handler_does_not_swallow_sigterm():
