@@ -11,8 +11,9 @@ import pytest
 import yaml
 from airflow.sdk.exceptions import AirflowFailException
 
-from ontap_mlops.compute import connections
+from ontap_mlops.compute import connections, watching
 from ontap_mlops.kubernetes.api import Cluster
+from ontap_mlops.kubernetes_manifests.dask import PROGRAM
 from ontap_mlops.kubernetes_manifests.labels import MANAGED_BY, OURS
 from ontap_mlops.operators.workload import WorkloadFailed, WorkloadOperator
 from tests.kubernetes.conftest import IMAGE
@@ -25,8 +26,12 @@ from tests.ontap_mlops.operators.workloads import deferred, operator, resumed
 def described(namespace: str) -> dict[str, Any]:
     cluster = {"kind": "kubernetes", "namespace": namespace, "image": IMAGE, "pull_policy": "IfNotPresent"}
     cluster |= {"grace_s": 2, "resources": {"cpus": 0.2, "memory_gib": 0.5}}
+    dask = {key: value for key, value in cluster.items() if key != "resources"} | {"cpus": 0.4}
+    workers = {"kind": "dask", "workers": 2, "memory_gib": 1, "resources": {"cpus": 0.5, "memory_gib": 1}}
     return {
         "cluster": cluster,
+        "dask": {**workers, "cluster": dask},
+        "dask-nowhere": {**workers, "cluster": {**dask, "cpus": 4000, "wait_s": 5}},
         "gpu-cluster": {**cluster, "pending_limit_s": 3, "resources": {"gpus": 999}},
         "away": {**cluster, "connection": "away"},
         "nowhere": {**cluster, "namespace": "no-such-namespace"},
@@ -128,6 +133,53 @@ def test_where_no_gpu_is_free_the_next_place_takes_it_and_the_reason_is_shown(co
     assert "gpu-cluster: no room within 3 s (0/" in caplog.text
     assert "Insufficient nvidia.com/gpu" in caplog.text
     assert context["task_state_store"]["workload"]["place"] == "local"
+    nothing_is_left(cluster)
+
+
+SPREAD = """
+import os, time
+if "DASK_CLUSTER" in os.environ:
+    from tasks.ctr.engines.cluster import connected
+    with connected(os.environ["DASK_CLUSTER"], "", "127.0.0.1:0", None) as client:
+        total = sum(client.gather(client.map(lambda number: number + 1, range(10))))
+        time.sleep({stay})
+else:
+    total = 0
+"""
+
+
+def spread(compute: Any = "dask", stay: float = 0, **fields: Any) -> WorkloadOperator:
+    return task(SPREAD.format(stay=stay) + result("{'total': total}"), compute, **fields)
+
+
+def workers_of(cluster: Cluster) -> list[Any]:
+    return [job for job in cluster.select("Job", {MANAGED_BY: OURS}) if PROGRAM in job["metadata"]["labels"]]
+
+
+def test_a_task_gets_the_dask_workers_that_its_place_names(context, cluster):  # noqa: F811
+    left = deferred(spread(deferrable=True), context)
+    assert resumed(spread(deferrable=True), context, left) == {"total": 55}
+    nothing_is_left(cluster)
+
+
+def test_dask_workers_of_a_task_that_is_cleared_or_killed_are_gone(context, cluster):  # noqa: F811
+    def with_workers(made: WorkloadOperator) -> Any:
+        job = deferred(made, context).kwargs["job"]
+        wait_until(lambda: watching.look("dask", job["workload"]) and workers_of(cluster))
+        return workers_of(cluster)[0]["metadata"]["uid"]
+
+    former = with_workers(spread(stay=3600, deferrable=True))
+    context["ti"].max_tries += 2
+    later = with_workers(spread(stay=3600, deferrable=True))
+    assert former != later and [job["metadata"]["uid"] for job in workers_of(cluster)] == [later]
+    killed(spread(), context)
+    nothing_is_left(cluster)
+
+
+def test_where_no_dask_worker_finds_room_the_next_place_takes_it(context, cluster, caplog):  # noqa: F811
+    assert spread(["dask-nowhere", "local"]).execute(context) == {"total": 0}
+    assert "dask-nowhere: none of its 2 Dask workers has started within 5 s: 0/" in caplog.text
+    assert "Insufficient cpu" in caplog.text
     nothing_is_left(cluster)
 
 

@@ -21,6 +21,7 @@ PROGRAM = "ontap-mlops/dask-program"
 """Label of the workers' Job and pods: the uid of the program's Job."""
 READY_FILE = "/tmp/ontap-mlops-waits-for-dask"  # noqa: S108 - the container's own; the program makes it
 _TLS = "DASK_DISTRIBUTED__COMM__TLS__"
+_LOOKS_S = 30  # the longest time between two looks: whoever looks is to say first why no worker comes
 _DEATH_S = 30  # for which workers outlive a program that was killed
 _OF_THE_LIMIT = 0.9  # of a container's memory, what Dask gives the worker: the process that watches it needs some too
 _LIFETIME = timedelta(days=30)
@@ -52,7 +53,7 @@ def waiting(template: Mapping[str, Any], workers: Workers) -> dict[str, Any]:
         "DASK_CLUSTER": f"kubernetes:{workers.number}",
         "DASK_CLUSTER_PORT": str(workers.port),
         "DASK_CLUSTER_READY_FILE": READY_FILE,
-        "DASK_CLUSTER_WAIT_S": f"{workers.wait_s:g}",
+        "DASK_CLUSTER_WAIT_S": f"{workers.wait_s + _LOOKS_S:g}",
     }
     address = {"name": "DASK_CLUSTER_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
     variables = [address, *({"name": name, "value": value} for name, value in told.items())]

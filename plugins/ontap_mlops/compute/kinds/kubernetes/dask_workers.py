@@ -61,21 +61,18 @@ def _make(cluster: Cluster, job: Manifest, pod: Mapping[str, Any], workers: dask
 
 def _pending(cluster: Cluster, made: Manifest, found: Sequence[Manifest], workers: dask.Workers) -> Status:
     """Nothing of the workers has begun yet."""
-    since = ends.made_at(made)
-    waiting = min((ends.of_pod(pod) for pod in found), key=lambda one: one.pending_since or float("inf"), default=None)
-    said, blocked = (waiting.message, waiting.pending_since) if waiting else ("", since)
-    if blocked is None or not said:  # a node prepares it, or no pod was made
-        event = _event(cluster, made, found)
-        if beyond_quota(event):
-            return Status(
-                state=State.FAILED, message=f"no Dask workers: {event}. Ask for less, or have the quota raised"
-            )
-        said, blocked = event or said or "no pod was made for one yet", since if event else blocked
+    since, states = ends.made_at(made), [ends.of_pod(pod) for pod in found]
+    held = next((one for one in states if one.pending_since is not None), None)
+    event = "" if held else _event(cluster, made, found)
+    if beyond_quota(event):
+        message = f"no Dask workers: {event}. Ask for less, or have the quota raised"
+        return Status(state=State.FAILED, message=message)
+    said = held.message if held else event or (states[0].message if states else "no pod was made for one yet")
+    none = f"none of its {workers.number} Dask workers has started"
     if time.time() - since > workers.wait_s:
-        message = f"none of its {workers.number} Dask workers has started within {workers.wait_s:g} s: {said}"
-        return Status(state=State.FAILED, message=message, no_room=True)
-    message = f"none of its {workers.number} Dask workers has started yet: {said}"
-    return Status(state=State.PENDING, message=message, pending_since=since if blocked is not None else None)
+        return Status(state=State.FAILED, message=f"{none} within {workers.wait_s:g} s: {said}", no_room=True)
+    preparing = bool(states) and not (held or event)
+    return Status(state=State.PENDING, message=f"{none} yet: {said}", pending_since=None if preparing else since)
 
 
 def _event(cluster: Cluster, made: Manifest, found: Sequence[Manifest]) -> str:
