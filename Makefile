@@ -132,7 +132,7 @@ images:
 	@$(PYTHON) -m scripts.images $(NAME) $(ARGS)
 
 # Build all images, bring docker-compose.yaml up, train through Celery workers with faults, and compare with an undisturbed run.
-test-compose:
+test-compose: images
 	$(PROGRAM) scripts.tests compose
 
 # Build the image of our programs for Kubernetes, or with another ARGS="--tag NAME"; ARGS='--load "kind load image-archive"' hands it to a cluster.

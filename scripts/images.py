@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.image_tools import Tool, tool_of_this_machine
@@ -26,78 +25,60 @@ from scripts.package_sources import package_sources
 
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "ontap-mlops-"
+LABEL = "org.opencontainers.image."
 
 
-@dataclass(frozen=True)
-class Image:
-    """``folder`` is that of docker/ with its Dockerfile, ``name`` also the stage that is built."""
-
-    name: str
-    folder: str
-
-    @property
-    def dockerfile(self) -> str:
-        return f"docker/{self.folder}/Dockerfile"
-
-    def tag(self, version: str) -> str:
-        return f"{PREFIX}{self.name}:{version}"
+DOCKERFILE = "docker/Dockerfile"
+NAMES = ("emulator", "lake", "mlflow", "triton", "airflow", "tasks", "worker")
+"""Each is a stage of the Dockerfile."""
 
 
-IMAGES = {
-    image.name: image
-    for image in (
-        Image("emulator", "emulator"),
-        Image("lake", "lake"),
-        Image("mlflow", "mlflow"),
-        Image("triton", "triton"),
-        Image("airflow", "airflow"),
-        Image("tasks", "tasks"),
-        Image("worker", "airflow"),
-    )
-}
+def tag_of(name: str, version: str = "latest") -> str:
+    return f"{PREFIX}{name}:{version}"
 
 
 def main() -> int:
     options = arguments()
-    images = [IMAGES[name] for name in options.names or IMAGES]
+    names = options.names or NAMES
     tool = tool_of_this_machine()
     begun = time.monotonic()
-    for image in images:
-        tag = options.tag or image.tag(options.version)
-        code = build(tool, image, tag, options.build_arg)
+    for name in names:
+        tag = options.tag or tag_of(name, options.version)
+        code = build(tool, name, tag, options.build_arg)
         if code == 0 and options.load:
             code = load(tool, tag, options.load)
         if code:
-            print(f"{tag} could not be made from {image.dockerfile}; the lines above say why.", file=sys.stderr)
+            print(f"{tag} could not be made from {DOCKERFILE}; the lines above say why.", file=sys.stderr)
             return code
-    print(f"{len(images)} images in {time.monotonic() - begun:.0f} s with {tool.name}.")
+    print(f"{len(names)} images in {time.monotonic() - begun:.0f} s with {tool.name}.")
     return 0
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(IMAGES)}; all if none is given")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all if none is given")
     parser.add_argument("--version", default="latest", help="tag of the images; latest if not given")
     parser.add_argument("--tag", help="whole name of the image, where one is built")
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE", help="for the Dockerfile")
     parser.add_argument("--load", metavar="COMMAND", help="is run with each image's archive as its last argument")
     options = parser.parse_args()
-    if unknown := [name for name in options.names if name not in IMAGES]:
-        parser.error(f"no image is called {', '.join(unknown)}; there are {', '.join(IMAGES)}")
+    if unknown := [name for name in options.names if name not in NAMES]:
+        parser.error(f"no image is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     if options.tag and len(options.names) != 1:
         parser.error("--tag names one image; say which, such as `tasks --tag registry.example/ml/tasks:1`")
     return options
 
 
-def build(tool: Tool, image: Image, tag: str, build_args: list[str]) -> int:
+def build(tool: Tool, name: str, tag: str, build_args: list[str]) -> int:
     """Build one image, and print what came of it. Return the exit code."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ontap-mlops-images-") as scratch:
         sources = package_sources(Path(scratch))
-        named = {**sources.build_args, **facts(), **dict(pair.split("=", 1) for pair in build_args)}
-        told = [part for name, value in named.items() for part in ("--build-arg", f"{name}={value}")]
-        command = [*tool.build(sources), *told, "-f", image.dockerfile, "--target", image.name, "-t", tag, "."]
-        print(f"{tag}: building from {image.dockerfile} ...", flush=True)
+        named = {**sources.build_args, "REVISION": revision(), **dict(pair.split("=", 1) for pair in build_args)}
+        told = [part for key, value in named.items() for part in ("--build-arg", f"{key}={value}")]
+        told += [part for key, value in labels().items() for part in ("--label", f"{LABEL}{key}={value}")]
+        command = [*tool.build(sources), *told, "-f", DOCKERFILE, "--target", name, "-t", tag, "."]
+        print(f"{tag}: building from {DOCKERFILE} ...", flush=True)
         code = subprocess.run(command, cwd=ROOT).returncode
     if code == 0:
         print(f"{tag}: {tool.size(tag) / 1e6:,.0f} MB in {time.monotonic() - begun:.0f} s", flush=True)
@@ -106,9 +87,9 @@ def build(tool: Tool, image: Image, tag: str, build_args: list[str]) -> int:
     return code
 
 
-def facts() -> dict[str, str]:
-    """Return what the images' labels say of the sources."""
-    return {"VERSION": version(), "REVISION": revision(), "SOURCE": os.environ.get("SOURCE_URL", "unknown")}
+def labels() -> dict[str, str]:
+    """Return what an image's labels say of its sources; what it is, the Dockerfile says."""
+    return {"version": version(), "revision": revision(), "source": os.environ.get("SOURCE_URL", "unknown")}
 
 
 def version() -> str:

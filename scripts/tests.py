@@ -112,8 +112,13 @@ KUBERNETES = Suite(
     ("-n", "2", "--dist", "loadfile", "tests/kubernetes"),
     beside=True,
 )
-# Not part of `make test`: gigabytes have to be built first.
-COMPOSE = Suite("images and what runs of them", "compose", 1500)
+# Not part of `make test`: gigabytes have to be built first. Services wait a lot, so the images are looked into beside them.
+COMPOSE = Suite(
+    "images and what runs of them",
+    "compose",
+    480,
+    ("-n", "2", "--dist", "loadfile", "tests/compose", "tests/docker/test_built_images.py"),
+)
 JOURNEY = Suite("journeys", "journey", 1200)
 BROWSER = Suite("browser tests", "browser", 240)
 # One process, so that both work on one set of services.

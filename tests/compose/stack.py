@@ -23,6 +23,7 @@ IMAGES = 400
 READY_S = 900
 WAIT_S = 600
 LOOK_S = 1.0
+KILLED = 137
 
 
 class World:
@@ -31,11 +32,19 @@ class World:
     def __init__(self, engine: engines.Engine) -> None:
         self.engine = engine
         self.ports = {n.removeprefix("PORT_"): v for n, v in engine.file.variables.items() if n.startswith("PORT_")}
-        password = engine.output("api-server", "cat", "/run/secrets/admin")
-        self.api = AirflowApi(self.url("AIRFLOW"), "admin", password)
+        self.password = engine.output("api-server", "cat", "/run/secrets/admin")
+        self.api = AirflowApi(self.url("AIRFLOW"), "admin", self.password)
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
+
+    def client(self) -> httpx.Client:
+        """Of Airflow's API server, logged in."""
+        login = {"username": "admin", "password": self.password}
+        answer = httpx.post(f"{self.url('AIRFLOW')}/auth/token", json=login, trust_env=False, timeout=60)
+        token = answer.raise_for_status().json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        return httpx.Client(base_url=self.url("AIRFLOW"), headers=headers, trust_env=False, timeout=60)
 
     def secrets(self, service: str) -> dict[str, str]:
         lines = self.engine.output(service, "cat", "/run/secrets/env").splitlines()
@@ -74,9 +83,8 @@ class World:
             snapshots = ontap.get(f"/api/storage/volumes/{models}/snapshots").raise_for_status().json()["records"]
         return sorted([*found, *(s["name"] for s in snapshots if s["name"].startswith("mlops_lease"))])
 
-    def state(self, ingest: str, train: str) -> dict[str, Any]:
-        """All that a run is for, and whatever it could have left."""
-        version = self.api.xcom(INGEST, ingest, "freeze")
+    def state(self, train: str) -> dict[str, Any]:
+        """All that a training is for, and whatever it could have left."""
         summary = self.api.xcom(TRAIN, train, "summary")
         deployed = summary["deployment"]["model_version"]
         champion = httpx.get(
@@ -86,12 +94,13 @@ class World:
             timeout=60,
         )
         served = httpx.get(f"{self.url('TRITON')}/v2/models/tyre", trust_env=False, timeout=60)
+        number = str(deployed["version"])
         return {
-            "content": (version["digest"], version["files"]),
+            "content": deployed["dataset_version"]["digest"],
             "metrics": deployed["metrics"],
             "decision": summary["decision"]["decision"],
-            "champion": champion.raise_for_status().json()["model_version"]["version"],
-            "served": served.raise_for_status().json()["versions"],
+            "is champion": champion.raise_for_status().json()["model_version"]["version"] == number,
+            "is served": served.raise_for_status().json()["versions"] == [number],
             "volumes and claims": self.volumes(),
             "tasks": {t["task_id"]: t["state"] for t in self.api.tasks(TRAIN, train)},
         }
@@ -145,8 +154,8 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def world(told: Path) -> Iterator[World]:
-    """The services from nothing; nothing of them is left."""
+def brought_up(told: Path) -> Iterator[World]:
+    """The services from nothing; nothing of them is left. Each has to end by itself when it is told to."""
     with engines.find(ComposeFile.load(told, COMPOSE)) as engine:
         try:
             engine.up(READY_S)
@@ -154,5 +163,15 @@ def world(told: Path) -> Iterator[World]:
             lake.fill(engine, IMAGES)
             made.wait_for_dags()
             yield made
+            end(engine)
         finally:
             engine.down(volumes=True)
+
+
+def end(engine: engines.Engine) -> None:
+    """Tell each service to end. AssertionError names those that had to be killed, however slow the machine is."""
+    lasting = [service for service in reversed(engine.file.in_order()) if not engine.file.ends(service)]
+    for service in lasting:
+        engine.stop(service, grace_s=WAIT_S)
+    codes = {service: engine.state(service)["ExitCode"] for service in lasting}
+    assert [service for service, code in codes.items() if code == KILLED] == [], codes

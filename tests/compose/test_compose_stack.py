@@ -1,94 +1,119 @@
-"""docker-compose.yaml for real: twice from nothing to a deployed model, the second time with everything going wrong."""
+"""docker-compose.yaml for real: from nothing to a deployed model while everything goes wrong, and then undisturbed.
+
+One set of services for all of it. `make test-compose` builds their images first.
+"""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from scripts.composing import engines
-from scripts.composing.file import ROOT
 from scripts.follow import follow
-from tests.compose.stack import INGEST, LOOK_S, PROVISION, TRAIN, WAIT_S, World, settings, world
+from tests.compose.stack import INGEST, LOOK_S, PROVISION, TRAIN, WAIT_S, World, brought_up, settings
+from tests.dags.inventory import EVERY
 from tests.until import until
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(3600)]
 
-KILLED = 137
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with brought_up(settings(tmp_path_factory.mktemp("compose"))) as made:
+        yield made
 
 
-def play(world: World, ingesting: Callable[[], None], training: Callable[[str], None]) -> dict[str, Any]:
-    """Take the tyres from the lake to a deployed model; the arguments are what happens meanwhile."""
-    follow(world.api, PROVISION, world.begin(PROVISION))
-    world.api.unpause(TRAIN)  # before the version is made: a paused DAG does not hear of it
-    ingest = world.begin(INGEST)
-    ingesting()
-    follow(world.api, INGEST, ingest)
+@pytest.fixture(scope="module")
+def stormy(services: World) -> dict[str, Any]:
+    """From the lake to a deployed model: Redis is restarted, the host of the training lost, PostgreSQL restarted."""
+    api = services.api
+    follow(api, PROVISION, services.begin(PROVISION))
+    api.unpause(TRAIN)  # before the version is made: a paused DAG does not hear of it
+    ingest = services.begin(INGEST)
+    services.engine.restart("redis")
+    follow(api, INGEST, ingest)
     train = until(
-        lambda: world.api.run_started_by(TRAIN, ingest) or "",
+        lambda: api.run_started_by(TRAIN, ingest) or "",
         lambda: f"the new version has started no run of {TRAIN}",
         WAIT_S,
         every_s=LOOK_S,
     )
-    training(train)
-    follow(world.api, TRAIN, train)
-    return world.state(ingest, train)
+    until(lambda: "Epoch 1:" in services.said(), "the training has told no epoch", WAIT_S, every_s=LOOK_S)
+    lose_host(services.engine, "programs")
+    until(
+        lambda: services.task(TRAIN, train, "train")["try_number"] > 1,
+        lambda: "train was not tried again",
+        WAIT_S,
+        every_s=LOOK_S,
+    )
+    services.engine.restart("postgres")
+    follow(api, TRAIN, train)
+    return {"version": api.xcom(INGEST, ingest, "freeze"), "train": train, "state": services.state(train)}
 
 
-def test_a_killed_worker_and_restarted_servers_change_nothing_in_what_comes_out(tmp_path: Path) -> None:
-    build()
-    told = settings(tmp_path)
-    with world(told) as calm:
-        check_doors(calm)
-        expected = play(calm, lambda: None, lambda run_id: None)
-        check_watched(calm)
-        check_secrets(calm)
-        check_ends(calm.engine)
-    assert expected["decision"] == "promote" and expected["served"] == ["1"]
-    with world(told) as stormy:
-
-        def storm(train: str) -> None:
-            until(lambda: "Epoch 1:" in stormy.said(), "the training has told no epoch", WAIT_S, every_s=LOOK_S)
-            lose_host(stormy.engine, "programs")
-            until(
-                lambda: stormy.task(TRAIN, train, "train")["try_number"] > 1,
-                lambda: "train was not tried again",
-                WAIT_S,
-                every_s=LOOK_S,
-            )
-            stormy.engine.restart("postgres")
-
-        found = play(stormy, lambda: stormy.engine.restart("redis"), storm)
-        assert "from the checkpoint of an earlier try" in stormy.said()
-    assert found == expected
+def test_a_killed_worker_and_restarted_servers_change_nothing_in_what_comes_out(
+    services: World, stormy: dict[str, Any]
+) -> None:
+    found, api = stormy["state"], services.api
+    assert "from the checkpoint of an earlier try" in services.said()
+    assert (found["decision"], found["is champion"], found["is served"]) == ("promote", True, True)
+    again = api.trigger(INGEST)
+    follow(api, INGEST, again)
+    assert services.task(INGEST, again, "freeze")["state"] == "skipped", "an undisturbed ingest finds nothing to add"
+    undisturbed = api.trigger(TRAIN, {"promote": "always"})
+    follow(api, TRAIN, undisturbed)
+    assert services.state(undisturbed) == found
 
 
-def check_doors(world: World) -> None:
-    """Nobody comes in without the password, and a person's browser gets a page."""
-    with httpx.Client(base_url=world.url("AIRFLOW"), trust_env=False, timeout=60) as stranger:
+def test_nobody_comes_in_without_the_password_and_a_browser_gets_a_page(services: World) -> None:
+    with httpx.Client(base_url=services.url("AIRFLOW"), trust_env=False, timeout=60) as stranger:
         assert stranger.get("/api/v2/dags").status_code == 401
+        assert stranger.get("/ontap/api/datasets").status_code == 401
         refused = stranger.post("/auth/token", json={"username": "admin", "password": "admin"})
         assert refused.status_code == 401, refused.text
         page = stranger.get("/", follow_redirects=True)
         assert page.is_success and "<title>" in page.text
 
 
-def check_watched(world: World) -> None:
-    """Prometheus reads what it should, and no rule of ours is one that it cannot evaluate."""
+def test_every_dag_is_there_and_none_has_an_error(services: World) -> None:
+    until(
+        lambda: all(services.api.dag(dag) for dag in EVERY),
+        lambda: f"not there: {[dag for dag in EVERY if not services.api.dag(dag)]}",
+        WAIT_S,
+        every_s=LOOK_S,
+    )
+    assert services.api.import_errors() == {}
+
+
+def test_the_data_hub_shows_the_version_with_its_style_and_pictures(services: World, stormy: dict[str, Any]) -> None:
+    address = f"/ontap/datasets/tyre_images/versions/{stormy['version']['id']}"
+    with services.client() as browser:
+        # What it has not been told yet, it answers with 503 and asks for.
+        until(lambda: browser.get(address).is_success, lambda: browser.get(address).text, WAIT_S, every_s=LOOK_S)
+        page = browser.get(address)
+        assert stormy["version"]["snapshot"] in page.text and ">tyre<" in page.text
+        sheets = re.findall(r'rel="stylesheet" href="([^"]+)"', page.text)
+        pictures = re.findall(r'<img [^>]*src="([^"]+)"', page.text)
+        assert sheets and pictures
+        kinds = {browser.get(each).raise_for_status().headers["Content-Type"].split(";")[0] for each in pictures}
+        assert kinds <= {"image/png", "image/jpeg"}
+        assert all("{" in browser.get(each).raise_for_status().text for each in sheets)
+
+
+def test_prometheus_reads_what_it_should_and_evaluates_every_rule(services: World) -> None:
 
     def down() -> list[str]:
-        targets = asked(world, "targets")["activeTargets"]
+        targets = asked(services, "targets")["activeTargets"]
         return [f"{t['scrapeUrl']}: {t['lastError']}" for t in targets if t["health"] != "up"] or (
             [] if targets else ["there are no targets"]
         )
 
     until(lambda: not down(), down, WAIT_S, every_s=LOOK_S)
-    rules = [rule for group in asked(world, "rules")["groups"] for rule in group["rules"]]
+    rules = [rule for group in asked(services, "rules")["groups"] for rule in group["rules"]]
     assert rules and [rule["lastError"] for rule in rules if rule.get("lastError")] == []
 
 
@@ -97,29 +122,19 @@ def asked(world: World, what: str) -> Any:
     return answer.raise_for_status().json()["data"]
 
 
-def check_secrets(world: World) -> None:
-    """None of them is in what tasks show, or in what a service prints."""
-    passwords = world.passwords()
+def test_no_secret_is_in_what_tasks_show_or_in_what_a_service_prints(services: World, stormy: dict[str, Any]) -> None:
+    passwords = services.passwords()
     assert len(passwords) > 6
     shown = [
         text
         for dag in (PROVISION, INGEST, TRAIN)
-        for run in world.api.runs(dag)
-        for text in world.said_in(dag, run["dag_run_id"])
+        for run in services.api.runs(dag)
+        for text in services.said_in(dag, run["dag_run_id"])
     ]
     assert len(shown) > 60
-    shown += [world.engine.log(service, 100_000) for service in world.engine.file.in_order()]
+    shown += [services.engine.log(service, 100_000) for service in services.engine.file.in_order()]
     told = [text.replace(secret, "<the secret>")[:2000] for secret in passwords for text in shown if secret in text]
     assert told == []
-
-
-def check_ends(engine: engines.Engine) -> None:
-    """Each service ends by itself when it is told to, however slow the machine is."""
-    lasting = [service for service in reversed(engine.file.in_order()) if not engine.file.ends(service)]
-    for service in lasting:
-        engine.stop(service, grace_s=WAIT_S)
-    codes = {service: engine.state(service)["ExitCode"] for service in lasting}
-    assert [service for service, code in codes.items() if code == KILLED] == [], codes
 
 
 def lose_host(engine: engines.Engine, service: str) -> None:
@@ -134,7 +149,3 @@ def lose_host(engine: engines.Engine, service: str) -> None:
     )
     if not engine.state(service)["Running"]:
         engine.start(service)
-
-
-def build() -> None:
-    assert subprocess.run([sys.executable, "-m", "scripts.images"], cwd=ROOT).returncode == 0

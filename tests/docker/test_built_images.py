@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import pytest
 
 from scripts.image_tools import Tool, tool_of_this_machine
-from scripts.images import IMAGES
+from scripts.images import NAMES, tag_of
 from scripts.package_sources import pip_config, pip_settings
 from tests.dags.inventory import EVERY
 
@@ -40,13 +40,13 @@ def tool() -> Tool:
     return found
 
 
-@pytest.fixture(params=IMAGES)
+@pytest.fixture(params=NAMES)
 def image(request: pytest.FixtureRequest, tool: Tool) -> str:
     return built(tool, request.param)
 
 
 def built(tool: Tool, name: str) -> str:
-    tag = IMAGES[name].tag("latest")
+    tag = tag_of(name)
     if call(tool, "image", "inspect", tag).returncode:
         pytest.skip(f"{tag} is not built; `make images` builds it.")
     return tag

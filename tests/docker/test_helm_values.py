@@ -13,7 +13,7 @@ import yaml
 
 from scripts import helm_check
 from scripts.helm_check import HELM, ROOT, SECRETS, VARIANTS
-from scripts.images import IMAGES, PREFIX
+from scripts.images import DOCKERFILE, NAMES, PREFIX
 
 FILES = sorted(HELM.glob("values*.yaml"))
 PAGE = (ROOT / "docs" / "production.md").read_text()
@@ -62,9 +62,9 @@ def test_every_secret_is_used_and_made_by_the_page() -> None:
 
 def test_images_are_those_that_make_images_builds() -> None:
     named = {found for file in FILES for found in re.findall(r"com/ml/(ontap-mlops-[a-z]+)", file.read_text())}
-    assert named and named <= {PREFIX + name for name in IMAGES}
+    assert named and named <= {PREFIX + name for name in NAMES}
     assert yaml.safe_load((HELM / "values.yaml").read_text())["uid"] == 10001
-    assert "USER 10001:10001" in (ROOT / "docker" / "airflow" / "Dockerfile").read_text()
+    assert "USER 10001:10001" in (ROOT / DOCKERFILE).read_text()
 
 
 def test_versions_are_the_same_everywhere() -> None:
