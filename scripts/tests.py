@@ -112,7 +112,8 @@ KUBERNETES = Suite(
     ("-n", "2", "--dist", "loadfile", "tests/kubernetes"),
     beside=True,
 )
-# Not part of `make test`: gigabytes have to be built first. Services wait a lot, so the images are looked into beside them.
+# Not part of `make test`: gigabytes have to be built first. The services wait a lot; the images are looked into
+# meanwhile.
 COMPOSE = Suite(
     "images and what runs of them",
     "compose",
