@@ -175,3 +175,39 @@ def end(engine: engines.Engine) -> None:
         engine.stop(service, grace_s=WAIT_S)
     codes = {service: engine.state(service)["ExitCode"] for service in lasting}
     assert [service for service, code in codes.items() if code == KILLED] == [], codes
+
+
+@contextmanager
+def worker_elsewhere(world: World, host: str) -> Iterator[None]:
+    """A worker on another host in place of the one here.
+
+    It is alone in a network with the services that it may speak to, and has nothing of this host's disks but secrets,
+    configuration and the SVM's namespace; its logs are its own.
+    """
+    engine, service = world.engine, world.engine.file.services["worker"]
+    network = f"{engine.file.project}-elsewhere"
+    told = service["environment"] | {"AIRFLOW__LOGGING__BASE_LOG_FOLDER": "/tmp/logs"}
+    options = [part for name, value in told.items() for part in ("--env", f"{name}={value}")]
+    options += [
+        part for volume in service["volumes"] if "logs" not in volume for part in ("--volume", _at(world, volume))
+    ]
+    hardened = ["--read-only", "--cap-drop", "all", "--tmpfs", "/tmp", *options]
+    place = ["--name", network, "--hostname", host, "--network", network, "--network-alias", host]
+    engine.stop("worker")
+    engine.ask("network", "create", network)
+    try:
+        for name in ("api-server", "redis", "ontap", "lake", "mlflow", "triton"):
+            engine.ask("network", "connect", "--alias", name, network, engine.container(name))
+        engine.ask("run", "--detach", *place, *hardened, service["image"], *service["command"])
+        yield
+    finally:
+        engine.asked("rm", "--force", "--time", "60", network)
+        engine.asked("network", "rm", "--force", network)
+        engine.start("worker")
+
+
+def _at(world: World, volume: str) -> str:
+    """A volume of the file as ``run`` wants it: those of compose have the project's name, folders their whole path."""
+    source, _, rest = volume.partition(":")
+    folder = str(ROOT / source) if source.startswith("./") else source
+    return f"{folder if folder.startswith('/') else f'{world.engine.file.project}_{source}'}:{rest}"

@@ -14,7 +14,7 @@ import pytest
 
 from scripts.composing import engines
 from scripts.follow import follow
-from tests.compose.stack import INGEST, LOOK_S, PROVISION, TRAIN, WAIT_S, World, brought_up, settings
+from tests.compose.stack import INGEST, LOOK_S, PROVISION, TRAIN, WAIT_S, World, brought_up, settings, worker_elsewhere
 from tests.dags.inventory import EVERY
 from tests.until import until
 
@@ -58,15 +58,26 @@ def stormy(services: World) -> dict[str, Any]:
 def test_a_killed_worker_and_restarted_servers_change_nothing_in_what_comes_out(
     services: World, stormy: dict[str, Any]
 ) -> None:
-    found, api = stormy["state"], services.api
+    found = stormy["state"]
     assert "from the checkpoint of an earlier try" in services.said()
     assert (found["decision"], found["is champion"], found["is served"]) == ("promote", True, True)
-    again = api.trigger(INGEST)
-    follow(api, INGEST, again)
-    assert services.task(INGEST, again, "freeze")["state"] == "skipped", "an undisturbed ingest finds nothing to add"
-    undisturbed = api.trigger(TRAIN, {"promote": "always"})
-    follow(api, TRAIN, undisturbed)
+    undisturbed = services.api.trigger(TRAIN, {"promote": "always"})
+    follow(services.api, TRAIN, undisturbed)
     assert services.state(undisturbed) == found
+
+
+def test_a_worker_on_another_host_needs_neither_the_database_nor_a_disk_of_this_one(
+    services: World, stormy: dict[str, Any]
+) -> None:
+    host = "another-host"
+    with worker_elsewhere(services, host):
+        ingest = services.api.trigger(INGEST)
+        follow(services.api, INGEST, ingest)
+        task = services.task(INGEST, ingest, "freeze")
+        said = "\n".join(services.api.log(task))
+    assert task["hostname"] == host
+    assert task["state"] == "skipped", "the disturbed ingest has missed nothing"
+    assert f"since version {stormy['version']['id']}" in said, "its log is read from there"
 
 
 def test_nobody_comes_in_without_the_password_and_a_browser_gets_a_page(services: World) -> None:
