@@ -74,7 +74,7 @@ def test_a_worker_on_another_host_needs_neither_the_database_nor_a_disk_of_this_
         ingest = services.api.trigger(INGEST)
         follow(services.api, INGEST, ingest)
         task = services.task(INGEST, ingest, "freeze")
-        said = "\n".join(services.api.log(task))
+        said = " ".join(services.api.log(task))
     assert task["hostname"] == host
     assert task["state"] == "skipped", "the disturbed ingest has missed nothing"
     assert f"since version {stormy['version']['id']}" in said, "its log is read from there"
