@@ -193,16 +193,19 @@ def worker_elsewhere(world: World, host: str) -> Iterator[None]:
     ]
     hardened = ["--read-only", "--cap-drop", "all", "--tmpfs", "/tmp", *options]
     place = ["--name", network, "--hostname", host, "--network", network, "--network-alias", host]
+    needed = ("api-server", "redis", "ontap", "lake", "mlflow", "triton")
     engine.stop("worker")
     engine.ask("network", "create", network)
     try:
-        for name in ("api-server", "redis", "ontap", "lake", "mlflow", "triton"):
+        for name in needed:
             engine.ask("network", "connect", "--alias", name, network, engine.container(name))
         engine.ask("run", "--detach", *place, *hardened, service["image"], *service["command"])
         yield
     finally:
-        engine.asked("rm", "--force", "--time", "60", network)
-        engine.asked("network", "rm", "--force", network)
+        engine.asked("rm", "--force", network)
+        for name in needed:  # podman would remove with the network whatever is still in it
+            engine.asked("network", "disconnect", network, engine.container(name))
+        engine.asked("network", "rm", network)
         engine.start("worker")
 
 

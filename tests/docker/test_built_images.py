@@ -268,6 +268,25 @@ def test_airflow_finds_its_provider_and_every_dag(tool: Tool):
     assert EVERY <= set(dags)
 
 
+DATA_HUB = """
+import json, warnings
+warnings.simplefilter("ignore")
+from fastapi.testclient import TestClient
+from ontap_mlops.ui.app import create_app
+with TestClient(create_app()) as stranger:
+    asked = {path: stranger.get(path) for path in ("/", "/static/hub.css", "/static/hub.js", "/static/icon.svg")}
+print(json.dumps({path: [answer.status_code, answer.headers["content-type"]] for path, answer in asked.items()}))
+"""
+
+
+def test_the_data_hub_has_its_pages_style_and_script(tool: Tool):
+    """To a stranger it gives no page but the one that says so, which is made like the others."""
+    told = json.loads(inside(tool, built(tool, "airflow"), "python", "-c", DATA_HUB, options=AIRFLOW).splitlines()[-1])
+    status, kind = told.pop("/")
+    assert status == 401 and kind.startswith("text/html")
+    assert {status for status, _ in told.values()} == {200}, told
+
+
 def test_a_program_of_ours_ends_when_told_also_before_it_listens_for_that(tool: Tool):
     with running(tool, built(tool, "tasks"), command=("python", "-c", "import time; time.sleep(3600)")) as container:
         assert exit_code_when_told_to_stop(tool, container) != KILLED
