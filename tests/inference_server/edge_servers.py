@@ -41,8 +41,8 @@ class EdgeServer:
         self.http.server_close()
 
     def answer(self, method: str, parts: list[str], body: Mapping[str, Any]) -> tuple[int, Any]:
-        if parts == ["v2"]:
-            return 200, {"name": "edge", "version": "1"}
+        if parts == ["v2", "health", "ready"]:
+            return 200, None
         if parts[:3] == ["v2", "repository", "models"]:
             return self._change(parts[3], parts[4], body)
         model = parts[2]

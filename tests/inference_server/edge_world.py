@@ -61,7 +61,7 @@ class EdgeWorld:
             entries[site] |= {"size": "50MB", "group": "first" if number == 0 else "others"}
         (folder / "edge_sites.yaml").write_text(yaml.safe_dump({"edge_sites": entries}, sort_keys=False))
         patch.setenv(settings.variable("config_dir"), str(folder))
-        self.runs = 0
+        self.runs, self.ready_s = 0, 0.2
 
     def at(self, site: str) -> Path:
         """The site's volume of the model, as its server sees it."""
@@ -151,7 +151,8 @@ class Play:
             if bring:
                 steps.insert(0, edge.EdgeSiteBringOperator(task_id=f"{group}.bring", site=item, **QUICK))
             if serve:
-                steps.append(edge.EdgeSiteServeOperator(task_id=f"{group}.serve", site=item, verified=verify.task_id))
+                told = {"verified": verify.task_id, "ready_s": self.world.ready_s}
+                steps.append(edge.EdgeSiteServeOperator(task_id=f"{group}.serve", site=item, **told))
             for operator in steps:
                 done = self.program(operator, index) if operator is verify else self.step(operator, index)
                 if not done:

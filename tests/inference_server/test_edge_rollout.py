@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from ontap_mlops.hooks.inference import InferenceHook
 from ontap_mlops.ontap import volumes
 from tests.inference_server.edge_world import EdgeWorld
+from tests.inference_server.models import ONES_SCORE, ones
 from tests.ontap_mlops.conftest import there  # noqa: F401
+from tests.serving import NO_TRITON, TRITON_VENV, TritonServer, connection
 
 
 @pytest.fixture
@@ -154,3 +157,25 @@ def test_groups_choose_sites_and_an_unknown_one_is_named_with_those_there_are(ed
     assert world.serving() == {"edge_0": 1, "edge_1": None, "edge_2": None}
     play = world.roll_out(groups=["north"])
     assert play.failures["first_sites"] == "no edge site is in north; the groups are: first, others"
+
+
+def test_a_real_triton_comes_up_with_its_first_version_and_reads_it_from_the_sites_volume(edge_world, tmp_path):
+    if not (TRITON_VENV / "bin" / "python").exists():
+        pytest.skip(NO_TRITON)
+    world = edge_world(1)
+    world.ready_s = 120
+    triton = TritonServer(world.at("edge_0") / "triton", tmp_path)
+    triton.start(wait=False)  # its repository comes with the roll-out
+    try:
+        world.patch.setenv("AIRFLOW_CONN_EDGE_0", connection(triton.http))
+        world.publish(1)
+        assert world.roll_out().failures == {}
+        second = world.publish(2)
+        assert world.roll_out().failures == {}
+        (world.here.emulator.namespace / world.volume / second.folder / "model.onnx").unlink()
+        server = InferenceHook("edge_0")
+        assert server.infer(world.model, ones())["outputs"][0]["data"] == [2 * ONES_SCORE]
+        assert world.roll_out(what="put_back").failures == {}
+        assert server.infer(world.model, ones())["outputs"][0]["data"] == [ONES_SCORE]
+    finally:
+        triton.stop()

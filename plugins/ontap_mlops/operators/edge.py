@@ -397,6 +397,7 @@ class EdgeSiteServeOperator(_OfASite):
         :class:`EdgeStageOperator` or :class:`EdgeChangedOperator` names them.
     :param verified: task id of the step that read the version at the site.
     :param health: longest time for the proof's inference, in seconds: part of the health rule.
+    :param ready_s: seconds for which a server is waited for: at a new site it comes up once its repository is there.
     :return: ``site``, ``version``, ``before`` and ``seconds`` of the proof.
     """
 
@@ -408,6 +409,7 @@ class EdgeSiteServeOperator(_OfASite):
         site: Any,
         verified: str,
         health: float | str = 5.0,
+        ready_s: float = 60.0,
         mlflow_conn_id: str = "mlflow_default",
         **kwargs: Any,
     ) -> None:
@@ -415,6 +417,7 @@ class EdgeSiteServeOperator(_OfASite):
         self.site = site
         self.verified = verified
         self.health = health
+        self.ready_s = ready_s
         self.mlflow_conn_id = mlflow_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -425,7 +428,7 @@ class EdgeSiteServeOperator(_OfASite):
         model, number = item["model"], item["version"]
         ti: Any = context["ti"]
         verified = ti.xcom_pull(task_ids=self.verified, map_indexes=ti.map_index) or {}
-        server = EdgeServer(entry, ModelVersion.from_json(needed(context, VERSION)))
+        server = EdgeServer(entry, ModelVersion.from_json(needed(context, VERSION)), self.ready_s)
         kept = states(model, self.mlflow_conn_id)
         before = server.config()
         returns = "leave" in item
@@ -498,14 +501,14 @@ class EdgeChangedOperator(MlopsOperator):
 class EdgeServer:
     """The inference server of a site, which loads versions of a model from the repository on its volume."""
 
-    def __init__(self, entry: EdgeSite, version: ModelVersion) -> None:
+    def __init__(self, entry: EdgeSite, version: ModelVersion, ready_s: float = 60.0) -> None:
         self.version = version
         self.model = version.model
-        self.kind = _kind(version.model, inference_conn_id=entry.inference_conn_id)
+        self.kind = _kind(version.model, inference_conn_id=entry.inference_conn_id, ready_timeout_s=ready_s)
 
     def config(self) -> dict[str, Any] | None:
         """What it serves the model with now; None for nothing. Raises ServiceUnavailable when nobody can tell."""
-        self.kind.server.server_metadata()
+        self.kind.wait_ready()
         return self.kind.server.config(self.model)
 
     def serve(self, number: int | None, config: Mapping[str, Any] | None, within_s: float) -> float:
