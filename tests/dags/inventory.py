@@ -4,11 +4,13 @@ TRAINING = {
     "chest_xray",
     "click_through",
     "lane_detection",
+    "private_inference",
     "tyre_quality",
 }
 INGEST = {
     "ingest_chest_xray",
     "ingest_ctr_days",
+    "ingest_faces",
     "ingest_lane_detection",
     "ingest_tyre_images",
 }

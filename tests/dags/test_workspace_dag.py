@@ -17,4 +17,5 @@ def test_empty_fields_are_empty_words_and_the_form_offers_the_datasets(dags):
         "with_bucket": "True",
         "days": "2.5",
     }
-    assert dag.params.get_param("dataset").schema["enum"] == ["chest_xray", "ctr_days", "lane_detection", "tyre_images"]
+    datasets = ["chest_xray", "ctr_days", "faces", "lane_detection", "tyre_images"]
+    assert dag.params.get_param("dataset").schema["enum"] == datasets

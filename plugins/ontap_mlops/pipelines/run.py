@@ -56,6 +56,7 @@ class Run:
         self.decide: PromotionDecideOperator | None = None
         self.claim: Any = None
         self.record: Any = None
+        self.model_volume: Any = None
         self.loaded: list[Any] = []
         self.choose = RunChooseOperator(
             task_id="choose",
@@ -185,6 +186,11 @@ class Run:
         """Make sure of the volume for what the run leaves beside its model."""
         return self._ensure(RESULTS, self.system.results_volume, RESULTS, **arguments)
 
+    def models(self) -> OntapVolumeEnsureOperator:
+        """Make sure of the system's model volume before a program that reads earlier models; else ``judge`` does."""
+        self.model_volume = self._ensure("model_volume", self.system.model_volume, "models")
+        return self.model_volume
+
     def _ensure(self, task_id: str, volume: str, what: str, **arguments: Any) -> OntapVolumeEnsureOperator:
         return OntapVolumeEnsureOperator(
             task_id=task_id,
@@ -211,7 +217,8 @@ class Run:
         :param training: the task whose result has the ``mlflow_run_id`` of what was trained, or of the ``best`` of it.
         :param keep: task ids to go on with when the champion stays; ``summary`` by default.
         """
-        volume = self._ensure("model_volume", self.system.model_volume, "models")
+        read_before = self.model_volume is not None
+        volume = self.model_volume or self.models()
         with TaskGroup("judge", prefix_group_id=False, tooltip="Champion and challenger on the same rows") as group:
             self.claim = ModelClaimOperator(
                 task_id="claim", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
@@ -225,7 +232,8 @@ class Run:
             self.record = TrainingRecordOperator(task_id="record", training=training.task_id, evaluation=evaluate)
             self.decide = PromotionDecideOperator(task_id="decide", evaluation=evaluate, keep=[*keep] or ["summary"])
             self.claim >> judged >> self.record >> self.decide
-        volume >> self.claim
+        if not read_before:
+            volume >> self.claim
         self.facts |= {"decision": "decide", "mlflow_run_id": "record:mlflow_run_id"}
         self.facts |= {key: f"{evaluate}:{key}" for key in ("metrics", "held_out", "pictures", "mlflow_url")}
         return group
