@@ -104,7 +104,7 @@ if edge_sites.usable():
         place = EdgePlaceOperator(task_id="place", what=WHAT)
         judging = {
             "what": WHAT,
-            "groups": "{{ params.groups }}",
+            "groups": "{{ params.groups | join(',') }}",
             "share": "{{ params.share }}",
             "failures": "{{ params.failures }}",
         }

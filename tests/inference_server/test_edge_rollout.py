@@ -153,8 +153,10 @@ def test_a_site_whose_proof_takes_too_long_is_not_healthy(edge_world):
 def test_groups_choose_sites_and_an_unknown_one_is_named_with_those_there_are(edge_world):
     world = edge_world(3)
     world.publish(1)
-    assert world.roll_out(groups=["first"]).failures == {}
+    assert world.roll_out(groups="first").failures == {}, "as the DAG's template gives them"
     assert world.serving() == {"edge_0": 1, "edge_1": None, "edge_2": None}
+    assert world.roll_out(groups="first, others").failures == {}
+    assert set(world.serving().values()) == {1}
     play = world.roll_out(groups=["north"])
     assert play.failures["first_sites"] == "no edge site is in north; the groups are: first, others"
 

@@ -141,7 +141,7 @@ class EdgeStageOperator(MlopsOperator):
 
     :param stage: number of the stage whose sites are named, from 0; 3 only judges, and names the sites to settle.
     :param what: ``roll_out`` or ``put_back``, which has all its sites in the last stage.
-    :param groups: groups of sites; all if empty.
+    :param groups: groups of sites, a list or joined by commas; all if empty.
     :param share: of all sites, those of the second stage: 0.1 is ten per cent, rounded up.
     :param failures: sites of a stage that may fail, as a share of it.
     :return: for each site of the stage ``site``, ``model``, ``version`` and ``digest``.
@@ -207,7 +207,8 @@ class EdgeStageOperator(MlopsOperator):
         return [items[:1], items[1:tenth], items[tenth:]]
 
     def _chosen(self) -> list[EdgeSite]:
-        groups = [self.groups] if isinstance(self.groups, str) and self.groups else list(self.groups or ())
+        groups = self.groups.split(",") if isinstance(self.groups, str) else list(self.groups)
+        groups = [group.strip() for group in groups if group.strip()]
         sites = [s for s in edge_sites.edge_sites().values() if not groups or s.group in groups]
         if not sites:
             there = ", ".join(edge_sites.groups()) or "none"
