@@ -73,5 +73,7 @@ def test_the_first_run_fills_the_cache_and_the_second_reads_nothing_from_the_sou
     called = f"chest_xray {version['id']} at {SITE}"
     evicted = world.api.xcom("evict_caches", world.run("evict_caches", {"days": 0}), EVICT)
     assert "unused for" in evicted["removed"][called], evicted
+    (shown,) = (site for site in world.hub("caches")["sites"] if site["name"] == SITE)
+    assert {each["cache"]: each["why"] for each in shown["evicted"]} == evicted["removed"]
     assert volumes.find(site, svm=environment.REMOTE_SVM, name=names.cache_volume(version["id"])) is None
     assert world.workspaces() == set()

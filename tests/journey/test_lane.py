@@ -34,6 +34,7 @@ def test_an_experiment_of_two_processes_is_frozen_and_repeated_from_its_clone(wo
     ):
         assert (kept / name).is_file(), name
     assert world.workspaces() == set()
+    assert {run["experiment"] for run in world.hub("runs")["runs"] if run["run_key"] == key} == {key}
 
     world.step("A clone of it trains again, with as many processes, to equal metrics")
     run_id = world.run(RESTORE, {"experiment": key})
@@ -44,6 +45,10 @@ def test_an_experiment_of_two_processes_is_frozen_and_repeated_from_its_clone(wo
     assert (difference["other"], difference["same"]) == (key, True)
     assert world.workspaces() == set()
     assert experiment["snapshot"] in world.snapshots(experiment["volume"])
+    shown = world.hub(f"experiments/{key}")
+    assert (shown["there"], shown["training"]["dag_id"]) == (True, SYSTEM.train_dag)
+    assert next(iter(shown["training"]["metrics"])) == "accuracy", "what decides comes first"
+    assert [run["run_id"] for run in shown["repeated"]] == [run_id]
 
     world.step("An experiment whose snapshot was removed is named in one sentence")
     (uuid,) = (volume["uuid"] for volume in world.records("/storage/volumes", name=experiment["volume"]))

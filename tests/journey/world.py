@@ -205,6 +205,10 @@ class World:
     def workspaces(self) -> set[str]:
         return {name for name in self.volumes() | self.buckets() if name.startswith(("mlops_ws", "mlops-ws"))}
 
+    def hub(self, path: str) -> dict[str, Any]:
+        """What the data hub's JSON API says now."""
+        return self.api.call("GET", path, below="ontap/api", params={"refresh": "true"})
+
     def mlflow(self, path: str, **body: Any) -> dict[str, Any]:
         url = f"{self.stack.urls['mlflow']}/api/2.0/mlflow/{path}"
         return httpx.post(url, json=body, trust_env=False, timeout=60).raise_for_status().json()
