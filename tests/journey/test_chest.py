@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 TRAIN, SITE = SYSTEM.train_dag, "remote"
 PICTURES = 160
 QUICK = {"epochs": 1}
+USES = ["flexcache", "snapmirror"]
 EVICT = f"evict_at_{SITE}"
 
 
@@ -36,7 +37,7 @@ def site(world: World) -> Iterator[Client]:
         )
         for row in (rows["ontap_default"], rows["ontap_remote"])
     )
-    peers.ensure_svm_peer(there, home, svm=environment.REMOTE_SVM, peer_svm="svm1", applications=["flexcache"])
+    peers.ensure_svm_peer(there, home, svm=environment.REMOTE_SVM, peer_svm="svm1", applications=USES)
     yield there
     home.close()
     there.close()
