@@ -24,7 +24,7 @@ def at_each(group_id: str, named: Any, *, bring: bool = True, serve: bool = True
         if bring:
             EdgeSiteBringOperator(task_id="bring", site=site) >> verify
         if serve:
-            within = {"health": health} if health else {}
+            within: dict[str, Any] = {"health": health} if health else {}
             verify >> EdgeSiteServeOperator(task_id="serve", site=site, verified=verify.task_id, **within)
 
     return at_site.expand(site=named.output)
