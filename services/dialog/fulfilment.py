@@ -112,7 +112,8 @@ class Services:
 
     async def _store(self, keys: Mapping[str, str]) -> str:
         place = keys["location"]
-        term = keys.get("store.name") or keys.get("store.type") or keys.get("item.type") or keys.get("item.name")
+        words = [keys.get(slot) for slot in ("item.name", "item.type", "store.type")]  # a sushi restaurant
+        term = keys.get("store.name") or " ".join(word for word in words if word)
         query = {"location": place, "limit": "1", "sort_by": "rating" if "rating.high" in keys else "best_match"}
         if term:
             query["term"] = term

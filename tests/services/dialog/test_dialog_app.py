@@ -167,6 +167,6 @@ def test_the_page_runs_no_script_from_elsewhere(client: TestClient):
     page = client.get("/")
     assert page.status_code == 200 and "Retail assistant" in page.text
     assert "default-src 'self'" in page.headers["content-security-policy"]
-    for file in ("chat.js", "chat.css"):
+    for file in ("chat.js", "chat.css", "icon.svg"):
         assert file in page.text and client.get(f"/{file}").status_code == 200
     assert "http://" not in page.text and "innerHTML" not in client.get("/chat.js").text

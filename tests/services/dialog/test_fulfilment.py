@@ -68,6 +68,8 @@ def test_each_wish_is_answered(providers: Providers):
     assert ask(providers, "Weather", "weather", location="Boston").startswith(("Sunny", "Partly", "Overcast", "Light"))
     store = ask(providers, "Retail", "find_the_store", location="Boston", item__type="pasta", rating__high="best")
     assert store.startswith("The Golden Pasta, ") and store.endswith(", Boston; rated 4.8 of 5.")
+    store = ask(providers, "Retail", "find_the_store", location="Boston", item__type="sushi", store__type="restaurant")
+    assert store.startswith("The Corner Sushi Restaurant, ")
     price = ask(providers, "Retail", "check_item_price", item__name="laptop memory", item__color="blue")
     assert price.startswith("Blue Laptop Memory costs ") and price.endswith(" USD.")
     assert (
