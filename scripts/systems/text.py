@@ -46,15 +46,20 @@ def judged(facts: dict[str, Any], what: str, metrics: Sequence[str]) -> list[str
     held_out = (facts.get("evaluation") or {}).get("held_out")
     return [
         f"Judged on {on}" + (f" ({held_out:,} of them, seen by neither in training)" if held_out else ""),
-        f"  {'':<12}" + "".join(f"{name:>11}" for name in names),
+        f"  {'':<12}" + "".join(f"{name:>{_width(name)}}" for name in names),
         *(_row(model, facts["metrics"][model], names) for model in models),
         *textwrap.wrap(decision(facts), WIDTH, initial_indent="  ", subsequent_indent="  "),
     ]
 
 
 def _row(model: str, metrics: dict[str, float], names: list[str]) -> str:
-    values = "".join(f"{metrics[name]:>11.3f}" if name in metrics else f"{'-':>11}" for name in names)
+    shown = {name: f"{metrics[name]:.3f}" if name in metrics else "-" for name in names}
+    values = "".join(f"{value:>{_width(name)}}" for name, value in shown.items())
     return f"  {model:<12}{values}"
+
+
+def _width(name: str) -> int:
+    return max(11, len(name) + 2)
 
 
 def links(facts: dict[str, Any]) -> list[str]:
