@@ -1,0 +1,141 @@
+"""A conversation in a real browser: by keyboard alone, and through a restart of the service in its middle."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect
+from talking import BOSTON, FLOWS, STORE, Model, Services
+
+from scripts import browser as chromium
+from services.dialog import app
+from services.dialog.conversation import Dialog, Understood
+from services.dialog.store import Store
+
+pytestmark = pytest.mark.triton  # with the tests that need real services beside them, but no scheduler
+
+WAIT_MS = 60_000
+MODEL = Model({"best pasta": STORE, "Boston": BOSTON, "how much": Understood("price_check")})
+
+
+class Served:
+    """The dialog service on a port of its own, which it keeps when it is started again."""
+
+    def __init__(self, database: Path) -> None:
+        self.port = 0
+        self._url = f"sqlite:///{database}"
+        self._stack = contextlib.ExitStack()
+
+    def start(self) -> None:
+        store = Store(self._url)
+        self._stack.callback(store.close)
+        dialog = Dialog(FLOWS, MODEL, Services(), choose=lambda texts: texts[0])
+        config = uvicorn.Config(
+            app.make(app.Service(dialog, store, None)), host="127.0.0.1", port=self.port, log_level="warning"
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        self._stack.callback(self._end, server, thread)
+        deadline = time.monotonic() + 60
+        while not server.started:
+            assert thread.is_alive() and time.monotonic() < deadline
+            time.sleep(0.01)
+        self.port = server.servers[0].sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        self._stack.close()
+
+    @staticmethod
+    def _end(server: uvicorn.Server, thread: threading.Thread) -> None:
+        server.should_exit = server.force_exit = True
+        thread.join(60)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if chromium.chromium() is None:
+        pytest.skip(chromium.MISSING)
+    with chromium.browser() as running:
+        yield running
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    served = Served(tmp_path / "talk.db")
+    served.start()
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def page(browser: Browser, served: Served) -> Iterator[Page]:
+    page = chromium.open_page(browser, served.url)
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto("/")
+    expect(page.locator("li.assistant")).to_have_count(1, timeout=WAIT_MS)
+    yield page
+    page.close()
+    assert said == []
+
+
+def lines(page: Page) -> list[str]:
+    return page.locator("#talk li").all_inner_texts()
+
+
+def heard(page: Page, count: int) -> str:
+    expect(page.locator("li.assistant")).to_have_count(count, timeout=WAIT_MS)
+    return page.locator("li.assistant").last.inner_text()
+
+
+def test_a_conversation_is_held_by_keyboard_and_is_there_after_a_reload(page: Page):
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.type("best pasta")
+    page.keyboard.press("Enter")
+    assert heard(page, 2) == "Near which city?"
+    page.keyboard.type("Boston")
+    page.keyboard.press("Enter")
+    assert heard(page, 3) == "Retail about find_the_store in Boston"
+    before = lines(page)
+    page.reload()
+    heard(page, 3)
+    assert lines(page) == before
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")  # Start over
+    expect(page.locator("#talk li")).to_have_count(1, timeout=WAIT_MS)
+
+
+def test_what_people_say_is_text(page: Page):
+    page.fill("#text", "how much")
+    page.press("#text", "Enter")
+    heard(page, 2)
+    page.fill("#text", "<img src=x onerror=alert(1)>")
+    page.press("#text", "Enter")
+    heard(page, 3)
+    assert "<img src=x onerror=alert(1)>" in lines(page)
+    assert page.locator("#talk img").count() == 0
+
+
+def test_a_service_that_is_stopped_in_the_middle_loses_no_message(page: Page, served: Served):
+    page.fill("#text", "best pasta")
+    page.press("#text", "Enter")
+    heard(page, 2)
+    served.stop()
+    page.fill("#text", "Boston")
+    page.press("#text", "Enter")
+    expect(page.locator("#trouble")).to_have_text("The assistant does not answer; trying again.", timeout=WAIT_MS)
+    served.start()
+    assert heard(page, 3) == "Retail about find_the_store in Boston"
+    assert lines(page)[-2:] == ["Boston", "Retail about find_the_store in Boston"], "answered once"
+    expect(page.locator("#trouble")).to_be_hidden()
