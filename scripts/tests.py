@@ -100,7 +100,13 @@ POSTGRESQL = Suite(
     "DAGs and rows on PostgreSQL",
     "not (kubernetes or journey or browser or triton or package or clients or compose or slurm)",
     120,
-    ("tests/database", "tests/dags", "tests/examples", "tests/scripts/test_connections.py"),
+    (
+        "tests/database",
+        "tests/dags",
+        "tests/examples",
+        "tests/scripts/test_connections.py",
+        "tests/services/dialog/test_store.py",
+    ),
     postgresql=True,
     beside=True,
 )

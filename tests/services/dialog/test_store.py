@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from services.dialog.conversation import Conversation, Say, Turn, Understood
 from services.dialog.store import CONVERSATIONS, NoSuchConversationError, OvertakenError, Store
+from tests import databases
 
 FIRST = Turn([Say("Hello"), Say("there", 1.5)], Conversation("main_flow", "input_intent"))
 NEXT = Turn(
@@ -24,7 +25,9 @@ NEXT = Turn(
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'talk.db'}"
+    """Of an empty database: on PostgreSQL where the suite runs on it, else a file."""
+    there = databases.settings("dialog")
+    return there["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] if there else f"sqlite:///{tmp_path / 'talk.db'}"
 
 
 @pytest.fixture
