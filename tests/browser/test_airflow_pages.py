@@ -160,8 +160,16 @@ def test_a_button_leads_to_a_picture_of_the_evaluation(page, run_id, task_id, bu
     expect(page.locator("img[src^='blob:']").first).to_be_visible()  # MLflow's page has fetched the file
 
 
+@pytest.mark.parametrize("task_id", ["choose", "train"])
+def test_a_task_leads_to_the_dataset_version_that_it_reads(page, world, run_id, task_id):
+    version = world.api.xcom(TRAIN, run_id, "choose")["dataset_version"]["id"]
+    page.goto(link(page, run_id, task_id, "Dataset version in the data hub"))
+    hub = page.frame_locator("iframe")
+    expect(hub.get_by_role("heading", name=version).first).to_be_visible()
+
+
 def test_a_task_without_a_page_to_show_has_no_heading_for_links(page, run_id):
-    for task_id in ("choose", "deploy.prove", "promote.publish", "deploy.place"):
+    for task_id in ("deploy.prove", "promote.publish", "deploy.place"):
         task_page(page, run_id, task_id, "/details")
         expect(page.get_by_role("heading", name="Extra Links")).to_have_count(0)
 
