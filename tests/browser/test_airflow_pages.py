@@ -132,11 +132,15 @@ def test_the_form_asks_in_words_and_in_sections(page):
     )
 
 
-def test_a_run_started_by_the_form_succeeds_with_what_was_filled_in(page, world, run_id):
+def see_success(page: Page, run_id: str) -> None:
     page.goto(f"/dags/{TRAIN}/runs/{quote(run_id)}")
     # Above the list of tasks, each of which has a state of its own, stands the state of the run.
     heading = page.get_by_role("heading", name=run_id).locator("xpath=..")
     expect(heading.get_by_text("Success", exact=True)).to_be_visible(timeout=RUN_TIMEOUT_MS)
+
+
+def test_a_run_started_by_the_form_succeeds_with_what_was_filled_in(page, world, run_id):
+    see_success(page, run_id)
     run = world.api.run(TRAIN, run_id)
     assert run["triggering_user_name"] == environment.ADMIN
     filled_in = {name: run["conf"][name] for name in ("epochs", "limit", "promote", "repeat_run", "dataset_version")}
@@ -162,10 +166,11 @@ def test_a_button_leads_to_a_picture_of_the_evaluation(page, run_id, task_id, bu
 
 @pytest.mark.parametrize("task_id", ["choose", "train"])
 def test_a_task_leads_to_the_dataset_version_that_it_reads(page, world, run_id, task_id):
-    version = world.api.xcom(TRAIN, run_id, "choose")["dataset_version"]["id"]
+    see_success(page, run_id)
+    version = world.api.xcom(TRAIN, run_id, "choose")["dataset_version"]
     page.goto(link(page, run_id, task_id, "Dataset version in the data hub"))
-    hub = page.frame_locator("iframe")
-    expect(hub.get_by_role("heading", name=version).first).to_be_visible()
+    hub = page.frame_locator("iframe[title='Data hub']")
+    expect(hub.get_by_text(version["snapshot"]).first).to_be_visible()
 
 
 def test_a_task_without_a_page_to_show_has_no_heading_for_links(page, run_id):

@@ -44,8 +44,9 @@ class DatasetVersionLink(BaseOperatorLink):
     name = "Dataset version in the data hub"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        chosen = ti_key._replace(task_id=CHOOSE, map_index=-1)
-        version = _version(_result(ti_key)) or _version(_result(chosen))
+        # Airflow hands over the running task itself, which is no key that could be changed for another task's.
+        of_run = {"dag_id": ti_key.dag_id, "run_id": ti_key.run_id}
+        version = _version(_result(ti_key)) or _version(XCom.get_one(key="return_value", task_id=CHOOSE, **of_run))
         if version is None:
             return ""
         airflow = urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
