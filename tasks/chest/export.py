@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +15,10 @@ from torch import nn
 from tasks.chest.preprocessing import INPUT, OUTPUT
 from tasks.common.model_folder import ONNX, Tensor, write_model
 from tasks.common.onnx_model import OnnxModel
+from tasks.common.torch_files import onnx_of, weights_of
 
 WEIGHTS, PATIENTS = "weights.pt", "patients.json"
 LOGITS_AGREE = 1e-3
-OPSET = 17  # old enough for the ONNX Runtime of every current Triton
 
 
 def export(network: nn.Module, folder: Path, description: dict[str, Any], trained_on: Iterable[str]) -> dict[str, str]:
@@ -29,7 +27,10 @@ def export(network: nn.Module, folder: Path, description: dict[str, Any], traine
     :param trained_on: patients; their digests are kept, so that nobody judges the model on one of them.
     """
     network, side = network.to("cpu").eval(), int(description["preprocessing"]["height"])
-    files = {WEIGHTS: _bytes_of(network.state_dict()), ONNX: _onnx(network, torch.zeros(2, 1, side, side))}
+    files = {
+        WEIGHTS: weights_of(network.state_dict()),
+        ONNX: onnx_of(network, torch.zeros(2, 1, side, side), INPUT, OUTPUT),
+    }
     check_same(network, files[ONNX], side)
     files[PATIENTS] = json.dumps(sorted(map(digest_of, trained_on))).encode()
     inputs = Tensor(INPUT, "float32", (-1, 1, side, side))
@@ -52,29 +53,3 @@ def check_same(network: nn.Module, onnx: bytes, side: int) -> None:
             f"{ONNX} answers {np.abs(trained - served).max():.2g} otherwise than the network it was made from, and "
             f"{LOGITS_AGREE:g} is allowed: torch {torch.__version__} exports it wrongly."
         )
-
-
-def _bytes_of(weights: dict[str, torch.Tensor]) -> bytes:
-    file = io.BytesIO()
-    torch.save({name: tensor.contiguous() for name, tensor in weights.items()}, file)
-    return file.getvalue()
-
-
-def _onnx(network: nn.Module, example: torch.Tensor) -> bytes:
-    """Any number of pictures [N, 1, side, side] in, logits [N, findings] out."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        # Of the older exporter, and of the network's own check of its input's shape, which is the same for every one.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        torch.onnx.export(
-            network,
-            (example,),
-            cast(Any, file),  # its signature names paths only, but it writes to a stream as well
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return file.getvalue()

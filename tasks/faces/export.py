@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,16 +20,16 @@ from tasks.common.model_folder import ONNX, Tensor, write_model
 from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
 from tasks.common.result import write_whole
+from tasks.common.torch_files import onnx_of, weights_of
 from tasks.faces.anchors import anchors
 from tasks.faces.configs import Configuration
-from tasks.faces.model import ANSWERS, FaceBoxes, Head, Tail
+from tasks.faces.model import ANSWERS, FaceBoxes
 from tasks.faces.noise import NOISE, Noise
 from tasks.faces.preprocessing import INPUT, OUTPUT
 
 WEIGHTS, HEAD, NETWORK = "weights.pt", "head.onnx", "network.json"
 PICTURES = "pictures"  # what the head takes
 AGREE = 1e-3
-OPSET = 17  # old enough for the ONNX Runtime of every current Triton
 
 
 def write_network(network: FaceBoxes, folder: Path, description: Mapping[str, Any]) -> None:
@@ -73,32 +72,13 @@ def export(
         ONNX: onnx_of(network.tail, activation, INPUT, OUTPUT),
         HEAD: onnx_of(network.head, picture, PICTURES, INPUT),
         NOISE: noise.save(),
-        WEIGHTS: _weights(network),
+        WEIGHTS: weights_of(network.state_dict()),
     }
     _check_same(network.tail, files[ONNX], activation, INPUT, OUTPUT)
     _check_same(network.head, files[HEAD], picture, PICTURES, INPUT)
     inputs = Tensor(INPUT, "float32", (-1, *chosen.activation))
     outputs = Tensor(OUTPUT, "float32", (-1, len(anchors(chosen)), ANSWERS))
     return write_model(folder, description, files, inputs, outputs)
-
-
-def onnx_of(part: Head | Tail | nn.Module, example: torch.Tensor, inputs: str, outputs: str) -> bytes:
-    """One half of the network, for any number of pictures."""
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of the older exporter
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
-        torch.onnx.export(
-            part,
-            (example,),
-            cast(Any, file),  # its signature names paths only, but it writes to a stream as well
-            input_names=[inputs],
-            output_names=[outputs],
-            dynamic_axes={inputs: {0: "batch"}, outputs: {0: "batch"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return file.getvalue()
 
 
 def _check_same(part: nn.Module, onnx: bytes, example: torch.Tensor, inputs: str, outputs: str) -> None:
@@ -112,9 +92,3 @@ def _check_same(part: nn.Module, onnx: bytes, example: torch.Tensor, inputs: str
             f"The exported half that gives {outputs} answers up to {np.abs(trained - served).max():.2g} otherwise than "
             f"the network it was made from: torch {torch.__version__} exports it wrongly."
         )
-
-
-def _weights(network: FaceBoxes) -> bytes:
-    file = io.BytesIO()
-    torch.save({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, file)
-    return file.getvalue()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +14,12 @@ from torch import nn
 
 from tasks.common.model_folder import ONNX, Tensor, write_model
 from tasks.common.onnx_model import OnnxModel
+from tasks.common.torch_files import ANY_NUMBER, onnx_of, weights_of
 from tasks.retail.model import INPUT, OUTPUT, Joint
 from tasks.retail.tokens import TOKENIZER, Tokens
 
 WEIGHTS, QUESTIONS = "weights.pt", "questions.json"
 LOGITS_AGREE = 1e-3
-OPSET = 17  # old enough for the ONNX Runtime of every current Triton
 
 
 def export(
@@ -34,7 +33,7 @@ def export(
     example, _ = tokens.numbers([("where", "can", "i", "get", "the", "best", "pasta"), ("hello",)])
     # What was trained. Of an encoder that stays as it is, its own weights are in the ONNX file alone.
     trained = network if description["configuration"]["tunes_encoder"] else network.answers
-    files = {WEIGHTS: _bytes_of(trained.state_dict()), ONNX: _onnx(network, torch.from_numpy(example))}
+    files = {WEIGHTS: weights_of(trained.state_dict()), ONNX: _onnx(network, torch.from_numpy(example))}
     check_same(network, files[ONNX], tokens)
     files[TOKENIZER] = tokens.content
     files[QUESTIONS] = json.dumps(sorted(digest[:16] for digest in set(trained_on))).encode()
@@ -57,29 +56,9 @@ def check_same(network: nn.Module, onnx: bytes, tokens: Tokens) -> None:
         )
 
 
-def _bytes_of(weights: dict[str, torch.Tensor]) -> bytes:
-    file = io.BytesIO()
-    torch.save({name: tensor.contiguous() for name, tensor in weights.items()}, file)
-    return file.getvalue()
-
-
 def _onnx(network: nn.Module, example: torch.Tensor) -> bytes:
     """Any number of questions of any length in."""
-    file = io.BytesIO()
     with warnings.catch_warnings():
-        # Of the older exporter, and of checks of shapes that are the same for every question.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         # Of an index that is negative in nobody's sentence; ``check_same`` looks at what comes out.
         warnings.filterwarnings("ignore", "Exporting aten::index", UserWarning)
-        torch.onnx.export(
-            network,
-            (example,),
-            cast(Any, file),  # its signature names paths only, but it writes to a stream as well
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "batch", 1: "length"}, OUTPUT: {0: "batch", 1: "length"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return file.getvalue()
+        return onnx_of(network, example, INPUT, OUTPUT, {**ANY_NUMBER, 1: "length"})

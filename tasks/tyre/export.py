@@ -9,7 +9,7 @@ import tarfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +17,11 @@ from torch import nn
 
 from tasks.common.model_folder import DESCRIPTION, ONNX, Tensor, write_model
 from tasks.common.onnx_model import OnnxModel
+from tasks.common.torch_files import onnx_of, weights_of
 from tasks.tyre.preprocessing import INPUT, OUTPUT, SIDE
 
 TORCHSCRIPT, WEIGHTS, ARCHIVE = "model.pt", "weights.pt", "model.tar.gz"
 LOGITS_AGREE = 1e-3
-OPSET = 17  # old enough for the ONNX Runtime of every current Triton
 _HERE = Path(__file__).parent
 _SERVING_LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")  # the container has torch
 
@@ -30,7 +30,7 @@ def export(network: nn.Module, folder: Path, description: dict[str, Any]) -> dic
     """Write all files, the description last. Returns the digests (sha256) by name."""
     network = network.to("cpu").eval()
     example = torch.zeros(2, 3, SIDE, SIDE)
-    files = {WEIGHTS: _bytes_of(network.state_dict()), ONNX: _onnx(network, example)}
+    files = {WEIGHTS: weights_of(network.state_dict()), ONNX: onnx_of(network, example, INPUT, OUTPUT)}
     check_same(network, files[ONNX])
     files[TORCHSCRIPT] = _torchscript(network, example)
     text = json.dumps(description, indent=2, sort_keys=True).encode()
@@ -52,32 +52,6 @@ def check_same(network: nn.Module, onnx: bytes) -> None:
             f"{ONNX} answers {difference:.2g} otherwise than the network it was made from, and {LOGITS_AGREE:g} is "
             f"allowed: torch {torch.__version__} exports it wrongly."
         )
-
-
-def _bytes_of(weights: dict[str, torch.Tensor]) -> bytes:
-    file = io.BytesIO()
-    torch.save({name: tensor.contiguous() for name, tensor in weights.items()}, file)
-    return file.getvalue()
-
-
-def _onnx(network: nn.Module, example: torch.Tensor) -> bytes:
-    """Any number of images [N, 3, SIDE, SIDE] in, logits [N, 2] out."""
-    file = io.BytesIO()
-    any_number = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
-    with warnings.catch_warnings():
-        # The newer exporter needs one more package, and writes the same graph for networks as plain as these.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(
-            network,
-            (example,),
-            cast(Any, file),  # its signature names paths only, but it writes to a stream as well
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes=any_number,
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return file.getvalue()
 
 
 def _torchscript(network: nn.Module, example: torch.Tensor) -> bytes:
