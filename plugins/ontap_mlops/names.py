@@ -93,6 +93,16 @@ def edge_volume(model: str, site: str) -> str:
     return f"{model_volume(model)}_at_{site}"
 
 
+def edge_inputs_volume(model: str, site: str) -> str:
+    """Volume at an edge site for what its server is asked."""
+    return f"{model}_inputs_at_{site}"
+
+
+def edge_inputs_copy(model: str, site: str) -> str:
+    """Cache or mirror of that volume at home."""
+    return f"{model}_inputs_from_{site}"
+
+
 def experiment_volume(run_key: str) -> str:
     """Name of the clone that holds the experiment of a run: its data, model and logs (see ``ontap.experiments``)."""
     return f"mlops_exp_{run_key}"

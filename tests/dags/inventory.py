@@ -10,6 +10,7 @@ TRAINING = {
 INGEST = {
     "ingest_chest_xray",
     "ingest_ctr_days",
+    "ingest_edge_inputs",
     "ingest_faces",
     "ingest_lane_detection",
     "ingest_tyre_images",
@@ -32,7 +33,7 @@ AT_SITES = {
     "replicate",
 }
 """Only where config/sites.yaml has another site."""
-AT_THE_EDGE = {"model_rollout"}
+AT_THE_EDGE = {"edge_inputs", "model_rollout"}
 """Only where config/edge_sites.yaml has a site."""
 ON_KUBERNETES = {"jupyterlab"}
 """Only where config/compute.yaml has a place of kind kubernetes."""

@@ -22,7 +22,7 @@ from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.ontap import volumes
 from ontap_mlops.operators import edge
 from ontap_mlops.records import ModelVersion
-from tasks.edge import arrive
+from tasks.edge import arrive, inputs
 from tasks.models import repository
 from tasks.models.folders import digest_of, model_files
 from tests.inference_server.edge_servers import EdgeServer
@@ -31,6 +31,11 @@ from tests.inference_server.runs import DATA
 from tests.ontap_mlops.conftest import GIB, MARK, SVM, Ontap
 
 WAYS = ("flexcache", "snapmirror", "sync")
+PROGRAMS: dict[str, Any] = {
+    "tasks.edge.arrive": arrive,
+    "tasks.edge.inputs": inputs,
+    "tasks.models.repository": repository,
+}
 QUICK = {"poll_interval_s": 0.02, "deferrable": False}
 
 
@@ -172,9 +177,9 @@ class Play:
                 return {}
             arguments = [each.format(**self.folders(program.mounts)) for each in program.arguments]
             self.world.patch.setattr(sys, "argv", ["program", *arguments])
-            return {"tasks.edge.arrive": arrive, "tasks.models.repository": repository}[program.program].main()
+            return operator.finish(context, PROGRAMS[program.program].main())
 
-        if isinstance(operator, edge.EdgeSiteVerifyOperator):
+        if hasattr(operator, "telling_why"):
             return self.kept(operator.task_id, index, lambda: operator.telling_why(context, work))
         return self.kept(operator.task_id, index, work)
 

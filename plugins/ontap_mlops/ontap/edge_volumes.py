@@ -1,4 +1,7 @@
-"""The volume from which the server of an edge site reads a model: a cache or a mirror of home's, or one of its own."""
+"""A volume that is to be elsewhere too: a model's at an edge site, or a site's inputs at home.
+
+It is a cache or a mirror of the original, or a volume of its own into which a program copies.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,17 @@ def bring(
     source_volume: str,
     size_bytes: int,
     aggregate: str | None = None,
+    what: str = "models",
 ) -> dict[str, Any]:
-    """Ensure the volume at the site and begin what brings it up to date; returns the arguments of ``look``.
+    """Ensure the volume on ``client`` and begin what brings it up to date; returns the arguments of ``look``.
 
     What an earlier try made is found, and a transfer that runs is joined. Raises as caches, mirrors and volumes do.
 
     :param way: ``flexcache``, ``snapmirror``, or anything else for a volume of the site's own.
-    :param size_bytes: of the cache, or of the site's own volume.
+    :param size_bytes: of the cache, or of the volume of its own.
+    :param what: lies in it, for the comment.
     """
-    comment, path = mark(f"models of {source_svm}:{source_volume}"), f"/{volume}"
+    comment, path = mark(f"{what} of {source_svm}:{source_volume}"), f"/{volume}"
     where = {"svm": svm, "volume": volume}
     if way == FLEXCACHE:
         caches.ensure(
@@ -100,7 +105,7 @@ def abort(client: Client, *, mirror: str = "", transfer: str = "", **_: Any) -> 
 
 
 def _peer(client: Client, source: Client, svm: str, source_svm: str) -> str:
-    """What the site's SVM calls that of home; the two are made peers where they are none yet."""
+    """What the SVM of ``client`` calls that of ``source``; the two are made peers where they are none yet."""
     if svm == source_svm and client.address == source.address:
         return source_svm
     uses = (FLEXCACHE, SNAPMIRROR)

@@ -192,7 +192,7 @@ class EdgeStageOperator(MlopsOperator):
 
     def _planned(self, context: Context, version: ModelVersion) -> list[list[dict[str, Any]]]:
         known = states(version.model, self.mlflow_conn_id).read()
-        sites = self._chosen()
+        sites = chosen(self.groups)
         if self.what == PUT_BACK:
             found = [known[s.name] for s in sites if s.name in known and known[s.name].version == version.version]
             back = [each for each in found if _can_return(each)]
@@ -205,15 +205,6 @@ class EdgeStageOperator(MlopsOperator):
         tenth = 1 + math.ceil(float(self.share) * len(sites)) if items else 0
         self.log.info("%s of %s sites do not serve version %s yet", len(items), len(sites), version.version)
         return [items[:1], items[1:tenth], items[tenth:]]
-
-    def _chosen(self) -> list[EdgeSite]:
-        groups = self.groups.split(",") if isinstance(self.groups, str) else list(self.groups)
-        groups = [group.strip() for group in groups if group.strip()]
-        sites = [s for s in edge_sites.edge_sites().values() if not groups or s.group in groups]
-        if not sites:
-            there = ", ".join(edge_sites.groups()) or "none"
-            raise ValueError(f"no edge site is in {', '.join(groups) or 'edge_sites.yaml'}; the groups are: {there}")
-        return sites
 
     def _judge(self, context: Context, version: ModelVersion, group: str, items: Sequence[dict[str, Any]]) -> bool:
         """Whether there were sites at all. Raises AirflowFailException for a stage that is not healthy."""
@@ -545,6 +536,17 @@ class EdgeServer:
             self.kind.server.load(self.model, before)
         else:
             self.kind.server.unload(self.model)
+
+
+def chosen(groups: Sequence[str] | str) -> list[EdgeSite]:
+    """Return the sites of these groups (a list, or joined by commas), all if none is named. Raises ValueError."""
+    groups = groups.split(",") if isinstance(groups, str) else list(groups)
+    groups = [group.strip() for group in groups if group.strip()]
+    sites = [s for s in edge_sites.edge_sites().values() if not groups or s.group in groups]
+    if not sites:
+        there = ", ".join(edge_sites.groups()) or "none"
+        raise ValueError(f"no edge site is in {', '.join(groups) or 'edge_sites.yaml'}; the groups are: {there}")
+    return sites
 
 
 def _item(site: str, model: str, version: int | None, digest: str) -> dict[str, Any]:

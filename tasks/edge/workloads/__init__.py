@@ -1,7 +1,8 @@
 """What is measured at the edge: one file for each workload, found by its name.
 
 A file says ``METRIC`` (what the gate compares), ``BOUND_MS`` (of multi-stream), ``prepare(options) -> Prepared`` and
-``quality(outputs, truth, facts) -> float``; more is better.
+``quality(outputs, truth, facts) -> float``; more is better. One of pictures says ``tensor(content, shape)`` too: what
+the network takes of a picture's file, for the front of an edge server.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tasks.chest import dataset, scoring
-from tasks.chest.preprocessing import INPUT
+from tasks.chest.preprocessing import INPUT, IsDicom, NotAPicture, decode, normalise
 from tasks.common.data import open_source
 from tasks.common.judging import Model
+from tasks.common.program import BadInput
 from tasks.edge.workloads import Array, Prepared, spread
 
 METRIC = scoring.MEAN
@@ -32,6 +33,16 @@ def prepare(options: argparse.Namespace) -> Prepared:
         calibration={INPUT: _pixels(xrays, training)},
         facts={"data_digest": xrays.digest},
     )
+
+
+def tensor(content: bytes, shape: Sequence[int]) -> tuple[str, Array]:
+    """Return name and values [1, ...] of the network's input for one X-ray's file. Raises BadInput."""
+    try:
+        return INPUT, normalise(decode(content, int(shape[-1])).pixels[None])
+    except IsDicom:
+        raise BadInput("The picture is DICOM; send the PNG that is made of it.") from None
+    except NotAPicture as error:
+        raise BadInput(f"The picture cannot be read: {error}.") from None
 
 
 def quality(outputs: Array, truth: Array, facts: Any) -> float:

@@ -14,7 +14,7 @@ from tasks.common.program import BadInput
 from tasks.common.split import Split
 from tasks.edge.workloads import Array, Prepared, spread
 from tasks.tyre import dataset
-from tasks.tyre.preprocessing import INPUT
+from tasks.tyre.preprocessing import INPUT, NotAnImage, decode, normalise
 
 METRIC = "accuracy"
 BOUND_MS = 50.0
@@ -36,6 +36,14 @@ def prepare(options: argparse.Namespace) -> Prepared:
         calibration={INPUT: _pixels(images.store, training)},
         facts={"classes": list(images.classes), "data_digest": images.digest},
     )
+
+
+def tensor(content: bytes, shape: Sequence[int]) -> tuple[str, Array]:
+    """Return name and values [1, ...] of the network's input for one picture's file. Raises BadInput."""
+    try:
+        return INPUT, normalise(decode(content)[None])
+    except NotAnImage as error:
+        raise BadInput(f"The picture cannot be read: {error}.") from None
 
 
 def quality(outputs: Array, truth: Array, facts: Any) -> float:

@@ -1,13 +1,16 @@
 from typing import Any
 
 from ontap_mlops.ontap import mirrors, volumes
+from ontap_mlops.ontap.marks import mark
 from ontap_mlops.operators.edge import EdgeSiteBringOperator
+from ontap_mlops.operators.edge_inputs import EdgeInputsBringOperator
 from tests.faults.scenarios.mirrors import KEPT
 from tests.faults.site import SVM, Scenario, Site
 from tests.ontap_mlops.conftest import GIB, MARK
 
 EDGE = {"name": "west", "ontap_conn_id": "ontap_remote", "svm": "svm2", "inference_conn_id": "west", "size": "50MB"}
 AT_SITE = "tyre_models_at_west"
+INPUTS, INPUTS_HERE = "tyre_inputs_at_west", "tyre_inputs_from_west"
 
 
 def models(site: Site) -> None:
@@ -34,6 +37,33 @@ def bring(way: str) -> Any:
     return make
 
 
+def bring_inputs(way: str) -> Any:
+    def make(site: Site) -> EdgeInputsBringOperator:
+        item = {"site": EDGE | {"way": way}, "model": "tyre", "dataset": "edge_inputs"}
+        return EdgeInputsBringOperator(task_id="t", site=item, poll_interval_s=0.01)
+
+    return make
+
+
+def asked(site: Site) -> None:
+    """The site's server has been asked something."""
+    with site.there.client() as client:
+        where = {"name": INPUTS, "junction_path": f"/{INPUTS}", "unix_permissions": "777"}
+        volumes.ensure(client, svm="svm2", size_bytes=50 * 10**6, comment=mark("inputs of tyre at west"), **where)
+    (site.there.emulator.namespace / INPUTS / "closed").mkdir()
+    (site.there.emulator.namespace / INPUTS / "closed" / "one.png").write_bytes(b"picture")
+
+
+def shown_here(site: Site) -> object:
+    """The site's volume, and what home has of it."""
+    with site.here.client() as client:
+        known = [(m.source, m.destination, m.state, m.policy) for m in mirrors.list_mirrors(client)]
+    kinds = {v["name"]: (v["type"], v["comment"]) for v in site.here.records("/storage/volumes")}
+    kinds |= {v["name"]: (v["type"], v["comment"]) for v in site.there.records("/storage/volumes")}
+    file = site.here.emulator.namespace / INPUTS_HERE / "closed" / "one.png"
+    return known, kinds, file.read_bytes() if file.is_file() else None
+
+
 def brought(site: Site) -> None:
     """A second version has come since the site was brought up to date."""
     models(site)
@@ -52,6 +82,31 @@ def shown(site: Site) -> object:
 
 
 SCENARIOS = [
+    Scenario(
+        operator="EdgeInputsBringOperator",
+        name="cache",
+        clusters=2,
+        prepare=asked,
+        end=shown_here,
+        make=bring_inputs("flexcache"),
+    ),
+    Scenario(
+        operator="EdgeInputsBringOperator",
+        name="mirror",
+        clusters=2,
+        keeps=KEPT,
+        prepare=asked,
+        end=shown_here,
+        make=bring_inputs("snapmirror"),
+    ),
+    Scenario(
+        operator="EdgeInputsBringOperator",
+        name="volume",
+        clusters=2,
+        prepare=lambda site: None,
+        end=shown_here,
+        make=bring_inputs("sync"),
+    ),
     Scenario(
         operator="EdgeSiteBringOperator", name="cache", clusters=2, prepare=models, end=shown, make=bring("flexcache")
     ),
