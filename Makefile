@@ -19,9 +19,9 @@ demo:
 demo-ctr:
 	$(PROGRAM) scripts.demo ctr $(if $(ROWS),--rows "$$ROWS")
 
-# Start the services on this machine and print their addresses.
+# Start the services on this machine and print their addresses; optional ones when named, such as SERVICES=dialog.
 up:
-	$(PROGRAM) scripts.services up
+	$(PROGRAM) scripts.services up $(if $(SERVICES),"$$SERVICES")
 
 # Stop the services; their data stays.
 down:

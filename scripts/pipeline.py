@@ -73,7 +73,7 @@ class Demo:
         self.fill_lake()
         self.stack.wait_ready(self.system.first)
         days.put_back(self.stack)
-        self.stack.up(wait=False)
+        self.stack.up(wait=False, optional=self.system.services)
         self.api = self.stack.airflow_api()
         self.wait_for_dags()
         self.end()

@@ -1,6 +1,7 @@
 """The embedded services of one machine: start, stop, look at, remove.
 
     python -m scripts.services up        start what is not running, wait until all answer, print links
+    python -m scripts.services up dialog           an optional service beside them
     python -m scripts.services status    one line per program
     python -m scripts.services restart mlflow      one service, or one program such as airflow-scheduler
     python -m scripts.services down      stop everything; data stays
@@ -47,9 +48,20 @@ class Stack:
         self.supervisor = Supervisor(self.layout)
         self._settings = settings
 
-    def up(self, services: Iterable[str] | None = None, wait: bool = True, say: Callable[[str], None] = print) -> None:
-        """Start what is not running, in parallel, and wait until each answers; SystemExit with a sentence if not."""
-        wanted = catalog.chosen(services)
+    def up(
+        self,
+        services: Iterable[str] | None = None,
+        wait: bool = True,
+        say: Callable[[str], None] = print,
+        optional: Iterable[str] = (),
+    ) -> None:
+        """Start what is not running, in parallel, and wait until each answers; SystemExit with a sentence if not.
+
+        :param services: names; if not given, all but optional ones, and of those the ones that ran here last.
+        :param optional: services beside these.
+        """
+        asked = [*self._usual(services), *catalog.chosen(optional)]
+        wanted = [service for service in SERVICES.values() if service in asked]
         self._make_folder()
         with self._alone():
             if not self.supervisor.is_running():
@@ -85,6 +97,13 @@ class Stack:
         if self._settings is not None:
             self.layout.keep_settings(self._settings)
 
+    def _usual(self, services: Iterable[str] | None) -> list[catalog.Service]:
+        """Return the services of these names; for None what is to run here: all but optional ones not started here."""
+        if services is not None:
+            return catalog.chosen(services)
+        started = self.supervisor.configured()
+        return [s for s in SERVICES.values() if not s.optional or any(p.name in started for p in s.programs)]
+
     def _running(self) -> list[catalog.Service]:
         alive = {name for name, facts in self.supervisor.processes().items() if facts["statename"] not in DEAD}
         return [s for s in SERVICES.values() if any(p.name in alive for p in s.programs)]
@@ -112,6 +131,11 @@ class Stack:
         return {name: service.url(self.ports) for name, service in SERVICES.items()}
 
     @property
+    def services(self) -> list[catalog.Service]:
+        """What is to run here: all services but optional ones that were not started."""
+        return self._usual(None)
+
+    @property
     def password_file(self) -> Path:
         """Holds the password of Airflow's user ``admin``."""
         return secrets.path(self.layout, secrets.AIRFLOW_ADMIN)
@@ -125,14 +149,14 @@ class Stack:
 
     def health(self, services: Iterable[str] | None = None) -> dict[str, str]:
         """Return what each program says of itself, by its name."""
-        names = [service.name for service in catalog.chosen(services)]
+        names = [service.name for service in self._usual(services)]
         return health.of_programs(self.layout, self.ports, names)
 
     def wait_ready(
         self, services: Iterable[str] | None = None, timeout_s: float = READY_S, say: Callable[[str], None] = print
     ) -> None:
         """Wait until every program of these services answers; SystemExit with a sentence when one will not."""
-        names = [service.name for service in catalog.chosen(services)]
+        names = [service.name for service in self._usual(services)]
         begun, told = time.monotonic(), 0
         while late := self._late(names):
             seconds = time.monotonic() - begun
@@ -168,12 +192,12 @@ class Stack:
         return members(self.layout.instance) if self.layout.exists else []
 
 
-def up(stack: Stack) -> int:
+def up(stack: Stack, optional: Iterable[str] = ()) -> int:
     started = time.monotonic()
-    stack.up()
+    stack.up(optional=optional)
     print(f"All services answer ({time.monotonic() - started:.0f} s).")
-    for name, url in stack.urls.items():
-        print(f"  {SERVICES[name].what:<30} {url}")
+    for service in stack.services:
+        print(f"  {service.what:<30} {stack.urls[service.name]}")
     print(f"Airflow's user is {environment.ADMIN}; the password is in {shown(stack.password_file)}.")
     return 0
 
@@ -203,11 +227,11 @@ def status(stack: Stack) -> int:
         return 1
     said, good = stack.health(), True
     print(f"{'program':<22} {'process':>8}  {'state':<9} {'address':<26} health")
-    for name, service in SERVICES.items():
+    for service in stack.services:
         for program in service.programs:
             facts = processes.get(program.name, {"pid": 0, "statename": "MISSING"})
             pid, words = facts["pid"] or "-", said[program.name]
-            print(f"{program.name:<22} {pid:>8}  {facts['statename']:<9} {stack.urls[name]:<26} {words}")
+            print(f"{program.name:<22} {pid:>8}  {facts['statename']:<9} {stack.urls[service.name]:<26} {words}")
             if words not in health.GOOD or facts["statename"] not in ("RUNNING", "STARTING"):
                 good = False
                 print("".join(f"    {line}\n" for line in stack.last_lines(program.name, 1)), end="")
@@ -277,7 +301,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--local", help="folder of this set of services (default: .local)")
     actions = parser.add_subparsers(dest="action", required=True)
-    for name in ("up", "down", "status", "clean"):
+    named = "optional services to start beside the others, such as 'dialog'"
+    actions.add_parser("up").add_argument("optional", nargs="?", default="", help=named)
+    for name in ("down", "status", "clean"):
         actions.add_parser(name)
     actions.add_parser("restart").add_argument("name")
     actions.add_parser("airflow").add_argument("arguments", nargs=argparse.REMAINDER)
@@ -296,7 +322,9 @@ def main() -> int:
         return run_module(stack, module, [a for a in options.arguments if a != "--"], alone)
     if options.action == "restart":
         return restart(stack, options.name)
-    return {"up": up, "down": down, "status": status, "clean": clean}[options.action](stack)
+    if options.action == "up":
+        return up(stack, options.optional.split())
+    return {"down": down, "status": status, "clean": clean}[options.action](stack)
 
 
 if __name__ == "__main__":

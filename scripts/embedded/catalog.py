@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from scripts.embedded import environment, secrets
 from scripts.embedded.environment import HOST
@@ -30,13 +31,17 @@ class Program:
 
 @dataclass(frozen=True)
 class Service:
-    """What a user sees as one thing with one address. ``ports`` are its names in ports.json."""
+    """What a user sees as one thing with one address. ``ports`` are its names in ports.json.
+
+    ``optional``: started only where somebody, or the demo of a system, names it.
+    """
 
     name: str
     what: str
     url: Callable[[Ports], str]
     ports: tuple[str, ...]
     programs: tuple[Program, ...] = field(default=())
+    optional: bool = False
 
 
 def _ontap(layout: Layout, ports: Ports) -> list[str]:
@@ -101,6 +106,33 @@ def _triton_variables(layout: Layout, ports: Ports) -> dict[str, str]:
     return environment.clean() | {"TRITON_CONTROL_TOKEN": secrets.get(layout, secrets.TRITON_CONTROL)}
 
 
+def _dialog(layout: Layout, ports: Ports) -> list[str]:
+    return [
+        *(sys.executable, "-m", "services.dialog.serve", "--port", str(ports["dialog"])),
+        *("--database", sqlite_url(layout.dialog / "dialog.db")),
+        *("--endpoint", SERVICES["triton"].url(ports), "--models", str(_volume(layout, "retail_assistant_models"))),
+    ]
+
+
+def _dialog_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    """The stubs answer wishes, unless .env has the address and the key of a real service."""
+    settings, stubs = layout.settings(), f"http://{HOST}:{ports['dialog_stubs']}"
+    own = {"DIALOG_EXPORT_TOKEN": secrets.get(layout, secrets.DIALOG_EXPORT)}
+    for name, path in (("WEATHER", "weatherstack"), ("PLACES", "yelp"), ("PRICES", "ebay")):
+        own[f"{name}_URL"] = settings.get(f"{name}_URL") or f"{stubs}/{path}"
+        own[f"{name}_KEY"] = settings.get(f"{name}_KEY") or "demo"
+    return environment.clean() | own
+
+
+def _dialog_stubs(layout: Layout, ports: Ports) -> list[str]:
+    return [sys.executable, "-m", "services.dialog.stubs", "--port", str(ports["dialog_stubs"])]
+
+
+def _volume(layout: Layout, name: str) -> Path:
+    """Where a volume of the first SVM is mounted."""
+    return layout.namespace / environment.SVM / name
+
+
 def _airflow(program: str, *options: str) -> Program:
     return Program(
         name=f"airflow-{program}",
@@ -161,13 +193,27 @@ SERVICES = {
                 _airflow("triggerer", "--skip-serve-logs"),
             ),
         ),
+        Service(
+            "dialog",
+            "retail assistant",
+            lambda p: f"http://{HOST}:{p['dialog']}",
+            ("dialog", "dialog_stubs"),
+            (
+                Program("dialog", _dialog, _dialog_variables),
+                Program("dialog-stubs", _dialog_stubs, lambda layout, ports: environment.clean()),
+            ),
+            optional=True,
+        ),
     )
 }
 
 
 def chosen(names: Iterable[str] | None) -> list[Service]:
-    """Return the services of these names; all for None. SystemExit with a sentence on an unknown name."""
-    wanted = list(SERVICES if names is None else names)
+    """Return the services of these names; for None all that are not optional.
+
+    SystemExit with a sentence on an unknown name.
+    """
+    wanted = [name for name, service in SERVICES.items() if not service.optional] if names is None else list(names)
     unknown = [name for name in wanted if name not in SERVICES]
     if unknown:
         raise SystemExit(f"No service is called {', '.join(unknown)}; there are {', '.join(SERVICES)}.")

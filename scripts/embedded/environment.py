@@ -157,6 +157,13 @@ def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, An
             "port": ports["triton_http"],
             "extra": {"token": secrets.get(layout, secrets.TRITON_CONTROL)},
         },
+        "dialog_default": {
+            "conn_type": "http",
+            "schema": "http",
+            "host": HOST,
+            "port": ports["dialog"],
+            "password": secrets.get(layout, secrets.DIALOG_EXPORT),
+        },
         "airflow_api": {
             "conn_type": "http",
             "schema": "http",

@@ -16,7 +16,7 @@ from typing import Any
 
 from scripts.embedded import secrets
 from scripts.embedded.catalog import SERVICES, Ports
-from scripts.embedded.environment import ADMIN
+from scripts.embedded.environment import ADMIN, HOST
 from scripts.embedded.layout import Layout, authorities
 
 HEALTHY = "healthy"
@@ -97,6 +97,24 @@ def _triton(layout: Layout, ports: Ports) -> dict[str, str]:
     return {"triton": _asked(question)}
 
 
+def _dialog(layout: Layout, ports: Ports) -> dict[str, str]:
+    def stubs() -> str:
+        code, _ = _get(f"http://{HOST}:{ports['dialog_stubs']}/weatherstack/current")
+        return HEALTHY if code == 200 else f"answers {code} to GET /weatherstack/current"
+
+    return {"dialog": _says_ok(SERVICES["dialog"].url(ports)), "dialog-stubs": _asked(stubs)}
+
+
+def _says_ok(url: str) -> str:
+    """Ask one of services/ for its health."""
+
+    def question() -> str:
+        code, _ = _get(f"{url}/health")
+        return HEALTHY if code == 200 else f"answers {code} to GET /health"
+
+    return _asked(question)
+
+
 def _airflow(layout: Layout, ports: Ports) -> dict[str, str]:
     programs = {"airflow-scheduler": "scheduler", "airflow-dag-processor": "dag_processor"}
     programs["airflow-triggerer"] = "triggerer"
@@ -118,4 +136,5 @@ _CHECKS = {
     "triton": _triton,
     "ontap_remote": _ontap_remote,
     "airflow": _airflow,
+    "dialog": _dialog,
 }

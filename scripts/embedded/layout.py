@@ -57,7 +57,8 @@ class Layout:
         """Make the folder, readable by its owner only: secrets, data and logs lie below it."""
         self.local.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.local.chmod(0o700)
-        for folder in (self.logs, self.airflow, self.mlflow, self.lake, *self.clusters, self.workloads, self.triton):
+        kept = (self.airflow, self.mlflow, self.lake, *self.clusters, self.workloads, self.triton, self.dialog)
+        for folder in (self.logs, *kept):
             folder.mkdir(exist_ok=True)
         if not self.instance_file.exists():
             self.instance_file.write_text(uuid.uuid4().hex)
@@ -120,6 +121,11 @@ class Layout:
     @property
     def triton(self) -> Path:
         return self.local / "triton"
+
+    @property
+    def dialog(self) -> Path:
+        """The conversations of the retail assistant."""
+        return self.local / "dialog"
 
     @property
     def model_repository(self) -> Path:

@@ -19,6 +19,8 @@ USUAL = {
     "triton_metrics": 8102,
     "ontap_remote": 8543,
     "ontap_remote_s3": 9200,
+    "dialog": 8600,
+    "dialog_stubs": 8700,
 }
 TRIED_ABOVE = 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import hashlib
 import http.client
@@ -117,6 +118,12 @@ class Supervisor:
             )
         self.config.write_text(text)
         self._write_start()
+
+    def configured(self) -> set[str]:
+        """Return the programs that were to run at the last start; none before the first."""
+        file = configparser.RawConfigParser()
+        file.read(self.config)
+        return {name.removeprefix("program:") for name in file.sections() if name.startswith("program:")}
 
     def _write_start(self) -> None:
         """Write the script that becomes a program, in whole, since a restarting program may read it at any time."""

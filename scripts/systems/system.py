@@ -19,8 +19,9 @@ class System:
     """Describe one system: its DAGs, how its lake is filled, and what a demo of it has to tell.
 
     ``dataset`` names the entry of config/datasets.yaml, ``train_dag`` the DAG that trains on it, ``steps`` in a few
-    words what that DAG does. Services that are not in ``first`` may come up while the data is ingested. ``pages`` are
-    pictures besides the graph of a run: by the picture's name, the HTML of a page.
+    words what that DAG does. Services that are not in ``first`` may come up while the data is ingested; ``services``
+    are optional ones that this system wants beside them. ``pages`` are pictures besides the graph of a run: by the
+    picture's name, the HTML of a page.
     """
 
     name: str
@@ -28,6 +29,7 @@ class System:
     train_dag: str
     steps: str = "clone, train, judge, deploy if better, clean up"
     first: Sequence[str] = ("ontap", "lake", "triton", "airflow")
+    services: Sequence[str] = ()
     metrics: Sequence[str] = ("accuracy", "precision", "recall", "f1", "roc_auc", "auc", "log_loss")
     facts_file: str | None = None
     picture_of_run: str | None = None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from scripts.embedded import catalog, environment, health, layout, ports, secrets
@@ -92,6 +93,26 @@ def test_a_restart_of_what_there_is_not_names_what_there_is(name: str, said: str
     with pytest.raises(SystemExit, match=f"{said}there are ontap, lake, .*and the programs airflow-api-server, "):
         stack.restart(name)
     assert catalog.named("airflow-scheduler") == ("airflow", ["airflow-scheduler"])
+
+
+def test_an_optional_service_starts_when_it_is_named_and_with_the_others_from_then_on(stack: Stack):
+    stack.up(["lake"])
+    assert [service for service in stack.services if service.optional] == []
+    stack.up(["lake"], optional=["dialog"])
+    assert stack.health(["dialog"]) == {"dialog": health.HEALTHY, "dialog-stubs": health.HEALTHY}
+    before = stack.supervisor.processes()["dialog"]["pid"]
+    stack.restart("dialog")
+    assert stack.supervisor.processes()["dialog"]["pid"] != before
+    stack.down()
+    assert [service.name for service in stack.services if service.optional] == ["dialog"], "what `make up` starts"
+
+
+def test_the_export_of_the_retail_assistant_wants_the_token_of_its_connection(running: Stack):
+    running.up(["lake"], optional=["dialog"])
+    row = environment.connections(running.layout, running.ports)["dialog_default"]
+    url = f"http://{row['host']}:{row['port']}/api/days/2026-01-01"
+    allowed = httpx.get(url, headers={"Authorization": f"Bearer {row['password']}"}, trust_env=False)
+    assert (allowed.status_code, httpx.get(url, trust_env=False).status_code) == (200, 401)
 
 
 def test_what_a_killed_supervisor_left_is_ended_before_the_next_start(stack: Stack):

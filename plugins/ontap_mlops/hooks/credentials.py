@@ -67,6 +67,25 @@ def mlflow_environment(conn_id: str) -> dict[str, str]:
     )
 
 
+def service_environment(name: str, conn_id: str) -> dict[str, str]:
+    """Address and token of an ``http`` connection to a service, as ``<NAME>_URL`` and ``<NAME>_TOKEN``.
+
+    The token is its password, or ``token`` in its extra; ``verify`` there may name a certificate authority
+    (``<NAME>_CA_BUNDLE``). ``<NAME>_CONNECTION`` is the connection's id, for a program's sentence.
+    """
+    connection, extra = _connection(conn_id)
+    warn_of_unused(conn_id, extra, USED)
+    verify = certificate_authority(extra.get("verify", True), conn_id)
+    return _filled(
+        {
+            f"{name}_URL": base_url(connection),
+            f"{name}_TOKEN": connection.password or extra.get("token"),
+            f"{name}_CA_BUNDLE": verify if isinstance(verify, str) else None,
+            f"{name}_CONNECTION": conn_id,
+        }
+    )
+
+
 def _keys(conn_id: str, connection: Any, extra: Mapping[str, Any]) -> dict[str, Any]:
     access = connection.login or extra.get("aws_access_key_id")
     secret = connection.password or extra.get("aws_secret_access_key")

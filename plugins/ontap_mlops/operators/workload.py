@@ -44,6 +44,8 @@ class WorkloadOperator(_WorkloadTask):
     :param ontap_conn_id: connection whose SVM is meant by a mount that names none.
     :param aws_conn_id: connection whose keys and endpoint the program gets as ``AWS_...``.
     :param mlflow_conn_id: connection the program gets as ``MLFLOW_TRACKING_...``.
+    :param service_conn_ids: ``http`` connections to services the program asks, by the name that their variables begin
+        with: ``{"DIALOG": "dialog_default"}`` gives it ``DIALOG_URL``, ``DIALOG_TOKEN`` and ``DIALOG_CONNECTION``.
     :param compute: name of a place in config/compute.yaml, or several (a list, or joined by commas) tried in order. A
         place by value is a mapping with the keys of such an entry: ``{"kind": "local", "python": "python3.11"}``.
     :param step: what this program is in the run; the task id if not given.
@@ -89,6 +91,7 @@ class WorkloadOperator(_WorkloadTask):
         ontap_conn_id: str = "ontap_default",
         aws_conn_id: str | None = None,
         mlflow_conn_id: str | None = None,
+        service_conn_ids: Mapping[str, str] | None = None,
         step: str | None = None,
         run_key: str | None = None,
         image: str | None = None,
@@ -106,6 +109,7 @@ class WorkloadOperator(_WorkloadTask):
         self.ontap_conn_id = ontap_conn_id
         self.aws_conn_id = aws_conn_id
         self.mlflow_conn_id = mlflow_conn_id
+        self.service_conn_ids = service_conn_ids
         self.step = step
         self.run_key = run_key
         self.image = image
@@ -169,7 +173,10 @@ class WorkloadOperator(_WorkloadTask):
 
         aws = credentials.aws_environment(self.aws_conn_id) if self.aws_conn_id else {}
         mlflow = credentials.mlflow_environment(self.mlflow_conn_id) if self.mlflow_conn_id else {}
-        return {**aws, **mlflow}
+        services = {}
+        for name, conn_id in (self.service_conn_ids or {}).items():
+            services |= credentials.service_environment(name, conn_id)
+        return {**aws, **mlflow, **services}
 
 
 def _named(project: str | None) -> str | None:

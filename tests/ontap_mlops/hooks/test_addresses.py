@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ontap_mlops.hooks.credentials import aws_environment, mlflow_environment
+from ontap_mlops.hooks.credentials import aws_environment, mlflow_environment, service_environment
 from ontap_mlops.hooks.mlflow import MlflowHook
 from ontap_mlops.hooks.rest import ServiceRefused
 
@@ -47,6 +47,13 @@ def test_the_hook_and_programs_have_one_address(connection, facts: dict[str, Any
     name = connection(conn_type="http", **facts)
     assert MlflowHook(name).tracking_uri == url
     assert mlflow_environment(name)["MLFLOW_TRACKING_URI"] == url
+
+
+def test_a_program_gets_address_and_token_of_a_service_and_the_name_of_its_connection(connection) -> None:
+    name = connection(conn_type="http", host="talk.example", port=8600, password="secret")
+    named = {"DIALOG_URL": "http://talk.example:8600", "DIALOG_CONNECTION": name}
+    assert service_environment("DIALOG", name) == {**named, "DIALOG_TOKEN": "secret"}
+    assert service_environment("DIALOG", connection(conn_type="http", host="talk.example", port=8600)) == named
 
 
 def test_a_connection_given_as_an_https_uri_keeps_its_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
