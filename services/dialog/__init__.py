@@ -1,1 +1,1 @@
-"""Conversations by flow files: a model finds intent and slots, a flow says what comes next, services answer."""
+"""The retail assistant as people talk to it: conversations over HTTP, kept in a database, and their labels."""

@@ -36,8 +36,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.dialog.conversation import Dialog, UnknownPlaceError
 from services.dialog.store import NoSuchConversationError, OvertakenError, Store, Stored
+from tasks.retail.dialog.conversation import Dialog, UnknownPlaceError
 
 STATIC = Path(__file__).with_name("static")
 LARGEST_BODY = 64 * 1024

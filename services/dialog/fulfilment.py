@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import sqlalchemy as sa
 
-from services.dialog.conversation import ServiceError
+from tasks.retail.dialog.conversation import ServiceError
 
 TIME_LIMIT_S = 3.0
 COLD_C = 10

@@ -17,9 +17,9 @@ from typing import Any
 import httpx
 import numpy as np
 
-from services.dialog.conversation import UnderstandingError, Understood
-from services.dialog.vocabulary import NO_MATCH
 from tasks.common.model_folder import DESCRIPTION
+from tasks.retail.dialog.conversation import UnderstandingError, Understood
+from tasks.retail.dialog.vocabulary import NO_MATCH
 from tasks.retail.labels import OUTSIDE, spans
 from tasks.retail.reading import answers
 from tasks.retail.tokens import TOKENIZER, Tokens

@@ -22,13 +22,12 @@ import sqlalchemy as sa
 import uvicorn
 
 from services.dialog import app
-from services.dialog.conversation import Dialog
-from services.dialog.flow_check import BAD_INPUT, FaultyFlowsError, Flows, load
 from services.dialog.fulfilment import Providers, Services
 from services.dialog.model import ServedModel
 from services.dialog.store import Store
+from tasks.retail.dialog.conversation import Dialog
+from tasks.retail.dialog.flow_check import BAD_INPUT, FLOWS, FaultyFlowsError, Flows, load
 
-FLOWS = Path(__file__).with_name("flows")
 MODEL = "retail_assistant"
 
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from services.dialog.conversation import Conversation, Say, Turn
+from tasks.retail.dialog.conversation import Conversation, Say, Turn
 
 METADATA = sa.MetaData()
 CONVERSATIONS = sa.Table(

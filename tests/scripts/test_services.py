@@ -287,7 +287,7 @@ def test_full_disk_is_told_before_anything_starts(stack: Stack, monkeypatch: pyt
 
 def test_up_tells_address_user_and_where_the_password_is(running: Stack, capsys: pytest.CaptureFixture[str]):
     stack_up = Stack(running.layout.local)
-    stack_up.up = lambda: None  # type: ignore[method-assign]
+    stack_up.up = lambda **_: None  # type: ignore[method-assign]
     assert up(stack_up) == 0
     said = capsys.readouterr().out
     assert running.urls["airflow"] in said and str(running.password_file) in said
@@ -382,6 +382,7 @@ def test_what_is_written_into_airflow_is_every_connection_but_the_provisioned_on
     ports.choose(stack.layout, [])
     given = environment.connections(stack.layout, stack.ports)
     services = {"ontap_default", "ontap_remote", "aws_default", "mlflow_default", "inference_default", "airflow_api"}
+    services |= {"dialog_default"}
     assert set(given) == services
     assert given["ontap_default"]["extra"]["verify"] == str(stack.layout.ontap_ca)
     assert not [name for name in stack.env() if name.startswith("AIRFLOW_CONN_")], "it would win over the row"

@@ -173,7 +173,7 @@ class WorkloadOperator(_WorkloadTask):
 
         aws = credentials.aws_environment(self.aws_conn_id) if self.aws_conn_id else {}
         mlflow = credentials.mlflow_environment(self.mlflow_conn_id) if self.mlflow_conn_id else {}
-        services = {}
+        services: dict[str, str] = {}
         for name, conn_id in (self.service_conn_ids or {}).items():
             services |= credentials.service_environment(name, conn_id)
         return {**aws, **mlflow, **services}

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.dialog.conversation import ServiceError, UnderstandingError, Understood
-from services.dialog.flow_check import load
+from tasks.retail.dialog.conversation import ServiceError, UnderstandingError, Understood
+from tasks.retail.dialog.flow_check import load
 
-FLOWS = load(Path(__file__).resolve().parents[3] / "services" / "dialog" / "flows")
+FLOWS = load(Path(__file__).resolve().parents[3] / "tasks" / "retail" / "dialog" / "flows")
 STORE = Understood("store_location", {"item.type": "pasta", "rating.high": "best"})
 WEATHER = Understood("weather.rainfall_yes_no", {"location": "Los Angeles", "time.period_of_time": "next week"})
 BOSTON = Understood("nomatch.none", {"location": "Boston"})

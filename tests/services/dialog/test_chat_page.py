@@ -15,8 +15,8 @@ from talking import BOSTON, FLOWS, STORE, Model, Services
 
 from scripts import browser as chromium
 from services.dialog import app
-from services.dialog.conversation import Dialog, Understood
 from services.dialog.store import Store
+from tasks.retail.dialog.conversation import Dialog, Understood
 
 pytestmark = pytest.mark.triton  # with the tests that need real services beside them, but no scheduler
 

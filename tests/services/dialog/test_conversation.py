@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from talking import BOSTON, FLOWS, STORE, WEATHER, Model, Services
 
-from services.dialog.conversation import (
+from tasks.retail.dialog.conversation import (
     LONGEST_TEXT,
     Conversation,
     Dialog,

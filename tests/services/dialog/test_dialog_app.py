@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from talking import BOSTON, FLOWS, STORE, Model, Services
 
 from services.dialog import app
-from services.dialog.conversation import Conversation, Dialog, Say, Turn, Understood
 from services.dialog.store import Store
+from tasks.retail.dialog.conversation import Conversation, Dialog, Say, Turn, Understood
 
 TOKEN = "an-export-token"
 MODEL = Model({"best pasta": STORE, "Boston": BOSTON, "how much": Understood("price_check")})

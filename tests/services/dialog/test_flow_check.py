@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from services.dialog.flow_check import FaultyFlowsError, load
+from tasks.retail.dialog.flow_check import FaultyFlowsError, load
 
 ROOT = Path(__file__).resolve().parents[3]
-OURS = ROOT / "services" / "dialog" / "flows"
+OURS = ROOT / "tasks" / "retail" / "dialog" / "flows"
 
 VOCABULARY = """
 intents:
@@ -275,7 +275,7 @@ def test_bytes_an_empty_file_and_no_main_flow_are_said(folder: Path):
 
 def test_the_command_tells_and_fails(tmp_path: Path):
     shutil.copytree(OURS, tmp_path / "flows")
-    command = [sys.executable, "-m", "services.dialog.flow_check", str(tmp_path / "flows")]
+    command = [sys.executable, "-m", "tasks.retail.dialog.flow_check", str(tmp_path / "flows")]
     good = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (good.returncode, good.stdout) == (0, "5 flows with 47 states: no fault.\n")
     (tmp_path / "flows" / "error_flow.yml").unlink()

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 import uvicorn
 
 from services.dialog import stubs
-from services.dialog.conversation import ServiceError
 from services.dialog.fulfilment import STOCK, Provider, Providers, Services, weather_sentence
+from tasks.retail.dialog.conversation import ServiceError
 
 NOW = {"temperature": 7, "weather_descriptions": ["Light rain"], "precip": 0.4, "humidity": 81, "cloudcover": 100}
 

@@ -15,8 +15,8 @@ import httpx
 import numpy as np
 import pytest
 
-from services.dialog.conversation import UnderstandingError, Understood
 from services.dialog.model import ServedModel
+from tasks.retail.dialog.conversation import UnderstandingError, Understood
 
 INTENTS, SLOTS = ["unknown", "find_the_store"], ["B-location", "I-location", "O"]
 LABELS = {"unknown": "nomatch.none", "find_the_store": "store_location"}

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from services.dialog.conversation import Conversation, Say, Turn, Understood
 from services.dialog.store import CONVERSATIONS, NoSuchConversationError, OvertakenError, Store
+from tasks.retail.dialog.conversation import Conversation, Say, Turn, Understood
 from tests import databases
 
 FIRST = Turn([Say("Hello"), Say("there", 1.5)], Conversation("main_flow", "input_intent"))

@@ -4,7 +4,7 @@ A flow that is loaded has none of the faults that a conversation would meet: a s
 but not there, a state that is there and never reached, states that go round without asking anything, a text with a key
 that nothing sets, an intent that nobody handles.
 
-    python -m services.dialog.flow_check services/dialog/flows
+    python -m tasks.retail.dialog.flow_check tasks/retail/dialog/flows
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from services.dialog import vocabulary
-from services.dialog.flow_file import (
+from tasks.retail.dialog import vocabulary
+from tasks.retail.dialog.flow_file import (
     MAIN,
     TYPES,
     ChangeContext,
@@ -35,9 +35,11 @@ from services.dialog.flow_file import (
     State,
     targets,
 )
-from services.dialog.located import Finding, Located, read
-from services.dialog.vocabulary import FAULT, Vocabulary
+from tasks.retail.dialog.located import Finding, Located, read
+from tasks.retail.dialog.vocabulary import FAULT, Vocabulary
 
+FLOWS = Path(__file__).with_name("flows")
+"""Those that come with the retail assistant."""
 BAD_INPUT = 2
 SUFFIX = "_flow.yml"
 STATE_ID = re.compile(r"[A-Za-z_][\w.-]*")

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.dialog.located import Finding, read
+from tasks.retail.dialog.located import Finding, read
 
 FILE = "vocabulary.yml"
 FAULT = "jarvis_error"

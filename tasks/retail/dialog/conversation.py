@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from services.dialog.flow_check import KEY, Flows
-from services.dialog.flow_file import (
+from tasks.retail.dialog.flow_check import KEY, Flows
+from tasks.retail.dialog.flow_file import (
     MAIN,
     ChangeContext,
     ConditionalExists,
@@ -25,7 +25,7 @@ from services.dialog.flow_file import (
     Service,
     State,
 )
-from services.dialog.vocabulary import FAULT, NO_MATCH
+from tasks.retail.dialog.vocabulary import FAULT, NO_MATCH
 
 LONGEST_TEXT = 1000
 """Characters of what a person says in one turn."""
