@@ -19,17 +19,14 @@ import numpy as np
 
 from tasks.common.model_folder import DESCRIPTION
 from tasks.retail.dialog.conversation import UnderstandingError, Understood
-from tasks.retail.dialog.vocabulary import NO_MATCH
-from tasks.retail.labels import OUTSIDE, spans
-from tasks.retail.reading import answers
+from tasks.retail.dialog.meaning import meaning
+from tasks.retail.labels import OUTSIDE
+from tasks.retail.reading import Answer, answers
 from tasks.retail.tokens import TOKENIZER, Tokens
 
 TIME_LIMIT_S = 2.0
-LEAST_CONFIDENCE = 0.4
-"""Of an intent; below it nothing is known, which is better said than guessed."""
 INPUT, OUTPUT = "tokens", "logits"
 FOLDER = "folder"
-SIGNS = ".,;:!?\"'()"
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +39,16 @@ class Version:
     tokens: Tokens
     intents: tuple[str, ...]
     slots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Labels as the model gives them: the intent with its confidence, a slot for each word; by which version."""
+
+    intent: str
+    slots: tuple[str, ...]
+    confidence: float
+    version: str
 
 
 class ServedModel:
@@ -65,9 +72,20 @@ class ServedModel:
 
     async def understand(self, text: str) -> Understood:
         """Return intent and slots of ``text``. Raises UnderstandingError where the server gives no answer to use."""
+        words = text.split()
+        answer, version = await self._answer(words)
+        return meaning(words, answer, version.intents, version.slots, self._intent_of_label)
+
+    async def suggest(self, words: list[str]) -> Suggestion:
+        """Return the labels of a question. Raises UnderstandingError where the server gives no answer to use."""
+        answer, version = await self._answer(words)
+        slots = tuple(version.slots[slot] for slot in answer.slots)
+        return Suggestion(version.intents[answer.intent], slots, answer.confidence, version.number)
+
+    async def _answer(self, words: list[str]) -> tuple[Answer, Version]:
         try:
             async with asyncio.timeout(self._time_limit_s):
-                return await self._understood(text.split())
+                return await self._asked(words)
         except TimeoutError:
             raise UnderstandingError(f"{self._model} took more than {self._time_limit_s:g} s.") from None
         except httpx.HTTPError as error:
@@ -75,7 +93,7 @@ class ServedModel:
         except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
             raise UnderstandingError(f"{self._model} answers something else than it should: {error!r}.") from error
 
-    async def _understood(self, words: list[str]) -> Understood:
+    async def _asked(self, words: list[str]) -> tuple[Answer, Version]:
         version = self._version or await self._now()
         logits, number = await self._infer(version, words)
         if number != version.number:
@@ -86,12 +104,7 @@ class ServedModel:
                 raise UnderstandingError(f"{self._model} changed twice within one question.")
         _, first = version.tokens.numbers([words])
         (answer,) = answers(logits, first, len(version.slots), version.slots.index(OUTSIDE))
-        label = version.intents[answer.intent] if answer.confidence >= LEAST_CONFIDENCE else ""
-        slots: dict[str, str] = {}
-        for name, begin, end in spans([version.slots[slot] for slot in answer.slots]):
-            slots.setdefault(name, " ".join(words[begin:end]).strip(SIGNS))
-        found = {name: value for name, value in slots.items() if value}
-        return Understood(self._intent_of_label.get(label, NO_MATCH), found)
+        return answer, version
 
     async def _infer(self, version: Version, words: list[str]) -> tuple[Any, str]:
         numbers, _ = version.tokens.numbers([words])

@@ -6,13 +6,18 @@
 | ``train.tsv`` | the heading ``sentence``, ``label``; then a question and the number of its intent a line |
 | ``train_slots.tsv`` | for each question, the number of each of its words' slots |
 | ``test.tsv``, ``test_slots.tsv`` | the same, held out; where they are missing, a question's content decides |
+| ``train_dialogs.tsv`` | for each question, the name of the conversation it was said in; may be missing |
+| ``days/YYYY-MM-DD/train.tsv``, ... | the same three files of a day of conversations, as people labelled them |
+| ``days/YYYY-MM-DD/suggested.tsv``, ... | what the champion alone labelled: trained on, never judged by |
+
+A conversation is held out by the content of its first message, in every version on the same side.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tasks.common import manifest
 from tasks.common.data import Store
@@ -26,7 +31,8 @@ from tasks.common.split import is_held_out
 from tasks.retail.labels import BEGIN, INSIDE, OUTSIDE
 
 INTENT_LABELS, SLOT_LABELS = "dict.intents.csv", "dict.slots.csv"
-TRAIN, TEST = "train", "test"
+TRAIN, TEST, SUGGESTED = "train", "test", "suggested"
+DAYS = "days"
 HEADING = "sentence\tlabel"
 HELD_OUT_SHARE = 0.2
 MOST_WORDS = 60
@@ -53,7 +59,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Questions:
-    """``intents`` and ``slots`` are the labels, by number."""
+    """``intents`` and ``slots`` are the labels, by number; ``dialogs`` are whole conversations that are held out."""
 
     store: Store
     intents: tuple[str, ...]
@@ -62,47 +68,68 @@ class Questions:
     held_out: list[Question]
     digest: str
     split: str
+    dialogs: list[list[Question]] = field(default_factory=list)
 
 
-def load(store: Store, held_out_share: float = HELD_OUT_SHARE) -> Questions:
-    """Read everything. Raises BadInput with file and line for the first thing that cannot be meant."""
+def load(store: Store, held_out_share: float = HELD_OUT_SHARE, people_only: bool = False) -> Questions:
+    """Read everything. Raises BadInput with file and line for the first thing that cannot be meant.
+
+    :param people_only: leave out what the champion labelled and nobody has looked at.
+    """
     keys = {entry.key: entry for entry in only_data(store.entries(), store.url)}
     intents, slots = _labels(store, INTENT_LABELS, keys), _labels(store, SLOT_LABELS, keys)
     _check_slots(store, slots)
-    training = _questions(store, TRAIN, keys, len(intents), slots)
+
+    def read(name: str) -> list[list[Question]]:
+        return _dialogs(store, name, keys, _questions(store, name, keys, len(intents), slots))
+
+    def is_out(question: Question) -> bool:
+        return is_held_out(question.digest, held_out_share)
+
+    by_content = [dialog for name in _of_days(keys, TRAIN) for dialog in read(name)]
+    split = f"by content, {held_out_share:g} held out"
     if f"{TEST}.tsv" in keys:
-        told = {question.digest for question in training}
-        held_out = _questions(store, TEST, keys, len(intents), slots)
-        twice = sum(question.digest in told for question in held_out)
-        if twice:
-            say(f"{twice} of {len(held_out)} questions of {TEST}.tsv stand in {TRAIN}.tsv too, and do not judge.")
-        held_out = [question for question in held_out if question.digest not in told]
-        split = f"{TEST}.tsv"
+        training, dialogs = _flat(read(TRAIN)), read(TEST)
+        split = f"{TEST}.tsv, and of days {split}" if by_content else f"{TEST}.tsv"
     else:
-        held_out = [question for question in training if is_held_out(question.digest, held_out_share)]
-        training = [question for question in training if not is_held_out(question.digest, held_out_share)]
-        split = f"by content, {held_out_share:g} held out"
+        training, dialogs, by_content = [], [], read(TRAIN) + by_content
+    training += _flat(dialog for dialog in by_content if not is_out(dialog[0]))
+    dialogs += [dialog for dialog in by_content if is_out(dialog[0])]
+    if not people_only:
+        suggested = _flat(dialog for name in _of_days(keys, SUGGESTED) for dialog in read(name))
+        training += [question for question in suggested if not is_out(question)]
+    told = {question.digest for question in training}
+    whole = _flat(dialogs)
+    held_out = [question for question in whole if question.digest not in told]
+    if len(held_out) < len(whole):
+        say(f"{len(whole) - len(held_out)} of {len(whole)} questions held out are trained on too, and do not judge.")
     for part, name in ((training, "to train on"), (held_out, "held out to judge by")):
         if not part:
             raise BadInput(f"{store.url} has no question {name}; there have to be more questions.")
     listed = manifest.of(store.url)
     digest = listed.digest or _digest(store, sorted(keys))
-    return Questions(store, intents, slots, training, held_out, digest, split)
+    return Questions(store, intents, slots, training, held_out, digest, split, dialogs)
 
 
 def lineage(run: RunFile | None, questions: Questions) -> Dataset:
     """The questions as MLflow's Dataset tab shows them."""
-    counts = {"training": len(questions.training), "held_out": len(questions.held_out)}
+    counts = {
+        "training": len(questions.training),
+        "held_out": len(questions.held_out),
+        "dialogs": len(questions.dialogs),
+    }
     schema = tensor_schema(Tensor("words", "str", (-1,)))
     return dataset(run, questions.store.url, questions.digest, profile=counts, schema=schema)
 
 
-def written(questions: Iterable[Question], name: str = TRAIN) -> dict[str, bytes]:
-    """Return the two files of ``questions``, by their names."""
+def written(questions: Iterable[Question], name: str = TRAIN, dialogs: Sequence[str] | None = None) -> dict[str, bytes]:
+    """Return the two files of ``questions``, by their names; three with ``dialogs``, the conversation of each."""
     found = list(questions)
     lines = [HEADING, *(f"{question.text}\t{question.intent}" for question in found)]
     slots = [" ".join(map(str, question.slots)) for question in found]
     files = {f"{name}.tsv": lines, f"{name}_slots.tsv": slots}
+    if dialogs is not None:
+        files[f"{name}_dialogs.tsv"] = list(dialogs)
     return {key: "".join(f"{line}\n" for line in told).encode() for key, told in files.items()}
 
 
@@ -171,6 +198,33 @@ def _questions(store: Store, name: str, keys: Iterable[str], intents: int, slots
             raise BadInput(f"{place}: there are {len(numbers)} slots for the {len(words)} words of {text!r}.")
         found.append(Question(words, intent, numbers))
     return found
+
+
+def _dialogs(store: Store, name: str, keys: Iterable[str], questions: list[Question]) -> list[list[Question]]:
+    """Return the questions by conversation; each is one of its own where no file says otherwise."""
+    file = f"{name}_dialogs.tsv"
+    if file not in keys:
+        return [[question] for question in questions]
+    names = [line.strip() for line in _lines(store, file, keys)]
+    if len(names) != len(questions):
+        raise BadInput(f"{store.url}/{file} names {len(names)} conversations for the {len(questions)} questions.")
+    found: dict[str, list[Question]] = {}
+    for number, (dialog, question) in enumerate(zip(names, questions, strict=True), 1):
+        if not dialog:
+            raise BadInput(f"{store.url}/{file}, line {number}: there is no name of a conversation.")
+        found.setdefault(dialog, []).append(question)
+    return list(found.values())
+
+
+def _of_days(keys: Iterable[str], name: str) -> list[str]:
+    """Return what the files of this name are called in each day's folder, the first day first."""
+    return sorted(
+        key.removesuffix(".tsv") for key in keys if key.startswith(f"{DAYS}/") and key.endswith(f"/{name}.tsv")
+    )
+
+
+def _flat(dialogs: Iterable[list[Question]]) -> list[Question]:
+    return [question for dialog in dialogs for question in dialog]
 
 
 def _number(text: str, count: int, what: str, labels: str) -> int:

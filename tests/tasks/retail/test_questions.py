@@ -59,7 +59,7 @@ def test_a_question_of_both_files_does_not_judge(folder: Path, capfd):
     (folder / "test.tsv").write_text("sentence\tlabel\nBest Pasta\t1\nhello\t2\n")
     (folder / "test_slots.tsv").write_text("16 6\n52\n")
     assert [question.text for question in load(open_source(str(folder))).held_out] == ["hello"]
-    assert "1 of 2 questions of test.tsv stand in train.tsv too" in capfd.readouterr().err
+    assert "1 of 2 questions held out are trained on too" in capfd.readouterr().err
 
 
 def test_without_a_test_file_content_decides(made: Path):
