@@ -7,24 +7,31 @@
 | ``GET /api/conversations/ID`` | all its turns |
 | ``POST /api/conversations/ID/messages`` with ``text``, ``message``, ``channel`` | the next turn |
 | ``WS /api/conversations/ID/live`` | the same, message by message, on one connection |
-| ``GET /api/days/YYYY-MM-DD`` | a day's turns, a JSON object a line; wants the export's token as ``Bearer`` |
+| ``GET /label.html`` | the page on which people correct what the model makes of a day's messages |
+| ``GET /api/labels`` | the labels there are: ``intents``, ``slots`` |
+| ``GET /api/days/YYYY-MM-DD`` | a day's turns, a JSON object a line, each message with its labels |
+| ``PUT /api/conversations/ID/turns/N/labels`` with ``intent``, ``slots``, ``by`` | what a person says that it means |
 | ``GET /health``, ``GET /metrics`` | whether the database answers; figures for Prometheus |
 
 Who knows a conversation's id may speak in it; ids cannot be guessed. A message with an id of its own (``message``) may
-be sent again after a lost answer, and is answered the same.
+be sent again after a lost answer, and is answered the same. A day is read, and labelled, with the export's token as
+``Bearer``. A message that can be labelled has its ``words``, and either ``labels`` (``intent``, ``slots``, ``by``,
+``at``), as a person gave them, or ``suggested`` (``intent``, ``slots``, ``confidence``, ``version``), as the model that
+serves gives them now; null where it gives none.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -36,8 +43,11 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from services.dialog.store import NoSuchConversationError, OvertakenError, Store, Stored
-from tasks.retail.dialog.conversation import Dialog, UnknownPlaceError
+from services.dialog.model import Suggestion
+from services.dialog.store import Labels, NoSuchConversationError, OvertakenError, Store, Stored
+from tasks.retail.dataset import MOST_CHARACTERS, MOST_WORDS
+from tasks.retail.dialog.conversation import Dialog, UnderstandingError, UnknownPlaceError
+from tasks.retail.labels import BEGIN, INSIDE, INTENTS, SLOTS
 
 STATIC = Path(__file__).with_name("static")
 LARGEST_BODY = 64 * 1024
@@ -45,6 +55,9 @@ LARGEST_BODY = 64 * 1024
 TRIES = 5
 """Of one message, where others of the same conversation come in between."""
 CHANNELS = ("text", "speech")
+ASKED_AT_ONCE = 16
+"""Messages of a day about which the model is asked side by side."""
+LONGEST_NAME = 100
 MESSAGE_ID = re.compile(r"[\w-]{1,64}")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
@@ -63,11 +76,18 @@ class BadRequestError(Exception):
         self.status = status
 
 
-class Service:
-    """Holds the conversations of one process: the dialog, where it is kept, and what is counted."""
+class Suggesting(Protocol):
+    async def suggest(self, words: list[str]) -> Suggestion:
+        """Return the labels of a question. Raises UnderstandingError."""
+        ...
 
-    def __init__(self, dialog: Dialog, store: Store, export_token: str | None) -> None:
+
+class Service:
+    """Holds the conversations of one process: the dialog, where it is kept, who labels them, and what is counted."""
+
+    def __init__(self, dialog: Dialog, store: Store, suggesting: Suggesting, export_token: str | None) -> None:
         self._dialog, self._store, self._export_token = dialog, store, export_token
+        self._suggesting = suggesting
         self.registry = CollectorRegistry()
         self._turns = Counter("dialog_turns", "Turns, by what a person wanted.", ["intent"], registry=self.registry)
         self._seconds = Histogram("dialog_turn_seconds", "From a message to its answer.", registry=self.registry)
@@ -109,9 +129,46 @@ class Service:
             raise NoSuchConversationError(f"There is no conversation {name!r}.")
         return [told(turn) for turn in found]
 
-    def day(self, day: date) -> Iterator[str]:
-        for name, turn in self._store.of_day(day):
-            yield json.dumps({"conversation": name, **told(turn)}, ensure_ascii=False) + "\n"
+    async def day(self, day: date) -> AsyncIterator[str]:
+        """Go through a day's turns as lines of JSON, asking the model about several at once."""
+        part: list[tuple[str, Stored, Labels | None]] = []
+        async for each in iterate_in_threadpool(self._store.of_day(day)):
+            part.append(each)
+            if len(part) == ASKED_AT_ONCE:
+                yield await self._lines(part)
+                part = []
+        yield await self._lines(part)
+
+    async def _lines(self, part: Sequence[tuple[str, Stored, Labels | None]]) -> str:
+        labelled = await asyncio.gather(*(self._labelled(turn, labels) for _, turn, labels in part))
+        lines = [
+            {"conversation": name, **told(turn), **words} for (name, turn, _), words in zip(part, labelled, strict=True)
+        ]
+        return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+
+    async def _labelled(self, turn: Stored, labels: Labels | None) -> dict[str, Any]:
+        words = words_of(turn)
+        if not words:
+            return {}
+        if labels is not None:
+            return {"words": words, "labels": said(labels)}
+        try:
+            suggestion = await self._suggesting.suggest(words)
+        except UnderstandingError as error:
+            log.warning("The model suggests nothing: %s", error)
+            return {"words": words, "suggested": None}
+        confidence = round(suggestion.confidence, 4)
+        told_by_model = {"intent": suggestion.intent, "slots": list(suggestion.slots), "confidence": confidence}
+        return {"words": words, "suggested": {**told_by_model, "version": suggestion.version}}
+
+    async def label(self, name: str, number: int, sent: Any) -> dict[str, Any]:
+        """Keep what a person says that a turn means. Raises BadRequestError with what is wrong."""
+        turns = await run_in_threadpool(self._store.turns, name)
+        words = next((words_of(turn) for turn in turns if turn.turn == number), [])
+        if not words:
+            raise BadRequestError(f"Turn {number} of conversation {name!r} is no message that can be labelled.", 404)
+        intent, slots, by = labels_of(sent, words)
+        return said(await run_in_threadpool(self._store.label, name, number, intent, slots, by))
 
     def may_export(self, authorization: str) -> bool:
         wanted = self._export_token
@@ -134,6 +191,42 @@ def told(turn: Stored) -> dict[str, Any]:
     heard = {"heard": turn.heard, "channel": turn.channel} if turn.heard is not None else {}
     meant = {"intent": turn.intent, "slots": turn.slots} if turn.intent is not None else {}
     return {"turn": turn.turn, "at": turn.at.isoformat(), "says": says, **heard, **meant}
+
+
+def words_of(turn: Stored) -> list[str]:
+    """Return the words of a message as the training data holds them; none of what is no message, or too long for it."""
+    words = (turn.heard or "").split()
+    return words if len(words) <= MOST_WORDS and len(turn.heard or "") <= MOST_CHARACTERS else []
+
+
+def said(labels: Labels) -> dict[str, Any]:
+    return {
+        "intent": labels.intent,
+        "slots": list(labels.slots),
+        "by": labels.by,
+        "at": labels.at.isoformat(),
+    }
+
+
+def labels_of(sent: Any, words: Sequence[str]) -> tuple[str, list[str], str]:
+    """Return intent, slots and who says so. Raises BadRequestError with what is wrong."""
+    if not isinstance(sent, dict):
+        raise BadRequestError("Labels are a JSON object with intent, slots and by.")
+    intent, slots, by = sent.get("intent"), sent.get("slots"), sent.get("by")
+    if intent not in INTENTS:
+        raise BadRequestError(f"There is no intent {intent!r}; GET /api/labels has those there are.")
+    if not isinstance(slots, list) or len(slots) != len(words):
+        count = len(slots) if isinstance(slots, list) else "no list"
+        raise BadRequestError(f"The message has {len(words)} words, and slots are a label for each, not {count}.")
+    for place, slot in enumerate(slots):
+        if slot not in SLOTS:
+            raise BadRequestError(f"There is no slot {slot!r}; GET /api/labels has those there are.")
+        name = slot.removeprefix(INSIDE)
+        if slot.startswith(INSIDE) and (place == 0 or slots[place - 1] not in (BEGIN + name, slot)):
+            raise BadRequestError(f"{slot!r} at word {place + 1} continues a slot that the word before is no part of.")
+    if not isinstance(by, str) or not by.strip() or len(by) > LONGEST_NAME:
+        raise BadRequestError(f"by says who labels, in up to {LONGEST_NAME} characters.")
+    return intent, slots, by.strip()
 
 
 def message_of(sent: Any) -> tuple[str, str | None, str]:
@@ -183,15 +276,25 @@ def make(service: Service) -> Starlette:
         except WebSocketDisconnect:
             return
 
-    async def day(request: Request) -> Response:
+    def allowed(request: Request) -> None:
         if not service.may_export(request.headers.get("authorization", "")):
-            raise BadRequestError("A day's conversations are read with the token of the export.", 401)
+            raise BadRequestError("A day's conversations are read, and labelled, with the token of the export.", 401)
+
+    async def labels(_: Request) -> Response:
+        return JSONResponse({"intents": INTENTS, "slots": SLOTS})
+
+    async def label(request: Request) -> Response:
+        allowed(request)
+        name, number = request.path_params["name"], request.path_params["number"]
+        return JSONResponse(await service.label(name, number, await body_of(request)))
+
+    async def day(request: Request) -> Response:
+        allowed(request)
         try:
             wanted = date.fromisoformat(request.path_params["day"])
         except ValueError as error:
             raise BadRequestError("A day is written YYYY-MM-DD.") from error
-        lines: AsyncIterator[str] = iterate_in_threadpool(service.day(wanted))
-        return StreamingResponse(lines, media_type="application/x-ndjson")
+        return StreamingResponse(service.day(wanted), media_type="application/x-ndjson")
 
     async def health(_: Request) -> Response:
         await service.healthy()
@@ -217,6 +320,8 @@ def make(service: Service) -> Starlette:
         Route("/api/conversations/{name}", turns),
         Route("/api/conversations/{name}/messages", hear, methods=["POST"]),
         WebSocketRoute("/api/conversations/{name}/live", live),
+        Route("/api/conversations/{name}/turns/{number:int}/labels", label, methods=["PUT"]),
+        Route("/api/labels", labels),
         Route("/api/days/{day}", day),
         Route("/health", health),
         Route("/metrics", metrics),

@@ -59,7 +59,7 @@ async def _serve(options: argparse.Namespace, flows: Flows, store: Store) -> Non
         labels = flows.vocabulary.intent_of_label()
         model = ServedModel(options.endpoint, options.name, options.models, labels, client)
         dialog = Dialog(flows, model, Services(Providers.of_environment(), client))
-        service = app.Service(dialog, store, os.environ.get("DIALOG_EXPORT_TOKEN"))
+        service = app.Service(dialog, store, model, os.environ.get("DIALOG_EXPORT_TOKEN"))
         config = uvicorn.Config(app.make(service), host=options.host, port=options.port, log_level="warning")
         await uvicorn.Server(config).serve()
 

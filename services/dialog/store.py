@@ -43,6 +43,18 @@ TURNS = sa.Table(
     sa.Column("said", sa.Text, nullable=False),
     sa.UniqueConstraint("conversation", "message"),
 )
+LABELS = sa.Table(
+    "labels",
+    METADATA,
+    sa.Column("conversation", sa.String(32), primary_key=True),
+    sa.Column("turn", sa.Integer, primary_key=True),
+    sa.Column("intent", sa.String(200), nullable=False),
+    sa.Column("slots", sa.Text, nullable=False),
+    sa.Column("by", sa.String(100), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(["conversation", "turn"], ["turns.conversation", "turns.turn"]),
+)
+"""What a person says that a turn means, in the labels of the training data; the last word counts."""
 
 
 class NoSuchConversationError(Exception):
@@ -64,6 +76,16 @@ class Stored:
     channel: str | None = None
     intent: str | None = None
     slots: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a turn means: an intent, a slot for each of its words, who said so and when."""
+
+    intent: str
+    slots: Sequence[str]
+    by: str
+    at: datetime
 
 
 class Store:
@@ -136,18 +158,38 @@ class Store:
             rows = connection.execute(sa.select(TURNS).where(TURNS.c.conversation == name).order_by(TURNS.c.turn))
             return [_stored(row._mapping) for row in rows]
 
-    def of_day(self, day: date) -> Iterator[tuple[str, Stored]]:
-        """Go through the turns of the conversations that began on ``day`` (UTC), each with its conversation's id."""
+    def label(self, name: str, turn: int, intent: str, slots: Sequence[str], by: str) -> Labels:
+        """Keep what a person says that a turn means, in place of what was said before."""
+        key = LABELS.c.conversation == name, LABELS.c.turn == turn
+        labels = Labels(intent, tuple(slots), by, datetime.now(UTC))
+        values = {"intent": intent, "slots": json.dumps(list(slots)), "by": by, "at": labels.at}
+        with self._engine.begin() as connection:
+            connection.execute(LABELS.delete().where(*key))
+            connection.execute(LABELS.insert().values(conversation=name, turn=turn, **values))
+        return labels
+
+    def of_day(self, day: date) -> Iterator[tuple[str, Stored, Labels | None]]:
+        """Go through the turns of the conversations that began on ``day`` (UTC).
+
+        Each comes with its conversation's id, and with what a person says that it means, where one did.
+        """
         begin = datetime.combine(day, time(), UTC)
+        told = (LABELS.c.intent, LABELS.c.slots, LABELS.c.by, LABELS.c.at)
+        same = sa.and_(LABELS.c.conversation == TURNS.c.conversation, LABELS.c.turn == TURNS.c.turn)
         wanted = (
-            sa.select(TURNS)
+            sa.select(TURNS, *(column.label(f"told_{column.name}") for column in told))
             .join(CONVERSATIONS)
+            .outerjoin(LABELS, same)
             .where(CONVERSATIONS.c.begun_at >= begin, CONVERSATIONS.c.begun_at < begin + timedelta(days=1))
             .order_by(CONVERSATIONS.c.begun_at, TURNS.c.conversation, TURNS.c.turn)
         )
         with self._engine.connect().execution_options(yield_per=500) as connection:
             for row in connection.execute(wanted):
-                yield row.conversation, _stored(row._mapping)
+                labels = None
+                if row.told_intent is not None:
+                    slots = tuple(json.loads(row.told_slots))
+                    labels = Labels(row.told_intent, slots, row.told_by, _aware(row.told_at))
+                yield row.conversation, _stored(row._mapping), labels
 
 
 def _patient(connection: Any, _: Any) -> None:
@@ -164,11 +206,15 @@ def _said(says: Sequence[Say]) -> str:
     return json.dumps([{"text": say.text, "delay": say.delay} for say in says])
 
 
+def _aware(at: datetime) -> datetime:
+    """SQLite keeps no time zone; what is kept is UTC."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def _stored(row: Mapping[str, Any] | sa.RowMapping) -> Stored:
-    at = row["at"] if row["at"].tzinfo else row["at"].replace(tzinfo=UTC)
     return Stored(
         turn=row["turn"],
-        at=at,
+        at=_aware(row["at"]),
         says=[Say(**said) for said in json.loads(row["said"])],
         heard=row["heard"],
         channel=row["channel"],

@@ -2,80 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
-from talking import BOSTON, FLOWS, STORE, Model, Services
+from talking import Served
 
 from scripts import browser as chromium
-from services.dialog import app
-from services.dialog.store import Store
-from tasks.retail.dialog.conversation import Dialog, Understood
 
 pytestmark = pytest.mark.triton  # with the tests that need real services beside them, but no scheduler
 
 WAIT_MS = 60_000
-MODEL = Model({"best pasta": STORE, "Boston": BOSTON, "how much": Understood("price_check")})
-
-
-class Served:
-    """The dialog service on a port of its own, which it keeps when it is started again."""
-
-    def __init__(self, database: Path) -> None:
-        self.port = 0
-        self._url = f"sqlite:///{database}"
-        self._stack = contextlib.ExitStack()
-
-    def start(self) -> None:
-        store = Store(self._url)
-        self._stack.callback(store.close)
-        dialog = Dialog(FLOWS, MODEL, Services(), choose=lambda texts: texts[0])
-        config = uvicorn.Config(
-            app.make(app.Service(dialog, store, None)), host="127.0.0.1", port=self.port, log_level="warning"
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        self._stack.callback(self._end, server, thread)
-        deadline = time.monotonic() + 60
-        while not server.started:
-            assert thread.is_alive() and time.monotonic() < deadline
-            time.sleep(0.01)
-        self.port = server.servers[0].sockets[0].getsockname()[1]
-
-    def stop(self) -> None:
-        self._stack.close()
-
-    @staticmethod
-    def _end(server: uvicorn.Server, thread: threading.Thread) -> None:
-        server.should_exit = server.force_exit = True
-        thread.join(60)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if chromium.chromium() is None:
-        pytest.skip(chromium.MISSING)
-    with chromium.browser() as running:
-        yield running
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path / "talk.db")
-    served.start()
-    yield served
-    served.stop()
 
 
 @pytest.fixture

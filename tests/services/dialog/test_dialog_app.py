@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -35,7 +36,7 @@ def store(url: str) -> Iterator[Store]:
 @pytest.fixture
 def client(store: Store) -> Iterator[TestClient]:
     dialog = Dialog(FLOWS, MODEL, Services(), choose=lambda texts: texts[0])
-    with TestClient(app.make(app.Service(dialog, store, TOKEN))) as client:
+    with TestClient(app.make(app.Service(dialog, store, MODEL, TOKEN))) as client:
         yield client
 
 
@@ -133,13 +134,62 @@ def test_a_day_is_exported_with_the_token_alone(client: TestClient, talk: str):
     lines = [json.loads(line) for line in client.get(path, headers=mine).text.splitlines()]
     assert [line.get("heard") for line in lines] == [None, "best pasta"]
     assert {f"/api/conversations/{line['conversation']}" for line in lines} == {talk}
+    assert lines[1]["words"] == ["best", "pasta"] and "words" not in lines[0]
+    told = {"intent": "find_the_store", "slots": ["B-rating.high", "B-item.type"], "confidence": 0.5, "version": "1"}
+    assert lines[1]["suggested"] == told
     assert client.get("/api/days/2020-01-01", headers=mine).text == ""
     assert client.get("/api/days/yesterday", headers=mine).status_code == 400
 
 
+def test_what_a_person_says_of_a_message_is_kept_with_who_and_when_and_wins(client: TestClient, talk: str):
+    client.post(f"{talk}/messages", json={"text": "best pasta"})
+    mine = {"Authorization": f"Bearer {TOKEN}"}
+    sent = {"intent": "price_check", "slots": ["O", "B-item.type"], "by": " Ada "}
+    assert client.put(f"{talk}/turns/1/labels", json=sent).status_code == 401
+    for by in ("Ada", "Grace"):
+        kept = client.put(f"{talk}/turns/1/labels", json={**sent, "by": by}, headers=mine).json()
+    (_, line) = client.get(f"/api/days/{datetime.now(UTC).date()}", headers=mine).text.splitlines()
+    assert json.loads(line)["labels"] == kept and "suggested" not in json.loads(line)
+    assert kept == {**sent, "by": "Grace", "at": kept["at"]} and datetime.fromisoformat(kept["at"]).tzinfo
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ([], "Labels are a JSON object"),
+        ({"intent": "no_such"}, "There is no intent 'no_such'"),
+        ({"intent": "unknown", "slots": ["O"], "by": "Ada"}, "The message has 2 words, and slots are a label for each"),
+        ({"intent": "unknown", "slots": ["O", "B-soul"], "by": "Ada"}, "There is no slot 'B-soul'"),
+        ({"intent": "unknown", "slots": ["I-location", "O"], "by": "Ada"}, "'I-location' at word 1 continues a slot"),
+        ({"intent": "unknown", "slots": ["B-verb", "I-location"], "by": "Ada"}, "'I-location' at word 2 continues"),
+        ({"intent": "unknown", "slots": ["O", "O"], "by": " "}, "by says who labels"),
+    ],
+)
+def test_labels_that_cannot_be_meant_get_a_sentence(client: TestClient, talk: str, sent: Any, says: str):
+    client.post(f"{talk}/messages", json={"text": "best pasta"})
+    answer = client.put(f"{talk}/turns/1/labels", json=sent, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.status_code == 400 and answer.json()["error"].startswith(says)
+
+
+def test_only_messages_are_labelled_and_only_those_short_enough_to_train_on(client: TestClient, talk: str):
+    client.post(f"{talk}/messages", json={"text": "so " * 61})
+    mine = {"Authorization": f"Bearer {TOKEN}"}
+    sent = {"intent": "unknown", "slots": [], "by": "Ada"}
+    for turn in (0, 1, 2):
+        answer = client.put(f"{talk}/turns/{turn}/labels", json=sent, headers=mine)
+        assert answer.status_code == 404 and "is no message that can be labelled" in answer.json()["error"]
+
+
+def test_without_an_answer_of_the_model_nothing_is_suggested(client: TestClient, talk: str, monkeypatch):
+    client.post(f"{talk}/messages", json={"text": "best pasta"})
+    monkeypatch.setattr(MODEL, "down", True)
+    path, mine = f"/api/days/{datetime.now(UTC).date()}", {"Authorization": f"Bearer {TOKEN}"}
+    assert json.loads(client.get(path, headers=mine).text.splitlines()[1])["suggested"] is None
+
+
 def test_without_a_token_nothing_is_exported(store: Store):
     dialog = Dialog(FLOWS, MODEL, Services())
-    with TestClient(app.make(app.Service(dialog, store, None))) as client:
+    with TestClient(app.make(app.Service(dialog, store, MODEL, None))) as client:
         assert client.get("/api/days/2026-01-01", headers={"Authorization": "Bearer None"}).status_code == 401
         assert client.get("/api/days/2026-01-01", headers={"Authorization": "Bearer "}).status_code == 401
 

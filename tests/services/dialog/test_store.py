@@ -104,7 +104,7 @@ def test_a_day_is_the_conversations_that_began_on_it(store: Store, url: str):
         ):
             connection.execute(CONVERSATIONS.update().where(CONVERSATIONS.c.id == name).values(begun_at=at))
     engine.dispose()
-    found = [(name, turn.heard) for name, turn in store.of_day(midnight.date())]
+    found = [(name, turn.heard) for name, turn, _ in store.of_day(midnight.date())]
     assert found == [(names[0], None), (names[0], f"of {names[0]}"), (names[1], None), (names[1], f"of {names[1]}")]
 
 
