@@ -4,7 +4,8 @@
     python -m tasks.retail.generate --output s3://lake/questions --revision 2     # the next day: more of them
 
 The same seed and count give the same bytes; a later revision keeps the questions that are there and adds a tenth, some
-of them with words that no earlier day had.
+of them with words that no earlier day had. Whoever asks for something of a place without naming one is asked for it and
+answers in the next question, of the same conversation.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ FIRST_DAY = 0.7  # share of each list of words and phrases that the first day kn
 TYPING_ERRORS = 0.04  # share of the questions with two letters of a word in the wrong order
 WORDS_OF_A_DAY = 0.1
 PART = re.compile(r"\{([\w.]+)\}|\[([^:\]]+):([\w.]+)\]|(\S+)")
+OF_A_PLACE = frozenset(INTENTS) - {"price_check", "unknown", "show_map"}
+REPLIES = tuple(phrase for phrase in PHRASES["unknown"] if "{location}" in phrase)
 NUMBER = {label: number for number, label in enumerate(SLOTS)}
 
 
@@ -42,17 +45,24 @@ def main() -> dict[str, Any]:
         raise BadInput("--count and --revision must be at least 1.")
     found = list(plan(options.revision, options.count, options.seed))
     bring(open_target(options.output), found)
-    return {"questions": len(found), "output": options.output}
+    return {"questions": len(found), "dialogs": len({dialog for _, dialog in found}), "output": options.output}
 
 
-def bring(store: Store, questions: Sequence[Question]) -> None:
-    """Write the files of ``questions``, the labels first."""
-    for key, content in (written_labels(INTENTS, SLOTS) | written(questions)).items():
+def bring(store: Store, said: Sequence[tuple[Question, str]]) -> None:
+    """Write the files of what was ``said``, the labels first."""
+    questions, dialogs = [question for question, _ in said], [dialog for _, dialog in said]
+    for key, content in (written_labels(INTENTS, SLOTS) | written(questions, dialogs=dialogs)).items():
         store.write(key, content)
 
 
-def plan(revision: int, count: int = COUNT, seed: int = 1) -> Iterator[Question]:
-    """Go through the questions of all days up to ``revision``, each once."""
+def plan(revision: int, count: int = COUNT, seed: int = 1) -> Iterator[tuple[Question, str]]:
+    """Go through the questions of all days up to ``revision``, each once, with the conversation each is of."""
+    for number, questions in enumerate(_conversations(revision, count, seed), 1):
+        for question in questions:
+            yield question, f"made-{number}"
+
+
+def _conversations(revision: int, count: int, seed: int) -> Iterator[list[Question]]:
     seen: set[str] = set()
     for day in range(1, revision + 1):
         chance = random.Random(f"{seed}-{day}")  # noqa: S311 - questions are no secrets
@@ -64,8 +74,11 @@ def plan(revision: int, count: int = COUNT, seed: int = 1) -> Iterator[Question]
             if question.digest in seen and chance.random() > 0.05:
                 continue
             seen.add(question.digest)
-            wanted -= 1
-            yield question
+            questions = [question]
+            if wanted > 1 and INTENTS[question.intent] in OF_A_PLACE and NUMBER["B-location"] not in question.slots:
+                questions.append(_said(chance.choice(REPLIES), "unknown", chance, known))
+            wanted -= len(questions)
+            yield questions
 
 
 def labelled(phrase: str, chance: random.Random, known: float = 1.0) -> tuple[list[str], list[str]]:
@@ -83,7 +96,11 @@ def labelled(phrase: str, chance: random.Random, known: float = 1.0) -> tuple[li
 
 def _question(chance: random.Random, known: float) -> Question:
     intent = chance.choice(INTENTS)
-    words, labels = labelled(chance.choice(_first(PHRASES[intent], known)), chance, known)
+    return _said(chance.choice(_first(PHRASES[intent], known)), intent, chance, known)
+
+
+def _said(phrase: str, intent: str, chance: random.Random, known: float) -> Question:
+    words, labels = labelled(phrase, chance, known)
     before, after = (chance.choice(extra).split() for extra in (BEFORE, AFTER))
     words, labels = [*before, *words, *after], [OUTSIDE] * len(before) + labels + [OUTSIDE] * len(after)
     if chance.random() < TYPING_ERRORS:

@@ -1,4 +1,4 @@
-"""How good answers are: the share of right intents, F1 of whole slots, and the share of questions without any fault."""
+"""How good answers are: right intents, F1 of whole slots, questions without any fault, and whole dialogs that end."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tasks.retail.reading import Answer
 
 INTENT, SLOTS, WHOLE = "intent_accuracy", "slot_f1", "exact_match"
 FIGURES = (INTENT, SLOTS, WHOLE)
+DIALOGS = "dialogs_ended"
+"""Share of the conversations that ask the services they should ask, and no other; where there are such."""
 Counts = npt.NDArray[np.float64]
 _RIGHT, _TRUE, _FOUND, _BOTH, _EXACT = range(5)
 

@@ -3,6 +3,8 @@
     python -m tasks.retail.train --data /data/questions --output /tmp/run                    # small, for a CPU
     python -m tasks.retail.train --data s3://lake/questions --output /tmp/run --configuration published
 
+With ``--start`` it begins with the weights of an earlier model, whose labels, encoder and network are the same.
+
 The output folder gets ``checkpoint.pt`` and the model: ONNX, tokenizer, weights, digests of the questions it was
 trained on and, written last, ``model.json``, which describes it. Stopped or killed, it goes on from the checkpoint when
 run again with the same output, to the same weights.
@@ -12,7 +14,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from dataclasses import asdict
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +28,16 @@ from tasks.common.cli import Flags, mlflow_run
 from tasks.common.data import open_source
 from tasks.common.description import identity_of, parameters_of
 from tasks.common.lineage import TRAINING
-from tasks.common.model_folder import LOADED
+from tasks.common.model_folder import DESCRIPTION, LOADED
 from tasks.common.program import BadInput, stop_deferred
 from tasks.common.progress import say
+from tasks.common.run_file import RunFile
 from tasks.common.tracking import Run
 from tasks.common.training import add_training_flags
 from tasks.retail import dataset, scoring
 from tasks.retail.configs import CONFIGURATIONS, DEFAULT, configuration
 from tasks.retail.dataset import Questions
+from tasks.retail.export import WEIGHTS as TRAINED
 from tasks.retail.export import export
 from tasks.retail.labels import OUTSIDE
 from tasks.retail.model import WEIGHTS, Joint, pretrained
@@ -38,6 +45,7 @@ from tasks.retail.reading import answers
 from tasks.retail.tokens import Tokens
 from tasks.retail.training import Training, predict
 
+ANEW = "anew"
 PARAMETERS = ("seed", "threads", "device", "configuration", "data", "encoder")  # of the MLflow run
 
 
@@ -53,14 +61,25 @@ def main() -> dict[str, Any]:
     torch.set_num_threads(options.threads)
     torch.use_deterministic_algorithms(True)
     encoder = Path(options.encoder) if options.encoder else pretrained()
-    questions = dataset.load(open_source(options.data), options.held_out_share)
+    questions = dataset.load(open_source(options.data), options.held_out_share, options.people_only)
     tokens = Tokens.of(encoder)
     description = _describe(options, asdict(chosen), questions, encoder)
+    start = _start(Path(options.start), description) if options.start else None
+    if start:
+        description["start"] = start.digest
     # A training that is cleared after an upgrade of torch goes on from its checkpoint.
     identity = identity_of(description, without=["torch"])
     output = Path(options.output)
     training = Training(
-        questions, tokens, encoder, chosen, options.seed, identity, output / "checkpoint.pt", options.device
+        questions,
+        tokens,
+        encoder,
+        chosen,
+        options.seed,
+        identity,
+        output / "checkpoint.pt",
+        options.device,
+        start.weights if start else None,
     )
     with mlflow_run(options, output.name) as run:
         run.parameters(parameters_of(description, PARAMETERS))
@@ -79,9 +98,46 @@ def _options() -> argparse.Namespace:
     flags.output("folder for checkpoint and model")
     add_training_flags(flags, CONFIGURATIONS, DEFAULT, threads=2)
     flags.add_argument("--encoder", help="folder of a pretrained BERT; else the one that an installed package carries")
+    flags.add_argument("--start", help="folder of a model whose weights to begin with; else anew", from_run=_of_run)
+    flags.add_argument(
+        "--people-only", action="store_true", default=False, help="leave out what a model labelled and nobody looked at"
+    )
     flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE, help="where no file holds out")
     flags.tracking(lambda run: "")
     return flags.parse()
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights of an earlier model by name, and the digest of their file."""
+
+    weights: Mapping[str, torch.Tensor]
+    digest: str
+
+
+def _of_run(run: RunFile) -> str | None:
+    """The folder of the model of the run whose key the parameter ``start`` is."""
+    key = run.parameters.get("start")
+    return run.inside("models", str(key)) if key and key != ANEW else None
+
+
+def _start(folder: Path, description: Mapping[str, Any]) -> Start:
+    """Read the weights to begin with. Raises BadInput where they are of another network, or of none."""
+    try:
+        told: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text())
+        content = (folder / TRAINED).read_bytes()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder} holds no model to start from ({type(error).__name__}); train anew.") from error
+    for name in ("intents", "slots", "encoder"):
+        if told.get(name) != description[name]:
+            raise BadInput(f"The model in {folder} has other {name} than this training; train anew.")
+    for name in ("tunes_encoder", "hidden"):
+        one, other = told["configuration"][name], description["configuration"][name]
+        if one != other:
+            raise BadInput(f"The model in {folder} has {name} {one} and this training {other}; train anew.")
+    weights: dict[str, torch.Tensor] = torch.load(io.BytesIO(content), weights_only=True)
+    say(f"Starting from the weights in {folder}")
+    return Start(weights, hashlib.sha256(content).hexdigest())
 
 
 def _describe(
@@ -106,6 +162,7 @@ def _describe(
             "training": len(questions.training),
             "held_out": len(questions.held_out),
             "split": questions.split,
+            "people_only": options.people_only,
         },
     }
 

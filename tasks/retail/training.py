@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,8 @@ class Training:
     identity: str
     checkpoint: Path
     device: str = "cpu"
+    start: Mapping[str, Tensor] | None = None
+    """Weights to begin with, by name, of what is trained; None: those of chance."""
 
     def run(self, on_epoch: OnEpoch) -> Joint:
         """Train to the last epoch, from the checkpoint if there is one (see ``go_on``), and return the network.
@@ -60,6 +62,8 @@ class Training:
         whole = build(self.encoder, *counts, self.configuration).to(self.device)
         known = self._known(whole)
         trained: nn.Module = whole if self.configuration.tunes_encoder else whole.answers
+        if self.start is not None:
+            trained.load_state_dict(self.start)
         rate, decay = self.configuration.learning_rate, self.configuration.weight_decay
         state = State(trained, torch.optim.AdamW(trained.parameters(), lr=rate, weight_decay=decay))
         kept = Checkpoint(self.checkpoint, self.identity)

@@ -26,6 +26,7 @@ PROMOTE = {
     "always": "Always",
     "never": "Never",
 }
+CHAMPION, ANEW = "champion", "anew"
 AUTOMATIC = ("scheduled", "asset_triggered")  # runs that nobody asked for by hand
 
 
@@ -44,6 +45,8 @@ class RunChooseOperator(OntapOperator):
     :param dataset: name in config/datasets.yaml, a ``registry.Dataset``, or a mapping of its fields.
     :param model: registered model whose champion the new one is judged against.
     :param parameters: names of the Params that the training depends on; their values become part of its record.
+    :param champion_parameters: those of them whose value ``champion`` stands for the champion's run key, so that a
+        repeated run gets the same one; ``anew`` where there is no champion yet.
     :param site: ``home``, or a name in config/sites.yaml; ``ontap_conn_id`` is that site's.
     :param mlflow_conn_id: connection to the tracking server that keeps the records of past trainings.
     :return: the RunRecord, as JSON.
@@ -58,6 +61,7 @@ class RunChooseOperator(OntapOperator):
         dataset: Any,
         model: str,
         parameters: Sequence[str],
+        champion_parameters: Sequence[str] = (),
         site: str = locations.HOME,
         mlflow_conn_id: str = "mlflow_default",
         **kwargs: Any,
@@ -66,6 +70,7 @@ class RunChooseOperator(OntapOperator):
         self.dataset = registry.as_argument(dataset)
         self.model = model
         self.parameters = parameters
+        self.champion_parameters = champion_parameters
         self.site = site
         self.mlflow_conn_id = mlflow_conn_id
 
@@ -83,7 +88,7 @@ class RunChooseOperator(OntapOperator):
             run_id=context["dag_run"].run_id,
             model=self.model,
             dataset_version=version,
-            parameters=dict(repeat_of.parameters) if repeat_of else {name: params[name] for name in self.parameters},
+            parameters=dict(repeat_of.parameters) if repeat_of else self._parameters(params, mlflow),
             promote=_policy(params.get("promote", "if_better"), context["dag_run"].run_type, repeat_of, self.site),
             code_commit=commit,
             repeat_of=repeat_of,
@@ -92,6 +97,13 @@ class RunChooseOperator(OntapOperator):
         self._skip_if_done(context, mlflow, record)
         self.log.info("%s", self._said(record, why, mlflow))
         return record.to_json()
+
+    def _parameters(self, params: Mapping[str, Any], mlflow: MlflowHook) -> dict[str, Any]:
+        """Return the values as they hold for good. What the registry does not say is asked again by the next try."""
+        values = {name: params[name] for name in self.parameters}
+        asked = [name for name in self.champion_parameters if values.get(name) == CHAMPION]
+        champion = mlflow.champion(self.model) if asked else None
+        return {**values, **dict.fromkeys(asked, champion.run_key if champion else ANEW)}
 
     def _said(self, record: RunRecord, why: str, mlflow: MlflowHook) -> str:
         """What the run works on and why, in one line that fits a page."""

@@ -63,6 +63,7 @@ class Run:
             dataset=dataset.name,
             model=system.registered_model,
             parameters=list(tracked),
+            champion_parameters=[system.starts_from] if system.starts_from else [],
             site=locations.chosen(dataset, "site"),
         )
         self.workspace = WorkspaceCreateOperator(

@@ -13,8 +13,9 @@ class System:
 
     ``model`` is the name in the registry and on the inference server; ``name`` if not given. ``buckets`` says whether
     its programs can read a workspace through S3 too, ``cached`` whether its runs read their version from a cache at the
-    site of their compute. ``places`` are those it runs at by default: the first that is
-    configured. ``keep_models`` is the number of newest model versions that stay, beside champion and kept ones.
+    site of their compute. ``starts_from`` names the Param by which a training starts from an earlier model's weights:
+    ``anew``, ``champion`` or a run key. ``places`` are those it runs at by default: the first that is configured.
+    ``keep_models`` is the number of newest model versions that stay, beside champion and kept ones.
     """
 
     name: str
@@ -23,6 +24,7 @@ class System:
     model: str = ""
     buckets: bool = False
     cached: bool = False
+    starts_from: str = ""
     places: tuple[str, ...] = ("local",)
     keep_models: int = 10
 

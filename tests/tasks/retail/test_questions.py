@@ -163,8 +163,8 @@ def test_the_same_seed_gives_the_same_questions_and_a_day_adds():
     first, second = list(generate.plan(1, 200)), list(generate.plan(2, 200))
     assert first == list(generate.plan(1, 200)) and second[:200] == first and len(second) == 220
     assert first != list(generate.plan(1, 200, seed=2))
-    known = {word for question in first for word in question.words}
-    later = {word for question in generate.plan(4, 200) for word in question.words}
+    known = {word for question, _ in first for word in question.words}
+    later = {word for question, _ in generate.plan(4, 200) for word in question.words}
     assert known < later
 
 
