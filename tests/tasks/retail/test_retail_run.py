@@ -155,7 +155,7 @@ def test_a_question_is_asked_of_a_server(trained: Path, monkeypatch):
 
 
 def test_an_encoder_that_is_not_installed_is_named(questions: Path, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("tasks.retail.model.ENCODER_PACKAGE", "no_such_package")
+    monkeypatch.setattr("tasks.common.encoder.PACKAGE", "no_such_package")
     with pytest.raises(BadInput, match="Package no-such-package, which carries the encoder, is not installed"):
         called(train, monkeypatch, "--data", questions, "--output", tmp_path)
     with pytest.raises(BadInput, match=r"holds no model\.safetensors|has no tokenizer"):
