@@ -105,6 +105,7 @@ POSTGRESQL = Suite(
         "tests/dags",
         "tests/examples",
         "tests/scripts/test_connections.py",
+        "tests/services/calls/test_call_store.py",
         "tests/services/dialog/test_store.py",
     ),
     postgresql=True,
