@@ -128,6 +128,15 @@ def _dialog_stubs(layout: Layout, ports: Ports) -> list[str]:
     return [sys.executable, "-m", "services.dialog.stubs", "--port", str(ports["dialog_stubs"])]
 
 
+def _calls(layout: Layout, ports: Ports) -> list[str]:
+    serve = [sys.executable, "-m", "services.calls.serve", "--port", str(ports["calls"])]
+    return [*serve, "--database", sqlite_url(layout.calls / "calls.db")]
+
+
+def _calls_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    return environment.clean() | {"CALLS_TOKEN": secrets.get(layout, secrets.CALLS)}
+
+
 def _volume(layout: Layout, name: str) -> Path:
     """Where a volume of the first SVM is mounted."""
     return layout.namespace / environment.SVM / name
@@ -202,6 +211,14 @@ SERVICES = {
                 Program("dialog", _dialog, _dialog_variables),
                 Program("dialog-stubs", _dialog_stubs, lambda layout, ports: environment.clean()),
             ),
+            optional=True,
+        ),
+        Service(
+            "calls",
+            "calls, live and past",
+            lambda p: f"http://{HOST}:{p['calls']}",
+            ("calls",),
+            (Program("calls", _calls, _calls_variables),),
             optional=True,
         ),
     )

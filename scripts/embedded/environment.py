@@ -164,6 +164,13 @@ def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, An
             "port": ports["dialog"],
             "password": secrets.get(layout, secrets.DIALOG_EXPORT),
         },
+        "calls_default": {
+            "conn_type": "http",
+            "schema": "http",
+            "host": HOST,
+            "port": ports["calls"],
+            "password": secrets.get(layout, secrets.CALLS),
+        },
         "airflow_api": {
             "conn_type": "http",
             "schema": "http",

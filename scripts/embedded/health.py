@@ -105,6 +105,10 @@ def _dialog(layout: Layout, ports: Ports) -> dict[str, str]:
     return {"dialog": _says_ok(SERVICES["dialog"].url(ports)), "dialog-stubs": _asked(stubs)}
 
 
+def _calls(layout: Layout, ports: Ports) -> dict[str, str]:
+    return {"calls": _says_ok(SERVICES["calls"].url(ports))}
+
+
 def _says_ok(url: str) -> str:
     """Ask one of services/ for its health."""
 
@@ -137,4 +141,5 @@ _CHECKS = {
     "ontap_remote": _ontap_remote,
     "airflow": _airflow,
     "dialog": _dialog,
+    "calls": _calls,
 }

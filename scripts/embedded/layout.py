@@ -57,8 +57,8 @@ class Layout:
         """Make the folder, readable by its owner only: secrets, data and logs lie below it."""
         self.local.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.local.chmod(0o700)
-        kept = (self.airflow, self.mlflow, self.lake, *self.clusters, self.workloads, self.triton, self.dialog)
-        for folder in (self.logs, *kept):
+        kept = (self.airflow, self.mlflow, self.lake, *self.clusters, self.workloads, self.triton)
+        for folder in (self.logs, *kept, self.dialog, self.calls):
             folder.mkdir(exist_ok=True)
         if not self.instance_file.exists():
             self.instance_file.write_text(uuid.uuid4().hex)
@@ -126,6 +126,11 @@ class Layout:
     def dialog(self) -> Path:
         """The conversations of the retail assistant."""
         return self.local / "dialog"
+
+    @property
+    def calls(self) -> Path:
+        """What was said in calls, and what people corrected of it."""
+        return self.local / "calls"
 
     @property
     def model_repository(self) -> Path:

@@ -1,6 +1,6 @@
 """Serve calls, live and past, until stopped.
 
-    python -m services.calls.serve --port 8601 --database sqlite:////srv/calls.db
+    python -m services.calls.serve --port 8650 --database sqlite:////srv/calls.db
 
 The environment's ``CALLS_TOKEN`` is what programs bring that write; without it nothing is written. With
 ``--read-database`` history is read from another database, such as a clone, and never from the one that is written to;

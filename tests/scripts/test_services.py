@@ -115,6 +115,15 @@ def test_the_export_of_the_retail_assistant_wants_the_token_of_its_connection(ru
     assert (allowed.status_code, httpx.get(url, trust_env=False).status_code) == (200, 401)
 
 
+def test_calls_are_written_with_the_token_of_their_connection(running: Stack):
+    running.up(["lake"], optional=["calls"])
+    assert running.health(["calls"]) == {"calls": health.HEALTHY}
+    row = environment.connections(running.layout, running.ports)["calls_default"]
+    url = f"http://{row['host']}:{row['port']}/api/corrections?since=2026-01-01"
+    allowed = httpx.get(url, headers={"Authorization": f"Bearer {row['password']}"}, trust_env=False)
+    assert (allowed.status_code, httpx.get(url, trust_env=False).status_code) == (200, 401)
+
+
 def test_what_a_killed_supervisor_left_is_ended_before_the_next_start(stack: Stack):
     stack.up(["lake"])
     orphan, kept = stack.supervisor.processes()["lake"]["pid"], stack.ports
@@ -382,7 +391,7 @@ def test_what_is_written_into_airflow_is_every_connection_but_the_provisioned_on
     ports.choose(stack.layout, [])
     given = environment.connections(stack.layout, stack.ports)
     services = {"ontap_default", "ontap_remote", "aws_default", "mlflow_default", "inference_default", "airflow_api"}
-    services |= {"dialog_default"}
+    services |= {"dialog_default", "calls_default"}
     assert set(given) == services
     assert given["ontap_default"]["extra"]["verify"] == str(stack.layout.ontap_ca)
     assert not [name for name in stack.env() if name.startswith("AIRFLOW_CONN_")], "it would win over the row"
