@@ -42,7 +42,7 @@ class Group:
     size: int = 1
     device: str = "cpu"
     communication_s: float = 0.0
-    begun: dict[int, float] = field(default_factory=dict)
+    _asked: tuple[Any, Tensor] | None = field(default=None, repr=False)
 
     @property
     def is_first(self) -> bool:
@@ -53,17 +53,30 @@ class Group:
         if self.size == 1:
             return network
         devices = [torch.device(self.device)] if self.device.startswith("cuda") else None
-        shared = nn.parallel.DistributedDataParallel(network, device_ids=devices)
+        # Statistics of normalisation are of all processes already (SyncedBatchNorm2d), so that buffers need no sending.
+        shared = nn.parallel.DistributedDataParallel(
+            network, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
         shared.register_comm_hook(None, self._averaged)
         return shared
 
     def stops(self, wanted: bool) -> bool:
-        """Whether any of the processes wants to stop; the same answer in all of them."""
+        """Whether any of the processes wanted to stop when this was asked before; the same answer in all of them.
+
+        What is wanted now is answered the next time: it travels while a step is made, so that no process waits for
+        the others here.
+        """
         if self.size == 1:
             return wanted
-        told = torch.tensor([float(wanted)], device=self.device)
-        dist.all_reduce(told, op=dist.ReduceOp.MAX)
-        return bool(told.item())
+        before, told = self._asked, torch.tensor([float(wanted)], device=self.device)
+        self._asked = dist.all_reduce(told, op=dist.ReduceOp.MAX, async_op=True), told
+        if before is None:
+            return False
+        sent, answer = before
+        begun = time.perf_counter()
+        sent.wait()
+        self.communication_s += time.perf_counter() - begun
+        return bool(answer.item())
 
     def total(self, *values: float) -> list[float]:
         """Return each value summed over all processes, in double precision."""
