@@ -4,7 +4,8 @@
     python -m scripts.screenshot tyre       the newest finished run of its DAG, as Airflow shows it: run.png
     python -m scripts.screenshot ctr        likewise, run-ctr.png, and the page its last demo left in MLflow
 
-With the run of each system comes the data hub's page on the version that it trained on, hub-SYSTEM.png; of all of them,
+With the run of each system comes the data hub's page on the version that it trained on, hub-SYSTEM.png, and where the
+run froze an experiment the page on that, hub-SYSTEM-experiment.png; of all of them,
 the hub's pages in Airflow's frame, on caches and on models: hub.png, hub-caches.png, hub-models.png.
 
 Needs Chromium and running services in which the demos have run; `--local D` means the services in folder D.
@@ -104,6 +105,16 @@ def take_version(page: Page, stack: Stack, system: System, output: Path) -> None
     said(f"Version {chosen} of {system.dataset}", output)
 
 
+def take_experiment(page: Page, stack: Stack, system: System, output: Path) -> None:
+    """The hub's page on what the newest run froze; nothing of a system whose runs freeze nothing."""
+    api = stack.airflow_api()
+    frozen = api.xcom(system.train_dag, newest_finished(api, system), "summary").get("experiment")
+    if frozen:
+        show_hub(page, f"/ontap/experiments/{frozen['run_key']}")
+        page.screenshot(path=output, full_page=True)
+        said(f"The experiment {frozen['run_key']}", output)
+
+
 def take_hub(page: Page, folder: Path) -> None:
     page.goto("/plugin/data-hub")
     page.frame_locator("iframe[title='Data hub']").get_by_role("heading", level=1).wait_for()
@@ -149,6 +160,7 @@ def main() -> int:
         take_hub(page, options.folder)
         for system in chosen:
             take_version(page, stack, system, options.folder / f"hub-{system.name}.png")
+            take_experiment(page, stack, system, options.folder / f"hub-{system.name}-experiment.png")
     return 0
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from urllib.parse import quote
 
-from scripts import lake
+import pytest
+from playwright.sync_api import expect
+
+from scripts import browser, lake
+from scripts.embedded import environment
 from scripts.follow import RunFailed
 from scripts.systems.lane import RESTORE, SYSTEM, URL
 from tests.journey.world import World
@@ -50,6 +55,9 @@ def test_an_experiment_of_two_processes_is_frozen_and_repeated_from_its_clone(wo
     assert next(iter(shown["training"]["metrics"])) == "accuracy", "what decides comes first"
     assert [run["run_id"] for run in shown["repeated"]] == [run_id]
 
+    world.step("The hub leads from the run to what it froze, and trains it again by keyboard")
+    look_at_experiment(world, key, run_id)
+
     world.step("An experiment whose snapshot was removed is named in one sentence")
     (uuid,) = (volume["uuid"] for volume in world.records("/storage/volumes", name=experiment["volume"]))
     path = f"/api/storage/volumes/{uuid}/snapshots/{experiment['snapshot_uuid']}"
@@ -57,3 +65,26 @@ def test_an_experiment_of_two_processes_is_frozen_and_repeated_from_its_clone(wo
     with pytest.raises(RunFailed, match=f"The experiment of run {key} .* which has been removed"):
         world.run(RESTORE, {"experiment": key})
     world.ontap.delete(f"/api/storage/volumes/{uuid}", params={"return_timeout": 60}).raise_for_status()
+
+
+def look_at_experiment(world: World, key: str, repeated: str) -> None:
+    """As a person does, up to the form that would begin; nothing is looked at where there is no Chromium."""
+    if browser.chromium() is None:
+        return
+    with browser.browser() as running:
+        expect.set_options(timeout=browser.TIMEOUT_MS)
+        page = browser.open_page(running, world.stack.urls["airflow"])
+        browser.enter(page, environment.ADMIN, world.stack.password_file.read_text())
+        page.goto("/plugin/data-hub/ontap/runs")
+        hub = page.frame_locator("iframe[title='Data hub']")
+        hub.get_by_role("row").filter(has_text=key).get_by_role("link", name="experiment").first.click()
+        expect(hub.get_by_role("heading", name=f"Experiment {key}", level=1)).to_be_visible()
+        expect(hub.get_by_role("listitem").filter(has_text="restore_experiment")).to_contain_text("success")
+        hub.get_by_role("button", name="Train it again").focus()
+        page.keyboard.press("Enter")
+        form = hub.get_by_role("dialog", name="Train it again")
+        expect(form).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(form).to_be_hidden()
+        hub.get_by_role("link", name="restore_experiment").click()
+        expect(page).to_have_url(re.compile(f"/dags/restore_experiment/runs/{re.escape(quote(repeated, safe=''))}"))
