@@ -50,8 +50,11 @@ class Demo:
         past = getattr(self.options, "days", None)
         if past:
             days.make_versions(self, past)
-        self.ingest()
-        self.train()
+        if self.system.dataset:
+            self.ingest()
+            self.train()
+        else:
+            self.start()
         trained = days.backfill(self, past) if past else []
         facts = self.facts() | {"days": trained}
         self.keep(facts)
@@ -90,7 +93,7 @@ class Demo:
 
     def wait_for_dags(self) -> None:
         deadline = time.monotonic() + PARSED_S
-        missing = [PROVISION, self.system.ingest_dag, self.system.train_dag]
+        missing = [PROVISION, self.system.train_dag, *([self.system.ingest_dag] if self.system.dataset else [])]
         while missing := [dag_id for dag_id in missing if self.api.dag(dag_id) is None]:
             if time.monotonic() > deadline:
                 errors = [f"{file}:\n{trace}" for file, trace in self.api.import_errors().items()]
@@ -129,6 +132,16 @@ class Demo:
         follow(self.api, dag_id, self.train_run)
         self.end()
 
+    def start(self) -> None:
+        """Start and follow the DAG of a system that has no dataset."""
+        dag_id = self.system.train_dag
+        self.begin("run", f"{dag_id}: {self.system.steps}")
+        self.stack.wait_ready()
+        self.api.unpause(dag_id)
+        self.train_run = self.api.trigger(dag_id, self.system.conf(self.stack))
+        follow(self.api, dag_id, self.train_run)
+        self.end()
+
     def run_of_the_event(self) -> str | None:
         """Return the run that the new version has started, None when there is no new version. Raises RunFailed."""
         ingest_dag, train_dag = self.system.ingest_dag, self.system.train_dag
@@ -151,21 +164,21 @@ class Demo:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """What the training run says of itself. Raises RunFailed when it has ended without a word."""
-        of_run, dag_id = self.xcom("summary"), self.system.train_dag
+        of_run, dag_id = self.xcom(self.system.told_by), self.system.train_dag
         if of_run is None:
             raise RunFailed(failure(self.api, dag_id, self.train_run, self.api.tasks(dag_id, self.train_run)))
         return of_run
 
     def facts(self) -> dict[str, Any]:
         """Return what every system's run has, and what is this system's own."""
-        of_run, own = self.summary, self.system.facts(self)
+        of_run, own, dag_id = self.summary, self.system.facts(self), self.system.train_dag
         return {
             "demo": self.number,
             "system": self.system.name,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             **of_run,
             **own,
-            "runs": {self.system.ingest_dag: self.ingest_run, self.system.train_dag: self.train_run},
+            "runs": {**({self.system.ingest_dag: self.ingest_run} if self.ingest_run else {}), dag_id: self.train_run},
             "links": {**self.links(), **own.get("links", {})},
             "password_file": shown(self.stack.password_file),
             "seconds": {**self.seconds, "total": round(time.monotonic() - self.started, 1)},

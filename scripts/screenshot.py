@@ -158,7 +158,7 @@ def main() -> int:
             take_pages(running, stack, system, options.folder)
         page = in_airflow(running, stack)
         take_hub(page, options.folder)
-        for system in chosen:
+        for system in (each for each in chosen if each.dataset):
             take_version(page, stack, system, options.folder / f"hub-{system.name}.png")
             take_experiment(page, stack, system, options.folder / f"hub-{system.name}-experiment.png")
     return 0

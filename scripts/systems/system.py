@@ -25,8 +25,9 @@ class System:
     """
 
     name: str
-    dataset: str
+    dataset: str = ""
     train_dag: str
+    told_by: str = "summary"
     steps: str = "clone, train, judge, deploy if better, clean up"
     first: Sequence[str] = ("ontap", "lake", "triton", "airflow")
     services: Sequence[str] = ()
@@ -44,6 +45,10 @@ class System:
 
     def check(self, options: argparse.Namespace) -> None:
         """Exit with a sentence when the options cannot be meant; called before anything starts."""
+
+    def conf(self, stack: Stack) -> dict[str, Any]:
+        """Return what the run of a system without a dataset is started with."""
+        return {}
 
     def fill_lake(self, stack: Stack, day: int, options: argparse.Namespace) -> dict[str, Any]:
         """Make the data of this day of production, counted from 1; days that are there stay or are replaced."""

@@ -3,10 +3,10 @@
     python tests/bench/bench_lanes.py
 
 In turns: one process alone; two that know nothing of each other, side by side, which is all that two cores can give;
-and two that train one network together. Every process does the same work: nearly as many pictures an epoch, in batches of the
-same size. Loader, step and communication are told apart, without the first epoch, in which everything is read and made
-for the first time. The share of each round is that of two runs made one after the other. Target: 95 % of what two cores
-can give.
+and two that train one network together. Every process does the same work: nearly as many pictures an epoch, in batches
+of the same size. Loader, step and communication are told apart, without the first epoch, in which everything is read
+and made for the first time. Each round's share is that of two runs made one after the other; the median counts. Target:
+95 % of what two cores can give.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What one workload asks of its scheduler and of Airflow, and how real schedulers take many at once.
 
     python tests/bench/bench_scale.py                             # a Slurm of its own, and SageMaker on this machine
-    python tests/bench/bench_scale.py --count 200 --seconds 360 --pace 1 --places slurm
+    python tests/bench/bench_scale.py --count 200 --seconds 480 --pace 1 --places slurm --no-login-shells
     KUBECONFIG=... python tests/bench/bench_scale.py --places kubernetes --image IMAGE
 
 Submits ``--count`` programs that sleep, looks at each in turns until all have ended, reads their results and removes
@@ -84,6 +84,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20, help="for which each program runs")
+    bare = "Slurm begins programs without a login shell: of one machine that begins them all it is most of the work"
+    parser.add_argument("--no-login-shells", action="store_true", help=bare)
     parser.add_argument("--pace", type=float, default=0, help="seconds between two submissions: one machine begins all")
     parser.add_argument(
         "--places", nargs="+", default=["slurm", "sagemaker", *(["kubernetes"] if kubernetes() else [])]
@@ -186,6 +188,7 @@ def slurm(folder: Path, options: argparse.Namespace) -> Iterator[Any]:
             working_directory=str(folder),
             grace_s=5,
             time_limit_s=1200,
+            options=("--export=NIL",) if options.no_login_shells else (),
         )
         resources = {"cpus": 0.1, "memory_gib": 0.05}
         yield place.runner(), counter, {"program": "sleeper", "resources": _resources(**resources)}

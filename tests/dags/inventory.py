@@ -23,6 +23,7 @@ OTHERS = {
     "restore_experiment",
     "roll_back",
     "rotate_s3_keys",
+    "storage_proof",
     "storage_service_level",
     "workspace",
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import yaml
+
+from scripts.embedded.layout import ROOT
 
 DAG_ID = "storage_service_level"
 
@@ -20,7 +23,7 @@ def test_the_wait_lies_between_setup_and_teardown_and_a_failure_shows(dags):
 def test_the_form_offers_the_levels_and_datasets_there_are(dags):
     params = dags[DAG_ID].params
     assert params.get_param("level").schema["enum"] == ["extreme", "performance", "value"]
-    datasets = ["chest_xray", "ctr_days", "faces", "lane_detection", "tyre_images"]
+    datasets = sorted(yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())["datasets"])
     assert params.get_param("dataset").schema["enum"] == [None, *datasets]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import yaml
+
+from scripts.embedded.layout import ROOT
+
 
 def test_empty_fields_are_empty_words_and_the_form_offers_the_datasets(dags):
     dag = dags["workspace"]
@@ -17,5 +21,5 @@ def test_empty_fields_are_empty_words_and_the_form_offers_the_datasets(dags):
         "with_bucket": "True",
         "days": "2.5",
     }
-    datasets = ["chest_xray", "ctr_days", "faces", "lane_detection", "tyre_images"]
+    datasets = sorted(yaml.safe_load((ROOT / "config" / "datasets.yaml").read_text())["datasets"])
     assert dag.params.get_param("dataset").schema["enum"] == datasets

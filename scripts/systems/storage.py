@@ -1,0 +1,58 @@
+"""Storage proof: an ONTAP volume, this machine's own disk and a bucket, measured as training uses them."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from scripts import lake
+from scripts.systems import text
+from scripts.systems.system import System
+from tasks.storage.fio import MISSING
+
+if TYPE_CHECKING:
+    from scripts.services import Stack
+
+# Of a size that shows the way in seconds; the form's own are for storage that is to be judged.
+QUICK = {"size_mib": 128, "seconds": 2, "files": 300, "pictures": 128, "samples_per_s": 500}
+
+
+class Storage(System):
+    name = "storage"
+    train_dag = "storage_proof"
+    told_by = "report"
+    steps = "measure each path in turn, then all side by side and over time"
+
+    def check(self, options: argparse.Namespace) -> None:
+        if shutil.which("fio") is None:
+            raise SystemExit(MISSING)
+
+    def fill_lake(self, stack: Stack, day: int, options: argparse.Namespace) -> dict[str, Any]:
+        """Make the bucket that is measured; the measurement brings its own files."""
+        lake.bucket(stack)
+        return {"bucket": lake.BUCKET}
+
+    def conf(self, stack: Stack) -> dict[str, Any]:
+        return {"paths": ["volume:storage_proof", str(stack.layout.local), f"s3://{lake.BUCKET}/proof"], **QUICK}
+
+    def text(self, facts: dict[str, Any]) -> str:
+        return text.joined(_measured(facts), _fed(facts), text.links(facts))
+
+
+def _measured(facts: dict[str, Any]) -> list[str]:
+    paths = facts["paths"]
+    lines = [f"  {path}" for path in paths]
+    tests = list(dict.fromkeys(name for figures in paths.values() for name in figures))
+    for name in tests:
+        cells = [f"{figures[name]:>12,.1f}" if name in figures else f"{'-':>12}" for figures in paths.values()]
+        lines.append(f"  {name:<32}{''.join(cells)}")
+    return ["Paths (MB/s; operations a second where no bytes move; share of time for accelerators)", *lines]
+
+
+def _fed(facts: dict[str, Any]) -> list[str]:
+    lines = [f"  {training:<58}" + "".join(f"{told:>20}" for told in cells) for training, _, *cells in facts["feeds"]]
+    return ["GPUs that each path feeds, by its sequential read", *lines]
+
+
+SYSTEM = Storage()
