@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def test_an_unknown_system_is_answered_with_those_there_are(capsys: pytest.Captu
         demo.options(["tires"])
     assert ended.value.code == 2
     known = systems.names()
-    assert f"invalid choice: 'tires' (choose from {', '.join(map(repr, known))})" in capsys.readouterr().err
+    offered = ", ".join(map(repr, [*known, "all"]))
+    assert f"invalid choice: 'tires' (choose from {offered})" in capsys.readouterr().err
     with pytest.raises(SystemExit, match=rf"No system is called 'tires'; there are {', '.join(known)}\."):
         systems.find("tires")
 
@@ -135,3 +137,27 @@ def test_a_metric_that_one_model_lacks_is_shown_as_missing():
     facts = summary() | {"metrics": {"challenger": {"accuracy": 0.9, "f1": 0.5}, "champion": {"accuracy": 0.8}}}
     champion = next(line for line in text.judged(facts, "rows", ("accuracy", "f1")) if "champion" in line)
     assert champion.split() == ["champion", "0.800", "-"]
+
+
+def test_all_demos_go_on_where_they_failed_and_begin_anew_when_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    ran: list[str] = []
+    failing = {"tyre"}
+
+    def run(command: list[str], **settings: Any) -> subprocess.CompletedProcess[bytes]:
+        ran.append(command[3])
+        settings["stdout"].write(b"begun\nTask sync of ingest failed.\n")
+        return subprocess.CompletedProcess(command, int(command[3] in failing))
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("sys.argv", ["demo", "all", "--local", str(tmp_path)])
+    assert demo.main() == 1 and ran == systems.names()
+    said = capsys.readouterr().out
+    assert "✗ tyre" in said and "Task sync of ingest failed." in said and "✓ ctr" in said
+    assert f"{len(ran) - 1} of {len(ran)} demos have succeeded." in said
+    ran.clear()
+    failing.clear()
+    assert demo.main() == 0 and ran == ["tyre"]
+    ran.clear()
+    assert demo.main() == 0 and ran == systems.names(), "done with all, it begins anew"
