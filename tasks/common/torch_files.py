@@ -22,11 +22,17 @@ def weights_of(state: Mapping[str, torch.Tensor]) -> bytes:
 
 
 def onnx_of(
-    network: nn.Module, example: torch.Tensor, inputs: str, outputs: str, free: Mapping[int, str] = ANY_NUMBER
+    network: nn.Module,
+    example: torch.Tensor,
+    inputs: str,
+    outputs: str,
+    free: Mapping[int, str] = ANY_NUMBER,
+    free_out: Mapping[int, str] | None = None,
 ) -> bytes:
     """Return the ONNX graph of a network with one input and one output.
 
-    :param free: axes of both that may be of any length, with a name for each.
+    :param free: axes of the input that may be of any length, with a name for each.
+    :param free_out: those of the output; the same if not given.
     """
     file = io.BytesIO()
     with warnings.catch_warnings():
@@ -39,7 +45,7 @@ def onnx_of(
             cast(Any, file),  # its signature names paths only, but it writes to a stream as well
             input_names=[inputs],
             output_names=[outputs],
-            dynamic_axes={inputs: dict(free), outputs: dict(free)},
+            dynamic_axes={inputs: dict(free), outputs: dict(free if free_out is None else free_out)},
             opset_version=OPSET,
             dynamo=False,
         )

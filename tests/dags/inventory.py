@@ -1,6 +1,7 @@
 """Which DAGs there are. A new one joins its set here, and `make docs` puts its page into the docs."""
 
 TRAINING = {
+    "call_sentiment_training",
     "chest_xray",
     "click_through",
     "lane_detection",
@@ -8,6 +9,7 @@ TRAINING = {
     "tyre_quality",
 }
 INGEST = {
+    "ingest_calls",
     "ingest_chest_xray",
     "ingest_ctr_days",
     "ingest_edge_inputs",
@@ -16,6 +18,7 @@ INGEST = {
     "ingest_tyre_images",
 }
 OTHERS = {
+    "call_sentiment",
     "edge_inference",
     "provision_ontap",
     "reclaim_space",

@@ -77,8 +77,9 @@ class PromotionDecideOperator(MlopsOperator, BranchMixIn):
 
     The challenger replaces the champion when it is better by more than ``minimum_gain``: the whole confidence interval
     of the gain must lie above it, or only the figure itself when the Param ``judge_by`` says so. Where no row was left
-    that neither has trained on, the champion stays. The Params ``metric``, ``judge_by`` and ``minimum_gain`` are read
-    from the run.
+    that neither has trained on, the champion stays. So it does, or nothing is deployed, where the evaluation says why
+    the challenger is ``unfit``, whatever it would replace. The Params ``metric``, ``judge_by`` and ``minimum_gain`` are
+    read from the run.
 
     :param evaluation: task id of the program that judged.
     :param promote: task or group to go on with after a promotion.
@@ -134,6 +135,8 @@ def decide(run: RunRecord, claim: Claim, judged: Mapping[str, Any], params: Mapp
         return "keep", "the run may not promote (parameter promote, a backfill, or a site away from home)"
     if run.promote == "always":
         return "promote", "the run always promotes (parameter promote)"
+    if unfit := judged.get("unfit"):
+        return "keep", str(unfit)
     if claim.champion is None:
         return "promote", "no model is deployed yet"
     if refused := judged.get("refused"):
