@@ -1,0 +1,72 @@
+"""As much of the call service as programs ask of it, in this process."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+class StubService:
+    """``calls`` by id, as ``GET /api/calls/ID`` tells them; ``broken`` answers 503 to everything."""
+
+    TOKEN = "a-token"
+
+    def __init__(self) -> None:
+        self.calls: dict[str, dict[str, Any]] = {}
+        self.corrections: list[dict[str, Any]] = []
+        self.broken = False
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer(*stub.get(self.path, self.headers.get("Authorization", "")))
+
+            def do_PUT(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self._answer(*stub.put(self.path, body))
+
+            def _answer(self, status: int, content: bytes) -> None:
+                self.send_response(503 if stub.broken else status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def get(self, path: str, authorization: str) -> tuple[int, bytes]:
+        if path.startswith("/api/corrections"):
+            if authorization != f"Bearer {self.TOKEN}":
+                return 401, b""
+            return 200, "".join(json.dumps(row) + "\n" for row in self.corrections).encode()
+        known = self.calls.get(path.removeprefix("/api/calls/"))
+        return (200, json.dumps(known).encode()) if known else (404, b'{"error": "There is no such call."}')
+
+    def put(self, path: str, sent: dict[str, Any]) -> tuple[int, bytes]:
+        name, _, what = path.removeprefix("/api/calls/").partition("/")
+        if what == "sentences":
+            self.calls[name]["sentences"] += sent["sentences"]
+        elif what == "finished":
+            if len(self.calls[name]["sentences"]) != sent["sentences"]:
+                return 409, b'{"error": "There is another number."}'
+            self.calls[name]["finished"] = sent["sentences"]
+        else:
+            self.calls[name] = {**sent, "sentences": [], "finished": None}
+        return 200, b"{}"
