@@ -4,8 +4,9 @@
     python -m tasks.calls.generate --output s3://lake/calls --revision 2       # the next day: more of them
 
 Each call is one file of two channels, the agent's and the caller's, with noise on the line. ``--texts`` more have their
-sentences alone. The same seed gives the same calls; a later revision keeps those that are there and adds a fifth. Calls
-that are held out are made of sentences that no other call has: who is good at them has not learned them by heart.
+sentences alone. The same seed gives the same calls; a later revision keeps those that are there and adds a fifth. A
+quarter of the phrases is said in calls that are held out and in no other: who is good at them has not learned them by
+heart.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ DECIBELS = (12.0, 30.0)  # by which the noise is below what is said
 AGENT_VOICES = dict(zip(AGENTS, VOICES, strict=True))
 MOODS = {NEGATIVE: (0.6, 0.3, 0.1), NEUTRAL: (0.2, 0.6, 0.2), POSITIVE: (0.1, 0.3, 0.6)}
 PLACE = re.compile(r"\{(\w+)\}")
-RESERVED = 4  # every fourth sentence of a list is for calls that are held out
+RESERVED = 4  # every fourth phrase of a list is for calls that are held out
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def _planned(id_: str, day: int, number: int, is_spoken: bool, seed: int) -> Pla
     for _ in range(chance.randint(*SENTENCES)):
         for side, lists in ((AGENT, AGENTS_SAY), (CALLER, CALLERS)):
             (sentiment,) = chance.choices(list(MOODS), MOODS[mood])
-            phrases = [p for n, p in enumerate(lists[sentiment]) if (n % RESERVED == RESERVED - 1) == judges]
+            phrases = [p for n, p in enumerate(lists[sentiment]) if judges or n % RESERVED != RESERVED - 1]
             turns.append(Said(side, filled(chance.choice(phrases), chance), sentiment))
     return Plan(id_, agent, began, kind, tuple(turns))
 

@@ -13,11 +13,8 @@ def test_each_part_of_the_new_calls_is_a_task_of_its_own(dags):
 
 
 def test_new_calls_and_a_new_model_both_start_it(dags):
-    uris = {uri for uri, _ in dags["call_sentiment"].timetable.asset_condition.iter_assets()}
-    assert {key.uri if hasattr(key, "uri") else key for key in uris} == {
-        "ontap://dataset/calls",
-        "ontap://model/call_sentiment",
-    }
+    assets = dags["call_sentiment"].timetable.asset_condition.objects
+    assert {asset.uri for asset in assets} == {"ontap://dataset/calls", "ontap://model/call_sentiment"}
 
 
 def test_the_pipelines_metric_decides_by_default(dags):

@@ -1,4 +1,4 @@
-"""Programs of calls see the very snapshot of the run's version, one model for all parts, and the table that is asked."""
+"""Programs of calls see the snapshot of the run's version, one model for all parts, and the table that is asked."""
 
 from __future__ import annotations
 
@@ -17,15 +17,8 @@ from ontap_mlops.operators.calls import (
 )
 from tests.ontap_mlops.operators.run_context import CHAMPION, NOW, VERSION, record
 
-PART = {
-    "calls": 2,
-    "sentences": 9,
-    "empty": 1,
-    "seconds": 40.0,
-    "took_s": 10.0,
-    "refused": 1,
-    "reasons": ["Call x: silent."],
-}
+COUNTS = {"calls": 2, "sentences": 9, "empty": 1, "refused": 1}
+PART = {**COUNTS, "seconds": 40.0, "took_s": 10.0, "reasons": ["Call x: silent."]}
 
 
 @pytest.fixture
@@ -36,9 +29,8 @@ def context() -> Any:
         "plan": {"recorded": 9, "new": 5, "parts": ["0/2", "1/2"]},
         "score": [PART, PART],
     }
-    ti = SimpleNamespace(
-        task_id="t", map_index=-1, xcom_pull=lambda task_ids, key="return_value": results.get(task_ids)
-    )
+    pull = lambda task_ids, key="return_value": results.get(task_ids)  # noqa: E731
+    ti = SimpleNamespace(task_id="t", map_index=-1, xcom_pull=pull)
     run = SimpleNamespace(dag_id="call_sentiment", run_id="manual__1", run_after=NOW, run_type="manual")
     return {"ti": ti, "dag_run": run, "params": {}, "results": results}
 
@@ -51,8 +43,8 @@ def service(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_part_reads_the_snapshot_and_asks_the_service(context, service):
     made = CallsProgramOperator(task_id="t", program="score", part="0/2", with_model=True)
     workload = made.workload(context)
-    assert workload.program == "tasks.calls.score" and "--part=0/2" in workload.arguments
-    assert f"--model={{models}}/{CHAMPION.folder}" in workload.arguments
+    assert workload.program == "tasks.calls.score"
+    assert workload.arguments == ("--part", "0/2", "--model", f"{{models}}/{CHAMPION.folder}")
     assert workload.run["data"] == f"{{data}}/.snapshot/{VERSION.snapshot}/data"
     assert set(workload.mounts) == {"data", "models"} and all(mount.read_only for mount in workload.mounts.values())
     assert workload.secrets["CALLS_TOKEN"] == "a-token"
@@ -61,7 +53,7 @@ def test_a_part_reads_the_snapshot_and_asks_the_service(context, service):
 
 def test_files_need_no_service(context):
     workload = CallsProgramOperator(task_id="t", program="plan", table="files").workload(context)
-    assert "--folder={results}/calls" in workload.arguments and not workload.secrets
+    assert workload.arguments == ("--folder", "{results}/calls") and not workload.secrets
     assert set(workload.mounts) == {"data", "results"} and not workload.mounts["results"].read_only
 
 
