@@ -74,7 +74,7 @@ class Scored:
                 PIPELINE: float((heard * _DISTANCE).sum() / heard.sum()),
                 RECOGNITION: float(weights @ self.apart / heard.sum()),
                 PIPELINE_F1: _macro(heard)[2],
-                WORD_ERRORS: float(weights @ self.word_errors / max(1.0, weights @ self.words)),
+                WORD_ERRORS: float(weights @ self.word_errors / max(1.0, float(weights @ self.words))),
             }
         return found
 

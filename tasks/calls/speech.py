@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,7 @@ def encoded(samples: Samples, kind: str) -> bytes:
     file = io.BytesIO()
     layout = "stereo" if len(samples) == 2 else "mono"
     with av.open(file, "w", format=kind) as container:
-        stream = container.add_stream(KINDS[kind], rate=RATE_HZ, layout=layout)
+        stream: Any = container.add_stream(KINDS[kind], rate=RATE_HZ, layout=layout)
         context = stream.codec_context
         pieces = (samples.T * 32767).astype("<i2").reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(pieces, format="s16", layout=layout)

@@ -48,7 +48,8 @@ def missed(pairs: Iterable[tuple[str, str]], most: int = MOST_HINTS) -> tuple[st
 
     :param pairs: what was said, and what was recognised.
     """
-    said, lost, written = Counter[str](), Counter[str](), {}
+    said, lost = Counter[str](), Counter[str]()
+    written: dict[str, str] = {}
     for true, found in pairs:
         heard = set(normalised(found))
         known = set(normalised(true))
