@@ -59,7 +59,7 @@ PARAMS = {
         section="Training",
     ),
     "hint_sentences": Param(
-        40,
+        24,
         type="integer",
         minimum=1,
         title="Sentences for the hints",
@@ -67,7 +67,7 @@ PARAMS = {
         section="Training",
     ),
     "held_out_share": Param(
-        0.4,
+        0.3,
         type="number",
         exclusiveMinimum=0,
         exclusiveMaximum=1,

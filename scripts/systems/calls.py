@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 URL = f"s3://{lake.BUCKET}/calls/"
 UNDERSTAND = "call_sentiment"
-COUNT = 14
+COUNT, TEXTS = 12, 160
 SHOWN = 4
 
 
@@ -36,7 +36,7 @@ class Calls(System):
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--images", type=Path, help="folder with calls.csv and recordings, instead of made calls")
         parser.add_argument("--count", type=int, default=COUNT, help=f"spoken calls of the first day ({COUNT})")
-        parser.add_argument("--texts", type=int, default=80, help="calls beside them of which only the text is left")
+        parser.add_argument("--texts", type=int, default=TEXTS, help="calls beside them of which only the text is left")
 
     def check(self, options: argparse.Namespace) -> None:
         if options.images and not (options.images / "calls.csv").is_file():

@@ -40,7 +40,7 @@ CALLS, SENTENCES, CORRECTIONS = "calls.csv", "sentences.csv", "corrections.jsonl
 CALL_COLUMNS = ("call", "file", "agent", "began")
 SENTENCE_COLUMNS = ("call", "side", "start", "end", "text", "sentiment")
 CALL_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-HELD_OUT_SHARE = 0.4
+HELD_OUT_SHARE = 0.3
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ heart.
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ from tasks.common.data import Store, open_target
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress
 
-CALLS, TEXTS = 16, 80
+CALLS, TEXTS = 12, 160
 ADDED = 0.2  # of the first day's calls, by each later one
 FIRST_DAY = datetime(2026, 11, 20, 8, tzinfo=UTC)
 BETWEEN = timedelta(minutes=7)
@@ -89,8 +90,8 @@ def plan(revision: int, spoken: int, texts: int, seed: int = 1) -> Iterator[Plan
     for day in range(1, revision + 1):
         for letter, count in (("c", spoken), ("t", texts)):
             wanted = count if day == 1 else min(count, max(1, round(count * ADDED)))
-            for number in range(wanted):
-                yield _planned(f"{letter}-{day:02}-{number:04}", day, number, letter == "c", seed)
+            for number, id_ in enumerate(_ids(letter, day, wanted)):
+                yield _planned(id_, day, number, letter == "c", seed)
 
 
 def bring(store: Store, planned: Sequence[Plan], seed: int = 1) -> int:
@@ -131,12 +132,29 @@ def spoken(planned: Plan, seed: int = 1) -> tuple[Samples, list[Sentence]]:
     return np.stack([with_noise(channel, chance.uniform(*DECIBELS), noise) for channel in whole]), sentences
 
 
+def _ids(letter: str, day: int, wanted: int) -> Iterator[str]:
+    """Ids of calls; every second one that is spoken is held out, so that few recordings are enough to judge by."""
+    judges = itertools.cycle((False, True))
+    sides = [next(judges) for _ in range(wanted)] if letter == "c" else [None] * wanted
+    numbers = itertools.count()
+    for side in sides:
+        yield next(
+            id_
+            for id_ in (f"{letter}-{day:02}-{number:04}" for number in numbers)
+            if side is None or _judges(id_) == side
+        )
+
+
+def _judges(id_: str) -> bool:
+    return Call(id_, "", "", "").held_out(HELD_OUT_SHARE)
+
+
 def _planned(id_: str, day: int, number: int, is_spoken: bool, seed: int) -> Plan:
     chance = random.Random(f"{seed}-{id_}")  # noqa: S311 - calls are no secrets
     began = FIRST_DAY + timedelta(days=day - 1) + number * BETWEEN
     kind = list(KINDS)[number % len(KINDS)] if is_spoken else ""
     agent = chance.choice(AGENTS)
-    judges = Call(id_, "", agent, "").held_out(HELD_OUT_SHARE)
+    judges = _judges(id_)
     mood = chance.choice(list(MOODS))
     turns = []
     for _ in range(chance.randint(*SENTENCES)):

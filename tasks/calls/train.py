@@ -47,7 +47,7 @@ from tasks.common.training import OnEpoch, add_training_flags
 
 PARAMETERS = ("seed", "threads", "device", "configuration", "data", "encoder", "recogniser")  # of the MLflow run
 GENERAL_EACH = 6  # sentences of each general phrase
-HINT_SENTENCES = 40
+HINT_SENTENCES = 24
 
 
 @dataclass(frozen=True)
