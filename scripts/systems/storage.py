@@ -42,10 +42,10 @@ class Storage(System):
 
 def _measured(facts: dict[str, Any]) -> list[str]:
     paths = facts["paths"]
-    lines = [f"  {path}" for path in paths]
-    tests = list(dict.fromkeys(name for figures in paths.values() for name in figures))
-    for name in tests:
-        cells = [f"{figures[name]:>12,.1f}" if name in figures else f"{'-':>12}" for figures in paths.values()]
+    lines = [f"  {each['path']}" for each in paths]
+    for name in dict.fromkeys(name for each in paths for name in each["figures"]):
+        found = [each["figures"].get(name) for each in paths]
+        cells = [f"{'-':>12}" if figure is None else f"{figure:>12,.1f}" for figure in found]
         lines.append(f"  {name:<32}{''.join(cells)}")
     return ["Paths (MB/s; operations a second where no bytes move; share of time for accelerators)", *lines]
 

@@ -235,11 +235,14 @@ class Report:
         }
 
     def short(self) -> dict[str, Any]:
-        """What fits into a task's result."""
-        paths = {
-            path.newest["path"]: {name: round(headline(told), 3) for name, told in path.tests.items()}
+        """What fits into a task's result; a list, since the order of the paths is that of ``feeds``."""
+        paths = [
+            {
+                "path": path.newest["path"],
+                "figures": {name: round(headline(told), 3) for name, told in path.tests.items()},
+            }
             for path in self.paths
-        }
+        ]
         return {"paths": paths, "feeds": self.feeds()[1]}
 
 

@@ -33,9 +33,10 @@ def test_each_path_is_measured_and_one_that_is_not_there_stops_no_other(world: W
 
     world.step("Three paths are measured in turn, and shown side by side")
     first = world.api.xcom(DAG, world.run(DAG, {"paths": paths, "tests": TESTS, **QUICK}), "report")
-    assert list(first["paths"]) == paths
-    assert {"seq_read", "frames_read", "small_write", "loader"} <= set(first["paths"][paths[0]])
-    assert {"large_read", "small_write", "loader"} <= set(first["paths"][bucket])
+    figures = {each["path"]: each["figures"] for each in first["paths"]}
+    assert list(figures) == paths
+    assert {"seq_read", "frames_read", "small_write", "loader"} <= set(figures[paths[0]])
+    assert {"large_read", "small_write", "loader"} <= set(figures[bucket])
     assert first["mlflow_url"] and first["feeds"]
     results = world.files("storage_proof")
     left = [each for place in (results, tmp_path) for each in place.iterdir() if each.name.startswith(MARK)]
@@ -50,6 +51,6 @@ def test_each_path_is_measured_and_one_that_is_not_there_stops_no_other(world: W
         world.run(DAG, {"paths": ["/nowhere", paths[0]], "tests": ["small_files"], **QUICK})
     run_id = max(world.api.runs(DAG), key=lambda run: run["run_after"])["dag_run_id"]
     second = world.api.xcom(DAG, run_id, "report")
-    assert list(second["paths"]) == [paths[0]]
+    assert [each["path"] for each in second["paths"]] == [paths[0]]
     (report,) = [file for file in (results / "reports").glob("*/report.md") if "Over time" in file.read_text()]
     assert "write 20 files of 16 KiB" in report.read_text()

@@ -135,7 +135,10 @@ def test_the_report_compares_paths_with_each_other_and_with_a_month_ago(
     flags = [f"--results={results}", f"--output={output}", "--paths=/mnt/a,/mnt/<b>,/mnt/never"]
     monkeypatch.setattr("sys.argv", ["report", *flags])
     told = report.main()
-    assert told["paths"] == {"/mnt/a": {"seq_read": 300.0}, "/mnt/<b>": {"seq_read": 900.0}}
+    assert told["paths"] == [
+        {"path": "/mnt/a", "figures": {"seq_read": 300.0}},
+        {"path": "/mnt/<b>", "figures": {"seq_read": 900.0}},
+    ]
     text = (output / "report.md").read_text()
     change = "| /mnt/a | sequential read, 1 MiB, cold | -25% since 20 Nov 2026 | +50% since 26 Oct 2026 |"
     assert change in text, "with what was measured alike only"
