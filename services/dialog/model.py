@@ -1,22 +1,16 @@
-"""What a person means, by the model that an inference server serves over the Open Inference Protocol.
-
-The version that answered says, by the fact ``folder`` of its configuration there, in which folder of the model volume
-its tokenizer and labels lie: a new champion is understood from its first answer on, without a restart.
-"""
+"""What a person means, by the model that an inference server serves over the Open Inference Protocol."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
-import numpy as np
 
+from services.served import Served, ServedError
+from tasks.common.metrics import Floats
 from tasks.common.model_folder import DESCRIPTION
 from tasks.retail.dialog.conversation import UnderstandingError, Understood
 from tasks.retail.dialog.meaning import meaning
@@ -26,9 +20,6 @@ from tasks.retail.tokens import TOKENIZER, Tokens
 
 TIME_LIMIT_S = 2.0
 INPUT, OUTPUT = "tokens", "logits"
-FOLDER = "folder"
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,12 +54,10 @@ class ServedModel:
         client: httpx.AsyncClient,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:
-        self._model = f"{server.rstrip('/')}/v2/models/{name}"
-        self._folders = folders
         self._intent_of_label = intent_of_label
-        self._client = client
-        self._time_limit_s = time_limit_s
-        self._version: Version | None = None
+        self._served = Served(
+            server, name, folders, client, _read, inputs=INPUT, outputs=OUTPUT, time_limit_s=time_limit_s
+        )
 
     async def understand(self, text: str) -> Understood:
         """Return intent and slots of ``text``. Raises UnderstandingError where the server gives no answer to use."""
@@ -83,49 +72,15 @@ class ServedModel:
         return Suggestion(version.intents[answer.intent], slots, answer.confidence, version.number)
 
     async def _answer(self, words: list[str]) -> tuple[Answer, Version]:
+        def answer(version: Version, logits: Floats) -> tuple[Answer, Version]:
+            _, first = version.tokens.numbers([words])
+            (found,) = answers(logits, first, len(version.slots), version.slots.index(OUTSIDE))
+            return found, version
+
         try:
-            async with asyncio.timeout(self._time_limit_s):
-                return await self._asked(words)
-        except TimeoutError:
-            raise UnderstandingError(f"{self._model} took more than {self._time_limit_s:g} s.") from None
-        except httpx.HTTPError as error:
-            raise UnderstandingError(f"{self._model} does not answer: {type(error).__name__}.") from error
-        except (KeyError, IndexError, TypeError, ValueError, OSError) as error:
-            raise UnderstandingError(f"{self._model} answers something else than it should: {error!r}.") from error
-
-    async def _asked(self, words: list[str]) -> tuple[Answer, Version]:
-        version = self._version or await self._now()
-        logits, number = await self._infer(version, words)
-        if number != version.number:
-            # Another version was activated meanwhile, with words and labels that may be others.
-            version = await self._now()
-            logits, number = await self._infer(version, words)
-            if number != version.number:
-                raise UnderstandingError(f"{self._model} changed twice within one question.")
-        _, first = version.tokens.numbers([words])
-        (answer,) = answers(logits, first, len(version.slots), version.slots.index(OUTSIDE))
-        return answer, version
-
-    async def _infer(self, version: Version, words: list[str]) -> tuple[Any, str]:
-        numbers, _ = version.tokens.numbers([words])
-        tensor = {"name": INPUT, "shape": list(numbers.shape), "datatype": "INT64", "data": numbers.ravel().tolist()}
-        answer = await self._client.post(
-            f"{self._model}/infer", json={"inputs": [tensor], "outputs": [{"name": OUTPUT}]}
-        )
-        answer.raise_for_status()
-        told = answer.json()
-        (output,) = (output for output in told["outputs"] if output["name"] == OUTPUT)
-        return np.asarray(output["data"], np.float32).reshape(output["shape"]), str(told["model_version"])
-
-    async def _now(self) -> Version:
-        answer = await self._client.get(f"{self._model}/config")
-        answer.raise_for_status()
-        told = answer.json()
-        folder = self._folders / str(told["parameters"][FOLDER]["string_value"])
-        (number,) = told["version_policy"]["specific"]["versions"]
-        self._version = await asyncio.to_thread(_read, folder, str(number))
-        log.info("Version %s of %s is asked, from %s", number, self._model, folder)
-        return self._version
+            return await self._served.ask(lambda version: version.tokens.numbers([words])[0], answer)
+        except ServedError as error:
+            raise UnderstandingError(str(error)) from error
 
 
 def _read(folder: Path, number: str) -> Version:
