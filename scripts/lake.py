@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,17 @@ def variables(stack: Stack) -> dict[str, str]:
     }
 
 
-def run_program(stack: Stack, module: str, *arguments: str) -> dict[str, Any]:
-    """Run a program on the lake and return its result. SystemExit with its last sentence when it fails."""
+def run_program(stack: Stack, module: str, *arguments: str, own: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Run a program on the lake and return its result. SystemExit with its last sentence when it fails.
+
+    :param own: variables beside those of the lake.
+    """
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
-            env=variables(stack) | {"RESULT_FILE": str(result)},
+            env=variables(stack) | dict(own or {}) | {"RESULT_FILE": str(result)},
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -58,10 +58,14 @@ class Dialog:
         authority = os.environ.get("DIALOG_CA_BUNDLE")
         return cls(url, os.environ.get("DIALOG_TOKEN", ""), connection, authority)
 
-    def ask(self, path: str, sent: Any = None) -> bytes:
-        """Return what the service answers. Raises TryAgain where it gives no answer, BadInput where it refuses."""
+    def ask(self, path: str, sent: Any = None, method: str | None = None) -> bytes:
+        """Return what the service answers to GET, or to POST of what is ``sent``.
+
+        Raises TryAgain where it gives no answer, BadInput where it refuses.
+        """
         body = None if sent is None else json.dumps(sent).encode()
-        request = urllib.request.Request(f"{self.url}{path}", body, {"Authorization": f"Bearer {self.token}"})  # noqa: S310
+        headers = {"Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(f"{self.url}{path}", body, headers, method=method)  # noqa: S310
         context = ssl.create_default_context(cafile=self.authority) if self.authority else None
         who = f"The dialog service at {self.url} (connection {self.connection})"
         try:

@@ -62,6 +62,14 @@ def plan(revision: int, count: int = COUNT, seed: int = 1) -> Iterator[tuple[Que
             yield question, f"made-{number}"
 
 
+def conversation(chance: random.Random, known: float = 1.0) -> list[Question]:
+    """Return what somebody says in a conversation: a question and, where it needs a place and names none, a place."""
+    question = _question(chance, known)
+    if INTENTS[question.intent] in OF_A_PLACE and NUMBER["B-location"] not in question.slots:
+        return [question, _said(chance.choice(REPLIES), "unknown", chance, known)]
+    return [question]
+
+
 def _conversations(revision: int, count: int, seed: int) -> Iterator[list[Question]]:
     seen: set[str] = set()
     for day in range(1, revision + 1):
@@ -69,14 +77,11 @@ def _conversations(revision: int, count: int, seed: int) -> Iterator[list[Questi
         wanted = count if day == 1 else max(1, round(count * ADDED))
         known = min(1.0, FIRST_DAY + WORDS_OF_A_DAY * (day - 1))
         while wanted:
-            question = _question(chance, known)
+            questions = conversation(chance, known)[:wanted]
             # Few phrases with few words in them run out; a repeated question is then let pass.
-            if question.digest in seen and chance.random() > 0.05:
+            if questions[0].digest in seen and chance.random() > 0.05:
                 continue
-            seen.add(question.digest)
-            questions = [question]
-            if wanted > 1 and INTENTS[question.intent] in OF_A_PLACE and NUMBER["B-location"] not in question.slots:
-                questions.append(_said(chance.choice(REPLIES), "unknown", chance, known))
+            seen.add(questions[0].digest)
             wanted -= len(questions)
             yield questions
 

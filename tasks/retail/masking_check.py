@@ -112,7 +112,7 @@ def sentence(chance: random.Random) -> tuple[list[str], list[str], list[bool]]:
     wish, labels = labelled(chance.choice(PHRASES[chance.choice(INTENTS)]), chance)
     parts = [(wish, [""] * len(wish), [label != OUTSIDE for label in labels])]
     if chance.random() < 0.6:
-        words, kinds = _personal(chance)
+        words, kinds = personal(chance)
         joined = chance.choice(("", "and")).split()
         whole = (words, kinds, [False] * len(words))
         extra = (joined, [""] * len(joined), [False] * len(joined))
@@ -123,7 +123,8 @@ def sentence(chance: random.Random) -> tuple[list[str], list[str], list[bool]]:
     return words, [kind for part in parts for kind in part[1]], [slot for part in parts for slot in part[2]]
 
 
-def _personal(chance: random.Random) -> tuple[list[str], list[str]]:
+def personal(chance: random.Random) -> tuple[list[str], list[str]]:
+    """Return what somebody says of themselves, and what each word is of a person."""
     kind = chance.choice(KINDS)
     words: list[str] = []
     kinds: list[str] = []

@@ -60,7 +60,7 @@ class Training:
         torch.manual_seed(self.seed)
         counts = len(self.questions.slots), len(self.questions.intents)
         whole = build(self.encoder, *counts, self.configuration).to(self.device)
-        known = self._known(whole)
+        known, judged = self._known(whole, self.questions.training), self._known(whole, self.questions.held_out)
         trained: nn.Module = whole if self.configuration.tunes_encoder else whole.answers
         if self.start is not None:
             trained.load_state_dict(self.start)
@@ -68,27 +68,29 @@ class Training:
         state = State(trained, torch.optim.AdamW(trained.parameters(), lr=rate, weight_decay=decay))
         kept = Checkpoint(self.checkpoint, self.identity)
         kept.load(state, self.device)
-        go_on(state, self.configuration.epochs, lambda: self._epoch(state, whole, known, kept), kept, on_epoch)
+        go_on(state, self.configuration.epochs, lambda: self._epoch(state, whole, known, judged, kept), kept, on_epoch)
         return whole
 
-    def _known(self, whole: Joint) -> list[Tensor]:
-        """What an encoder that stays as it is makes of each question of the training: one [L, width] each."""
+    def _known(self, whole: Joint, questions: Sequence[Question]) -> list[Tensor]:
+        """What an encoder that stays as it is makes of each question: one [L, width] each."""
         if self.configuration.tunes_encoder:
             return []
         whole.eval()
         found: list[Tensor] = []
         with (
             torch.no_grad(),
-            Progress(len(self.questions.training), "questions", "Reading by the encoder") as progress,
+            Progress(len(questions), "questions", "Reading by the encoder") as progress,
         ):
-            for part in _parts(self.questions.training):
+            for part in _parts(questions):
                 tokens = self._batch(part).tokens
                 states, mask = whole.states(tokens.to(self.device))
                 found += [each[: int(length)] for each, length in zip(states, mask.sum(1), strict=True)]
                 progress.advance(len(part))
         return found
 
-    def _epoch(self, state: State, whole: Joint, known: Sequence[Tensor], kept: Checkpoint) -> None:
+    def _epoch(
+        self, state: State, whole: Joint, known: Sequence[Tensor], judged: Sequence[Tensor], kept: Checkpoint
+    ) -> None:
         begun, size, examples = time.monotonic(), self.configuration.batch_size, self.questions.training
         places = order(self.seed, state.epoch, len(examples))[state.step * size :]
         with Progress(len(places), "questions", f"Epoch {state.epoch + 1} of {self.configuration.epochs}") as progress:
@@ -98,7 +100,7 @@ class Training:
                     self._step(state, whole, [examples[n] for n in chosen], [known[n] for n in chosen] if known else [])
                 progress.advance(len(chosen))
         with stop_deferred():
-            figures = self._figures(whole)
+            figures = self._figures(whole, judged)
             seen = min(state.step * size, len(examples))
             per_s = len(places) / (time.monotonic() - begun)
             state.end_epoch({"train_loss": state.loss / seen, **figures, "questions_per_second": per_s})
@@ -128,9 +130,15 @@ class Training:
         done = (state.epoch * steps + state.step) / (self.configuration.epochs * steps)
         return self.configuration.learning_rate * (1 - done)
 
-    def _figures(self, whole: Joint) -> dict[str, float]:
-        logits, first = predict(whole, self.tokens, self.questions.held_out, self.device)
+    def _figures(self, whole: Joint, known: Sequence[Tensor]) -> dict[str, float]:
         told = self.questions
+        if known:
+            whole.eval()
+            with torch.no_grad():
+                logits = whole.answers(*_padded(known)).cpu().numpy()
+            _, first = self.tokens.numbers([question.words for question in told.held_out])
+        else:
+            logits, first = predict(whole, self.tokens, told.held_out, self.device)
         found = answers(logits, first, len(told.slots), told.slots.index(OUTSIDE))
         figures = scoring.score(told.held_out, found, told.slots).figures()
         return {f"held_out_{name}": value for name, value in figures.items()}

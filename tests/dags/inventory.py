@@ -6,6 +6,7 @@ TRAINING = {
     "click_through",
     "lane_detection",
     "private_inference",
+    "retail_assistant",
     "tyre_quality",
 }
 INGEST = {
@@ -15,6 +16,7 @@ INGEST = {
     "ingest_edge_inputs",
     "ingest_faces",
     "ingest_lane_detection",
+    "ingest_questions",
     "ingest_tyre_images",
 }
 OTHERS = {
@@ -24,6 +26,7 @@ OTHERS = {
     "reclaim_space",
     "restore_dataset",
     "restore_experiment",
+    "retail_conversations",
     "roll_back",
     "rotate_s3_keys",
     "storage_proof",
