@@ -172,6 +172,17 @@ def test_one_line_tells_version_and_why_files_champion_and_rule(versions, tracki
     assert f"Version {IDS[0]}, {why}: 3 files, 0.0 MB; champion of tyre: version 3; promote: " in line
 
 
+def test_champion_as_a_start_is_settled_as_the_run_key_that_it_has_now(versions, tracking):
+    def settled(value: str) -> Any:
+        named = {"parameters": ["seed"], "champion_parameters": ["seed"]}
+        operator = RunChooseOperator(task_id="choose", dataset="tyre_images", model="tyre", **named)
+        return chosen(operator, params={"seed": value}).parameters["seed"]
+
+    assert settled("champion") == "anew", "there is none yet"
+    tracking.serving = CHAMPION
+    assert settled("champion") == CHAMPION.run_key and settled("anew") == "anew"
+
+
 def test_the_line_says_when_nothing_serves_or_mlflow_is_away(versions, tracking, capsys):
     chosen()
     assert f"Version {IDS[2]}, the newest: 3 files" in (said := capsys.readouterr().out)

@@ -62,6 +62,23 @@ def test_a_question_of_both_files_does_not_judge(folder: Path, capfd):
     assert "1 of 2 questions held out are trained on too" in capfd.readouterr().err
 
 
+def test_a_conversation_is_held_out_by_its_first_message_and_whole(made: Path):
+    found = load(open_source(str(made)))
+    assert any(len(dialog) > 1 for dialog in found.dialogs)
+    assert sum(len(dialog) for dialog in found.dialogs) >= len(found.held_out)
+    seen = {question.digest for question in found.training}
+    assert not [dialog for dialog in found.dialogs if dialog[0].digest in seen]
+
+
+def test_conversations_without_a_name_or_too_few_of_them_are_said(folder: Path):
+    (folder / "train_dialogs.tsv").write_text("a\n")
+    with pytest.raises(BadInput, match=r"train_dialogs\.tsv names 1 conversations for the 2 questions"):
+        load(open_source(str(folder)))
+    (folder / "train_dialogs.tsv").write_text("a\n\n")
+    with pytest.raises(BadInput, match=r"train_dialogs\.tsv, line 2: there is no name of a conversation"):
+        load(open_source(str(folder)))
+
+
 def test_without_a_test_file_content_decides(made: Path):
     found = load(open_source(str(made)))
     assert 0.1 < len(found.held_out) / 400 < 0.3

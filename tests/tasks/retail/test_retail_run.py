@@ -55,6 +55,9 @@ def test_models_are_judged_with_intervals_and_compared(trained: Path, questions:
     low, high = told["intervals"]["challenger"]["slot_f1"]
     assert low <= told["metrics"]["challenger"]["slot_f1"] <= high
     assert told["comparison"]["intent_accuracy"]["gain"] == 0 and told["compared"] == told["held_out"]
+    assert told["held_out_dialogs"] > 5 and told["comparison"]["dialogs_ended"]["gain"] == 0
+    low, high = told["intervals"]["champion"]["dialogs_ended"]
+    assert 0 <= low <= told["metrics"]["champion"]["dialogs_ended"] <= high <= 1
     assert set(told["pictures"]) == {
         "intents_challenger.png", "mistakes_challenger.html", "intents_champion.png", "mistakes_champion.html",
     }  # fmt: skip
@@ -130,6 +133,26 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
     other = Training(told, Tokens.of(encoder), encoder, short, 1, "another", tmp_path / "whole" / "checkpoint.pt")
     with pytest.raises(BadInput, match="is of another training"):
         other.run(lambda number, figures: None)
+
+
+def test_a_training_may_start_from_the_weights_of_an_earlier_model(
+    trained: Path, encoder: Path, questions: Path, tmp_path: Path, monkeypatch
+):
+    where = ("--data", questions, "--encoder", encoder, "--threads", 1, "--epochs", 1, "--learning-rate", 1e-4)
+    anew = called(train, monkeypatch, *where, "--output", tmp_path / "anew")
+    again = called(train, monkeypatch, *where, "--output", tmp_path / "again", "--start", trained)
+    assert again["metrics"]["intent_accuracy"] > anew["metrics"]["intent_accuracy"], "it has learnt before"
+    told = {name: json.loads((tmp_path / name / "model.json").read_text()).get("start") for name in ("anew", "again")}
+    first = json.loads((trained / "model.json").read_text())
+    assert told == {"anew": None, "again": first["files"]["weights.pt"]}
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "weights.pt").write_bytes((trained / "weights.pt").read_bytes())
+    (other / "model.json").write_text(json.dumps({**first, "intents": ["one"]}))
+    with pytest.raises(BadInput, match="has other intents than this training; train anew"):
+        called(train, monkeypatch, *where, "--output", tmp_path / "no", "--start", other)
+    with pytest.raises(BadInput, match="holds no model to start from"):
+        called(train, monkeypatch, *where, "--output", tmp_path / "no", "--start", tmp_path / "nowhere")
 
 
 def test_a_question_is_asked_of_a_server(trained: Path, monkeypatch):
