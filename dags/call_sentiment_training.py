@@ -87,6 +87,6 @@ PARAMS = {
 def call_sentiment_training(run: Run) -> None:
     train = run.program("train", time_limit=timedelta(hours=12))
     run.facts |= {name: f"train:{name}" for name in ("hints", "word_error_rate_of_choice")}
-    judge = run.judge("evaluate", training=train)
+    judge = run.judge("evaluate", training=train, time_limit=timedelta(hours=12))
     run.facts |= {name: f"evaluate:{name}" for name in ("intervals", "against_base", "held_out_calls")}
     train >> judge >> run.promote() >> run.serve_online(prove="predict")

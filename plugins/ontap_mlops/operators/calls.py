@@ -160,7 +160,9 @@ class CallsSummarizeOperator(MlopsOperator):
         self.score = score
 
     def execute(self, context: Context) -> dict[str, Any]:
-        parts = [part for part in result_of(context, self.score) or [] if part]
+        found = result_of(context, self.score)
+        # Airflow gives what a single part returned as it is, and a list of what several did.
+        parts = [part for part in ([found] if isinstance(found, Mapping) else found or []) if part]
         told: dict[str, Any] = {
             name: sum(part[name] for part in parts) for name in ("calls", "sentences", "empty", "seconds", "refused")
         }

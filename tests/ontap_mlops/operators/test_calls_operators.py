@@ -93,6 +93,7 @@ def test_parts_are_added_up_and_what_could_not_be_understood_is_named(context):
     told = CallsSummarizeOperator(task_id="t", score="score").execute(context)
     assert (told["calls"], told["sentences"], told["refused"]) == (4, 18, 2)
     assert told["real_time_factor"] == 0.25 and told["reasons"] == ["Call x: silent."] * 2
-    context["results"]["score"] = None
-    assert CallsSummarizeOperator(task_id="t", score="score").execute(context)["calls"] == 0
+    for found, calls_there in ((PART, 2), (None, 0), ([None], 0)):
+        context["results"]["score"] = found
+        assert CallsSummarizeOperator(task_id="t", score="score").execute(context)["calls"] == calls_there
     assert calls.TABLES.keys() == {"service", "files"}
