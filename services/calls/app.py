@@ -10,6 +10,7 @@
 | ``PUT /api/calls/ID/sentences/SIDE/INDEX/correction`` with ``by``, ``text``, ``sentiment`` | what a person says |
 | ``GET /api/calls?agent=&since=&until=&page=``, ``GET /api/calls/ID`` | calls; one with sentences and corrections |
 | ``GET /api/agents``, ``GET /api/summary?by=agent`` or ``day`` | who there is; what sentences were like |
+| ``GET /api/words?agent=&since=`` | the words that tell callers' negative and positive sentences from the others |
 | ``GET /api/live`` | every sentence as it is stored or changed: server-sent events, from ``Last-Event-ID`` on |
 | ``GET /api/corrections?since=`` | what people corrected, a JSON object a line; token |
 | ``GET /health``, ``GET /metrics`` | whether the databases answer; figures for Prometheus |
@@ -40,7 +41,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.calls import records
+from services.calls import records, words
 from services.calls.feed import Feed
 from services.calls.records import SIDES, InvalidError
 from services.calls.store import NoSuchError, RefusedError, Store
@@ -49,6 +50,8 @@ from services.web import BadRequestError, WithHeaders, bears, body_of, refused
 STATIC = Path(__file__).with_name("static")
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request: 1,000 sentences of a usual length."""
+LATEST = 5000
+"""Sentences whose words are looked at."""
 GROUPS = ("agent", "day")
 T = TypeVar("T")
 
@@ -174,6 +177,16 @@ def make(service: Service) -> Starlette:
         found = await run_in_threadpool(service.reads.summary, by, _agent(asked), day)
         return JSONResponse({"by": by, "summary": found})
 
+    async def telling_words(request: Request) -> Response:
+        asked = request.query_params
+        since = _when(asked, "since")
+        agent, day = _agent(asked), since.date() if since else None
+
+        def found() -> dict[str, list[dict[str, object]]]:
+            return words.telling(service.reads.said("caller", agent, day, LATEST), ("negative", "positive"))
+
+        return JSONResponse({"words": await run_in_threadpool(found)})
+
     async def live(request: Request) -> Response:
         after = request.headers.get("last-event-id") or request.query_params.get("after") or None
         if after is not None and not re.fullmatch(r"\d{1,18}", after):
@@ -228,6 +241,7 @@ def make(service: Service) -> Starlette:
         Route(f"{one}/finished", finish, methods=["PUT"]),
         Route("/api/agents", agents),
         Route("/api/summary", summary),
+        Route("/api/words", telling_words),
         Route("/api/live", live),
         Route("/api/corrections", corrections),
         Route("/health", health),

@@ -245,6 +245,16 @@ class Store:
             for row in groups
         ]
 
+    def said(self, side: str, agent: str | None, since: date | None, most: int) -> list[tuple[str, str]]:
+        """Return sentiment and text of the last ``most`` sentences of a side, as people corrected them."""
+        text = sa.func.coalesce(SENTENCES.c.corrected_text, SENTENCES.c.text)
+        wanted = sa.select(SENTIMENT, text).join(CALLS).where(SENTENCES.c.side == side)
+        wanted = wanted.where(CALLS.c.agent == agent) if agent is not None else wanted
+        wanted = wanted.where(CALLS.c.day >= since) if since is not None else wanted
+        with self._engine.connect() as connection:
+            rows = connection.execute(wanted.order_by(SENTENCES.c.event.desc()).limit(most))
+            return [(row[0], row[1]) for row in rows]
+
     def corrections(self, since: datetime) -> Iterator[dict[str, Any]]:
         """Go through what people corrected from ``since`` on; of one sentence the last word only."""
         last = (

@@ -51,6 +51,15 @@ async function showTime() {
   place.replaceChildren(summary.length ? overTime(summary) : "No calls.");
 }
 
+async function showWords() {
+  const { words } = await ask(`api/words?${only(["agent", "since"])}`);
+  const lines = Object.entries(words).map(([sentiment, found]) => {
+    const told = found.map((one) => `${one.word} ${one.sentences}`).join(" · ") || "no word is said more often than elsewhere";
+    return element("p", {}, element("span", { class: `is ${sentiment}` }, sentiment), told);
+  });
+  document.getElementById("words").replaceChildren(...lines);
+}
+
 async function showCalls() {
   const { calls, more } = await ask(`api/calls?${only(["agent", "since", "until", "page"])}`);
   const rows = calls.map((one) =>
@@ -78,4 +87,4 @@ filters.addEventListener("submit", (event) => {
   const next = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
   location.assign(`history.html?${next}`);
 });
-Promise.all([showAgents(), showTime(), showCalls()]).catch(complain);
+Promise.all([showAgents(), showTime(), showWords(), showCalls()]).catch(complain);

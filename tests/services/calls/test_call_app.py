@@ -254,7 +254,7 @@ def test_history_is_read_from_the_clone_and_the_writer_is_never_asked(tmp_path: 
     writes, reads = closed(f"sqlite:///{writer}"), Store(f"sqlite:///{clone}", upgrade=False)
     # Without its life span nothing follows the live sentences, which alone come from the writer.
     client = TestClient(app.make(app.Service(writes, reads, TOKEN)))
-    for path in ("calls", "calls/c1", "agents", "summary?by=day", "summary?by=agent"):
+    for path in ("calls", "calls/c1", "agents", "summary?by=day", "summary?by=agent", "words"):
         assert client.get(f"/api/{path}").status_code == 200, path
     assert client.get("/api/calls/c1").json()["sentences"][0]["text"] == "It broke"
     with pytest.raises(AssertionError, match="the writer's database was asked"):

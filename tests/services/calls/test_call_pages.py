@@ -186,6 +186,9 @@ def test_history_is_by_agent_over_time_and_sentence_by_sentence(page: Page, serv
     expect(page.locator("#table td:first-child")).to_have_text(["c2", "c1"], timeout=WAIT_MS)
     over_time = page.locator("#time svg").get_attribute("aria-label")
     assert over_time == "2026-11-25: agents 0, callers -1; 2026-11-26: agents null, callers 1"
+    expect(page.locator("#words p")).to_have_text(
+        [f"{kind}no word is said more often than elsewhere" for kind in ("negative", "positive")]
+    )
     page.locator("#table a", has_text="c1").click()
     count(page, 2)
     assert said(page) == ["Sorry", "It broke"]
