@@ -71,7 +71,7 @@ def main() -> int:
     file = HOUSE / "bench" / "calls_page.json"
     found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     if "writes" in wanted:
-        found["writes"] = stamp() | asyncio.run(writes())
+        found["writes"] = stamp() | {"load": round(os.getloadavg()[0], 1)} | asyncio.run(writes())
     if "live" in wanted:
         found["live"] = stamp() | {"load": round(os.getloadavg()[0], 1)} | live()
     print(json.dumps({name: found[name] for name in wanted}, indent=1))

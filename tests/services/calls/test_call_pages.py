@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import sqlalchemy as sa
 from calling import MINE, Served, call, sentence
 from playwright.sync_api import Browser, Page, expect
 
@@ -100,6 +101,28 @@ def test_a_server_that_is_stopped_and_started_loses_nothing_on_the_page(page: Pa
     put(served, "c1", sentence(index=3, text="no 3"))
     count(page, 4)
     assert said(page) == ["no 3", "no 2", "no 1", "It broke"]
+    expect(page.locator("#state")).to_have_text("Live", timeout=WAIT_MS)
+
+
+def test_a_database_that_is_away_is_said_and_the_page_goes_on_after_it(page: Page, served: Served, url: str):
+    put(served, "c1", sentence())
+    page.goto("/")
+    count(page, 1)
+    engine = sa.create_engine(url)
+
+    def rename(old: str, new: str) -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    rename("call_feed", "away")
+    expect(page.locator("#state")).to_have_text("The database does not answer; trying again.", timeout=WAIT_MS)
+    page.goto("/")
+    expect(page.locator("#state")).to_have_text("The database does not answer; trying again.", timeout=WAIT_MS)
+    rename("away", "call_feed")
+    engine.dispose()
+    count(page, 1)
+    put(served, "c1", sentence(index=1))
+    count(page, 2)
     expect(page.locator("#state")).to_have_text("Live", timeout=WAIT_MS)
 
 

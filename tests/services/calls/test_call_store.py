@@ -209,6 +209,10 @@ def test_history_is_by_agent_and_over_time(store: Store):
     assert ada["sides"]["caller"] == {"negative": 1, "neutral": 0, "positive": 0, "mean": -1.0}
     assert ada["sides"]["agent"]["mean"] == 0.0
     assert bob["sides"]["caller"]["mean"] == 0.0 and bob["sides"]["agent"]["mean"] is None
+    assert store.said("caller", "Ada", None, 10) == [("negative", "It broke")]
+    assert (
+        len(store.said("caller", None, date(2026, 11, 26), 10)) == 2 and len(store.said("caller", None, None, 1)) == 1
+    )
     by_day = store.summary("day")
     assert [(one["day"], one["calls"]) for one in by_day] == [("2026-11-25", 1), ("2026-11-26", 2)]
     assert [one["day"] for one in store.summary("day", agent="Ada", since=date(2026, 11, 26))] == ["2026-11-26"]
