@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import numpy as np
 
 from services.served import Served, ServedError
 from tasks.common.metrics import Floats
@@ -16,10 +17,14 @@ from tasks.retail.dialog.conversation import UnderstandingError, Understood
 from tasks.retail.dialog.meaning import meaning
 from tasks.retail.labels import OUTSIDE
 from tasks.retail.reading import Answer, answers
-from tasks.retail.tokens import TOKENIZER, Tokens
+from tasks.retail.tokens import PADDING, TOKENIZER, Integers, Tokens
 
 TIME_LIMIT_S = 2.0
 INPUT, OUTPUT = "tokens", "logits"
+
+
+LENGTH_STEP = 16
+"""Pieces of words, to a multiple of which a question is filled up."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,14 @@ class ServedModel:
             return found, version
 
         try:
-            return await self._served.ask(lambda version: version.tokens.numbers([words])[0], answer)
+            return await self._served.ask(lambda version: _filled(version.tokens.numbers([words])[0]), answer)
         except ServedError as error:
             raise UnderstandingError(str(error)) from error
+
+
+def _filled(numbers: Integers) -> Integers:
+    """Fill questions up to a length that others have too: the server joins those of one length."""
+    return np.pad(numbers, ((0, 0), (0, -numbers.shape[1] % LENGTH_STEP)), constant_values=PADDING)
 
 
 def _read(folder: Path, number: str) -> Version:
