@@ -147,7 +147,7 @@ class Plain:
 
 
 def row(ours: Sequence[float], plain: Sequence[float]) -> dict[str, float]:
-    figures = {}
+    figures: dict[str, float] = {}
     for name, seconds in (("served", ours), ("plain", plain)):
         median, most = np.percentile(np.asarray(seconds) * 1000, [50, 99])
         figures |= {f"{name}_p50_ms": round(float(median), 2), f"{name}_p99_ms": round(float(most), 2)}
