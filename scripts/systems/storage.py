@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from scripts import lake
 from scripts.systems import text
 from scripts.systems.system import System
-from tasks.storage.fio import MISSING
 
 if TYPE_CHECKING:
     from scripts.services import Stack
@@ -26,7 +25,7 @@ class Storage(System):
 
     def check(self, options: argparse.Namespace) -> None:
         if shutil.which("fio") is None:
-            raise SystemExit(MISSING)
+            raise SystemExit("fio was not found; install it, on Debian with `apt-get install fio`.")
 
     def fill_lake(self, stack: Stack, day: int, options: argparse.Namespace) -> dict[str, Any]:
         """Make the bucket that is measured; the measurement brings its own files."""
