@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 URL = f"s3://{lake.BUCKET}/questions/"
 COLLECT = "retail_conversations"
-COUNT, TALKS = 300, 200
+COUNT, TALKS = 400, 200
 
 
 class Retail(System):
