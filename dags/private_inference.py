@@ -3,12 +3,12 @@
 
 **What.** Trains a face detector in two halves and learns noise to add between them, so that a server finds faces in
 what it gets without getting pictures: `choose` a version → `create_workspace` (a clone) → `train`, or take the network
-of an earlier run → `sweep`, one task for each ALPHA (noise is fitted, and an attacker tries to reconstruct the
-pictures) → `pick` (accuracy against privacy as a picture, published figures beside; a rule chooses an ALPHA, or the run
-ends with a sentence) → `claim` → `evaluate` (the deployed model with its noise, on the same held-out pictures) →
-`decide` → `promote` → `deploy`: the server gets the tail alone. Then three ways to use it: `on_demand` (a notebook on
-one picture), `batch` (the average precision of every fold, in the published words) and `served` (a client that adds the
-noise itself, then asks).
+of an earlier run → `sweep`, one task for each ALPHA (noise is fitted, the network adapted to it, and an attacker tries
+to reconstruct the pictures) → `pick` (accuracy against privacy as a picture, published figures beside; a rule chooses
+an ALPHA, or the run ends with a sentence) → `claim` → `evaluate` (the deployed model with its noise, on the same
+held-out pictures) → `decide` → `promote` → `deploy`: the server gets the tail alone. Then three ways to use it:
+`on_demand` (a notebook on one picture), `batch` (the average precision of every fold, in the published words) and
+`served` (a client that adds the noise itself, then asks).
 
 **When it runs.** Daily, and whenever `ingest_faces` makes a new dataset version. A daily or backfilled run trains on
 the version that was current at its logical date; a date before the first version is skipped with a sentence.
@@ -60,7 +60,7 @@ PARAMS = {
         type=["null", "string"],
         title="Network of",
         description="Run key (r...) of a run whose model was promoted, such as the champion's: its network is taken as "
-        "it is, and only noise is fitted. Empty: train one.",
+        "it is, and only adapted to noise. Empty: train one.",
         section="Training",
     ),
     "held_out": Param(
@@ -71,7 +71,7 @@ PARAMS = {
         section="Training",
     ),
     "alphas": Param(
-        [0, 0.5, 0.8, 0.9],
+        [0, 0.5, 0.8, 0.95],
         type="array",
         items={"type": "number", "minimum": 0, "exclusiveMaximum": 1},
         minItems=2,
@@ -117,7 +117,7 @@ PARAMS = {
 def private_inference(run: Run) -> None:
     models = run.models()  # where a network that is taken lies
     train = run.program("train", volumes=("workspace", "models"), time_limit=timedelta(hours=12))
-    sweep = run.program("sweep", each="alphas", time_limit=timedelta(hours=12))
+    sweep = run.program("sweep", each="alphas", at_once=2, time_limit=timedelta(hours=12))
     pick = run.program("pick", program="choose")
     judge = run.judge("evaluate", training=pick)
     deploy = run.serve_online(prove="predict")

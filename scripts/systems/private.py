@@ -68,11 +68,8 @@ def _swept(facts: dict[str, Any]) -> list[str]:
                 shown = f"{accuracy:>9.3f}{low:>8.3f}{high:>8.3f}{likeness:>9.3f}{recognised:>12.0%}"
                 lines.append(f"  {kind if alpha else 'none':<10}{alpha:>7g}{shown}")
     for kind, told in facts["at_equal_privacy"].items():
-        if told["gain"] is None:
-            lines.append(f"  learned against {kind}: its curve does not reach the same privacy, so nothing is said")
-        else:
-            interval = f"{told['low']:+.3f} to {told['high']:+.3f}"
-            lines.append(f"  learned against {kind}, at equal privacy: AP {told['gain']:+.3f} ({interval})")
+        interval = f"{told['low']:+.3f} to {told['high']:+.3f}"
+        lines.append(f"  learned against {kind}, at equal privacy: AP {told['gain']:+.3f} ({interval})")
     reason = textwrap.wrap(facts["reason"], text.WIDTH, initial_indent="  ", subsequent_indent="  ")
     return [*lines, *reason]
 

@@ -14,6 +14,7 @@ held-out pictures, every curve on the same draws.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tasks.common import program
 from tasks.common.cli import Flags, mlflow_run
@@ -33,7 +35,7 @@ from tasks.common.progress import say
 from tasks.common.run_file import RunFile
 from tasks.common.tracking import Run
 from tasks.faces import judging
-from tasks.faces.export import export, read_network
+from tasks.faces.export import WEIGHTS, export, read_network
 from tasks.faces.judging import AP, Floats, Point
 from tasks.faces.noise import BLUR, GAUSSIAN, LEARNED, NOISE, Noise
 from tasks.faces.sweep import POINTS, SHOWN, sweep_folder
@@ -80,7 +82,9 @@ def main() -> dict[str, Any]:
         noise = Noise.load((Path(options.sweep) / f"{picked.alpha:g}" / NOISE).read_bytes(), NOISE)
         privacy = {name: round(picked.figures[name], 6) for name in judging.SEEN}
         description = {**told, "alpha": picked.alpha, "privacy": privacy, "mlflow": run.identity}
-        digests = export(network, noise, chosen, folder, {**description, "metrics": picked.figures})
+        adapted, weights = copy.deepcopy(network), Path(options.sweep) / f"{picked.alpha:g}" / WEIGHTS
+        adapted.load_state_dict(torch.load(weights, weights_only=True))
+        digests = export(adapted, noise, chosen, folder, {**description, "metrics": picked.figures}, trained=network)
         write_best(Path(options.output), folder)
         for name in LOADED:
             run.artifact(folder / name, "model")
@@ -131,13 +135,10 @@ def interval(draws: Floats, confidence: float) -> tuple[float, float]:
 def at_equal_privacy(curves: Curves, kind: str, confidence: float) -> dict[str, Any]:
     """How much average precision learned noise has above ``kind`` where an attacker makes out as much (SSIM).
 
-    Of those ALPHAs whose privacy the other's curve reaches: ``each``, a row of ALPHA, gain and its interval, and their
-    mean as ``gain``, ``low`` and ``high``; ``gain`` is None where there is no such ALPHA.
+    Where the other's curve does not reach as much privacy, its most private point stands in for it, to its advantage.
+    Returns ``each``, a row of ALPHA, gain and its interval, and their mean as ``gain``, ``low`` and ``high``.
     """
-    most_private = min(point.figures["ssim"] for point in curves[kind])
-    mine = [point for point in curves[LEARNED] if point.alpha and point.figures["ssim"] >= most_private]
-    if not mine:
-        return {"gain": None, "each": []}
+    mine = [point for point in curves[LEARNED] if point.alpha]
 
     def gains(value: Callable[[Swept, str], float]) -> list[float]:
         other = sorted((value(point, "ssim"), value(point, AP)) for point in curves[kind])
@@ -205,9 +206,6 @@ def _record(run: Run, curves: Curves, compared: Mapping[str, Mapping[str, Any]])
             step = round(1000 * point.alpha)
             run.metrics({f"{kind}.{name}": value for name, value in point.figures.items()}, step=step)
     for kind, told in compared.items():
-        if told["gain"] is None:
-            say(f"The curve of {kind} does not reach the privacy of learned noise, so they are not compared")
-            continue
         run.metrics({f"gain_over_{kind}.{edge}": told[edge] for edge in ("gain", "low", "high")})
         verdict = "better" if told["low"] > 0 else "not surely better"
         say(

@@ -1,7 +1,7 @@
 """A trained detector with its noise as files: what the server loads, and what only clients have.
 
 ``model.onnx`` is the tail, and the only file that goes to the server. ``head.onnx`` and ``noise.npz`` stay with the
-clients; ``weights.pt`` is for fitting another noise to the same network.
+clients; ``weights.pt`` is the network as it was before it was adapted to this noise, for fitting another one.
 """
 
 from __future__ import annotations
@@ -62,9 +62,18 @@ def configuration_of(description: Mapping[str, Any]) -> Configuration:
 
 
 def export(
-    network: FaceBoxes, noise: Noise, chosen: Configuration, folder: Path, description: Mapping[str, Any]
+    network: FaceBoxes,
+    noise: Noise,
+    chosen: Configuration,
+    folder: Path,
+    description: Mapping[str, Any],
+    *,
+    trained: FaceBoxes,
 ) -> dict[str, str]:
-    """Write all files, the description last. Returns the digests (sha256) by name."""
+    """Write all files, the description last. Returns the digests (sha256) by name.
+
+    :param trained: the network before it was adapted to the noise.
+    """
     network = network.to("cpu").eval()
     picture = torch.zeros(2, chosen.colours, chosen.side, chosen.side)
     activation = torch.zeros(2, *chosen.activation)
@@ -72,7 +81,7 @@ def export(
         ONNX: onnx_of(network.tail, activation, INPUT, OUTPUT),
         HEAD: onnx_of(network.head, picture, PICTURES, INPUT),
         NOISE: noise.save(),
-        WEIGHTS: weights_of(network.state_dict()),
+        WEIGHTS: weights_of(trained.state_dict()),
     }
     _check_same(network.tail, files[ONNX], activation, INPUT, OUTPUT)
     _check_same(network.head, files[HEAD], picture, PICTURES, INPUT)

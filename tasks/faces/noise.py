@@ -6,45 +6,54 @@ to below 1, is how much is done to them: the mean, over the features, of the sha
 can be judged:
 
 - *learned*: each feature has a normal distribution of its own. Features and shares are fitted, after the training of
-  the detector, so that detection keeps its accuracy while a decoder, which is trained against it at the same time,
-  fails; the mean of the shares stays ALPHA. Features that the detector does not need drown, the others stay audible.
-- *gaussian*: the same noise everywhere, as strong as makes that mean. The learned one begins with it.
-- *blur*: no noise; the picture itself is blurred before the head.
+  the detector, so that detection keeps its accuracy while the faces of a decoder, which is trained against it at the
+  same time, are unlike the true ones; the mean of the shares stays ALPHA. The detector is adapted with it: its head
+  learns to leave out what only the decoder needs, its tail to hear what is left.
+- *gaussian*: the same noise everywhere, as strong as makes that mean. The learned one begins with it. The detector has
+  heard it in its training, and may be adapted to it for as many steps as to the learned one.
+- *blur*: no noise; the picture itself is blurred before the head, and the detector stays as it is.
 """
 
 from __future__ import annotations
 
+import copy
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, mse_loss
+from torch.nn.functional import avg_pool2d, conv2d, mse_loss
 
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress
 from tasks.faces import dataset
-from tasks.faces.anchors import targets
+from tasks.faces.anchors import Boxes
 from tasks.faces.attack import Decoder
 from tasks.faces.configs import Configuration
 from tasks.faces.dataset import Example
 from tasks.faces.model import FaceBoxes
 from tasks.faces.preprocessing import Pixels, normalise
-from tasks.faces.training import loss_of
+from tasks.faces.privacy import SMALLEST
+from tasks.faces.training import loss, varied
 
 LEARNED, GAUSSIAN, BLUR = "learned", "gaussian", "blur"
 KINDS = (LEARNED, GAUSSIAN, BLUR)
 NOISE = "noise.npz"
-STEPS, BATCH = 300, 16
+STEPS, BATCH = 400, 24
 RATE, TURNING_RATE, SPREADING_RATE, DECODER_RATE = 0.1, 0.01, 0.02, 3e-3
 _AROUND = [(down, across) for down in range(3) for across in range(3)]
-AGAINST = 1.0  # weight of the decoder's failure beside the detector's loss
+GENTLY = 1 / 8  # of the training's learning rate: the network is only adapted
+FOLLOWING = 0.05  # weight of a batch's covariance against those before
+ALONE = 50  # steps that the decoder learns before anything hides from it
+LEARNS = 2  # steps of the decoder for one of the noise: one that falls behind is no measure of what an attacker sees
+AGAINST = 3.0  # weight of the decoder's likeness beside the detector's loss
+_C1, _C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2  # of SSIM, for values over a range of 2
 HIGHEST = 0.9995  # share of noise in a feature
 LOWEST = 0.01  # spread of a feature, as a share of the mean one: a channel that never moves is noised too
 WIDEST = 1 / 64  # of the picture's side: standard deviation of the blur where ALPHA is 0.5
@@ -145,12 +154,16 @@ class Features:
         return cls(spread.astype(np.float32), directions.astype(np.float32), power.astype(np.float32))
 
     def white(self, alpha: float) -> float:
-        """Power of a noise that is the same in all directions and makes the mean share ``alpha``."""
-        low, high = 1e-12, 1e12
-        for _ in range(100):
-            middle = float(np.sqrt(low * high))
-            low, high = (middle, high) if float((middle / (middle + self.power)).mean()) < alpha else (low, middle)
-        return float(np.sqrt(low * high))
+        return white(self.power, alpha)
+
+
+def white(power: Activation, alpha: float) -> float:
+    """Power of a noise that is the same in all directions and makes the mean share ``alpha``, by their ``power``."""
+    low, high = 1e-12, 1e12
+    for _ in range(100):
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if float((middle / (middle + power)).mean()) < alpha else (low, middle)
+    return math.sqrt(low * high)
 
 
 def plain(kind: str, alpha: float, chosen: Configuration, features: Features) -> Noise:
@@ -178,58 +191,125 @@ def fit(
     alpha: float,
     *,
     seed: int,
+    kind: str = LEARNED,
     steps: int = STEPS,
     against: float = AGAINST,
     device: str = "cpu",
-) -> Noise:
-    """Fit the learned noise on ``examples``; the network stays as it is."""
+) -> tuple[Noise, FaceBoxes]:
+    """Return noise, and a copy of the network that was trained further with it, on ``examples``.
+
+    :param kind: learned, or gaussian, which stays plain and has no decoder to hide from.
+    :param against: weight of the decoder's failure beside the detector's loss.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    data = _Batches(network, chosen, examples, device)
-    if checked(alpha) == 0:
-        return Noise(LEARNED, 0.0, np.zeros_like(data.features.directions), alone(len(data.features.directions)))
-    decoder, fitted = Decoder(chosen).to(device), _Fitted(data.features, alpha, device)
-    fitter = torch.optim.Adam(
-        [
-            {"params": [fitted.wanted], "lr": RATE},
-            {"params": [fitted.turned], "lr": TURNING_RATE},
-            {"params": [fitted.around], "lr": SPREADING_RATE},
-        ]
+    fitted = _Fitted(kind, checked(alpha), activations(network, dataset.batch(examples), device), device)
+    if alpha == 0:
+        return plain(kind, 0.0, chosen, fitted.features), network
+    network = copy.deepcopy(network).to(device).eval().requires_grad_(True)
+    decoder = Decoder(chosen).to(device)
+    trainer = torch.optim.AdamW(
+        network.parameters(), lr=chosen.learning_rate * GENTLY, weight_decay=chosen.weight_decay
     )
-    attacker = torch.optim.Adam(decoder.parameters(), lr=DECODER_RATE)
-    power = data.pictures.var()
-    with Progress(steps, "steps", f"Learning noise at ALPHA {alpha:g}") as progress:
-        for _ in range(steps):
-            clean, pictures, offsets, faces = data.draw(rng)
-            mixing = fitted.mixing()
-            noise = torch.einsum("cd,ndhw->nchw", mixing, fitted.drawn(clean))
-            total = torch.sqrt(fitted.spread**2 + (mixing**2).sum(1))[:, None, None]
-            heard = (clean + noise) / total
-            attacker.zero_grad()
-            mse_loss(decoder(heard.detach()), pictures).backward()  # type: ignore[no-untyped-call]
-            attacker.step()
+    schedule = torch.optim.lr_scheduler.OneCycleLR(trainer, chosen.learning_rate * GENTLY, total_steps=max(steps, 2))
+    fitter, attacker = fitted.optimizer(), torch.optim.Adam(decoder.parameters(), lr=DECODER_RATE)
+    with Progress(steps, "steps", f"Fitting {kind} noise and the network at ALPHA {alpha:g}") as progress:
+        for step in range(steps):
+            group = [examples[place] for place in rng.integers(0, len(examples), BATCH)]
+            pixels, boxes = varied(rng, dataset.batch(group), dataset.truth(group))
+            pictures = torch.from_numpy(normalise(pixels)).to(device)
+            clean = network.head(pictures)
+            fitted.follow(clean.detach(), FOLLOWING)
+            sent, heard = fitted.send(clean)
+            wrong = loss(chosen, network.tail(sent), boxes)
+            if kind == LEARNED:
+                for _ in range(LEARNS):
+                    with torch.no_grad():
+                        _, again = fitted.send(clean)
+                    attacker.zero_grad()
+                    mse_loss(decoder(again), pictures).backward()  # type: ignore[no-untyped-call]
+                    attacker.step()
+                if step >= ALONE:
+                    wrong = wrong + against * likeness(decoder(heard), pictures, boxes)
+            trainer.zero_grad()
             fitter.zero_grad()
-            seen = mse_loss(decoder(heard), pictures) / power
-            (loss_of(network.tail(clean + noise), offsets, faces) - against * seen).backward()
+            wrong.backward()  # type: ignore[no-untyped-call]
+            trainer.step()
             fitter.step()
+            schedule.step()
             progress.advance()
+    network.eval().requires_grad_(False)
+    fitted.follow(torch.from_numpy(activations(network, dataset.batch(examples), device)).to(device), 1.0)
     with torch.no_grad():
-        return Noise(LEARNED, alpha, fitted.mixing().cpu().numpy(), fitted.kernels().cpu().numpy())
+        mixing, kernels = (each.cpu().numpy() for each in (fitted.mixing(), fitted.kernels()))
+    return Noise(kind, alpha, mixing, kernels), network
+
+
+def activations(network: FaceBoxes, pixels: Pixels, device: str = "cpu") -> Activation:
+    """[N, channels, height, width] of pictures [N, colours, side, side]."""
+    network.to(device).eval()
+    with torch.no_grad():
+        parts = torch.from_numpy(normalise(pixels)).split(64)
+        found: Activation = torch.cat([network.head(part.to(device)).cpu() for part in parts]).numpy()
+    return found
+
+
+def likeness(drawn: Tensor, pictures: Tensor, boxes: Sequence[Boxes]) -> Tensor:
+    """Mean SSIM [] of pictures [N, colours, side, side], grey values from -1 to 1, where the faces are."""
+    side = pictures.shape[-1]
+    faces = torch.zeros_like(pictures[:, :1])
+    for place, found in enumerate(boxes):
+        for left, top, right, bottom in found * side:
+            faces[place, :, int(top) : math.ceil(bottom), int(left) : math.ceil(right)] = 1
+
+    def mean(values: Tensor) -> Tensor:
+        return avg_pool2d(values, SMALLEST, 1, SMALLEST // 2, count_include_pad=False)
+
+    drawn, pictures = drawn + 1, pictures + 1  # SSIM's brightness counts from black
+    one, other = mean(drawn), mean(pictures)
+    spread = mean(drawn**2) - one**2 + mean(pictures**2) - other**2
+    alike = (2 * one * other + _C1) * (2 * (mean(drawn * pictures) - one * other) + _C2)
+    ssim = alike / ((one**2 + other**2 + _C1) * (spread + _C2))
+    return (ssim.mean(1, keepdim=True) * faces).sum() / faces.sum().clamp(min=1)
 
 
 class _Fitted:
-    """What is learned: how the directions are ``turned``, and how much noise each ``wanted``, as a logit."""
+    """The noise while it is fitted: how the directions are ``turned``, how much noise each ``wanted``, as a logit, and
+    how it is spread ``around``. The ``covariance`` [channels, channels] of the activations follows the head's changes.
+    """
 
-    def __init__(self, features: Features, alpha: float, device: str) -> None:
-        def tensor(values: Activation) -> Tensor:
-            return torch.from_numpy(values).to(device)
-
-        self.alpha = alpha
-        self.spread, self._power, self._directions = map(tensor, (features.spread, features.power, features.directions))
+    def __init__(self, kind: str, alpha: float, clean: Activation, device: str) -> None:
+        self.kind, self.alpha = kind, alpha
+        self.features = Features.of(clean)
+        self.covariance = torch.zeros(len(self.features.spread), len(self.features.spread), device=device)
+        self.follow(torch.from_numpy(clean).to(device), 1.0)
+        self._directions = torch.from_numpy(self.features.directions).to(device)
         # As plain noise has it: log(share / (1 - share)).
-        self.wanted = tensor(np.log(np.float32(features.white(alpha)) / features.power)).requires_grad_()
+        white = np.float32(self.features.white(alpha)) if alpha else np.float32(1)
+        self.wanted = torch.from_numpy(np.log(white / self.features.power)).to(device).requires_grad_()
         self.turned = torch.zeros_like(self._directions).requires_grad_()
-        self.around = tensor(alone(len(features.spread))).requires_grad_()
+        self.around = torch.from_numpy(alone(len(self.features.spread))).to(device).requires_grad_()
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(
+            [
+                {"params": [self.wanted], "lr": RATE},
+                {"params": [self.turned], "lr": TURNING_RATE},
+                {"params": [self.around], "lr": SPREADING_RATE},
+            ]
+        )
+
+    def follow(self, clean: Tensor, weight: float) -> None:
+        """Take activations [N, channels, height, width] into account, with so much weight against those before."""
+        self.covariance = torch.lerp(self.covariance, torch.cov(clean.transpose(0, 1).flatten(1)), weight)
+        each = self.covariance.diagonal().sqrt()
+        self.spread = torch.maximum(each, LOWEST * each.mean())
+
+    def send(self, clean: Tensor) -> tuple[Tensor, Tensor]:
+        """What is sent, and the same in units of its spread, as an attacker hears it."""
+        mixing = self.mixing()
+        sent = clean + torch.einsum("cd,ndhw->nchw", mixing, self.drawn(clean))
+        return sent, sent / torch.sqrt(self.spread**2 + (mixing**2).sum(1))[:, None, None]
 
     def kernels(self) -> Tensor:
         """[features, 3, 3], of power 1."""
@@ -243,10 +323,14 @@ class _Fitted:
 
     def mixing(self) -> Tensor:
         """[channels, features], the mean share of noise being ALPHA."""
-        turn = torch.matrix_exp(self.turned - self.turned.T)
-        power = (self._power[:, None] * turn**2).sum(0)
+        alike = self.covariance / torch.outer(self.spread, self.spread)
+        if self.kind == GAUSSIAN:
+            power = torch.linalg.eigvalsh(alike).clamp(min=LOWEST**2).cpu().numpy()
+            return torch.diag(self.spread * math.sqrt(white(power, self.alpha)))
+        basis = self._directions @ torch.matrix_exp(self.turned - self.turned.T)
+        power = ((alike @ basis) * basis).sum(0).clamp(min=LOWEST**2)
         noisy = shares(self.wanted, self.alpha).clamp(max=HIGHEST)
-        return self.spread[:, None] * (self._directions @ turn) * torch.sqrt(power * noisy / (1 - noisy))
+        return self.spread[:, None] * basis * torch.sqrt(power * noisy / (1 - noisy))
 
 
 def shares(wanted: Tensor, alpha: float) -> Tensor:
@@ -260,21 +344,3 @@ def shares(wanted: Tensor, alpha: float) -> Tensor:
         slope = (torch.sigmoid(wanted + offset) * (1 - torch.sigmoid(wanted + offset))).mean().clamp(min=1e-6)
     # One step of Newton's from there moves nothing, but has the derivative of the offset that keeps the mean.
     return torch.sigmoid(wanted + offset - (torch.sigmoid(wanted + offset).mean() - alpha) / slope)
-
-
-class _Batches:
-    """Activations and targets of all examples, made once: neither half of the network is trained any more."""
-
-    def __init__(self, network: FaceBoxes, chosen: Configuration, examples: Sequence[Example], device: str) -> None:
-        network.to(device).eval().requires_grad_(False)
-        self.pictures = torch.from_numpy(normalise(dataset.batch(examples))).to(device)
-        with torch.no_grad():
-            self.activations = torch.cat([network.head(part) for part in self.pictures.split(64)])
-        self.features = Features.of(self.activations.cpu().numpy())
-        pairs = [targets(chosen, boxes) for boxes in dataset.truth(examples)]
-        self.offsets = torch.from_numpy(np.stack([offsets for offsets, _ in pairs])).to(device)
-        self.faces = torch.from_numpy(np.stack([faces for _, faces in pairs])).to(device)
-
-    def draw(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        places: Any = torch.from_numpy(rng.integers(0, len(self.pictures), BATCH)).to(self.pictures.device)
-        return self.activations[places], self.pictures[places], self.offsets[places], self.faces[places]

@@ -1,15 +1,17 @@
-"""Fit the noise of one ALPHA to a trained network, add the plain baselines, and let an attacker try each of them.
+"""Fit the noise of one ALPHA, and the network to it, add the plain baselines, and let an attacker try each of them.
 
     python -m tasks.faces.sweep --data /data/faces --network /tmp/run/network --output /tmp/run/sweep --alpha 0.8
 
-Noise and attacker learn on the folds that the network was trained on; accuracy and privacy are of those it was not.
-The output folder gets ``<alpha>/noise.npz``, the attacker's ``decoder.pt``, a few pictures as the attacker makes them
-out, and, written last, ``points.json`` with every held-out picture's figures, by the kind of noise.
+Noise, network and attacker learn on the folds that the network was trained on; accuracy and privacy are of those it was
+not. The output folder gets ``<alpha>/noise.npz``, the adapted network's ``weights.pt``, the attacker's ``decoder.pt``,
+a few pictures as the attacker makes them out, and, written last, ``points.json`` with every held-out picture's figures,
+by the kind of noise.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import io
 import json
 import math
@@ -29,18 +31,18 @@ from tasks.common.program import BadInput
 from tasks.common.progress import say
 from tasks.common.result import write_whole
 from tasks.common.run_file import RunFile
+from tasks.common.torch_files import weights_of
 from tasks.faces import attack, dataset, judging, noise, privacy
 from tasks.faces.configs import Configuration
 from tasks.faces.dataset import Example
-from tasks.faces.export import read_network
+from tasks.faces.export import WEIGHTS, read_network
 from tasks.faces.model import FaceBoxes
-from tasks.faces.noise import KINDS, LEARNED, NOISE, Features, Noise
+from tasks.faces.noise import BLUR, GAUSSIAN, KINDS, LEARNED, NOISE, Features, Noise
 from tasks.faces.preprocessing import Pixels, normalise
 from tasks.faces.privacy import Gallery, Seen
 from tasks.faces.train import (
     SWEEP_FOLDER,
     add_data_flags,
-    add_running_flags,
     network_folder,
     set_up,
 )
@@ -80,7 +82,14 @@ def main() -> dict[str, Any]:
     split = Split(network.to(options.device), chosen, training, held_out, gallery, options.device, options.seed)
     output = Path(options.output) / f"{alpha:g}"
     identity = identity_of(
-        {"network": told, "alpha": alpha, "steps": options.steps, "attack": options.attack_steps, "seed": options.seed}
+        {
+            "network": told,
+            "alpha": alpha,
+            "steps": options.steps,
+            "attack": options.attack_steps,
+            "seed": options.seed,
+            "gaussian": options.adapt_gaussian,
+        }
     )
     done = _done(output, identity)
     if done is None:
@@ -92,40 +101,35 @@ def main() -> dict[str, Any]:
 def points(split: Split, alpha: float, options: argparse.Namespace, output: Path) -> dict[str, Any]:
     """Every held-out picture's figures by the kind of noise; without noise all kinds are one."""
     found: dict[str, Any] = {}
-    features = Features.of(activations(split, dataset.batch(split.training)))
     for kind in KINDS if alpha else (LEARNED,):
-        if kind == LEARNED:
-            made = noise.fit(
-                split.network,
-                split.chosen,
-                split.training,
-                alpha,
-                seed=split.seed,
-                steps=options.steps,
-                device=split.device,
-            )
-            write_whole(output / NOISE, made.save())
+        if kind == BLUR or (kind == GAUSSIAN and not options.adapt_gaussian):
+            clean = noise.activations(split.network, dataset.batch(split.training), split.device)
+            made, network = noise.plain(kind, alpha, split.chosen, Features.of(clean)), split.network
         else:
-            made = noise.plain(kind, alpha, split.chosen, features)
-        found[kind], drawn, decoder = attacked(split, made, features.spread, options.attack_steps)
+            settings: dict[str, Any] = {"seed": split.seed, "steps": options.steps, "device": split.device}
+            made, network = noise.fit(split.network, split.chosen, split.training, alpha, kind=kind, **settings)
+        adapted = dataclasses.replace(split, network=network)
+        found[kind], drawn, decoder, total = attacked(adapted, made, options.attack_steps)
         means = _means({kind: found[kind]})
         say(f"ALPHA {alpha:g}, {kind}: {', '.join(f'{name} {value:.3f}' for name, value in means[kind].items())}")
         if kind == LEARNED:
-            _keep(output, split, drawn, decoder, attack.scale(features.spread, made.deviation))
+            write_whole(output / NOISE, made.save())
+            write_whole(output / WEIGHTS, weights_of(network.state_dict()))
+            _keep(output, split, drawn, decoder, total)
     return found
 
 
 def attacked(
-    split: Split, made: Noise, spread: npt.NDArray[np.float32], steps: int
-) -> tuple[list[dict[str, Any]], Pixels, attack.Decoder]:
+    split: Split, made: Noise, steps: int
+) -> tuple[list[dict[str, Any]], Pixels, attack.Decoder, npt.NDArray[np.float32]]:
     """Detect faces in what is sent of the held-out pictures, and let an attacker reconstruct them from the same.
 
-    Returns each picture's figures, the reconstructions and the attacker's decoder.
+    Returns each picture's figures, the reconstructions, the attacker's decoder and what it divides by.
     """
     rng = np.random.default_rng(split.seed)
     pictures = [dataset.batch(examples) for examples in (split.training, split.held_out)]
-    clean = [activations(split, made.prepare(each)) for each in pictures]
-    total = attack.scale(spread, made.deviation)
+    clean = [noise.activations(split.network, made.prepare(each), split.device) for each in pictures]
+    total = attack.scale(Features.of(clean[0]).spread, made.deviation)
     decoder = attack.train(
         split.chosen,
         lambda places: made.add(clean[0][places], rng) / total,
@@ -143,14 +147,7 @@ def attacked(
         _row(example, each, place, curves)
         for place, (example, each) in enumerate(zip(split.held_out, seen, strict=True))
     ]
-    return rows, drawn, decoder
-
-
-def activations(split: Split, pixels: Pixels) -> npt.NDArray[np.float32]:
-    """[N, channels, height, width] of pictures [N, colours, side, side]."""
-    with torch.no_grad():
-        parts = torch.from_numpy(normalise(pixels)).split(64)
-        return torch.cat([split.network.head(part.to(split.device)).cpu() for part in parts]).numpy()
+    return rows, drawn, decoder, total
 
 
 def _answers(split: Split, sent: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -213,8 +210,14 @@ def _options() -> argparse.Namespace:
     flags.add_argument(
         "--noise-steps", dest="steps", type=int, default=noise.STEPS, help="of fitting the noise", from_run=_noise_steps
     )
+    flags.add_argument(
+        "--adapt-gaussian", action="store_true", help="adapt the network to plain noise too, for as many steps"
+    )
     flags.add_argument("--attack-steps", type=int, default=attack.STEPS, help="of training an attacker")
-    add_running_flags(flags)
+    flags.add_argument("--seed", type=int, default=1)
+    # One: those of other ALPHAs run beside it.
+    flags.add_argument("--threads", type=int, default=1, help="for arithmetic; another number: other last bits")
+    flags.add_argument("--device", default=device.AUTO, help="cpu, cuda, or auto: the GPU that the place gives")
     return flags.parse()
 
 

@@ -28,6 +28,7 @@ from tasks.common.program import BadInput
 from tasks.common.progress import say
 from tasks.common.run_file import RunFile
 from tasks.common.tracking import Run
+from tasks.common.training import add_training_flags
 from tasks.faces import dataset, judging, preprocessing
 from tasks.faces.configs import CONFIGURATIONS, DEFAULT, Configuration, configuration
 from tasks.faces.dataset import Faces
@@ -61,7 +62,7 @@ def main() -> dict[str, Any]:
             network, _, told = taken
             _check_folds(told, folds, options.network_of)
             description |= {"network_of": told.get("network_of") or options.network_of, "data": told["data"]}
-            say(f"The network of {options.network_of} is taken as it is; only its noise is fitted anew")
+            say(f"The network of {options.network_of} is taken as it is; noise is fitted anew, and the network to it")
         else:
             say(f"Training on {len(training)} pictures, on {ran_on} ({options.device})")
             identity = identity_of(description, without=["torch"])
@@ -100,26 +101,15 @@ def add_data_flags(flags: Flags) -> None:
     flags.add_argument("--corrupt-share", type=float, default=dataset.CORRUPT_SHARE, help="allowed; above it: exit 2")
 
 
-def add_running_flags(flags: Flags) -> None:
-    flags.add_argument("--seed", type=int, default=1)
-    # Fixed, not the machine's cores: the order in which threads add numbers up decides the last bits of the weights.
-    flags.add_argument("--threads", type=int, default=2, help="for arithmetic; another number gives other last bits")
-    flags.add_argument("--device", default=device.AUTO, help="cpu, cuda, or auto: the GPU that the place gives")
-
-
 def _options() -> argparse.Namespace:
     flags = Flags(__doc__)
     add_data_flags(flags)
     flags.output("folder for checkpoint and network", from_run=network_folder)
-    flags.add_argument("--configuration", choices=CONFIGURATIONS, default=DEFAULT)
-    flags.add_argument("--epochs", type=int, help="instead of the configuration's")
-    flags.add_argument("--batch-size", type=int, help="instead of the configuration's")
-    flags.add_argument("--learning-rate", type=float, help="instead of the configuration's")
+    add_training_flags(flags, CONFIGURATIONS, DEFAULT, threads=2)
     flags.add_argument("--held-out", default=",".join(map(str, dataset.HELD_OUT)), help="folds not to train on")
     flags.add_argument(
         "--network-of", help="model's folder, to take its network instead of training", from_run=_network_of
     )
-    add_running_flags(flags)
     flags.tracking(lambda run: "")
     return flags.parse()
 

@@ -5,11 +5,9 @@ The same data, configuration, seed and threads give the same weights, bit for bi
 
 from __future__ import annotations
 
-import io
-import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from tasks.common.program import BadInput, stop_deferred
-from tasks.common.progress import Progress, say
-from tasks.common.result import write_whole
+from tasks.common.program import stop_deferred
+from tasks.common.progress import Progress
+from tasks.common.training import Checkpoint, OnEpoch, State, go_on, one_cycle, order
 from tasks.faces import dataset
 from tasks.faces.anchors import Boxes, targets
 from tasks.faces.configs import Configuration
@@ -31,19 +29,9 @@ from tasks.faces.preprocessing import Pixels, normalise
 NEGATIVES = 7  # anchors without a face that count, the worst ones, for each that has one
 BOXES = 2.0  # weight of the boxes' loss beside that of the chances
 WARM_UP = 0.2  # share of the steps in which the learning rate rises
+LOWEST_RATE = 0.02  # of the highest, at the end
 _TURNED, _MOVED = np.array([-1, 1, -1, 1], np.float32), np.array([1, 0, 1, 0], np.float32)  # of a mirrored box
 SHIFT = 0.06  # of the side, by which a picture is moved at random to each side
-
-
-@dataclass
-class State:
-    """Between two epochs of a training: all that the rest of it depends on."""
-
-    network: FaceBoxes
-    optimizer: torch.optim.Optimizer
-    epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    """One entry per finished epoch, ``time_ms`` among them."""
 
 
 @dataclass(frozen=True)
@@ -57,95 +45,60 @@ class Training:
     checkpoint: Path
     device: str = "cpu"
 
-    def run(self, on_epoch: Callable[[int, dict[str, float]], None]) -> State:
-        """Train to the last epoch, from the checkpoint if there is one.
+    def run(self, on_epoch: OnEpoch) -> State:
+        """Train to the last epoch, from the checkpoint if there is one (see ``go_on``).
 
-        ``on_epoch`` gets the number, from 1, and figures of every epoch, those before the checkpoint too. After SIGTERM
-        the checkpoint of the last whole epoch is there and Stopped raised.
+        After SIGTERM a checkpoint of where it was is left and Stopped raised.
         """
         torch.manual_seed(self.seed)
         network = FaceBoxes(self.chosen).to(self.device)
-        optimizer = torch.optim.AdamW(
-            network.parameters(), lr=self.chosen.learning_rate, weight_decay=self.chosen.weight_decay
-        )
-        state = State(network, optimizer)
-        if self.checkpoint.exists():
-            self._load(state)
-            say(f"Going on after epoch {state.epoch}, from the checkpoint of an earlier try")
-        for number, figures in enumerate(state.history, 1):
-            on_epoch(number, figures)
+        rate, decay = self.chosen.learning_rate, self.chosen.weight_decay
+        state = State(network, torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay))
+        kept = Checkpoint(self.checkpoint, self.identity)
+        kept.load(state, self.device)
         with Progress(self.chosen.epochs - state.epoch, "epochs", "Training") as progress:
-            while state.epoch < self.chosen.epochs:
-                self._epoch(state)
-                with stop_deferred():
-                    self._save(state)
-                progress.advance(1, f"loss {state.history[-1]['train_loss']:.3f}")
-                on_epoch(state.epoch, state.history[-1])
+            go_on(state, self.chosen.epochs, lambda: self._epoch(state, kept, progress), kept, on_epoch)
         return state
 
-    def _epoch(self, state: State) -> None:
+    def _epoch(self, state: State, kept: Checkpoint, progress: Progress) -> None:
         begun, size = time.monotonic(), self.chosen.batch_size
-        rng = np.random.default_rng([self.seed, state.epoch])
-        torch.manual_seed(int(rng.integers(2**31)))  # of the noise: an epoch that is begun again hears the same
-        order = rng.permutation(len(self.examples))
-        state.network.train()
-        total = 0.0
-        for start in range(0, len(order), size):
-            group = [self.examples[place] for place in order[start : start + size]]
-            pixels, boxes = varied(rng, dataset.batch(group), dataset.truth(group))
-            self._set_rate(state, start)
-            state.optimizer.zero_grad()
-            answers = self._answers(state, torch.from_numpy(normalise(pixels)).to(self.device))
-            found = loss(self.chosen, answers, boxes)
-            found.backward()  # type: ignore[no-untyped-call]
-            state.optimizer.step()
-            total += found.item() * len(group)
-        state.epoch += 1
-        figures = {
-            "train_loss": total / len(order),
-            "pictures_per_second": len(order) / (time.monotonic() - begun),
-            "time_ms": int(time.time() * 1000),
-        }
-        state.history.append(figures)
+        left = order(self.seed, state.epoch, len(self.examples))[state.step * size :]
+        for start in range(0, len(left), size):
+            with stop_deferred():
+                self._step(state, [self.examples[place] for place in left[start : start + size]])
+        loss = state.loss / len(self.examples)
+        with stop_deferred():
+            rate = len(left) / (time.monotonic() - begun)
+            state.end_epoch({"train_loss": loss, "pictures_per_second": rate})
+            kept.save(state)
+        progress.advance(1, f"loss {loss:.3f}")
 
-    def _answers(self, state: State, pictures: Tensor) -> Tensor:
+    def _step(self, state: State, group: Sequence[Example]) -> None:
+        rng = np.random.default_rng([self.seed, state.epoch, state.step])
+        torch.manual_seed(int(rng.integers(2**31)))  # of the noise: a step that is made again hears the same
+        pixels, boxes = varied(rng, dataset.batch(group), dataset.truth(group))
+        seen = state.step * self.chosen.batch_size / len(self.examples)
+        share = one_cycle((state.epoch + seen) / self.chosen.epochs, WARM_UP, LOWEST_RATE)
+        for parameters in state.optimizer.param_groups:
+            parameters["lr"] = self.chosen.learning_rate * share
+        state.network.train()
+        state.optimizer.zero_grad()
+        answers = self._answers(state.network, torch.from_numpy(normalise(pixels)).to(self.device))
+        found = loss(self.chosen, answers, boxes)
+        found.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        state.loss += found.item() * len(group)
+        state.step += 1
+
+    def _answers(self, network: nn.Module, pictures: Tensor) -> Tensor:
         """With noise of any strength between the halves, so that the tail has heard some before any is fitted."""
-        clean: Tensor = state.network.head(pictures)
+        head, tail = network.get_submodule("head"), network.get_submodule("tail")
+        clean: Tensor = head(pictures)
         alphas = torch.rand(len(clean), 1, 1, 1, device=self.device) * self.chosen.noisy
         varies = clean.detach().std(dim=(0, 2, 3), keepdim=True)
         noise = varies * torch.sqrt(alphas / (1 - alphas)) * torch.randn_like(clean)
-        found: Tensor = state.network.tail(clean + noise)
+        found: Tensor = tail(clean + noise)
         return found
-
-    def _set_rate(self, state: State, seen: int) -> None:
-        done = (state.epoch + seen / len(self.examples)) / self.chosen.epochs
-        falling = (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
-        for group in state.optimizer.param_groups:
-            group["lr"] = self.chosen.learning_rate * max(0.02, done / WARM_UP if done < WARM_UP else falling)
-
-    def _save(self, state: State) -> None:
-        content = {
-            "epoch": state.epoch,
-            "history": state.history,
-            "network": state.network.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "identity": self.identity,
-            "configuration": asdict(self.chosen),
-        }
-        file = io.BytesIO()
-        torch.save(content, file)
-        write_whole(self.checkpoint, file.getvalue())
-
-    def _load(self, state: State) -> None:
-        content = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        if content["identity"] != self.identity:
-            raise BadInput(
-                f"{self.checkpoint} is of another training (other data, configuration, seed or threads): name another "
-                "--output, or remove that folder to begin anew."
-            )
-        state.network.load_state_dict(content["network"])
-        state.optimizer.load_state_dict(content["optimizer"])
-        state.epoch, state.history = content["epoch"], content["history"]
 
 
 def varied(rng: np.random.Generator, pixels: Pixels, boxes: list[Boxes]) -> tuple[Pixels, list[Boxes]]:

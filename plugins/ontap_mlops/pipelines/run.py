@@ -121,6 +121,7 @@ class Run:
         program: str | None = None,
         volumes: Sequence[str] = (WORKSPACE,),
         each: str | None = None,
+        at_once: int = 1,
         compute: Any = "{{ params.compute }}",
         time_limit: timedelta = timedelta(hours=1),
         **arguments: Any,
@@ -130,7 +131,8 @@ class Run:
         :param program: another module, or the name of another program of the system.
         :param volumes: ``workspace``, ``models`` (the system's model volume), ``results`` (its volume for results).
         :param each: name of a list Param: one instance for each value, which the program gets as a flag named like the
-            Param without its plural s. They run one after another.
+            Param without its plural s.
+        :param at_once: how many of these run side by side.
         """
         settings = {
             "task_id": task_id,
@@ -144,7 +146,7 @@ class Run:
             **({"project": "{{ params.project or '' }}"} if "project" in self.choose.dag.params else {}),
             **arguments,
         }
-        made = self._mapped(each, settings) if each else ProgramOperator(**settings)
+        made = self._mapped(each, at_once, settings) if each else ProgramOperator(**settings)
         if WORKSPACE in volumes:
             self.programs.append(made)
         return made
@@ -167,13 +169,13 @@ class Run:
         self.programs.append(made)
         return made
 
-    def _mapped(self, each: str, settings: dict[str, Any]) -> Any:
+    def _mapped(self, each: str, at_once: int, settings: dict[str, Any]) -> Any:
         values = ParameterListOperator(task_id=each, parameter=each)
         self.workspace >> values
         flag = each.removesuffix("s")
         mapped = ProgramOperator.partial(
             map_index_template="{{ task.step }}",
-            max_active_tis_per_dagrun=1,
+            max_active_tis_per_dagrun=at_once,
             each_flag=flag,
             labels=[flag],
             **settings,
