@@ -1,4 +1,4 @@
-"""As much of the call service as programs ask of it, in this process."""
+"""A call service with faults that the real one has not: it forgets sentences that were corrected, and breaks."""
 
 from __future__ import annotations
 
@@ -22,10 +22,6 @@ class StubService:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self._answer(*stub.get(self.path, self.headers.get("Authorization", "")))
-
-            def do_PUT(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self._answer(*stub.put(self.path, body))
 
             def _answer(self, status: int, content: bytes) -> None:
                 self.send_response(503 if stub.broken else status)
@@ -58,15 +54,3 @@ class StubService:
             return 200, "".join(json.dumps(row) + "\n" for row in self.corrections).encode()
         known = self.calls.get(path.removeprefix("/api/calls/"))
         return (200, json.dumps(known).encode()) if known else (404, b'{"error": "There is no such call."}')
-
-    def put(self, path: str, sent: dict[str, Any]) -> tuple[int, bytes]:
-        name, _, what = path.removeprefix("/api/calls/").partition("/")
-        if what == "sentences":
-            self.calls[name]["sentences"] += sent["sentences"]
-        elif what == "finished":
-            if len(self.calls[name]["sentences"]) != sent["sentences"]:
-                return 409, b'{"error": "There is another number."}'
-            self.calls[name]["finished"] = sent["sentences"]
-        else:
-            self.calls[name] = {**sent, "sentences": [], "finished": None}
-        return 200, b"{}"

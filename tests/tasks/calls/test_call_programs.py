@@ -6,9 +6,12 @@ The real recogniser is heard by ``test_call_recogniser``, and by the last test h
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 import numpy as np
 import pytest
 
@@ -19,6 +22,7 @@ from tasks.calls.recogniser import Recognised
 from tasks.common.data import open_source
 from tasks.common.judging import Model
 from tasks.common.program import BadInput, TryAgain
+from tests.services.calls.calling import MINE, TOKEN, Served
 from tests.tasks.calls.conftest import Say, quiet, tone, write_wav
 from tests.tasks.calls.stub_service import StubService
 
@@ -228,20 +232,55 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Any:
         yield running
 
 
-def test_the_service_gets_each_call_whole_and_once(trained, calls, heard, service: StubService, monkeypatch):
-    where = ("--data", calls, "--dataset-version", "v1", "--model", trained)
-    assert called(score, monkeypatch, *where)["calls"] == SPOKEN
-    assert len(service.calls) == SPOKEN and all(call["finished"] == 2 for call in service.calls.values())
-    assert service.calls["s-0"]["agent"] == "anna" and len(service.calls["s-0"]["sentences"]) == 2
-    # One that was cut short before it was finished is brought again, and no other.
-    service.calls["s-3"]["finished"] = None
-    again = ("--data", calls, "--dataset-version", "v2", "--model", trained)
-    assert called(score, monkeypatch, *again)["calls"] == 1 and service.calls["s-3"]["source"]["version"] == "v2"
+@pytest.fixture
+def running(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """The call service itself, with its token."""
+    served = Served(f"sqlite:///{tmp_path_factory.mktemp('service') / 'calls.db'}")
+    served.start()
+    monkeypatch.setenv("CALLS_URL", served.url)
+    monkeypatch.setenv("CALLS_TOKEN", TOKEN)
+    monkeypatch.setenv("CALLS_CONNECTION", "calls_default")
+    with httpx.Client(base_url=served.url, headers=MINE, trust_env=False, timeout=60) as client:
+        yield client
+    served.stop()
 
 
-def test_a_call_that_is_there_from_another_recording_is_refused(trained, calls, heard, service, monkeypatch):
-    known = {"finished": 0, "sentences": [], "source": {"dataset": "calls", "version": "v0", "file": "other.wav"}}
-    service.calls["s-0"] = known
+def asked(client: httpx.Client, call: str) -> dict[str, Any]:
+    return client.get(f"/api/calls/{call}").raise_for_status().json()
+
+
+def test_the_service_gets_each_call_whole_and_once(trained, calls, heard, running: httpx.Client, monkeypatch):
+    # One was cut short before it was finished, of an earlier version.
+    facts = {"agent": "anna", "began": "2026-11-20T08:00:00+00:00", "seconds": 7, "rate_hz": RATE_HZ, "channels": 2}
+    source = {"dataset": "calls", "version": "v0", "file": "audio/s-3.wav"}
+    running.put("/api/calls/s-3", json={**facts, "source": source}).raise_for_status()
+    where = ("--data", calls, "--model", trained)
+    assert called(score, monkeypatch, *where, "--dataset-version", "v1")["calls"] == SPOKEN
+    for number in range(SPOKEN):
+        told = asked(running, f"s-{number}")
+        assert told["finished"] == len(told["sentences"]) == 2 and told["source"]["version"] == "v1"
+    assert asked(running, "s-0")["agent"] == "anna"
+    assert called(score, monkeypatch, *where, "--dataset-version", "v2")["calls"] == 0
+    assert called(plan, monkeypatch, "--data", calls)["parts"] == []
+
+
+def test_what_people_correct_is_in_the_next_training(trained, calls, heard, running, tmp_path: Path, monkeypatch):
+    called(score, monkeypatch, "--data", calls, "--model", trained)
+    said = {"text": "Brimwell is down again.", "sentiment": "negative", "by": "eve"}
+    running.put("/api/calls/s-0/sentences/agent/0/correction", json=said).raise_for_status()
+    for file in ("calls.csv", "sentences.csv"):
+        (tmp_path / file).write_bytes((calls / file).read_bytes())
+    shutil.copytree(calls / "audio", tmp_path / "audio")
+    assert called(corrections, monkeypatch, "--output", tmp_path) == {"corrections": 1, "changed": True}
+    found = load(open_source(str(tmp_path)))
+    assert found.corrected == 1 and said["text"] in {sentence.text for sentence in found.training}
+
+
+def test_a_call_that_is_there_from_another_recording_is_refused(trained, calls, heard, running, monkeypatch):
+    facts = {"agent": "anna", "began": "2026-11-20T08:00:00+00:00", "seconds": 7, "rate_hz": RATE_HZ, "channels": 2}
+    source = {"dataset": "calls", "version": "v0", "file": "other.wav"}
+    running.put("/api/calls/s-0", json={**facts, "source": source}).raise_for_status()
+    running.put("/api/calls/s-0/finished", json={"sentences": 0}).raise_for_status()
     with pytest.raises(BadInput, match=r"\(connection calls_default\) has call s-0 from calls/other\.wav"):
         called(plan, monkeypatch, "--data", calls)
 
