@@ -18,10 +18,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.bench.measured import stamp
-from tests.conftest import Emulator
-
 HOUSE = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(HOUSE), str(HOUSE / "plugins")]
+
+from tests.bench.measured import stamp  # noqa: E402
+from tests.conftest import Emulator  # noqa: E402
+
 VOLUME = "edge_matrix"
 PICTURES = {"chest": 400, "tyre": 300}
 # The network for tyres takes some 100 ms a picture: 662 queries of 8 are no bench.

@@ -24,11 +24,13 @@ from typing import Any
 import pytest
 from requests.adapters import HTTPAdapter
 
-from tests.bench.measured import stamp
-from tests.inference_server.edge_world import EdgeWorld
-from tests.ontap_mlops.conftest import Ontap, ontap, ontap_http, there  # noqa: F401
-
 HOUSE = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(HOUSE), str(HOUSE / "plugins")]
+
+from tests.bench.measured import stamp  # noqa: E402
+from tests.inference_server.edge_world import EdgeWorld  # noqa: E402
+from tests.ontap_mlops.conftest import Ontap, ontap, ontap_http, there  # noqa: E402, F401
+
 NUMBERS = (25, 100, 200)
 NOISE = 1.15  # of seconds; calls are counted
 
