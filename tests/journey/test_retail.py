@@ -85,4 +85,7 @@ def test_what_people_said_is_trained_on_and_the_new_model_serves(world: World, t
     world.step("A day on which nothing new was said ends with a sentence, and makes no version")
     quiet = world.run(COLLECT, {"day": "2026-01-01", "days_back": 0})
     assert world.states(COLLECT, quiet)["ingest"] == "skipped"
+
+    world.step("The run that the day's version has started by itself is over too, and leaves nothing behind")
+    world.run_of(SYSTEM, f"conversations__{collected}")
     assert world.workspaces() == set()
