@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 URL = f"s3://{lake.BUCKET}/calls/"
 UNDERSTAND = "call_sentiment"
-COUNT, TEXTS = 12, 160
+COUNT, TEXTS = 20, 160
 SHOWN = 4
 
 
