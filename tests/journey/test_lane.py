@@ -77,7 +77,7 @@ def look_at_experiment(world: World, key: str, repeated: str) -> None:
         browser.enter(page, environment.ADMIN, world.stack.password_file.read_text())
         page.goto("/plugin/data-hub/ontap/runs")
         hub = page.frame_locator("iframe[title='Data hub']")
-        hub.get_by_role("row").filter(has_text=key).get_by_role("link", name="experiment").first.click()
+        hub.get_by_role("row").filter(has_text=key).get_by_role("link", name="experiment", exact=True).first.click()
         expect(hub.get_by_role("heading", name=f"Experiment {key}", level=1)).to_be_visible()
         expect(hub.get_by_role("listitem").filter(has_text="restore_experiment")).to_contain_text("success")
         hub.get_by_role("button", name="Train it again").focus()
