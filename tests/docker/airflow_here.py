@@ -78,7 +78,11 @@ class AirflowHere:
     def stop(self) -> None:
         if self.process is not None:
             os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait(60)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:  # it waits for connections that browsers have left open
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait(60)
 
     def client(self, user: str | None = None) -> httpx.Client:
         """Of the API, logged in or, without a user, not."""
