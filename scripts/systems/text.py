@@ -64,8 +64,9 @@ def _width(name: str) -> int:
 
 def links(facts: dict[str, Any]) -> list[str]:
     shown = [f"  {label:<13} {facts['links'][key]}" for key, label in _LINKS.items() if facts["links"].get(key)]
+    key = [f"  {'Run key':<13} {facts['run_key']}"] if "run_key" in facts else []  # a run that trains has one
     return [
-        f"  {'Run key':<13} {facts['run_key']}",
+        *key,
         *shown,
         f"  Airflow's user is admin; the password is in {facts['password_file']}",
     ]
