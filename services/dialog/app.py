@@ -23,7 +23,6 @@ serves gives them now; null where it gives none.
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
 import re
@@ -45,6 +44,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from services.dialog.model import Suggestion
 from services.dialog.store import Labels, NoSuchConversationError, OvertakenError, Store, Stored
+from services.web import BadRequestError, WithHeaders, bears, body_of, refused
 from tasks.retail.dataset import MOST_CHARACTERS, MOST_WORDS
 from tasks.retail.dialog.conversation import Dialog, UnderstandingError, UnknownPlaceError
 from tasks.retail.labels import BEGIN, INSIDE, INTENTS, SLOTS
@@ -59,21 +59,8 @@ ASKED_AT_ONCE = 16
 """Messages of a day about which the model is asked side by side."""
 LONGEST_NAME = 100
 MESSAGE_ID = re.compile(r"[\w-]{1,64}")
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 log = logging.getLogger(__name__)
-
-
-class BadRequestError(Exception):
-    """What was sent cannot be answered; the message says why."""
-
-    def __init__(self, says: str, status: int = 400) -> None:
-        super().__init__(says)
-        self.status = status
 
 
 class Suggesting(Protocol):
@@ -170,9 +157,8 @@ class Service:
         intent, slots, by = labels_of(sent, words)
         return said(await run_in_threadpool(self._store.label, name, number, intent, slots, by))
 
-    def may_export(self, authorization: str) -> bool:
-        wanted = self._export_token
-        return bool(wanted) and hmac.compare_digest(authorization.encode(), f"Bearer {wanted}".encode())
+    def may_export(self, request: Request) -> bool:
+        return bears(request, self._export_token)
 
     async def healthy(self) -> None:
         """Raise what the database raises."""
@@ -242,15 +228,10 @@ def message_of(sent: Any) -> tuple[str, str | None, str]:
     return sent["text"].replace("\x00", ""), message, channel
 
 
-async def body_of(request: Request) -> Any:
+async def json_of(request: Request) -> Any:
     """Return the JSON of a request. Raises BadRequestError where it is none, or too large."""
-    content = b""
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > LARGEST_BODY:
-            raise BadRequestError(f"That is more than {LARGEST_BODY // 1024} KiB.", 413)
     try:
-        return json.loads(content)
+        return json.loads(await body_of(request, LARGEST_BODY))
     except ValueError as error:
         raise BadRequestError("That is no JSON.") from error
 
@@ -265,7 +246,7 @@ def make(service: Service) -> Starlette:
         return JSONResponse({"turns": await service.turns(request.path_params["name"])})
 
     async def hear(request: Request) -> Response:
-        return JSONResponse(await service.hear(request.path_params["name"], await body_of(request)))
+        return JSONResponse(await service.hear(request.path_params["name"], await json_of(request)))
 
     async def live(socket: WebSocket) -> None:
         name = socket.path_params["name"]
@@ -277,7 +258,7 @@ def make(service: Service) -> Starlette:
             return
 
     def allowed(request: Request) -> None:
-        if not service.may_export(request.headers.get("authorization", "")):
+        if not service.may_export(request):
             raise BadRequestError("A day's conversations are read, and labelled, with the token of the export.", 401)
 
     async def labels(_: Request) -> Response:
@@ -286,7 +267,7 @@ def make(service: Service) -> Starlette:
     async def label(request: Request) -> Response:
         allowed(request)
         name, number = request.path_params["name"], request.path_params["number"]
-        return JSONResponse(await service.label(name, number, await body_of(request)))
+        return JSONResponse(await service.label(name, number, await json_of(request)))
 
     async def day(request: Request) -> Response:
         allowed(request)
@@ -302,10 +283,6 @@ def make(service: Service) -> Starlette:
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(service.registry), media_type=CONTENT_TYPE_LATEST)
-
-    async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, BadRequestError)
-        return JSONResponse({"error": str(error)}, error.status)
 
     async def unknown(_: Request, error: Exception) -> Response:
         return JSONResponse({"error": str(error)}, 404)
@@ -333,7 +310,7 @@ def make(service: Service) -> Starlette:
         sa.exc.SQLAlchemyError: down,
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return _WithHeaders(app)  # type: ignore[return-value]
+    return WithHeaders(app)  # type: ignore[return-value]
 
 
 async def _spoken(service: Service, name: str, frame: str) -> dict[str, Any]:
@@ -350,19 +327,3 @@ async def _spoken(service: Service, name: str, frame: str) -> dict[str, Any]:
         service.failed()
         log.error("The database: %s", type(error).__name__)
         return {"error": "The database does not answer; nothing was lost, send it again."}
-
-
-class _WithHeaders:
-    """Adds to every answer what keeps a browser from running anything that is not of this service."""
-
-    def __init__(self, app: Starlette) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        async def sent(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                more = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-                message = {**message, "headers": [*message["headers"], *more]}
-            await send(message)
-
-        await self._app(scope, receive, sent)

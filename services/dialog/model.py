@@ -13,11 +13,11 @@ import numpy as np
 from services.served import Served, ServedError
 from tasks.common.metrics import Floats
 from tasks.common.model_folder import DESCRIPTION
+from tasks.common.tokens import PADDING, TOKENIZER, Integers, Tokens
 from tasks.retail.dialog.conversation import UnderstandingError, Understood
 from tasks.retail.dialog.meaning import meaning
 from tasks.retail.labels import OUTSIDE
 from tasks.retail.reading import Answer, answers
-from tasks.retail.tokens import PADDING, TOKENIZER, Integers, Tokens
 
 TIME_LIMIT_S = 2.0
 INPUT, OUTPUT = "tokens", "logits"

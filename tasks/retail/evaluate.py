@@ -34,6 +34,7 @@ from tasks.common.lineage import EVALUATION
 from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say
+from tasks.common.tokens import Tokens
 from tasks.common.tracking import Run
 from tasks.retail import dataset, scoring
 from tasks.retail.dataset import Question, Questions
@@ -45,7 +46,6 @@ from tasks.retail.labels import OUTSIDE
 from tasks.retail.model import INPUT, OUTPUT
 from tasks.retail.reading import Answer, answers
 from tasks.retail.scoring import Counts, Scored
-from tasks.retail.tokens import Tokens
 
 BATCH = 32
 DRAWS = 1000

@@ -14,9 +14,9 @@ from torch import nn
 
 from tasks.common.model_folder import ONNX, Tensor, write_model
 from tasks.common.onnx_model import OnnxModel
+from tasks.common.tokens import TOKENIZER, Tokens
 from tasks.common.torch_files import ANY_NUMBER, onnx_of, weights_of
 from tasks.retail.model import INPUT, OUTPUT, Joint
-from tasks.retail.tokens import TOKENIZER, Tokens
 
 WEIGHTS, QUESTIONS = "weights.pt", "questions.json"
 LOGITS_AGREE = 1e-3

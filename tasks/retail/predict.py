@@ -18,11 +18,11 @@ from tasks.common.inference import add_endpoint, infer, infer_url
 from tasks.common.model_folder import DESCRIPTION
 from tasks.common.program import BadInput
 from tasks.common.progress import say
+from tasks.common.tokens import Tokens
 from tasks.retail.dataset import MOST_WORDS
 from tasks.retail.labels import OUTSIDE, spans
 from tasks.retail.model import INPUT, OUTPUT
 from tasks.retail.reading import answers
-from tasks.retail.tokens import Tokens
 
 PASTA = "where can i get the best pasta"
 

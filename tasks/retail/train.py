@@ -32,6 +32,7 @@ from tasks.common.model_folder import DESCRIPTION, LOADED
 from tasks.common.program import BadInput, stop_deferred
 from tasks.common.progress import say
 from tasks.common.run_file import RunFile
+from tasks.common.tokens import Tokens
 from tasks.common.tracking import Run
 from tasks.common.training import add_training_flags
 from tasks.retail import dataset, scoring
@@ -42,7 +43,6 @@ from tasks.retail.export import export
 from tasks.retail.labels import OUTSIDE
 from tasks.retail.model import WEIGHTS, Joint, pretrained
 from tasks.retail.reading import answers
-from tasks.retail.tokens import Tokens
 from tasks.retail.training import Training, predict
 
 ANEW = "anew"

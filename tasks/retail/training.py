@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from tasks.common.metrics import Floats
 from tasks.common.program import stop_deferred
 from tasks.common.progress import Progress
+from tasks.common.tokens import Tokens
 from tasks.common.training import Checkpoint, OnEpoch, State, go_on, order
 from tasks.retail import scoring
 from tasks.retail.configs import Configuration
@@ -22,7 +23,6 @@ from tasks.retail.dataset import Question, Questions
 from tasks.retail.labels import OUTSIDE
 from tasks.retail.model import Joint, build
 from tasks.retail.reading import answers
-from tasks.retail.tokens import Tokens
 
 JUDGING_BATCH = 64
 NO_LABEL = -100  # what torch's cross entropy leaves out

@@ -31,12 +31,12 @@ sys.path[:0] = [str(HOUSE), str(HOUSE / "plugins")]
 
 from services.dialog.model import ServedModel  # noqa: E402
 from tasks.common.onnx_model import OnnxModel  # noqa: E402
+from tasks.common.tokens import Tokens  # noqa: E402
 from tasks.retail.dialog.flow_check import FLOWS, load  # noqa: E402
 from tasks.retail.dialog.meaning import meaning  # noqa: E402
 from tasks.retail.generate import plan  # noqa: E402
 from tasks.retail.labels import OUTSIDE  # noqa: E402
 from tasks.retail.reading import answers  # noqa: E402
-from tasks.retail.tokens import Tokens  # noqa: E402
 from tests.bench.measured import stamp  # noqa: E402
 from tests.serving import triton_over  # noqa: E402
 

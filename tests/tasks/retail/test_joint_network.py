@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from tasks.common.program import BadInput
+from tasks.common.tokens import MOST_PIECES, Tokens
 from tasks.retail import model, reading, scoring
 from tasks.retail.configs import CONFIGURATIONS, configuration
 from tasks.retail.dataset import Question
 from tasks.retail.labels import INTENTS, SLOTS
 from tasks.retail.reading import Answer
-from tasks.retail.tokens import MOST_PIECES, Tokens
 
 SMALL = CONFIGURATIONS["small"]
 OUTSIDE = SLOTS.index("O")

@@ -13,11 +13,11 @@ import torch
 from tasks.common.data import open_source, open_target
 from tasks.common.judging import Model
 from tasks.common.program import BadInput, Stopped
+from tasks.common.tokens import Tokens
 from tasks.retail import evaluate, generate, predict, train
 from tasks.retail.configs import CONFIGURATIONS, Configuration
 from tasks.retail.dataset import load
 from tasks.retail.export import QUESTIONS
-from tasks.retail.tokens import Tokens
 from tasks.retail.training import Training
 
 FIGURES = {"intent_accuracy", "slot_f1", "exact_match"}
