@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,15 +249,12 @@ def _record(
 
 
 def _pictures(run: Run, output: str | None, judged: Mapping[str, Judged], confidence: float) -> list[str]:
-    from tasks.calls import pictures
+    def draw(folder: Path) -> list[Path]:
+        from tasks.calls import pictures
 
-    if not output and not run.run_id:
-        return []
-    with tempfile.TemporaryDirectory() as folder:
-        files = pictures.draw_all(Path(output or folder), judged, confidence)
-        for file in files:
-            run.artifact(file, "evaluation")
-    return [file.name for file in files]
+        return pictures.draw_all(folder, judged, confidence)
+
+    return run.drawn(output, draw)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,15 +195,12 @@ def _record(run: Run, judged: Mapping[str, Judged], comparison: Mapping[str, Map
 
 
 def _pictures(run: Run, output: str | None, judged: Mapping[str, Judged], xrays: XRays) -> list[str]:
-    from tasks.chest import pictures
+    def draw(folder: Path) -> list[Path]:
+        from tasks.chest import pictures
 
-    if not output and not run.run_id:
-        return []
-    with tempfile.TemporaryDirectory() as folder:
-        files = pictures.draw_all(Path(output or folder), judged, xrays)
-        for file in files:
-            run.artifact(file, "evaluation")
-    return [file.name for file in files]
+        return pictures.draw_all(folder, judged, xrays)
+
+    return run.drawn(output, draw)
 
 
 if __name__ == "__main__":

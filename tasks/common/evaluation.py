@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from tasks.common.lineage import EVALUATION, Dataset
 from tasks.common.model_folder import judged_models
 from tasks.common.pictures import draw_confusion, draw_roc
 from tasks.common.progress import say
-from tasks.common.tracking import Run
 
 CHALLENGER, CHAMPION = "challenger", "champion"
 
@@ -67,7 +65,7 @@ def evaluate(options: argparse.Namespace, models: list[Model], rows: Rows, syste
         for name, figures in metrics.items():
             run.metrics({f"{name}.{key}": value for key, value in figures.items()})
         run.metrics({f"gain.{name}.{key}": told[key] for name, told in judged.comparison.items() for key in _EDGES})
-        pictures = _pictures(run, options.output, judged, rows, system)
+        pictures = run.drawn(options.output, lambda folder: _draw(folder, judged, rows, system))
         return {**_result(judged, metrics, models, options), "pictures": pictures, **run.identity}
 
 
@@ -105,17 +103,8 @@ def _report(judged: Judged, metrics: Mapping[str, Mapping[str, float]]) -> None:
         say(judged.refused)
 
 
-def _pictures(run: Run, output: str | None, judged: Judged, rows: Rows, system: System) -> list[str]:
-    if output:
-        return _draw(run, Path(output), judged, rows, system)
-    if not run.run_id:
-        return []
-    with tempfile.TemporaryDirectory() as folder:
-        return _draw(run, Path(folder), judged, rows, system)
-
-
-def _draw(run: Run, folder: Path, judged: Judged, rows: Rows, system: System) -> list[str]:
-    """Draw all pictures, keep them with the run, and return the names of their files."""
+def _draw(folder: Path, judged: Judged, rows: Rows, system: System) -> list[Path]:
+    """Draw all pictures and return their files."""
     files = [folder / "roc.png"]
     shown = {name: (v.scores[v.judged], rows.positives[v.judged]) for name, v in judged.verdicts.items()}
     draw_roc(files[0], shown, system.classes)
@@ -123,6 +112,4 @@ def _draw(run: Run, folder: Path, judged: Judged, rows: Rows, system: System) ->
         files.append(folder / f"confusion_{name}.png")
         draw_confusion(files[-1], verdict.judgement, system.classes, name)
     files += system.draw(folder, judged)
-    for file in files:
-        run.artifact(file, "evaluation")
-    return [file.name for file in files]
+    return files

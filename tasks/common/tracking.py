@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -89,6 +90,19 @@ class Run:
         if self._server:
             name = f"{folder}/{path.name}" if folder else path.name
             self._server.put_artifact(self._artifact_uri, name, path.read_bytes())
+
+    def drawn(self, output: str | None, draw: Callable[[Path], list[Path]]) -> list[str]:
+        """Store the pictures of an evaluation that ``draw`` leaves in a folder, and return the names of their files.
+
+        The folder is ``output``, or one that is gone afterwards. Nothing is drawn where neither it nor a run keeps it.
+        """
+        if not output and not self.run_id:
+            return []
+        with tempfile.TemporaryDirectory() as folder:
+            files = draw(Path(output or folder))
+            for file in files:
+                self.artifact(file, "evaluation")
+        return [file.name for file in files]
 
     def _log(self, **fields: Any) -> None:
         if self._server:

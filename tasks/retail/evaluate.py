@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -295,15 +294,12 @@ def _record(run: Run, result: Mapping[str, Any], comparison: Mapping[str, Mappin
 
 
 def _pictures(run: Run, output: str | None, judged: Mapping[str, Judged], questions: Questions) -> list[str]:
-    from tasks.retail import pictures
+    def draw(folder: Path) -> list[Path]:
+        from tasks.retail import pictures
 
-    if not output and not run.run_id:
-        return []
-    with tempfile.TemporaryDirectory() as folder:
-        files = pictures.draw_all(Path(output or folder), judged, questions)
-        for file in files:
-            run.artifact(file, "evaluation")
-    return [file.name for file in files]
+        return pictures.draw_all(folder, judged, questions)
+
+    return run.drawn(output, draw)
 
 
 if __name__ == "__main__":
