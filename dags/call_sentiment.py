@@ -114,11 +114,11 @@ if DATASET:
             map_index_template="{{ task.part }}",
             **asked,
         ).expand(part=parts.output)
-        summary = CallsSummarizeOperator(task_id="summary", score="score", trigger_rule="none_failed")
+        # Without a new call the parts are skipped and the plan is not; without a version everything is.
+        summary = CallsSummarizeOperator(task_id="summary", score="score", trigger_rule="none_failed_min_one_success")
         has_pages = ShortCircuitOperator(
             task_id="has_pages",
             python_callable=lambda params: params["table"] == SERVICE,
-            trigger_rule="none_failed",
             doc_md="Go on where the call service is asked, on whose pages people correct.",
         )
         corrections = WorkloadOperator(
@@ -130,3 +130,4 @@ if DATASET:
             compute="{{ params.compute }}",
         )
         choose >> model >> results >> plan >> parts >> score >> summary >> has_pages >> corrections
+        plan >> summary

@@ -8,7 +8,7 @@ import pytest
 def test_each_part_of_the_new_calls_is_a_task_of_its_own(dags):
     dag = dags["call_sentiment"]
     assert dag.get_task("score").is_mapped and dag.get_task("score").upstream_task_ids == {"parts"}
-    assert dag.get_task("summary").trigger_rule == "none_failed"
+    assert dag.get_task("summary").upstream_task_ids == {"score", "plan"}, "without a new call, not without a version"
     assert dag.get_task("corrections").upstream_task_ids == {"has_pages"}
 
 

@@ -24,8 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    """The services that all journeys share, with ONTAP's clock and the killer as they are found."""
+    """The services that all journeys share, with ONTAP's clock and the killer as they are found; nothing runs on."""
     shared = worlds.world()
     yield shared
     shared.kill({})
     shared.set_clock(None)
+    shared.settle()

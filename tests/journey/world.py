@@ -108,6 +108,23 @@ class World:
                     since = time.monotonic()
             time.sleep(0.5)
 
+    def settle(self) -> None:
+        """Follow what still runs, such as a training that the journey's last version has started. Raises RunFailed.
+
+        The next journey would find its workspace, and share the processors with it.
+        """
+        while left := self.left_running():
+            dag_id, run_id = left[0]
+            print(f"{dag_id} still runs: {run_id}", flush=True)
+            follow(self.api, dag_id, run_id)
+
+    def left_running(self) -> list[tuple[str, str]]:
+        """Runs that are not over, as DAG and run id; what a paused DAG has not begun stays as it is."""
+        paused = {dag["dag_id"] for dag in self.api.call("GET", "dags", params={"paused": True, "limit": 200})["dags"]}
+        asked = {"state": ["queued", "running"], "limit": 200}
+        runs = self.api.call("GET", "dags/~/dagRuns", params=asked)["dag_runs"]
+        return [(run["dag_id"], run["dag_run_id"]) for run in runs if run["dag_id"] not in paused]
+
     def wait_for_dags(self, *dag_ids: str) -> None:
         wait_for(
             lambda: all(self.api.dag(dag_id) for dag_id in dag_ids),
