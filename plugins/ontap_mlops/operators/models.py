@@ -10,7 +10,6 @@ from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import PUBLISH, RECORD, needed
 from ontap_mlops.operators.lineage import LineageMixin
 from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink
-from ontap_mlops.operators.scans import require_scan
 from ontap_mlops.records import ModelVersion, TrainingRecord
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ class ModelRegisterOperator(LineageMixin, OntapOperator):
     """Make a model version of files that ``tasks.models.publish`` put on the model volume.
 
     Freeze the volume under the run's key, then register the version in MLflow. A retry finds the snapshot and the
-    registered version of its first try, so nothing is made twice. A model is refused whose dataset version nobody has
-    scanned for personal data, or where what was found is not allowed.
+    registered version of its first try, so nothing is made twice.
 
     :param model: name in the registry.
     :param volume: the model volume.
@@ -61,8 +59,6 @@ class ModelRegisterOperator(LineageMixin, OntapOperator):
 
         training = TrainingRecord.from_json(self.training or needed(context, RECORD))
         published: Mapping[str, Any] = self.published or needed(context, PUBLISH)
-        scan = published.get("scan") or {}
-        require_scan(f"The {self.model} of run {training.run_key}", training.dataset_version, scan)
         frozen = self._freeze(training.run_key)
         version = MlflowHook(self.mlflow_conn_id).register(self._version(training, published, frozen))
         self.log.info(
@@ -98,5 +94,4 @@ class ModelRegisterOperator(LineageMixin, OntapOperator):
             code_commit=training.code_commit,
             parameters=training.parameters,
             metrics=training.metrics,
-            scan=dict(published.get("scan") or {}),
         )
