@@ -34,27 +34,12 @@ from datetime import timedelta
 from airflow.sdk import Param, TaskGroup
 
 from ontap_mlops.operators.context import LOAD
-from ontap_mlops.pipelines import Run, System, training_dag
+from ontap_mlops.pipelines import Run, System, network_params, training_dag
 
 SYSTEM = System(name="faces", dataset="faces", model="private_inference", metrics=("ap", "ap_halved", "ap_continuous"))
 
 PARAMS = {
-    "configuration": Param(
-        "small",
-        type="string",
-        enum=["small", "published"],
-        title="Network and settings",
-        values_display={"small": "small, for a CPU", "published": "FaceBoxes as published, for a GPU"},
-        section="Training",
-    ),
-    "epochs": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        title="Epochs",
-        description="Empty: the configuration's.",
-        section="Training",
-    ),
+    **network_params({"small": "small, for a CPU", "published": "FaceBoxes as published, for a GPU"}, things=None),
     "network_of": Param(
         None,
         type=["null", "string"],

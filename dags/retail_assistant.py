@@ -34,7 +34,7 @@ from datetime import timedelta
 
 from airflow.sdk import Param
 
-from ontap_mlops.pipelines import Run, System, training_dag
+from ontap_mlops.pipelines import Run, System, network_params, training_dag
 
 SYSTEM = System(
     name="retail",
@@ -45,21 +45,8 @@ SYSTEM = System(
 )
 
 PARAMS = {
-    "configuration": Param(
-        "small",
-        type="string",
-        enum=["small", "published"],
-        title="Network and settings",
-        values_display={"small": "small, for a CPU", "published": "all of the encoder, as published, for a GPU"},
-        section="Training",
-    ),
-    "epochs": Param(
-        None,
-        type=["null", "integer"],
-        minimum=1,
-        title="Epochs",
-        description="Empty: the configuration's.",
-        section="Training",
+    **network_params(
+        {"small": "small, for a CPU", "published": "all of the encoder, as published, for a GPU"}, things=None
     ),
     "start": Param(
         "anew",

@@ -28,7 +28,7 @@ def training_params(system: System, own: Mapping[str, Param]) -> dict[str, Param
 def network_params(
     configurations: Mapping[str, str],
     *,
-    things: str = "Pictures",
+    things: str | None = "Pictures",
     part: str = "Train on a part of the version.",
     batch: str | None = None,
     published: Mapping[str, int] | None = None,
@@ -36,7 +36,8 @@ def network_params(
     """The Params that trainings of networks have in common, for a system's own.
 
     :param configurations: names of the program's configurations, the usual one first, as the form shows them.
-    :param things: what a version holds, for the title of ``limit``; ``part`` says what a part of them is.
+    :param things: what a version holds, for the title of ``limit``; ``part`` says what a part of them is. None: the
+        whole version is always trained on.
     :param batch: of what the batch size is, in a sentence; None leaves it to the configuration.
     :param published: what the published configuration has, by the name of the Param.
     """
@@ -58,7 +59,8 @@ def network_params(
     }
     if batch is not None:
         params["batch_size"] = _number("Batch size", f"{batch} {own('batch_size')}".strip())
-    params["limit"] = _number(f"{things} at most", f"{part} Empty: all of it.", minimum=20)
+    if things is not None:
+        params["limit"] = _number(f"{things} at most", f"{part} Empty: all of it.", minimum=20)
     return params
 
 
