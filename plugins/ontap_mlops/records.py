@@ -193,7 +193,8 @@ class RunRecord(Record):
 class ModelVersion(Record):
     """A model's files on its model volume, frozen by ``snapshot`` and registered in MLflow.
 
-    ``folder`` is relative to the root of the volume.
+    ``folder`` is relative to the root of the volume. ``scan`` is what was found in the dataset version when the model
+    was promoted (``tasks.governance.scan``); {} for one that an earlier release promoted.
     """
 
     model: str
@@ -212,6 +213,22 @@ class ModelVersion(Record):
     volume_uuid: str = ""
     parameters: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    scan: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence(Record):
+    """The snapshots that nobody can remove before ``until`` (ISO 8601), as they were locked for a model version.
+
+    ``locked`` has for each of them ``what`` (dataset, model or results), ``svm``, ``volume``, ``snapshot``,
+    ``snapshot_uuid`` and ``until``, which may be later, by an earlier lock.
+    """
+
+    model: str
+    version: int
+    run_key: str
+    until: str
+    locked: list[dict[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)

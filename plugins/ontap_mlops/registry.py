@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from ontap_mlops import names
+from ontap_mlops import names, settings
 from ontap_mlops.config_entries import Catalog, Each
 from ontap_mlops.config_file import ConfigError, Section, Size, Texts, bytes_of, meant, shaped
 
@@ -63,10 +63,15 @@ class Check(Section):
 
 
 class Keep(Section):
-    """Versions are kept while they are among the newest ``versions`` or younger than ``days``."""
+    """Versions are kept while they are among the newest ``versions`` or younger than ``days``.
+
+    For ``evidence_days`` nobody can remove what a promoted model was made of; None is ``[ontap_mlops]
+    lock_evidence_days``, 0 locks nothing.
+    """
 
     versions: Annotated[int, Field(ge=1)] = 30
     days: Annotated[int, Field(ge=0)] = 365
+    evidence_days: Annotated[int, Field(ge=0)] | None = None
 
 
 class Watch(Section):
@@ -115,6 +120,11 @@ class Entry(Section):
     @property
     def size_bytes(self) -> int:
         return bytes_of(self.size)
+
+    @property
+    def evidence_days(self) -> int:
+        """Days for which the evidence of its promoted models is locked; 0 locks nothing."""
+        return settings.lock_evidence_days() if self.keep.evidence_days is None else self.keep.evidence_days
 
 
 class Dataset(Entry):

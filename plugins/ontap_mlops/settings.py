@@ -80,6 +80,13 @@ OPTIONS: dict[str, Option] = {
         "Days for which the workspace of a failed run is kept, so that clearing the failed task resumes in it. "
         "0: the workspace is removed with the next clean-up.",
     ),
+    "lock_evidence_days": Option(
+        "integer",
+        "0",
+        "Days for which the snapshots of data, model and results of every promoted model are locked, so that nobody "
+        "can remove them; `keep: evidence_days` of a dataset says it for that dataset alone. 0: nothing is locked.",
+        "3650",
+    ),
     "secret_store": Option(
         "string",
         "airflow-connection://ontap_s3",
@@ -174,6 +181,10 @@ def keep_safety_snapshots_days() -> int:
 
 def keep_failed_workspaces_days() -> int:
     return _integer("keep_failed_workspaces_days")
+
+
+def lock_evidence_days() -> int:
+    return _integer("lock_evidence_days")
 
 
 def secret_store() -> str:

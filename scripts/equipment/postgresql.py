@@ -14,7 +14,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.equipment.slurm_cluster import EquipmentError, install
+from scripts.equipment.slurm_cluster import EquipmentError, free_ports, install
 
 HOST = "127.0.0.1"
 NAME = "airflow"
@@ -58,16 +57,27 @@ def unavailable() -> str | None:
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """Start one, give the URL of its empty database, and end it; EquipmentError says in a sentence what failed."""
+    with killable() as running:
+        yield running.url
+
+
+@contextlib.contextmanager
+def killable() -> Iterator[Server]:
+    """As ``server``, but give the server itself, which may be killed and started again."""
     reason = unavailable()
     if reason:
         raise EquipmentError(reason)
     if programs() is None:
         install(("postgresql",))
     folder = Path(tempfile.mkdtemp(prefix="ontap-mlops-postgresql-"))
+    made = Server(folder, secrets.token_urlsafe(16), _user())
     try:
-        with _Server(folder, secrets.token_urlsafe(16), _user()).started() as url:
-            yield url
+        made.lay_out()
+        made.start()
+        made.run(["createdb", "-h", HOST, "-p", str(made.port), "-U", NAME, NAME])
+        yield made
     finally:
+        made.stop(signal.SIGINT)  # it cuts every connection and ends
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -81,40 +91,51 @@ def _user() -> pwd.struct_passwd | None:
     raise EquipmentError(f"PostgreSQL runs as no root and this machine has none of the users {', '.join(UNPRIVILEGED)}")
 
 
-@dataclass(frozen=True)
-class _Server:
+@dataclass
+class Server:
+    """One server, over its folder; it keeps its port when it is started again."""
+
     folder: Path
     password: str
     user: pwd.struct_passwd | None
+    port: int = 0
+    _process: subprocess.Popen[str] | None = None
 
-    @contextlib.contextmanager
-    def started(self) -> Iterator[str]:
-        told, data = self.folder / "password", self.folder / "data"
+    @property
+    def url(self) -> str:
+        return f"postgresql+psycopg2://{NAME}:{self.password}@{HOST}:{self.port}/{NAME}"
+
+    def lay_out(self) -> None:
+        told = self.folder / "password"
         told.touch(mode=0o600)
         told.write_text(self.password)
         if self.user:
             for path in (self.folder, told):
                 os.chown(path, self.user.pw_uid, self.user.pw_gid)
         options = ["--auth=scram-sha-256", "--username", NAME, "--pwfile", str(told), "--no-sync", "--encoding=UTF8"]
-        self._run(["initdb", *options, "-D", str(data)])
-        process, port = self._on_a_free_port(data)
-        try:
-            self._run(["createdb", "-h", HOST, "-p", str(port), "-U", NAME, NAME])
-            yield f"postgresql+psycopg2://{NAME}:{self.password}@{HOST}:{port}/{NAME}"
-        finally:
-            process.send_signal(signal.SIGINT)  # it cuts every connection and ends
-            process.wait()
+        self.run(["initdb", *options, "-D", str(self.folder / "data")])
 
-    def _on_a_free_port(self, data: Path) -> tuple[subprocess.Popen[str], int]:
+    def kill(self) -> None:
+        """End all its processes at once, in the middle of whatever they do; its next start recovers from its log."""
+        self.stop(signal.SIGQUIT)
+
+    def stop(self, number: int) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait()
+            self._process = None
+
+    def start(self) -> None:
+        """Come back when it answers."""
         log = self.folder / "log"
         for _ in range(TRIES):
-            with socket.socket() as probe:
-                probe.bind((HOST, 0))
-                port = probe.getsockname()[1]
+            # Not a port that the kernel gives to connections: who asks a server that is away could connect to itself.
+            port = self.port or free_ports(1)
             settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-            process = self._popen(["postgres", "-D", str(data), "-p", str(port), *settings], log)
+            process = self._popen(["postgres", "-D", str(self.folder / "data"), "-p", str(port), *settings], log)
             if self._answers(process, port):
-                return process, port
+                self.port, self._process = port, process
+                return
             process.kill()
             process.wait()
             if "Address already in use" not in log.read_text():
@@ -132,7 +153,7 @@ class _Server:
             time.sleep(0.1)
         return False
 
-    def _run(self, command: list[str]) -> None:
+    def run(self, command: list[str]) -> None:
         started = self._popen(command)
         said, _ = started.communicate()
         if started.returncode:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
+from tasks.common import configurations
 from tasks.common.program import BadInput
 
 
@@ -28,9 +27,7 @@ class Configuration:
     """Pictures at a time through the network; gradients of a batch are added up. For memory only."""
 
     def __post_init__(self) -> None:
-        for name in ("side", "epochs", "batch_size", "learning_rate", "micro_batch"):
-            if getattr(self, name) <= 0:
-                raise BadInput(f"{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0.")
+        configurations.above_zero(self, "side", "epochs", "batch_size", "learning_rate", "micro_batch")
         if self.schedule not in ("constant", "one-cycle"):
             raise BadInput(f"schedule {self.schedule!r} is not known; choose constant or one-cycle.")
 
@@ -56,7 +53,4 @@ DEFAULT = "small"
 
 def configuration(name: str, **changes: float | int | None) -> Configuration:
     """Return a named configuration with single values changed; None leaves a value as it is."""
-    if name not in CONFIGURATIONS:
-        raise BadInput(f"There is no configuration {name!r}; choose from {', '.join(CONFIGURATIONS)}.")
-    given: dict[str, Any] = {field: value for field, value in changes.items() if value is not None}
-    return dataclasses.replace(CONFIGURATIONS[name], **given)
+    return configurations.choose(CONFIGURATIONS, name, **changes)

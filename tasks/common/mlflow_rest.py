@@ -16,7 +16,7 @@ import urllib.request
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from tasks.common.data import open_target
+from tasks.common.data import open_source, open_target
 from tasks.common.program import BadInput, TryAgain
 
 ATTEMPTS = 5
@@ -58,6 +58,14 @@ class MlflowRest:
             self._send("PUT", path, content, "application/octet-stream")
         else:
             open_target(artifact_uri.removeprefix("file://")).write(name, content)
+
+    def artifact(self, artifact_uri: str, name: str) -> bytes:
+        """Return what ``put_artifact`` stored."""
+        parts = urlsplit(artifact_uri)
+        if parts.scheme == "mlflow-artifacts":
+            path = f"{_ARTIFACTS}/{quote(parts.path.strip('/'))}/{quote(name)}"
+            return self._send("GET", path, None, "application/octet-stream")
+        return open_source(artifact_uri.removeprefix("file://")).read(name)
 
     def _json(self, method: str, path: str, body: bytes | None = None, attempts: int = ATTEMPTS) -> dict[str, Any]:
         return json.loads(self._send(method, path, body, "application/json", attempts) or b"{}")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
+from tasks.common import configurations
 from tasks.common.program import BadInput
 
 FIRST, LAST = 1, 10  # FDDB's folds
@@ -39,9 +38,7 @@ class Configuration:
     """Highest ALPHA of the plain noise that the tail hears while it is trained; 0: none."""
 
     def __post_init__(self) -> None:
-        for name in ("side", "epochs", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise BadInput(f"{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0.")
+        configurations.above_zero(self, "side", "epochs", "batch_size", "learning_rate")
         if self.side % (4 * self.stride):
             raise BadInput(f"side is {self.side}; it must be a multiple of {4 * self.stride}, the last layer's stride.")
 
@@ -92,7 +89,4 @@ DEFAULT = "small"
 
 def configuration(name: str, **changes: float | int | None) -> Configuration:
     """Return a named configuration with single values changed; None leaves a value as it is."""
-    if name not in CONFIGURATIONS:
-        raise BadInput(f"There is no configuration {name!r}; choose from {', '.join(CONFIGURATIONS)}.")
-    given: dict[str, Any] = {field: value for field, value in changes.items() if value is not None}
-    return dataclasses.replace(CONFIGURATIONS[name], **given)
+    return configurations.choose(CONFIGURATIONS, name, **changes)

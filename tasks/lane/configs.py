@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
-from tasks.common.program import BadInput
+from tasks.common import configurations
 
 SLOTS = 6
 """Lanes that can be told apart: three on each side of the camera, from left to right."""
@@ -32,9 +30,7 @@ class Configuration:
     """Of whether a lane is there at all, in the loss."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "validation_batch"):
-            if getattr(self, name) <= 0:
-                raise BadInput(f"{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0.")
+        configurations.above_zero(self, "epochs", "batch_size", "learning_rate", "validation_batch")
 
 
 CONFIGURATIONS = {
@@ -66,7 +62,4 @@ DEFAULT = "small"
 
 def configuration(name: str, **changes: float | int | None) -> Configuration:
     """Return a named configuration with single values changed; None leaves a value as it is."""
-    if name not in CONFIGURATIONS:
-        raise BadInput(f"There is no configuration {name!r}; choose from {', '.join(CONFIGURATIONS)}.")
-    given: dict[str, Any] = {field: value for field, value in changes.items() if value is not None}
-    return dataclasses.replace(CONFIGURATIONS[name], **given)
+    return configurations.choose(CONFIGURATIONS, name, **changes)

@@ -5,7 +5,9 @@
 The model is ``model.json``, which a training writes last, and the files it lists under ``files`` with their SHA-256.
 Of a run, it is the model trained in the run's folder, and goes to ``<run key>/`` on the model volume. Run again, the
 program finds the finished folder and changes nothing. The result says ``folder`` (its name on the model volume),
-``digest``, ``files`` and ``bytes``.
+``digest``, ``files`` and ``bytes``; of a run, also ``scan``: what personal data was found in the dataset version it was
+trained on (``tasks.governance.scan``), without which nothing is published. With ``--evidence``, what MLflow knows of
+the run is put beside the model too (``tasks.governance.tracking``).
 """
 
 from __future__ import annotations
@@ -13,19 +15,24 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from tasks.common.cli import Flags
+from tasks.common.mlflow_rest import MlflowRest
 from tasks.common.model_folder import DESCRIPTION, trained_by
 from tasks.common.program import BadInput, run
 from tasks.common.progress import say
+from tasks.common.tracking import EXPERIMENT
+from tasks.governance import scan, tracking
 from tasks.models.folders import copy_durably, digest_of, model_files, place_whole
 
 
 def main() -> dict[str, Any]:
     options = parse_options()
     files = files_of_model(options.source)
+    scanned = scan_of(options)
     digest = digest_of(files)
     if options.destination.exists():
         check_same(options.destination, digest)
@@ -34,7 +41,8 @@ def main() -> dict[str, Any]:
         publish(files, options.destination, digest)
         say(f"{len(files)} files are in {options.destination}: {digest}")
     size = sum(file.stat().st_size for file in files)
-    return {"folder": options.destination.name, "digest": digest, "files": [f.name for f in files], "bytes": size}
+    result = {"folder": options.destination.name, "digest": digest, "files": [f.name for f in files], "bytes": size}
+    return {**result, **scanned, **evidence_of(options)}
 
 
 def parse_options() -> argparse.Namespace:
@@ -47,7 +55,29 @@ def parse_options() -> argparse.Namespace:
         help="folder of this model version",
         from_run=lambda run: run.inside("models", run.run_key) if run.run_key else None,
     )
+    flags.add_argument("--allow-personal-data", action="store_true", help="the dataset's rules let it hold some")
+    flags.add_argument("--evidence", action="store_true", help="keep what MLflow knows of the run beside the model")
     return flags.parse()
+
+
+def scan_of(options: argparse.Namespace) -> dict[str, Any]:
+    """``scan`` of the version the run has trained on; {} for a model that belongs to no run."""
+    workspace = options.run.folders.get("workspace") if options.run else None
+    if workspace is None or not options.run.dataset_version:
+        return {}
+    version = options.run.dataset_version
+    return {"scan": scan.of_version(Path(workspace), version, allowed=bool(options.allow_personal_data))}
+
+
+def evidence_of(options: argparse.Namespace) -> dict[str, Any]:
+    if not options.evidence:
+        return {}
+    run, uri = options.run, os.environ.get("MLFLOW_TRACKING_URI", "")
+    if run is None or not run.run_folder or not run.run_key:
+        raise BadInput("--evidence keeps what MLflow knows of a run, and RUN_FILE names none; leave it out.")
+    destination = options.destination.parent / tracking.FOLDER / run.run_key
+    facts = {"experiment": run.experiment or EXPERIMENT, "run_key": run.run_key, "destination": destination}
+    return {"evidence": tracking.export(MlflowRest(uri), run_folder=Path(run.run_folder), **facts)}
 
 
 def files_of_model(source: Path) -> list[Path]:

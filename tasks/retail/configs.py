@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
-from typing import Any
-
-from tasks.common.program import BadInput
-
-
-@dataclass(frozen=True, kw_only=True)
-class Configuration:
-    """Everything that, with data, encoder and seed, decides the trained weights."""
-
-    tunes_encoder: bool
-    """Whether the encoder is trained as well, or only what stands on it."""
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    """Of AdamW; falls to 0 in a straight line."""
-    weight_decay: float = 0.01
-    hidden: int = 128
-    """Width of the layer between the encoder and each of the two answers; 0: none."""
-    dropout: float = 0.1
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise BadInput(f"{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0.")
-
+from tasks.common import configurations
+from tasks.common.configurations import OnEncoder as Configuration
 
 CONFIGURATIONS = {
     # As published: all of a pretrained BERT is tuned, one plain layer for each answer, 50 epochs. Wants a GPU.
-    "published": Configuration(tunes_encoder=True, epochs=50, batch_size=32, learning_rate=2e-5, hidden=0),
+    "published": Configuration(tunes_encoder=True, epochs=50, batch_size=32, learning_rate=2e-5),
     # The encoder stays as it is, so that each question goes through it once: a CPU is done in a minute.
-    "small": Configuration(tunes_encoder=False, epochs=30, batch_size=32, learning_rate=3e-3),
+    "small": Configuration(tunes_encoder=False, epochs=30, batch_size=32, learning_rate=3e-3, hidden=128),
 }
 DEFAULT = "small"
 
 
 def configuration(name: str, **changes: float | int | None) -> Configuration:
     """Return a named configuration with single values changed; None leaves a value as it is."""
-    if name not in CONFIGURATIONS:
-        raise BadInput(f"There is no configuration {name!r}; choose from {', '.join(CONFIGURATIONS)}.")
-    given: dict[str, Any] = {field: value for field, value in changes.items() if value is not None}
-    return dataclasses.replace(CONFIGURATIONS[name], **given)
+    return configurations.choose(CONFIGURATIONS, name, **changes)

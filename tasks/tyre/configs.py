@@ -29,10 +29,9 @@ sample defects are was set so that the recommended network is neither near chanc
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
 
+from tasks.common import configurations
 from tasks.common.program import BadInput
 
 
@@ -54,9 +53,7 @@ class Configuration:
     """Images at a time through the network; gradients of a batch are added up. For memory only."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "micro_batch"):
-            if getattr(self, name) <= 0:
-                raise BadInput(f"{name.replace('_', '-')} is {getattr(self, name)}; it must be above 0.")
+        configurations.above_zero(self, "epochs", "batch_size", "learning_rate", "micro_batch")
         if self.schedule not in ("constant", "one-cycle"):
             raise BadInput(f"schedule {self.schedule!r} is not known; choose constant or one-cycle.")
 
@@ -84,7 +81,4 @@ FIGURES = {name: name for name in ("accuracy", "precision", "recall", "f1", "roc
 
 def configuration(name: str, **changes: float | int | None) -> Configuration:
     """Return a named configuration with single values changed; None leaves a value as it is."""
-    if name not in CONFIGURATIONS:
-        raise BadInput(f"There is no configuration {name!r}; choose from {', '.join(CONFIGURATIONS)}.")
-    given: dict[str, Any] = {field: value for field, value in changes.items() if value is not None}
-    return dataclasses.replace(CONFIGURATIONS[name], **given)
+    return configurations.choose(CONFIGURATIONS, name, **changes)

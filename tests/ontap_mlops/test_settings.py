@@ -30,6 +30,7 @@ def test_every_option_has_a_function_and_its_default(monkeypatch: pytest.MonkeyP
         "snapshot_warning": 900,
         "keep_safety_snapshots_days": 30,
         "keep_failed_workspaces_days": 7,
+        "lock_evidence_days": 0,
         "secret_store": "airflow-connection://ontap_s3",
         "secrets_dir": None,
         "use_pools": False,

@@ -20,7 +20,7 @@ from ontap_mlops.hooks.mlflow_lineage import lineage
 from ontap_mlops.hooks.mlflow_service import MlflowService, equals, tags
 from ontap_mlops.hooks.mlflow_trainings import RECORD_TAG, RUN_KEY_TAG, Trainings
 from ontap_mlops.hooks.rest import ServiceRefused, ServiceUnavailable
-from ontap_mlops.records import Deployment, ModelVersion, TrainingRecord
+from ontap_mlops.records import Deployment, Evidence, ModelVersion, TrainingRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,6 +30,7 @@ DEPLOYMENT_TAG = "deployment"
 SERVING_TAG = "serving"
 RETIRED_TAG = "retired"
 LOCATION_TAG = "location"
+EVIDENCE_TAG = "evidence"
 
 
 class MlflowHook(BaseHook):
@@ -169,6 +170,15 @@ class MlflowHook(BaseHook):
         """How the version came into service last; None for one that never did."""
         kept = tags(self._facts(version.model, version.version)).get(DEPLOYMENT_TAG)
         return Deployment.from_json(json.loads(kept)) if kept else None
+
+    def note_evidence(self, version: ModelVersion, evidence: Evidence) -> None:
+        """Keep with a version which snapshots are locked for it, and until when."""
+        self._tag_version(version, EVIDENCE_TAG, evidence.to_json())
+
+    def evidence(self, version: ModelVersion) -> Evidence | None:
+        """What ``note_evidence`` kept last; None for a version nothing was locked for."""
+        kept = tags(self._facts(version.model, version.version)).get(EVIDENCE_TAG)
+        return Evidence.from_json(json.loads(kept)) if kept else None
 
     def note_serving(self, version: ModelVersion, state: str, **facts: Any) -> None:
         """Keep with a version how far its deployment has come, for whoever has to undo it.

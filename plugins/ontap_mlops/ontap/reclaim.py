@@ -69,7 +69,7 @@ def kind_of(snapshot: Snapshot) -> str | None:
 
 def held(contents: Contents, snapshot: Snapshot, now: datetime) -> str | None:
     """Say in words why ONTAP would not remove the snapshot; None if nothing is known to hold it."""
-    reasons = snapshots.held_by(snapshot, contents.clones_of(snapshot))
+    reasons = snapshots.held_by(snapshot, contents.clones_of(snapshot), now)
     if snapshot.expires_at and datetime.fromisoformat(snapshot.expires_at) > now:
         reasons.append(f"it expires only at {snapshot.expires_at}")
     return "; ".join(reasons) or None

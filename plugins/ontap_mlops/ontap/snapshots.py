@@ -44,6 +44,12 @@ class Snapshot:
     version_uuid: str = ""
     """The same for a snapshot and for the copies that mirrors make of it; ``uuid`` is each one's own."""
 
+    def locked(self, now: datetime) -> str | None:
+        """Say in words until when nobody can remove it; None for a snapshot without a lock, or whose lock is over."""
+        if not self.locked_until or datetime.fromisoformat(self.locked_until) <= now:
+            return None
+        return f"it is locked until {self.locked_until}"
+
 
 def list_snapshots(
     client: Client, *, volume_uuid: str, name: str | None = None, label: str | None = None
@@ -159,12 +165,15 @@ def holders(client: Client, *, snapshot: Snapshot) -> list[str]:
     return held_by(snapshot, volumes.clones_of(client, volume_uuid=snapshot.volume_uuid, snapshot=snapshot.name))
 
 
-def held_by(snapshot: Snapshot, clones: list[volumes.Volume]) -> list[str]:
-    """Say in words what keeps the snapshot from being removed, of which these are the clones."""
+def held_by(snapshot: Snapshot, clones: list[volumes.Volume], now: datetime = _LONG_AGO) -> list[str]:
+    """Say in words what keeps the snapshot from being removed, of which these are the clones.
+
+    :param now: by ONTAP's clock, for locks that are over; without it any counts.
+    """
     held = [f"clone {clone.name!r} of SVM {clone.svm!r} is based on it" for clone in clones]
     # A clone shows up as an owner too, without its name.
     held += [f"{owner!r} owns it" for owner in snapshot.owners if not (clones and "clone" in owner)]
-    return held + ([f"it is locked until {snapshot.locked_until}"] if snapshot.locked_until else [])
+    return held + ([locked] if (locked := snapshot.locked(now)) else [])
 
 
 def of_record(record: dict[str, Any], volume_uuid: str) -> Snapshot:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 CHOOSE, WORKSPACE, CLAIM, DECIDE = "choose", "create_workspace", "claim", "decide"
 RECORD, PUBLISH, REGISTER, PLACE, LOAD = "record", "promote.publish", "promote.register", "deploy.place", "deploy.load"
+EVIDENCE = "promote.lock_evidence"
 
 
 def run_key(context: Context) -> str:

@@ -18,6 +18,7 @@ from ontap_mlops.operators.context import DECIDE, LOAD, PLACE, REGISTER, claim_o
 from ontap_mlops.operators.kind_programs import KindProgramOperator
 from ontap_mlops.operators.lineage import LineageMixin
 from ontap_mlops.operators.links import MlflowModelLink
+from ontap_mlops.operators.scans import require_scanned
 from ontap_mlops.records import Claim, Deployment, ModelVersion
 from ontap_mlops.serving.claims import ModelClaims, held_by
 from ontap_mlops.serving.kind import Program, ServingKind, kind, known
@@ -32,8 +33,9 @@ def judged_claim(context: Context, version: ModelVersion, ontap_conn_id: str | N
     """The run's claim, when it is still right to deploy ``version`` in place of the champion it names.
 
     Raises AirflowFailException, with what to clear, when the champion is another than the one judged against, or when
-    the claim is not this run's any more.
+    the claim is not this run's any more; and for a version whose data nobody has scanned.
     """
+    require_scanned(version)
     claim = claim_of(context)
     champion = mlflow.champion(version.model)
     against = (result_of(context, DECIDE) or {}).get("champion_version", _number(claim.champion))
@@ -59,6 +61,8 @@ KINDS = known()
 class DeploymentPlaceOperator(KindProgramOperator):
     """Bring the version's files to where they are served from. What serves does not change.
 
+    A version is refused whose data nobody has scanned for personal data, or where what was found was not allowed.
+
     :param version: task id that gave the version to deploy.
     :param kind: name of the kind of serving.
     :param options: options of the kind, by name.
@@ -81,7 +85,9 @@ class DeploymentPlaceOperator(KindProgramOperator):
         self.options = options
 
     def kind_program(self, context: Context) -> Program | None:
-        return kind(self.kind, self.options).place(ModelVersion.from_json(needed(context, self.version)))
+        version = ModelVersion.from_json(needed(context, self.version))
+        require_scanned(version)
+        return kind(self.kind, self.options).place(version)
 
 
 class _DeploymentOperator(MlopsOperator):

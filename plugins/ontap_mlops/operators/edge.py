@@ -22,6 +22,7 @@ from ontap_mlops.operators.base import MlopsOperator, OntapPairOperator
 from ontap_mlops.operators.context import needed, result_of, run_key
 from ontap_mlops.operators.deployments import DeploymentPlaceOperator
 from ontap_mlops.operators.kind_programs import KindProgramOperator
+from ontap_mlops.operators.scans import require_scanned
 from ontap_mlops.operators.waiting import OntapWaitingOperator
 from ontap_mlops.records import EdgeState, ModelVersion
 from ontap_mlops.serving.kind import Program, ProofFailed
@@ -101,6 +102,8 @@ class EdgeVersionOperator(MlopsOperator):
         version = registry.model_version(self.model, number) if number else registry.champion(self.model)
         if version is None:
             raise AirflowFailException(f"Model {self.model} has no champion; deploy a version at home, or name one.")
+        if self.what == ROLL_OUT:
+            require_scanned(version)
         self.log.info("%s: version %s of model %s", ACTIONS[self.what], version.version, version.model)
         return version.to_json()
 

@@ -150,7 +150,12 @@ def judged(
 
 
 def remove(client: Client, mlflow: MlflowHook, one: Judged) -> str | None:
-    """Retire the version and remove its snapshot, or say why that stays. Its folder is removed by a program."""
+    """Retire the version and remove its snapshot, or say why that stays. Its folder is removed by a program.
+
+    A version whose snapshot is locked is not retired.
+    """
+    if one.snapshot and one.snapshot.locked_until and (reason := _locked(client, one.snapshot)):
+        return reason
     if not one.retired:
         mlflow.retire(one.version)
     return _removed(client, one.version, one.snapshot) if one.snapshot else None
@@ -217,6 +222,12 @@ def _removed(client: Client, version: ModelVersion, snapshot: Snapshot) -> str |
     except Busy as busy:
         return str(busy)
     return None
+
+
+def _locked(client: Client, snapshot: Snapshot) -> str | None:
+    from ontap_mlops.ontap import cluster
+
+    return snapshot.locked(cluster.now(client))
 
 
 def _folders(gone: list[ModelVersion], stay: list[ModelVersion]) -> list[str]:

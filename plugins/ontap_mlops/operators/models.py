@@ -10,6 +10,7 @@ from ontap_mlops.operators.base import OntapOperator
 from ontap_mlops.operators.context import PUBLISH, RECORD, needed
 from ontap_mlops.operators.lineage import LineageMixin
 from ontap_mlops.operators.links import MlflowModelLink, MlflowRunLink
+from ontap_mlops.operators.scans import require_scan
 from ontap_mlops.records import ModelVersion, TrainingRecord
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ class ModelRegisterOperator(LineageMixin, OntapOperator):
     """Make a model version of files that ``tasks.models.publish`` put on the model volume.
 
     Freeze the volume under the run's key, then register the version in MLflow. A retry finds the snapshot and the
-    registered version of its first try, so nothing is made twice.
+    registered version of its first try, so nothing is made twice. A model is refused whose dataset version nobody has
+    scanned for personal data, or where what was found is not allowed.
 
     :param model: name in the registry.
     :param volume: the model volume.
@@ -59,6 +61,8 @@ class ModelRegisterOperator(LineageMixin, OntapOperator):
 
         training = TrainingRecord.from_json(self.training or needed(context, RECORD))
         published: Mapping[str, Any] = self.published or needed(context, PUBLISH)
+        scan = published.get("scan") or {}
+        require_scan(f"The {self.model} of run {training.run_key}", training.dataset_version, scan)
         frozen = self._freeze(training.run_key)
         version = MlflowHook(self.mlflow_conn_id).register(self._version(training, published, frozen))
         self.log.info(
@@ -94,4 +98,5 @@ class ModelRegisterOperator(LineageMixin, OntapOperator):
             code_commit=training.code_commit,
             parameters=training.parameters,
             metrics=training.metrics,
+            scan=dict(published.get("scan") or {}),
         )

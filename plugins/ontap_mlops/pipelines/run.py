@@ -22,18 +22,18 @@ from ontap_mlops.operators.experiments import (
 from ontap_mlops.operators.judging import PromotionDecideOperator, RunCompareOperator, TrainingRecordOperator
 from ontap_mlops.operators.links import PICTURES, MlflowRunLink
 from ontap_mlops.operators.model_versions import ModelFoldersRemoveOperator, ModelVersionExpireOperator
-from ontap_mlops.operators.models import ModelRegisterOperator
 from ontap_mlops.operators.parameters import ParameterListOperator
 from ontap_mlops.operators.program import WORKSPACE, ProgramOperator
 from ontap_mlops.operators.run_cache import CACHE, RunCacheOperator, RunCacheReleaseOperator, RunReadsOperator
 from ontap_mlops.operators.summary import RunSummarizeOperator
 from ontap_mlops.operators.volumes import OntapVolumeEnsureOperator
 from ontap_mlops.operators.workspaces import WorkspaceCreateOperator, WorkspaceDeleteOperator
-from ontap_mlops.pipelines import serving
+from ontap_mlops.pipelines import promoting, serving
+from ontap_mlops.pipelines.promoting import MODELS
 from ontap_mlops.pipelines.system import System
 from ontap_mlops.sensors.training_data import TrainingDataReadySensor
 
-MODELS, RESULTS = "models", "results"
+RESULTS = "results"
 RETIRED, CONFIRM = "old_models", "deploy.confirm"
 EVALUATION_LIMIT = timedelta(hours=1)
 
@@ -268,15 +268,11 @@ class Run:
         return group
 
     def promote(self) -> TaskGroup:
-        """Make a model version of what was trained: copied to the model volume, frozen, registered."""
-        with TaskGroup("promote", tooltip="Make a model version of the files: copied, frozen, registered") as group:
-            publish = self.program("publish", program="tasks.models.publish", volumes=(WORKSPACE, MODELS), buttons=())
-            register = ModelRegisterOperator(
-                task_id="register", model=self.system.registered_model, volume=self.system.model_volume, svm=self.svm
-            )
-            publish >> register
-        self.facts["model_version"] = "promote.register"
-        return group
+        """Make a model version of what was trained: copied to the model volume, frozen, registered.
+
+        Its evidence is locked where ``keep: evidence_days`` of the dataset says for how long.
+        """
+        return promoting.promote(self)
 
     def serve_online(self, prove: str, **arguments: Any) -> TaskGroup:
         """Serve the version, prove it with real data by the program ``prove``, or put the old one back."""

@@ -162,9 +162,12 @@ class SlurmQueue:
         return [f"--account={project.name}", f"--qos={qos}", *([f"--nice={nice}"] if nice else [])]
 
     def _nice(self, project: Project, known: Sequence[Job], gpus: float) -> int:
-        """What is taken off its priority: more than fair share gives, never all that the QOS gives."""
+        """What is taken off its priority, never all that the QOS gives.
+
+        Half a weight between two projects is more than fair share can give, which so orders only those that are close.
+        """
         weights = self._weights()
-        step = max(100, weights.get("PriorityWeightFairShare", 0))
+        step = max(100, 2 * weights.get("PriorityWeightFairShare", 0))
         most = weights.get("PriorityWeightQOS", 0) * OVER_PRIORITY // PRIORITY - step
         line = facts.standing(project, known).place_in_line(gpus) + (1000 - project.priority) / 1000
         return max(1, min(most, round(step * line)))

@@ -45,7 +45,7 @@ async function ask(path, body) {
       return told;
     }
     if (n >= TRIES) throw new Error("The assistant does not answer. Your message is not lost: send it again.");
-    tell("The assistant does not answer; trying again.");
+    tell(`The assistant${answer?.status === 503 ? "'s database" : ""} does not answer; trying again.`);
     await wait(AGAIN_MS);
   }
 }

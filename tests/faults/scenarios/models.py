@@ -4,9 +4,11 @@ from typing import Any
 
 from ontap_mlops import names
 from ontap_mlops.hooks.mlflow import MlflowHook
-from ontap_mlops.ontap import dataset_versions, marks, model_versions, snapshots, volumes
+from ontap_mlops.ontap import dataset_versions, marks, model_versions, snapshot_locks, snapshots, volumes
 from ontap_mlops.operators.choose import RunChooseOperator
 from ontap_mlops.operators.claims import ModelClaimOperator
+from ontap_mlops.operators.context import REGISTER
+from ontap_mlops.operators.evidence import EvidenceLockOperator
 from ontap_mlops.operators.model_versions import ModelVersionExpireOperator
 from ontap_mlops.operators.models import ModelRegisterOperator
 from ontap_mlops.operators.versions import DatasetVersionExpireOperator
@@ -95,6 +97,19 @@ def three(site: Site) -> None:
         MlflowHook().register(replace(made))
 
 
+def to_lock(site: Site) -> None:
+    """A registered version, and the clock that locks go by."""
+    trained(site)
+    snapshot_locks.initialize_clocks(site.client)
+    site.results[REGISTER] = site.run(register(site))
+
+
+def locked(site: Site) -> dict[str, Any]:
+    version = ModelVersion.from_json(site.results[REGISTER])
+    evidence = MlflowHook().evidence(version)
+    return {"held": site.held(), "locked": len(evidence.locked) if evidence else 0}
+
+
 def retired(site: Site) -> dict[str, Any]:
     found = MlflowHook().versions_with_tags(site.made["model"])
     return {"held": site.held(), "tags": sorted((v.version, "retired" in " ".join(tags)) for v, tags in found)}
@@ -119,6 +134,13 @@ def to_choose(site: Site) -> None:
 
 SCENARIOS = [
     Scenario(operator="ModelRegisterOperator", mlflow=True, prepare=trained, make=register, end=registered),
+    Scenario(
+        operator="EvidenceLockOperator",
+        mlflow=True,
+        prepare=to_lock,
+        make=lambda site: EvidenceLockOperator(task_id="t", days=3650),
+        end=locked,
+    ),
     Scenario(
         operator="ModelVersionExpireOperator",
         mlflow=True,

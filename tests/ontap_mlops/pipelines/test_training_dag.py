@@ -117,6 +117,29 @@ def test_without_another_site_nobody_is_asked_for_one(tmp_path, monkeypatch):
     assert "data_ready" not in alone.task_ids
 
 
+def test_nothing_is_locked_unless_somebody_says_for_how_long(dag):
+    assert "promote.lock_evidence" not in dag.task_ids
+    assert dag.get_task("promote.publish").flags == {"allow_personal_data": False, "evidence": False}
+
+
+@pytest.mark.parametrize("of_all", [True, False], ids=["for all datasets", "for this one"])
+def test_nothing_comes_into_service_before_its_evidence_is_locked(tmp_path, monkeypatch, of_all):
+    for name in ("datasets.yaml", "compute.yaml"):
+        (tmp_path / name).write_text((CONFIG / name).read_text())
+    if of_all:
+        monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__LOCK_EVIDENCE_DAYS", "3650")
+    else:
+        told = (tmp_path / "datasets.yaml").read_text()
+        (tmp_path / "datasets.yaml").write_text(told.replace("    keep:", "    keep:\n      evidence_days: 3650"))
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    locking = made()
+    lock = locking.get_task("promote.lock_evidence")
+    assert (lock.days, lock.upstream_task_ids) == (3650, {"promote.register"})
+    assert locking.get_task("promote.publish").flags["evidence"] is True
+    assert "promote.lock_evidence" in locking.get_task("deploy.place").get_flat_relative_ids(upstream=True)
+    assert "release" in lock.get_flat_relative_ids(upstream=False)
+
+
 def test_only_a_system_with_buckets_asks_how_data_is_read():
     with_buckets = made(System(name="bearings", dataset="tyre_images", metrics=("accuracy",), buckets=True))
     assert "read_through" in with_buckets.params

@@ -22,7 +22,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    served = Served(tmp_path / "talk.db")
+    served = Served(f"sqlite:///{tmp_path / 'talk.db'}")
     served.start()
     yield served
     served.stop()

@@ -61,9 +61,9 @@ MODEL = Model({"best pasta": STORE, "Boston": BOSTON, "how much": Understood("pr
 class Served:
     """The dialog service on a port of its own, which it keeps when it is started again."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, url: str) -> None:
         self.port = 0
-        self._url = f"sqlite:///{database}"
+        self._url = url
         self._stack = contextlib.ExitStack()
 
     def start(self) -> None:

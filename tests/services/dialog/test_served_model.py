@@ -32,6 +32,7 @@ class Server:
     intents: list[float] = field(default_factory=lambda: [0.0, 5.0])
     asked: list[Any] = field(default_factory=list)
     answer: Callable[[str], tuple[int, Any]] | None = None
+    binary: bool = False
     url: str = ""
 
     def say(self, path: str, sent: Any) -> tuple[int, Any]:
@@ -65,8 +66,16 @@ def server() -> Iterator[Server]:
 
         def _answer(self, sent: Any) -> None:
             status, body = told.say(self.path, sent)
+            tensor = b""
+            if told.binary and sent and sent["outputs"][0]["parameters"]["binary_data"]:
+                (output,) = body["outputs"]
+                tensor = np.array(output.pop("data"), "<f4").tobytes()
+                output["parameters"] = {"binary_data_size": len(tensor)}
             content = json.dumps(body).encode()
             self.send_response(status)
+            if tensor:
+                self.send_header("Inference-Header-Content-Length", str(len(content)))
+            content += tensor
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -114,7 +123,9 @@ def asked(server: Server, models: Path, *texts: str, between: Callable[[], None]
     return asyncio.run(all_of())
 
 
-def test_intent_and_slots_are_read(server: Server, models: Path):
+@pytest.mark.parametrize("binary", [True, False])
+def test_intent_and_slots_are_read_of_binary_tensors_and_of_json(server: Server, models: Path, binary: bool):
+    server.binary = binary
     server.slots = [2, 2, 0, 1, 2]
     assert asked(server, models, "in New York?") == [Understood("store_location", {"location": "New York"})]
     tensor = server.asked[0]["inputs"][0]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks.models.folders import digest_of, place_whole
+from tests.tasks.run_files import write_run_file
 
 
 @pytest.fixture
@@ -49,6 +50,21 @@ def test_publishing_again_changes_nothing_and_says_the_same(trained, tmp_path):
     assert publish(trained, destination, tmp_path / "second.json").returncode == 0
     assert [(p.name, p.stat().st_mtime_ns) for p in destination.iterdir()] == before
     assert (tmp_path / "first.json").read_text() == (tmp_path / "second.json").read_text()
+
+
+def test_a_run_publishes_only_after_the_scan_of_its_data(trained, tmp_path, monkeypatch):
+    """The result has the scan; with personal data that is not allowed, nothing is published."""
+    (tmp_path / "workspace" / "data").mkdir(parents=True)
+    (tmp_path / "workspace" / "data" / "a.txt").write_text("nobody\n")
+    folders = {"workspace": str(tmp_path / "workspace"), "models": str(tmp_path)}
+    monkeypatch.setenv("RUN_FILE", str(write_run_file(tmp_path / "run.json", folders=folders)))
+    assert publish(trained, tmp_path / "r1", tmp_path / "result.json").returncode == 0
+    scan = json.loads((tmp_path / "result.json").read_text())["scan"]
+    assert (scan["by"], scan["files"], scan["personal_data"]) == ("promotion", 1, {})
+    (tmp_path / "workspace" / "data" / "b.txt").write_text("jane.doe@example.com\n")
+    ended = publish(trained, tmp_path / "r2", tmp_path / "result.json")
+    assert (ended.returncode, (tmp_path / "r2").exists()) == (2, False)
+    assert "The model is not promoted: dataset version v1 of tyre_images" in ended.stderr.splitlines()[-1]
 
 
 def test_another_model_never_replaces_a_published_one(trained, tmp_path):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ontap_mlops.hooks import mlflow_pages
-from ontap_mlops.records import Deployment, ModelVersion
+from ontap_mlops.records import Deployment, Evidence, ModelVersion
 from ontap_mlops.ui.facts.shapes import Experiment, Model, Training
 
 SHOWN_PARAMETERS = 60
@@ -65,7 +65,7 @@ def origin_of(models: list[Model], model: str) -> list[tuple[str, str]]:
 
 
 def _model(version: ModelVersion, tags: Mapping[str, str], serves: bool, server: str) -> Model:
-    from ontap_mlops.hooks.mlflow import DEPLOYMENT_TAG, RETIRED_TAG
+    from ontap_mlops.hooks.mlflow import DEPLOYMENT_TAG, EVIDENCE_TAG, RETIRED_TAG
 
     deployment = _deployment(tags.get(DEPLOYMENT_TAG))
     state = (
@@ -85,7 +85,26 @@ def _model(version: ModelVersion, tags: Mapping[str, str], serves: bool, server:
         endpoint=deployment.endpoint if deployment and serves else "",
         deployed_at=_moment(deployment.deployed_at) if deployment else None,
         mlflow_url=mlflow_pages.model_page(server, version.model, version.version),
+        locked_until=_locked_until(tags.get(EVIDENCE_TAG)),
+        scan=_scan(version.scan),
     )
+
+
+def _locked_until(kept: str | None) -> datetime | None:
+    """When the first of the snapshots that are locked for the version can be removed again."""
+    try:
+        ends = [_moment(each["until"]) for each in Evidence.from_json(json.loads(kept)).locked] if kept else []
+    except (ValueError, KeyError):
+        return None
+    return min((end for end in ends if end), default=None)
+
+
+def _scan(scan: Mapping[str, Any]) -> str:
+    if not scan:
+        return ""
+    found = ", ".join(f"{kind} in {count} files" for kind, count in scan.get("personal_data", {}).items())
+    when = "before the version was frozen" if scan.get("by") == "check" else "when the model was promoted"
+    return f"{found or 'no personal data found'}{' (allowed)' if found else ''}, {when}"
 
 
 def _deployment(kept: str | None) -> Deployment | None:

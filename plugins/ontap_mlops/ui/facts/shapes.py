@@ -103,7 +103,11 @@ class Caches(Shape):
 
 
 class Model(Shape):
-    """A registered version of a model. ``state``: serving, served before, registered or retired."""
+    """A registered version of a model. ``state``: serving, served before, registered or retired.
+
+    Until ``locked_until`` nobody can remove the snapshots of its data, its files and its results. ``scan`` says in
+    words what personal data was found in its data; empty for one that an earlier release promoted.
+    """
 
     model: str
     version: int
@@ -118,6 +122,8 @@ class Model(Shape):
     endpoint: str = ""
     deployed_at: datetime | None = None
     mlflow_url: str = ""
+    locked_until: datetime | None = None
+    scan: str = ""
 
 
 class Training(Shape):
