@@ -134,13 +134,7 @@ class HeldOutRows:
         self._values = np.concatenate([tail.values for tail in self._tails])
 
     def unseen(self, model: Model) -> Booleans:
-        try:
-            trained = [TrainedDay.from_json(told) for told in model.data["trained_on"]]
-        except (KeyError, TypeError, ValueError):
-            raise Incomparable(
-                f"Model {model.name} does not say which rows it has trained on, so it may have trained on these; "
-                "train it again, or promote without a comparison"
-            ) from None
+        trained = days_trained(model)
         return np.concatenate([_unseen(tail, trained) for tail in self._tails])
 
     def scores(self, model: Model) -> Floats:
@@ -148,8 +142,24 @@ class HeldOutRows:
         return network(self._values)[:, 1]
 
 
+def days_trained(model: Model) -> list[TrainedDay]:
+    """Return what a model has trained on. Raises Incomparable where it does not say so."""
+    try:
+        return [TrainedDay.from_json(told) for told in model.data["trained_on"]]
+    except (KeyError, TypeError, ValueError):
+        raise Incomparable(
+            f"Model {model.name} does not say which rows it has trained on, so it may have trained on these; "
+            "train it again, or promote without a comparison"
+        ) from None
+
+
+def rows_trained(day: Day, trained: Sequence[TrainedDay]) -> int:
+    """Return how many first rows of a day a model has trained on; 0 for a day that it does not know."""
+    return max((told.rows for told in trained if head_of(day, told.head_rows) == told.head), default=0)
+
+
 def _unseen(tail: Tail, trained: Sequence[TrainedDay]) -> Booleans:
-    rows = max((told.rows for told in trained if head_of(tail.day, told.head_rows) == told.head), default=0)
+    rows = rows_trained(tail.day, trained)
     if not rows:
         return np.ones(len(tail.labels), bool)
     return tail.first + np.arange(len(tail.labels)) >= rows

@@ -1,0 +1,68 @@
+"""Make a day of clicks in which something has drifted, to see it found.
+
+    python -m tasks.drift.plant --output /data/clicks --day 9 --kind inputs
+    python -m tasks.drift.plant --output s3://lake/clicks --day 9 --kind relation --rows 100000
+
+The day is like one of ``tasks.ctr.generate`` of the same seed. With ``inputs`` some columns have other values, and a
+click depends on them as before; with ``relation`` the columns are as before, and some of them do the opposite to a
+click; with ``nothing`` it is a day like any other. The same flags give the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tasks.common import program
+from tasks.common.cli import Flags
+from tasks.common.data import open_target
+from tasks.common.program import BadInput
+from tasks.ctr import generate, synthetic
+from tasks.ctr.synthetic import BLOCK_ROWS, World
+
+KINDS = ("nothing", "inputs", "relation")
+MOVED = slice(3, 9)  # of the numeric columns: I4 to I9
+TIMES = 5.0  # the median of a moved column becomes so much greater
+
+
+def main() -> dict[str, Any]:
+    flags = Flags(__doc__)
+    flags.add_argument("--output", required=True, help="folder or s3://bucket/prefix")
+    flags.add_argument("--day", type=int, required=True, help="number of the day")
+    flags.add_argument("--kind", choices=KINDS, required=True, help="what has drifted")
+    flags.add_argument("--rows", type=int, default=100_000)
+    flags.add_argument("--seed", type=int, default=1)
+    options = flags.parse()
+    if options.rows < 1 or options.day < 0:
+        raise BadInput("--rows must be above 0, and --day 0 or more.")
+    key = f"day_{options.day}"
+    open_target(options.output).write(key, day(options.kind, options.day, options.rows, options.seed))
+    return {"day": key, "kind": options.kind, "rows": options.rows, "output": options.output}
+
+
+def day(kind: str, number: int, rows: int, seed: int) -> bytes:
+    """Return the rows of a day as text."""
+    planted = world(kind, number, seed)
+    starts = range(0, rows, BLOCK_ROWS)
+    blocks = [synthetic.block(planted, place, min(BLOCK_ROWS, rows - start))[0] for place, start in enumerate(starts)]
+    return b"".join(bytes(block) for block in blocks)
+
+
+def world(kind: str, number: int, seed: int) -> World:
+    """Return what decides a day's rows. Without a drift planted, effects and columns are those of every day."""
+    plain = synthetic.world(seed, number, generate.CLICK_RATE, drift=0.0)
+    if kind == "inputs":
+        medians = plain.medians.copy()
+        medians[MOVED] *= TIMES
+        return dataclasses.replace(plain, medians=medians)
+    if kind == "relation":
+        effects = plain.effects.copy()
+        effects[MOVED] *= -1
+        return dataclasses.replace(plain, effects=np.ascontiguousarray(effects))
+    return plain
+
+
+if __name__ == "__main__":
+    program.run(main)
