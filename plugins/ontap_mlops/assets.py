@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.triggers.base import BaseEventTrigger
 
 SCHEME = "ontap"
-_KINDS = ("dataset", "model", "snapshots", "mirror", "cache", "objects")
+_KINDS = ("dataset", "model", "drift", "snapshots", "mirror", "cache", "objects")
 EVERY_S = 60.0
 
 
@@ -36,6 +36,13 @@ def dataset_asset(dataset: str | Dataset) -> Asset:
 def model_asset(model: str) -> Asset:
     """``ontap://model/<name>``. Its events carry a Deployment, as JSON, in ``extra["deployment"]``."""
     return _asset("model", model)
+
+
+def drift_asset(model: str) -> Asset:
+    """``ontap://drift/<name of the model>``. Its events carry what has drifted, ``told(event)["drift"]``, and the new
+    DatasetVersion; ``start`` in the former says how the training that it starts begins.
+    """
+    return _asset("drift", model)
 
 
 def snapshots_asset(

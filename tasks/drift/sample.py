@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,9 +81,9 @@ class Reservoir:
     def __init__(self, most: int, seed: int) -> None:
         self._most, self._random = most, np.random.default_rng(seed)
         self._keys: npt.NDArray[np.float64] = np.empty(0)
-        self._rows: list[npt.NDArray[np.float32]] = []
+        self._rows: list[npt.NDArray[Any]] = []
 
-    def add(self, *rows: npt.NDArray[np.float32]) -> None:
+    def add(self, *rows: npt.NDArray[Any]) -> None:
         """Let rows pass: arrays whose first axes are equally long."""
         keys = np.append(self._keys, self._random.random(len(rows[0])))
         before = self._rows or [each[:0] for each in rows]
@@ -90,5 +91,5 @@ class Reservoir:
         kept = np.sort(np.argpartition(keys, self._most)[: self._most]) if len(keys) > self._most else slice(None)
         self._keys, self._rows = keys[kept], [each[kept] for each in whole]
 
-    def rows(self) -> list[npt.NDArray[np.float32]]:
+    def rows(self) -> list[npt.NDArray[Any]]:
         return self._rows

@@ -7,8 +7,9 @@ too few rows or without labels, is no alarm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tasks.drift.sample import Pair, Sample
@@ -71,10 +72,9 @@ def judge(pair: Pair, limits: Limits) -> Verdict:
             sentence = f"There are {sample.rows} {which} rows, and fewer than {limits.rows} are not judged."
             return Verdict(NOT_KNOWN, False, sentence, not_judged=[sentence])
     not_judged: list[str] = []
-    tests = len(before.columns) + 1
-    within = {"alpha": limits.alpha, "effect": limits.effect, "tests": tests}
-    columns = compare_columns(before.columns, after.columns, **within)
-    confidence = _confidence(before, after, limits, within, not_judged)
+    changes = partial(compare_columns, alpha=limits.alpha, effect=limits.effect, tests=len(before.columns) + 1)
+    columns = changes(before.columns, after.columns)
+    confidence = _confidence(before, after, limits, changes, not_judged)
     separation = None
     if before.embedding is not None and after.embedding is not None:
         separation = tell_apart(before.embedding, after.embedding, alpha=limits.alpha)
@@ -89,7 +89,7 @@ def judge(pair: Pair, limits: Limits) -> Verdict:
 
 
 def _confidence(
-    before: Sample, after: Sample, limits: Limits, within: dict[str, Any], not_judged: list[str]
+    before: Sample, after: Sample, limits: Limits, changes: Callable[..., list[Column]], not_judged: list[str]
 ) -> Column | None:
     old, new = before.chances, after.chances
     if min(len(old), len(new)) < limits.rows:
@@ -98,7 +98,7 @@ def _confidence(
             f"{limits.rows} are needed."
         )
         return None
-    return compare_columns({CHANCES: old}, {CHANCES: new}, **within)[0]
+    return changes({CHANCES: old}, {CHANCES: new})[0]
 
 
 def _concept(pair: Pair, limits: Limits, not_judged: list[str]) -> Concept | None:

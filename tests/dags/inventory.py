@@ -21,6 +21,9 @@ INGEST = {
 }
 OTHERS = {
     "call_sentiment",
+    "drift_ctr",
+    "drift_retail",
+    "drift_tyre",
     "edge_inference",
     "provision_ontap",
     "reclaim_space",

@@ -22,6 +22,7 @@ ROOMS = (
     "service_levels",
     "sites",
     "edge_sites",
+    "drift_watches",
     "names",
 )  # of the provider, that a DAG file may use
 

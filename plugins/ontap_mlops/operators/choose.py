@@ -88,7 +88,7 @@ class RunChooseOperator(OntapOperator):
             run_id=context["dag_run"].run_id,
             model=self.model,
             dataset_version=version,
-            parameters=dict(repeat_of.parameters) if repeat_of else self._parameters(params, mlflow),
+            parameters=dict(repeat_of.parameters) if repeat_of else self._parameters(context, mlflow),
             promote=_policy(params.get("promote", "if_better"), context["dag_run"].run_type, repeat_of, self.site),
             code_commit=commit,
             repeat_of=repeat_of,
@@ -98,9 +98,11 @@ class RunChooseOperator(OntapOperator):
         self.log.info("%s", self._said(record, why, mlflow))
         return record.to_json()
 
-    def _parameters(self, params: Mapping[str, Any], mlflow: MlflowHook) -> dict[str, Any]:
+    def _parameters(self, context: Context, mlflow: MlflowHook) -> dict[str, Any]:
         """Return the values as they hold for good. What the registry does not say is asked again by the next try."""
-        values = {name: params[name] for name in self.parameters}
+        values = {name: context["params"][name] for name in self.parameters}
+        if _drift_starts_from_champion(context):
+            values |= dict.fromkeys(self.champion_parameters, CHAMPION)
         asked = [name for name in self.champion_parameters if values.get(name) == CHAMPION]
         champion = mlflow.champion(self.model) if asked else None
         return {**values, **dict.fromkeys(asked, champion.run_key if champion else ANEW)}
@@ -301,6 +303,13 @@ def _told_versions(context: Context, dataset: registry.Dataset) -> Iterator[Mapp
                 continue
             if version.get("dataset", owner) == dataset.name:
                 yield {**version, "id": version["id"].strip()}
+
+
+def _drift_starts_from_champion(context: Context) -> bool:
+    """Whether drift has started the run, by an event that asks for a training from the champion's weights."""
+    events = context.get("triggering_asset_events") or {}
+    told = [assets.told(event).get("drift") for each in events.values() for event in each]
+    return any(isinstance(drift, Mapping) and drift.get("start") == CHAMPION for drift in told)
 
 
 def _logical_date(context: Context) -> datetime | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
-from ontap_mlops import assets, locations, registry
+from ontap_mlops import assets, drift_watches, locations, registry
 from ontap_mlops.operators.base import RETRIES
 from ontap_mlops.pipelines.params import TRACKED, training_params
 from ontap_mlops.pipelines.run import Run
@@ -31,7 +31,8 @@ def training_dag(
 ) -> Callable[[Callable[[Run], None]], DAG | None]:
     """Make the DAG named like the decorated function, or nothing where the system's dataset is not configured.
 
-    It runs by ``schedule`` and whenever the dataset gets a new version. Missed dates are not caught up by themselves;
+    It runs by ``schedule``, whenever the dataset gets a new version and, where ``drift.yaml`` watches the model, when
+    its data has drifted; or on drift alone, where that file says so. Missed dates are not caught up by themselves;
     ``airflow backfill create`` trains each date on the version that was current then.
 
     :param params: the system's own Params; their values are part of the training's record, so a repeated run gets them.
@@ -50,7 +51,7 @@ def training_dag(
             dag_id=steps.__name__,
             description=description,
             doc_md=doc_md,
-            schedule=_schedule(schedule, dataset),
+            schedule=_schedule(schedule, dataset, system.registered_model),
             start_date=datetime(2025, 1, 1, tzinfo=UTC),
             catchup=False,
             max_active_runs=max_active_runs,
@@ -67,8 +68,11 @@ def training_dag(
     return make
 
 
-def _schedule(cron: str | None, dataset: registry.Dataset) -> Any:
-    asset = assets.dataset_asset(dataset)
+def _schedule(cron: str | None, dataset: registry.Dataset, model: str) -> Any:
+    watch, asset = drift_watches.of_model(model), assets.dataset_asset(dataset)
+    if watch and watch.train_on == drift_watches.DRIFT:
+        return [assets.drift_asset(model)]
+    started = asset | assets.drift_asset(model) if watch else asset
     if cron is None:
-        return [asset]
-    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=[asset])
+        return started
+    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(cron, timezone="UTC"), assets=started)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from ontap_mlops.assets import dataset_asset
+from ontap_mlops.assets import dataset_asset, drift_asset
 from ontap_mlops.hooks.rest import ServiceUnavailable
 from ontap_mlops.ontap import marks, snapshots, volumes
 from ontap_mlops.operators import choose
@@ -298,3 +298,26 @@ def test_a_time_is_utc_unless_it_says_otherwise():
     assert choose._parse_time("2026-11-20") == datetime(2026, 11, 20, tzinfo=UTC)
     with pytest.raises(AirflowFailException, match="'yesterday', which is not a time"):
         choose._parse_time("yesterday")
+
+
+def test_drift_starts_a_training_from_the_champion_where_it_asks_for_that(versions, tracking):
+    tracking.serving = CHAMPION
+    operator = RunChooseOperator(
+        task_id="choose",
+        dataset="tyre_images",
+        model="tyre",
+        parameters=["seed", "start"],
+        champion_parameters=["start"],
+    )
+
+    def started(how: str) -> Any:
+        extra = {"drift": {"start": how}, "dataset_version": {"id": IDS[1], "dataset": "tyre_images"}}
+        events = {drift_asset("tyre"): [SimpleNamespace(extra=extra)]}
+        record = chosen(
+            operator, params={"start": "anew"}, run_type="asset_triggered", logical_date=None, events=events
+        )
+        assert record.dataset_version.id == IDS[1]
+        return record.parameters["start"]
+
+    assert started("champion") == CHAMPION.run_key
+    assert started("anew") == "anew"
