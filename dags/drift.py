@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from ontap_mlops import assets, drift_watches, registry
@@ -18,6 +17,7 @@ from ontap_mlops.operators.drift import (
     COMPARE,
     DECIDE,
     DriftAlarmOperator,
+    DriftApproveOperator,
     DriftBaselineOperator,
     DriftCompareOperator,
     DriftDecideOperator,
@@ -52,9 +52,9 @@ def _page(watch: drift_watches.Watch) -> str:
 
 
 def _schedule(watch: drift_watches.Watch, dataset: registry.Dataset) -> Any:
-    asset = [assets.dataset_asset(dataset)] if watch.on_new_versions else []
+    asset = assets.dataset_asset(dataset) if watch.on_new_versions else None
     if watch.schedule is None:
-        return asset or None
+        return asset
     timetable = CronTriggerTimetable(watch.schedule, timezone="UTC")
     return AssetOrTimeSchedule(timetable=timetable, assets=asset) if asset else timetable
 
@@ -88,12 +88,9 @@ def drift_dag(watch: drift_watches.Watch, dataset: registry.Dataset) -> DAG:
             time_limit=timedelta(hours=1),
         )
         decide = DriftDecideOperator(task_id=DECIDE)
-        approve = ApprovalOperator(
+        approve = DriftApproveOperator(
             task_id=APPROVE,
             subject=f"Drift of {watch.name}: start a training of {watch.model}?",
-            body="{{ ti.xcom_pull(task_ids='decide')['reason'] }}\n\n"
-            "[The report]({{ ti.xcom_pull(task_ids='compare').get('mlflow_url', '') }}), in its artifacts.",
-            defaults=ApprovalOperator.REJECT,
             response_timeout=timedelta(days=watch.approval_days),
         )
         alarm = DriftAlarmOperator(

@@ -32,13 +32,13 @@ def test_a_dag_whose_dataset_is_not_configured_is_absent_not_broken(tmp_path, mo
     known = yaml.safe_load((config / "datasets.yaml").read_text())
     del known["datasets"]["ctr_days"]
     (tmp_path / "datasets.yaml").write_text(yaml.safe_dump(known))
-    for name in ("compute.yaml", "sites.yaml", "edge_sites.yaml"):
+    for name in ("compute.yaml", "drift.yaml", "sites.yaml", "edge_sites.yaml"):
         (tmp_path / name).write_text((config / name).read_text())
     for name in ("ONTAP_MLOPS_CONFIG_DIR", "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     bag = DagBag(str(DAGS))
     assert bag.import_errors == {}
-    assert set(bag.dags) == EVERY - {"click_through", "ingest_ctr_days"}
+    assert set(bag.dags) == EVERY - {"click_through", "drift_ctr", "ingest_ctr_days"}
 
 
 def test_a_mistake_in_one_dataset_takes_its_dags_only_and_stands_in_the_list_of_import_errors(tmp_path, monkeypatch):
@@ -47,12 +47,12 @@ def test_a_mistake_in_one_dataset_takes_its_dags_only_and_stands_in_the_list_of_
     config = DAGS.parent / "config"
     text = (config / "datasets.yaml").read_text().replace("    volume: ctr_days", "    volum: ctr_days")
     (tmp_path / "datasets.yaml").write_text(text)
-    for name in ("compute.yaml", "sites.yaml", "edge_sites.yaml"):
+    for name in ("compute.yaml", "drift.yaml", "sites.yaml", "edge_sites.yaml"):
         (tmp_path / name).write_text((config / name).read_text())
     for name in ("ONTAP_MLOPS_CONFIG_DIR", "AIRFLOW__ONTAP_MLOPS__CONFIG_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     bag = DagBag(str(DAGS))
-    assert set(bag.dags) == EVERY - {"click_through", "ingest_ctr_days"}
+    assert set(bag.dags) == EVERY - {"click_through", "drift_ctr", "ingest_ctr_days"}
     ((_, error),) = bag.import_errors.items()
     line = text[: text.index("volum:")].count("\n") + 1
     assert f"{tmp_path}/datasets.yaml:{line}: unknown key 'volum', did you mean 'volume'?" in error

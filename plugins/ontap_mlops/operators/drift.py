@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BranchMixIn
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -213,6 +214,24 @@ def decide(found: Mapping[str, Any], params: Mapping[str, Any], run_type: str) -
     if params["start"] == NEVER:
         return "", f"{found['reason']} No training is to be started (parameter start)."
     return (APPROVE if params["approval"] else ALARM), str(found["reason"])
+
+
+class DriftApproveOperator(ApprovalOperator):
+    """Ask a person, under *Required actions*, whether an alarm is to start a training. Silence is a no.
+
+    :param subject: the question in a line.
+    :param response_timeout: how long a person is waited for.
+    """
+
+    def __init__(self, *, doc_md: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**{"defaults": self.REJECT, "doc_md": doc_md or telling.page_of(type(self)), **kwargs})
+
+    def execute(self, context: Context) -> Any:
+        found = needed(context, COMPARE)
+        page = found.get("mlflow_url")
+        report = f"\n\nThe report is `drift.html` among the artifacts of [its run]({page})." if page else ""
+        self.body = f"{needed(context, DECIDE)['reason']}{report}"
+        return super().execute(context)
 
 
 class DriftAlarmOperator(MlopsOperator):
