@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def main() -> dict[str, Any]:
         verdict = judge(pair, limits)
         say(f"{'Alarm' if verdict.alarm else 'No alarm'}: {verdict.reason}")
         told = {**verdict.facts(), "old_rows": pair.before.rows, "new_rows": pair.after.rows}
-        _keep(run, Path(options.output), pair, verdict, limits, _compared(options, pair), told)
+        with tempfile.TemporaryDirectory() as folder:
+            _keep(run, Path(options.output or folder), pair, verdict, limits, _compared(options, pair), told)
         return {**told, "page": PAGE, **run.identity}
 
 
@@ -135,7 +137,7 @@ def _options() -> argparse.Namespace:
         help="the champion's folder",
         from_run=lambda run: run.champion.folder if run.champion else None,
     )
-    flags.output("folder for the report", from_run=lambda run: None)
+    flags.add_argument("--output", help="folder for the report, which goes to MLflow in any case")
     flags.add_argument("--limit", type=int, default=0, help="rows of each side at most; 0: as many as the system needs")
     flags.add_argument("--alpha", type=float, default=Limits.alpha, help="chance of a false alarm of each kind of test")
     flags.add_argument("--effect", type=float, default=Limits.effect, help="least distance of a column's distributions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from tasks.common.pictures import save
 from tasks.drift.sample import Pair
 from tasks.drift.verdict import Verdict
 
-SHOWN, ACROSS, BINS = 7, 4, 24
+SHOWN, ACROSS, BINS = 6, 4, 24
 OLD, NEW = "#7f8c9b", "#d9822b"
 
 
@@ -37,30 +38,30 @@ def draw(path: Path, pair: Pair, verdict: Verdict) -> None:
     save(figure, path)
 
 
-def _histograms(axis: object, old: Floats, new: Floats, title: str, drifted: bool) -> None:
-    """Shares of the rows in bins between the outer hundredths of both; what lies beyond is in the outer bins."""
+def _histograms(axis: Any, old: Floats, new: Floats, title: str, drifted: bool) -> None:
+    """Shares of the rows in bins between quantiles of both; what lies beyond is in the outer bins."""
     both = np.concatenate([old, new])
     if not len(both):
-        axis.set_axis_off()  # type: ignore[attr-defined]
+        axis.set_axis_off()
         return
-    low, high = np.quantile(both, [0.01, 0.99])
+    low, high = np.quantile(both, [0.01, 0.95])
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     for values, colour, name in ((old, OLD, "then"), (new, NEW, "now")):
         if len(values):
             weights = np.full(len(values), 1 / len(values))
             shown = np.clip(values, edges[0], edges[-1])
-            axis.hist(shown, edges, weights=weights, color=colour, alpha=0.55, label=name)  # type: ignore[attr-defined]
-    axis.set_title(title, fontsize=9, color="#b02a1e" if drifted else "black")  # type: ignore[attr-defined]
-    axis.tick_params(labelsize=7)  # type: ignore[attr-defined]
+            axis.hist(shown, edges, weights=weights, color=colour, alpha=0.55, label=name)
+    axis.set_title(title, fontsize=9, color="#b02a1e" if drifted else "black")
+    axis.tick_params(labelsize=7)
 
 
-def _by_chance(axis: object, pair: Pair) -> None:
+def _by_chance(axis: Any, pair: Pair) -> None:
     """Draw the mean of the figure by strata of the champion's chances."""
     edges = np.unique(np.quantile(pair.before.chances[pair.before.labelled], np.linspace(0, 1, 9)))
     for sample, colour, name in ((pair.before, OLD, "then"), (pair.after, NEW, "now")):
         chances, figures = sample.chances[sample.labelled], sample.figures[sample.labelled]
         strata = np.clip(np.searchsorted(edges, chances, "right") - 1, 0, max(len(edges) - 2, 0))
         points = [(chances[strata == s].mean(), figures[strata == s].mean()) for s in np.unique(strata)]
-        axis.plot(*zip(*points, strict=True), "o-", color=colour, label=name, markersize=4)  # type: ignore[attr-defined]
-    axis.set_title(f"{pair.figure} by the {pair.chance}", fontsize=9)  # type: ignore[attr-defined]
-    axis.tick_params(labelsize=7)  # type: ignore[attr-defined]
+        axis.plot(*zip(*points, strict=True), "o-", color=colour, label=name, markersize=4)
+    axis.set_title(f"{pair.figure} by the {pair.chance}", fontsize=9)
+    axis.tick_params(labelsize=7)

@@ -19,6 +19,7 @@ from tasks.ctr.days import find_days
 from tasks.ctr.held_out import head_of
 from tasks.drift import compare, plant
 from tasks.drift.verdict import CONCEPT, DATA, NONE
+from tests.tasks.run_files import write_run_file
 
 ROWS = 6000
 Compared = tuple[int, dict[str, Any], str]
@@ -96,6 +97,27 @@ def test_a_day_of_clicks_is_told_from_those_before(
     assert told["reason"] in page.replace("&#x27;", "'") and "data:image/png;base64," in page and "http" not in page
     kept = json.loads((tmp_path / "report" / compare.FACTS).read_text())
     assert kept["drift"].startswith(found) and kept["compared"]["Rows"] == f"{ROWS:,} then, {ROWS:,} new"
+
+
+def test_a_run_of_the_dag_says_all_but_what_is_compared(
+    clicks: Path, forest: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As ``DriftCompareOperator`` starts it: limits, champion and the versions' records come from RUN_FILE."""
+    version = {"id": "v0", "created_at": "2026-11-19T06:30:00+00:00"}
+    limits = {"alpha": 0.001, "effect": 0.9, "separation": 0.6, "worse_by": 0.03, "rows": 100, "limit": None}
+    champion = {"folder": str(forest), "version": 3, "run_key": "r1"}
+    facts = {"champion": champion, "baseline": version, "since": version, "data": str(clicks / "inputs")}
+    monkeypatch.setenv("RUN_FILE", str(write_run_file(tmp_path / "run.json", limits, **facts)))
+    monkeypatch.setenv("RESULT_FILE", str(tmp_path / "result.json"))
+    flags = ["--system=ctr", "--alarm-on=data", *(f"--{name}={clicks / 'baseline'}" for name in ("baseline", "since"))]
+    monkeypatch.setattr(sys, "argv", ["compare", *flags])
+    pages: list[str] = []
+    whole = compare.page
+    monkeypatch.setattr(compare, "page", lambda *told: pages.append(whole(*told)) or pages[-1])
+    assert program.exit_code(compare.main) == 0
+    told = json.loads((tmp_path / "result.json").read_text())
+    assert told["new_rows"] == ROWS and "The inputs are as they were." in told["reason"], "0.9 is never reached"
+    assert "version 3 of a_model, run r1" in pages[0] and "v0 of 2026-11-19" in pages[0] and "v1 of" in pages[0]
 
 
 def test_what_was_there_before_is_not_new(clicks: Path, forest: Path, drift: Callable[..., Compared]) -> None:
