@@ -15,6 +15,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from tasks.calls.audio import Samples
 from tasks.common.program import BadInput
@@ -27,6 +31,7 @@ WEIGHTS = "model.bin"
 MOST_HINTS = 40
 LANGUAGE = "en"
 BEAM = 1  # more of them is a little better, and half as fast
+LEAST_FRAMES, FRAMES_STEP = 1000, 100  # of 10 ms each; with less silence behind it, Whisper makes words up
 SHOWN = 12  # characters of a digest
 
 
@@ -51,8 +56,6 @@ class Recogniser:
         beam: int = BEAM,
     ) -> None:
         """Raise BadInput for a folder without a model, other weights than the package's, or a language it knows not."""
-        from faster_whisper import WhisperModel
-
         self.hints = checked_hints(hints)
         place = Path(folder) if folder else packaged()
         self.digest = digest_of(place)
@@ -63,9 +66,7 @@ class Recogniser:
             )
         self.identity = f"{place.name if folder else PACKAGED}@{self.digest[:SHOWN]}"
         try:
-            self._model = WhisperModel(
-                str(place), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True
-            )
+            self._model = _whisper(place, threads)
         except (RuntimeError, ValueError, OSError) as error:
             raise BadInput(f"{place} holds no recogniser that can be loaded ({error}).") from error
         self._language, self._beam = language, beam
@@ -90,6 +91,25 @@ class Recogniser:
             return Recognised("", 0.0)
         mean = sum(segment.avg_logprob * len(segment.tokens) for segment in found) / pieces
         return Recognised(" ".join(segment.text.strip() for segment in found), math.exp(min(0.0, mean)))
+
+
+def _whisper(place: Path, threads: int) -> Any:
+    """A Whisper whose encoder reads what was said, and not the silence that fills it up to 30 s."""
+    from faster_whisper import WhisperModel
+
+    class Brief(WhisperModel):  # type: ignore[misc]
+        def encode(self, features: npt.NDArray[np.float32]) -> Any:
+            return super().encode(np.ascontiguousarray(features[..., : _length(features)]))
+
+    return Brief(str(place), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
+
+
+def _length(features: npt.NDArray[np.float32]) -> int:
+    """Frames of a spectrogram [..., frames] to be read; what fills it up is nothing but zeros."""
+    frames = features.shape[-1]
+    heard = np.flatnonzero(features.reshape(-1, frames).any(axis=0))
+    said = int(heard[-1]) + 1 if len(heard) else 0
+    return min(frames, max(LEAST_FRAMES, -(-said // FRAMES_STEP) * FRAMES_STEP))
 
 
 def packaged() -> Path:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from faster_whisper import WhisperModel
 
 from tasks.calls.recogniser import PACKAGED_SHA256, Recogniser, checked_hints
 from tasks.common.program import BadInput
@@ -26,6 +29,21 @@ def test_a_hint_is_heard_where_it_is_said(plain: Recogniser, say: Say):
     samples = say("One moment please, I will check Zelora.", "kal16")
     assert "Zelora" not in plain.text(samples).text
     assert "Zelora" in Recogniser(hints=("Zelora", "Kestrix"), threads=1).text(samples).text
+
+
+def test_the_encoder_reads_no_more_silence_than_makes_ten_seconds(plain: Recogniser, say: Say, monkeypatch):
+    read: list[int] = []
+    encode = WhisperModel.encode
+
+    def spied(self: WhisperModel, features: np.ndarray) -> Any:
+        read.append(features.shape[-1])
+        return encode(self, features)
+
+    monkeypatch.setattr(WhisperModel, "encode", spied)
+    short = say("I will send you a new one today.")
+    plain.text(short)
+    plain.text(np.concatenate([short, quiet(10), short]))
+    assert read[0] == 1000 and 1000 < read[1] < 2000 and read[1] % 100 == 0, read
 
 
 def test_nothing_said_is_an_empty_text(plain: Recogniser):
