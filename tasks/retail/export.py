@@ -22,19 +22,26 @@ WEIGHTS, QUESTIONS = "weights.pt", "questions.json"
 LOGITS_AGREE = 1e-3
 
 
+def graph_of(network: Joint, tokens: Tokens) -> bytes:
+    """Return the network as ONNX, which answers as it does."""
+    network = network.to("cpu").eval()
+    example, _ = tokens.numbers([("where", "can", "i", "get", "the", "best", "pasta"), ("hello",)])
+    onnx = _onnx(network, torch.from_numpy(example))
+    check_same(network, onnx, tokens)
+    return onnx
+
+
 def export(
-    network: Joint, tokens: Tokens, folder: Path, description: dict[str, Any], trained_on: Iterable[str]
+    network: Joint, onnx: bytes, tokens: Tokens, folder: Path, description: dict[str, Any], trained_on: Iterable[str]
 ) -> dict[str, str]:
     """Write all files, the description last. Returns the digests (sha256) by name.
 
+    :param onnx: what is served of the network.
     :param trained_on: digests of questions, so that nobody judges the model on one of them.
     """
-    network = network.to("cpu").eval()
-    example, _ = tokens.numbers([("where", "can", "i", "get", "the", "best", "pasta"), ("hello",)])
     # What was trained. Of an encoder that stays as it is, its own weights are in the ONNX file alone.
     trained = network if description["configuration"]["tunes_encoder"] else network.answers
-    files = {WEIGHTS: weights_of(trained.state_dict()), ONNX: _onnx(network, torch.from_numpy(example))}
-    check_same(network, files[ONNX], tokens)
+    files = {WEIGHTS: weights_of(trained.state_dict()), ONNX: onnx}
     files[TOKENIZER] = tokens.content
     files[QUESTIONS] = json.dumps(sorted(digest[:16] for digest in set(trained_on))).encode()
     count = len(description["slots"]) + len(description["intents"])

@@ -35,15 +35,13 @@ from tasks.common.run_file import RunFile
 from tasks.common.tokens import Tokens
 from tasks.common.tracking import Run
 from tasks.common.training import add_training_flags
-from tasks.retail import dataset, scoring
+from tasks.retail import dataset, precision, scoring
 from tasks.retail.configs import CONFIGURATIONS, DEFAULT, configuration
 from tasks.retail.dataset import Questions
 from tasks.retail.export import WEIGHTS as TRAINED
-from tasks.retail.export import export
-from tasks.retail.labels import OUTSIDE
+from tasks.retail.export import export, graph_of
 from tasks.retail.model import WEIGHTS, Joint, pretrained
-from tasks.retail.reading import answers
-from tasks.retail.training import Training, predict
+from tasks.retail.training import Training
 
 ANEW = "anew"
 PARAMETERS = ("seed", "threads", "device", "configuration", "data", "encoder")  # of the MLflow run
@@ -89,7 +87,8 @@ def main() -> dict[str, Any]:
         run.reads(dataset.lineage(options.run, questions), TRAINING)
         network = training.run(lambda number, figures: _report(run, number, figures))
         with stop_deferred():
-            return _finish(run, network, training, output, {**description, "tags": options.tags})
+            told = {**description, "tags": options.tags}
+            return _finish(run, network, training, output, told, options.precision)
 
 
 def _options() -> argparse.Namespace:
@@ -101,6 +100,12 @@ def _options() -> argparse.Namespace:
     flags.add_argument("--start", help="folder of a model whose weights to begin with; else anew", from_run=_of_run)
     flags.add_argument(
         "--people-only", action="store_true", default=False, help="leave out what a model labelled and nobody looked at"
+    )
+    flags.add_argument(
+        "--precision",
+        choices=(precision.INT8, precision.FP32),
+        default=precision.INT8,
+        help="of what is served; INT8 only where it keeps 99 %% of FP32's figures",
     )
     flags.add_argument("--held-out-share", type=float, default=dataset.HELD_OUT_SHARE, help="where no file holds out")
     flags.tracking(lambda run: "")
@@ -174,17 +179,19 @@ def _report(run: Run, number: int, figures: dict[str, float]) -> None:
     say(f"Epoch {number}: loss {figures['train_loss']:.3f}; held out: {told}")
 
 
-def _finish(run: Run, network: Joint, training: Training, output: Path, description: dict[str, Any]) -> dict[str, Any]:
-    questions = training.questions
-    logits, first = predict(network, training.tokens, questions.held_out, training.device)
-    found = answers(logits, first, len(questions.slots), questions.slots.index(OUTSIDE))
-    figures = scoring.score(questions.held_out, found, questions.slots).figures()
-    whole = {**description, "mlflow": run.identity, "metrics": figures}
-    digests = export(network, training.tokens, output, whole, (each.digest for each in questions.training))
+def _finish(
+    run: Run, network: Joint, training: Training, output: Path, description: dict[str, Any], wanted: str
+) -> dict[str, Any]:
+    tokens, questions, threads = training.tokens, training.questions, description["threads"]
+    served = precision.chosen(wanted, graph_of(network, tokens), tokens, questions, threads)
+    run.tag({"precision": served.told["served"]})
+    whole = {**description, "mlflow": run.identity, "metrics": served.figures, "precision": served.told}
+    digests = export(network, served.onnx, tokens, output, whole, (each.digest for each in questions.training))
     for name in LOADED:
         run.artifact(output / name, "model")
     return {
-        "metrics": figures,
+        "metrics": served.figures,
+        "precision": served.told,
         "configuration": description["configuration"]["name"],
         "device": device.named(description["device"]),
         "data": description["data"],

@@ -2,11 +2,11 @@
 
     python -m scripts.bench dialog
 
-A model of the default size, trained for one epoch (how long it takes does not depend on what it has learnt), is served
-by Triton and asked by the dialog service's own client: words to tokens, HTTP, the network, labels. Beside it stands
-plain ONNX Runtime: the same model, words and reading, in one process with a thread for each conversation, as many
-threads of arithmetic as there are cores. Rounds of both take turns, each conversation says its next message when it has
-the answer to the one before, and the ratio is of the same round.
+A model of the default size, trained briefly, is served by Triton and asked by the dialog service's own client: words to
+tokens, HTTP, the network, labels; as it is deployed (`served`), and with weights of 32 bits (`fp32`). Beside them is
+plain ONNX Runtime (`plain`): the same model of 32 bits, words and reading, in one process with a thread for each
+conversation, as many threads of arithmetic as there are cores. Rounds of all take turns, each conversation says its
+next message when it has the answer to the one before, and the ratios are of the same round.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ HOUSE = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(HOUSE), str(HOUSE / "plugins")]
 
 from services.dialog.model import ServedModel  # noqa: E402
+from tasks.common.model_folder import DESCRIPTION  # noqa: E402
 from tasks.common.onnx_model import OnnxModel  # noqa: E402
 from tasks.common.tokens import Tokens  # noqa: E402
 from tasks.retail.dialog.flow_check import FLOWS, load  # noqa: E402
@@ -40,7 +41,7 @@ from tasks.retail.reading import answers  # noqa: E402
 from tests.bench.measured import stamp  # noqa: E402
 from tests.serving import triton_over  # noqa: E402
 
-NAME = "retail_assistant"
+NAME, FP32 = "retail_assistant", "retail_assistant_fp32"
 CONVERSATIONS, MESSAGES, ROUNDS = 20, 15, 5
 GOAL_MS = 100
 LABELS = load(FLOWS).vocabulary.intent_of_label()
@@ -49,15 +50,18 @@ LABELS = load(FLOWS).vocabulary.intent_of_label()
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         house = Path(folder)
-        model = trained(house)
+        program("tasks.retail.generate", f"--output={house / 'questions'}", "--count=200")
+        models = {NAME: trained(house, "served"), FP32: trained(house, "fp32", "--precision=fp32")}
         said = [question.text for question, _ in plan(1, CONVERSATIONS * MESSAGES, seed=9)]
         talks = [said[start::CONVERSATIONS] for start in range(CONVERSATIONS)]
         with triton_over(house) as triton:
             repository = f"--repository={house / 'triton'}"
-            place = ["place", repository, f"--name={NAME}", "--version=1", f"--source={model}", "--alone"]
-            program("tasks.models.repository", *place, "--fact=folder=run")
+            for name, model in models.items():
+                place = ["place", repository, f"--name={name}", "--version=1", f"--source={model}", "--alone"]
+                program("tasks.models.repository", *place, f"--fact=folder={model.name}")
             triton.start()
-            rounds = asyncio.run(in_turns(triton.url, house, Plain(model), talks))
+            rounds = asyncio.run(in_turns(triton.url, house, Plain(models[FP32]), talks))
+        precision = json.loads((models[NAME] / DESCRIPTION).read_text())["precision"]
     told = {name: round(float(np.median([each[name] for each in rounds])), 2) for name in rounds[0]}
     report = {
         "unit": "ms",
@@ -66,6 +70,7 @@ def main() -> int:
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "goal_p99_ms": GOAL_MS,
+        "precision": precision,
         "median_of_rounds": told,
         "rounds": rounds,
     }
@@ -75,12 +80,11 @@ def main() -> int:
     return 0
 
 
-def trained(house: Path) -> Path:
+def trained(house: Path, name: str, *flags: str) -> Path:
     """The folder of a model that has the size of a real one."""
-    program("tasks.retail.generate", f"--output={house / 'questions'}", "--count=80")
-    where = [f"--data={house / 'questions'}", f"--output={house / 'run'}"]
-    program("tasks.retail.train", *where, "--epochs=1")
-    return house / "run"
+    where = [f"--data={house / 'questions'}", f"--output={house / name}"]
+    program("tasks.retail.train", *where, "--epochs=10", *flags)
+    return house / name
 
 
 def program(module: str, *arguments: str) -> None:
@@ -88,13 +92,13 @@ def program(module: str, *arguments: str) -> None:
 
 
 async def in_turns(url: str, models: Path, plain: Plain, talks: Sequence[Sequence[str]]) -> list[dict[str, float]]:
-    """The figures of each round, after one of both that warms them."""
+    """The figures of each round, after one of all that warms them."""
     async with httpx.AsyncClient(trust_env=False) as client:
-        model = ServedModel(url, NAME, models, LABELS, client, time_limit_s=60)
+        ours, fp32 = (ServedModel(url, name, models, LABELS, client, time_limit_s=60) for name in (NAME, FP32))
         rounds = []
         for _ in range(ROUNDS + 1):
-            ours = await served(model, talks)
-            rounds.append(row(ours, plain.round(talks)))
+            seconds = {"served": await served(ours, talks), "fp32": await served(fp32, talks)}
+            rounds.append(row({**seconds, "plain": plain.round(talks)}))
         return rounds[1:]
 
 
@@ -146,12 +150,13 @@ class Plain:
         return found
 
 
-def row(ours: Sequence[float], plain: Sequence[float]) -> dict[str, float]:
+def row(seconds: Mapping[str, Sequence[float]]) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for name, seconds in (("served", ours), ("plain", plain)):
-        median, most = np.percentile(np.asarray(seconds) * 1000, [50, 99])
+    for name, each in seconds.items():
+        median, most = np.percentile(np.asarray(each) * 1000, [50, 99])
         figures |= {f"{name}_p50_ms": round(float(median), 2), f"{name}_p99_ms": round(float(most), 2)}
-    return {**figures, "p99_ratio": round(figures["served_p99_ms"] / figures["plain_p99_ms"], 3)}
+    against = {f"p99_of_{name}": figures["served_p99_ms"] / figures[f"{name}_p99_ms"] for name in ("fp32", "plain")}
+    return figures | {name: round(ratio, 3) for name, ratio in against.items()}
 
 
 if __name__ == "__main__":

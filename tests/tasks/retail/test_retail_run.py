@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
+from tasks.common import int8
 from tasks.common.data import open_source, open_target
 from tasks.common.judging import Model
+from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput, Stopped
 from tasks.common.tokens import Tokens
-from tasks.retail import evaluate, generate, predict, train
-from tasks.retail.configs import CONFIGURATIONS, Configuration
+from tasks.retail import evaluate, generate, precision, predict, train
+from tasks.retail.configs import CONFIGURATIONS, Configuration, configuration
 from tasks.retail.dataset import load
-from tasks.retail.export import QUESTIONS
+from tasks.retail.export import QUESTIONS, graph_of
+from tasks.retail.model import build
 from tasks.retail.training import Training
 
 FIGURES = {"intent_accuracy", "slot_f1", "exact_match"}
@@ -42,10 +46,41 @@ def trained(encoder: Path, questions: Path, tmp_path_factory: pytest.TempPathFac
 def test_a_training_learns_and_describes_its_model(trained: Path, questions: Path):
     told = json.loads((trained / "model.json").read_text())
     assert told["metrics"]["intent_accuracy"] > 2 / len(told["intents"]), "chance is one of them"
+    assert told["precision"]["served"] in ("int8", "fp32")
     assert len(told["slots"]) == 53 and told["data"]["training"] + told["data"]["held_out"] == 200
     assert set(told["files"]) >= {"model.onnx", "tokenizer.json", "weights.pt", QUESTIONS, "MLmodel"}
     known = json.loads((trained / QUESTIONS).read_text())
     assert known == sorted({question.digest[:16] for question in load(open_source(str(questions))).training})
+
+
+def test_what_is_served_has_8_bits_where_it_keeps_the_figures(trained: Path, questions: Path, monkeypatch):
+    tokens, told = Tokens.of(trained), load(open_source(str(questions)))
+    ruined = onnx.load(trained / "model.onnx")
+    weights = [each for each in ruined.graph.initializer if each.data_type == onnx.TensorProto.FLOAT]
+    for each in weights:
+        each.CopyFrom(onnx.numpy_helper.from_array(np.zeros_like(onnx.numpy_helper.to_array(each)), each.name))
+    served = (trained / "model.onnx").read_bytes()
+
+    def chosen(wanted: str, made: bytes) -> precision.Served:
+        monkeypatch.setattr(precision.int8, "dynamic", lambda _: made)
+        return precision.chosen(wanted, served, tokens, told, threads=1)
+
+    kept = chosen("int8", served)
+    assert kept.told == {"served": "int8", "share": {"intent_accuracy": 1.0, "slot_f1": 1.0}}
+    worse = chosen("int8", ruined.SerializeToString())
+    assert worse.told["served"] == "fp32" and worse.told["share"]["slot_f1"] < 0.99
+    assert (worse.onnx, worse.figures) == (served, kept.figures), "what is told is of what is served"
+    assert chosen("fp32", ruined.SerializeToString()).told == {"served": "fp32"}
+
+
+def test_8_bits_make_a_smaller_network_with_nearly_the_same_answers(encoder: Path):
+    network, tokens = build(encoder, 53, 20, configuration("small")), Tokens.of(encoder)
+    whole = graph_of(network, tokens)
+    small = int8.dynamic(whole)
+    numbers, _ = tokens.numbers([("is", "it", "raining"), ("how", "much", "is", "it")])
+    one, other = (OnnxModel(each, "", inputs="tokens", outputs="logits", threads=1)(numbers) for each in (whole, small))
+    assert len(small) < len(whole)
+    assert 0 < np.abs(one - other).max() < 0.1 * np.abs(one).max()
 
 
 def test_models_are_judged_with_intervals_and_compared(trained: Path, questions: Path, tmp_path: Path, monkeypatch):
