@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.embedded import environment, secrets
+from scripts.embedded import environment, people, secrets
 from scripts.embedded.environment import HOST
 from scripts.embedded.layout import ROOT, Layout, sqlite_url
 
@@ -137,6 +137,26 @@ def _calls_variables(layout: Layout, ports: Ports) -> dict[str, str]:
     return environment.clean() | {"CALLS_TOKEN": secrets.get(layout, secrets.CALLS)}
 
 
+def _documents(layout: Layout, ports: Ports) -> list[str]:
+    return [
+        *(sys.executable, "-m", "services.documents.serve", "--port", str(ports["documents"])),
+        *(
+            "--index",
+            str(_volume(layout, "documents_index")),
+            "--documents",
+            str(_volume(layout, "documents") / "data"),
+        ),
+        *("--database", sqlite_url(layout.documents / "questions.db"), "--people", str(people.file(layout))),
+    ]
+
+
+def _documents_variables(layout: Layout, ports: Ports) -> dict[str, str]:
+    """A language model answers where .env has its endpoint, else the documents' own sentences do."""
+    names = ("GENERATOR_URL", "GENERATOR_MODEL", "GENERATOR_KEY")
+    settings = layout.settings()
+    return environment.clean() | {name: settings[name] for name in names if settings.get(name)}
+
+
 def _volume(layout: Layout, name: str) -> Path:
     """Where a volume of the first SVM is mounted."""
     return layout.namespace / environment.SVM / name
@@ -219,6 +239,14 @@ SERVICES = {
             lambda p: f"http://{HOST}:{p['calls']}",
             ("calls",),
             (Program("calls", _calls, _calls_variables),),
+            optional=True,
+        ),
+        Service(
+            "documents",
+            "documents that answer",
+            lambda p: f"http://{HOST}:{p['documents']}",
+            ("documents",),
+            (Program("documents", _documents, _documents_variables),),
             optional=True,
         ),
     )

@@ -171,6 +171,13 @@ def connections(layout: Layout, ports: dict[str, int]) -> dict[str, dict[str, An
             "port": ports["calls"],
             "password": secrets.get(layout, secrets.CALLS),
         },
+        "documents_default": {
+            "conn_type": "http",
+            "schema": "http",
+            "host": HOST,
+            "port": ports["documents"],
+            "password": secrets.get(layout, secrets.DOCUMENTS),
+        },
         "airflow_api": {
             "conn_type": "http",
             "schema": "http",

@@ -21,7 +21,8 @@ from scripts.embedded.layout import Layout, authorities
 
 HEALTHY = "healthy"
 WAITING = "waiting for its model volume"
-GOOD = (HEALTHY, WAITING)
+WAITING_FOR_INDEX = "waiting for an index: run the DAG documents"
+GOOD = (HEALTHY, WAITING, WAITING_FOR_INDEX)
 _TIMEOUT_S = 5
 
 
@@ -109,6 +110,16 @@ def _calls(layout: Layout, ports: Ports) -> dict[str, str]:
     return {"calls": _says_ok(SERVICES["calls"].url(ports))}
 
 
+def _documents(layout: Layout, ports: Ports) -> dict[str, str]:
+    def question() -> str:
+        code, body = _get(f"{SERVICES['documents'].url(ports)}/health")
+        # Before the first index serves, there is nothing that it could do.
+        waits = code == 503 and b"serves yet" in body
+        return WAITING_FOR_INDEX if waits else HEALTHY if code == 200 else f"answers {code} to GET /health"
+
+    return {"documents": _asked(question)}
+
+
 def _says_ok(url: str) -> str:
     """Ask one of services/ for its health."""
 
@@ -142,4 +153,5 @@ _CHECKS = {
     "airflow": _airflow,
     "dialog": _dialog,
     "calls": _calls,
+    "documents": _documents,
 }

@@ -58,7 +58,7 @@ class Layout:
         self.local.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.local.chmod(0o700)
         kept = (self.airflow, self.mlflow, self.lake, *self.clusters, self.workloads, self.triton)
-        for folder in (self.logs, *kept, self.dialog, self.calls):
+        for folder in (self.logs, *kept, self.dialog, self.calls, self.documents):
             folder.mkdir(exist_ok=True)
         if not self.instance_file.exists():
             self.instance_file.write_text(uuid.uuid4().hex)
@@ -131,6 +131,11 @@ class Layout:
     def calls(self) -> Path:
         """What was said in calls, and what people corrected of it."""
         return self.local / "calls"
+
+    @property
+    def documents(self) -> Path:
+        """Who may ask the documents, and what was asked and shown."""
+        return self.local / "documents"
 
     @property
     def model_repository(self) -> Path:

@@ -32,6 +32,7 @@ Embed = Callable[[Sequence[str]], Floats]
 _ENDS = re.compile(
     r"""(?:(?<=[.!?])|(?<=[.!?]["')\]]))(?<!\b[DM]r\.)(?<!\bMs\.)(?<!\bNo\.)\s+(?=["'(\[]*[A-Z0-9])|\s*\n\s*"""
 )
+_STOPS = re.compile(r"(?<=[.!?])\s+")
 # Words of every question; the index leaves out others by itself.
 _ASKING = frozenset(
     re.findall(
@@ -108,6 +109,15 @@ def sentences(text: str) -> list[str]:
     return [each for part in _ENDS.split(text) if (each := part.strip())]
 
 
+def quotable(text: str) -> list[str]:
+    """Return the sentences of a text but those that tell an assistant what to do."""
+    found: list[str] = []
+    for each in sentences(text):
+        # An order that does not begin as a sentence does takes what stands before it along otherwise.
+        found += [part for part in _STOPS.split(each) if not instructs(part)] if instructs(each) else [each]
+    return found
+
+
 def words(text: str) -> set[str]:
     """Return the words of a text as the index knows them: stems, in lower case, without those that say little."""
     import lancedb
@@ -119,8 +129,8 @@ def _sentences(passages: Sequence[Passage]) -> list[Said]:
     """Return what may be said of passages: no sentence twice, and none that tells an assistant what to do."""
     found: dict[str, Said] = {}
     for passage in passages:
-        for text in sentences(passage.text):
-            if len(text.split()) >= LEAST_WORDS and not instructs(text):
+        for text in quotable(passage.text):
+            if len(text.split()) >= LEAST_WORDS:
                 found.setdefault(text, Said(text, passage))
     return list(found.values())
 

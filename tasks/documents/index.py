@@ -171,7 +171,7 @@ class Index:
         asked = self._table.search(query_type="hybrid", vector_column_name="vector", fts_columns="text")
         asked = asked.vector(np.asarray(vector, np.float32)).text(words).distance_type("cosine")
         asked = asked.nprobes(max(1, round(_partitions(self.facts["passages"]) * PROBED))).refine_factor(REFINED)
-        asked = asked.select([*COLUMNS, "vector"]).limit(max(DEEP, limit))
+        asked = asked.limit(max(DEEP, limit))
         found = (asked.where(where) if where else asked).rerank().to_arrow().slice(0, limit)
         return [_hit(row, vector) for row in found.to_pylist()]
 

@@ -115,6 +115,15 @@ def test_the_export_of_the_retail_assistant_wants_the_token_of_its_connection(ru
     assert (allowed.status_code, httpx.get(url, trust_env=False).status_code) == (200, 401)
 
 
+def test_documents_wait_for_an_index_and_know_who_the_token_of_their_connection_is(running: Stack):
+    running.up(["lake"], optional=["documents"])
+    assert running.health(["documents"]) == {"documents": health.WAITING_FOR_INDEX}
+    row = environment.connections(running.layout, running.ports)["documents_default"]
+    headers = {"Authorization": f"Bearer {row['password']}"}
+    told = httpx.get(f"http://{row['host']}:{row['port']}/api/me", headers=headers, trust_env=False).json()
+    assert told == {"name": "documents", "groups": []}
+
+
 def test_calls_are_written_with_the_token_of_their_connection(running: Stack):
     running.up(["lake"], optional=["calls"])
     assert running.health(["calls"]) == {"calls": health.HEALTHY}
@@ -391,7 +400,7 @@ def test_what_is_written_into_airflow_is_every_connection_but_the_provisioned_on
     ports.choose(stack.layout, [])
     given = environment.connections(stack.layout, stack.ports)
     services = {"ontap_default", "ontap_remote", "aws_default", "mlflow_default", "inference_default", "airflow_api"}
-    services |= {"dialog_default", "calls_default"}
+    services |= {"dialog_default", "calls_default", "documents_default"}
     assert set(given) == services
     assert given["ontap_default"]["extra"]["verify"] == str(stack.layout.ontap_ca)
     assert not [name for name in stack.env() if name.startswith("AIRFLOW_CONN_")], "it would win over the row"
