@@ -186,6 +186,13 @@ class Index:
         found = self._where(f"file = {_quoted([passage.file])} AND position BETWEEN {low} AND {high}")
         return sorted(found, key=lambda each: each.position)
 
+    def sample(self, count: int) -> list[Passage]:
+        """Return up to ``count`` passages; most of them the same in an index of which little has changed."""
+        if self._table is None or count < 1:
+            return []
+        names = sorted(self._table.search().select(["id"]).to_arrow()["id"].to_pylist())[:count]
+        return sorted(self._where(f"id IN ({_quoted(names)})"), key=lambda each: each.id)
+
     def _where(self, condition: str) -> list[Passage]:
         if self._table is None:
             return []

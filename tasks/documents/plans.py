@@ -68,8 +68,8 @@ POLICIES: dict[str, tuple[str, tuple[tuple[str, tuple[str, ...]], ...]]] = {
     "policies/fire-safety.pptx": (
         "Fire safety",
         (
-            ("Alarm", ("When the fire alarm sounds, leave the building by the nearest stairs; lifts stop.",)),
-            ("Assembly point", ("The assembly point is the northern car park, beside the bicycle stand.",)),
+            ("Alarm", ("Leave the building by the nearest stairs, and do not use the lifts.",)),
+            ("Assembly point", ("When the fire alarm sounds, the assembly point is the northern car park.",)),
         ),
     ),
     "policies/returns.html": (

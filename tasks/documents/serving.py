@@ -1,12 +1,16 @@
 """Which frozen index serves: ``serving.json`` on the volume of the index, a list whose last entry serves.
 
 Nothing is ever taken out of it: putting an earlier index back adds it again, and the documents as they were at a date
-are those of the last entry whose dataset version is not younger.
+are those of the last entry whose dataset version is not younger. An index that was built for a past date stands before
+those of younger versions, and never last.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -62,14 +66,44 @@ def serve(volume: Path, served: Served, *, instead_of: str | None) -> None:
 
     Done already, it changes nothing. Raises BadInput where another serves meanwhile.
     """
-    known = history(volume)
-    now = known[-1].run_key if known else None
-    if now == served.run_key:
-        return
-    if now != instead_of:
-        raise BadInput(f"The index of run {now} serves meanwhile, not that of {instead_of}; judge against that one.")
-    told = [_told(each) for each in [*known, served]]
-    write_whole(volume / SERVING, json.dumps(told, indent=1).encode())
+    with _alone(volume):
+        known = history(volume)
+        now = known[-1].run_key if known else None
+        if now == served.run_key:
+            return
+        if now != instead_of:
+            raise BadInput(
+                f"The index of run {now} serves meanwhile, not that of {instead_of}; judge against that one."
+            )
+        _write(volume, [*known, served])
+
+
+def remember(volume: Path, served: Served) -> None:
+    """Let an index be known for the date of its version, while the one that serves goes on to serve.
+
+    Raises BadInput where none serves yet: this one would.
+    """
+    with _alone(volume):
+        known = history(volume)
+        if not known:
+            raise BadInput("No index serves yet, so none can be known for its date alone; let one serve first.")
+        if any(each.run_key == served.run_key for each in known):
+            return
+        older = [place for place, each in enumerate(known, 1) if each.version_at <= served.version_at]
+        place = min(max(older, default=0), len(known) - 1)
+        _write(volume, [*known[:place], served, *known[place:]])
+
+
+@contextmanager
+def _alone(volume: Path) -> Iterator[None]:
+    """Let nobody else change the list meanwhile."""
+    with (volume / f".{SERVING}.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(volume: Path, known: list[Served]) -> None:
+    write_whole(volume / SERVING, json.dumps([_told(each) for each in known], indent=1).encode())
 
 
 def _told(served: Served) -> dict[str, Any]:

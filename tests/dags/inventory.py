@@ -13,6 +13,7 @@ INGEST = {
     "ingest_calls",
     "ingest_chest_xray",
     "ingest_ctr_days",
+    "ingest_documents",
     "ingest_edge_inputs",
     "ingest_faces",
     "ingest_lane_detection",
@@ -21,6 +22,7 @@ INGEST = {
 }
 OTHERS = {
     "call_sentiment",
+    "documents",
     "drift_ctr",
     "drift_retail",
     "drift_tyre",

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from ontap_mlops import names
 from ontap_mlops.operators.base import MlopsOperator
 from ontap_mlops.operators.choose import AUTOMATIC
 from ontap_mlops.operators.context import needed, result_of, run_record
-from ontap_mlops.operators.links import DatasetVersionLink
-from ontap_mlops.operators.workload import WorkloadOperator
+from ontap_mlops.operators.version_program import VersionProgramOperator, mount
 from ontap_mlops.records import ModelVersion
 
 if TYPE_CHECKING:
@@ -25,7 +23,6 @@ RESULTS = "calls_results"
 """Volume of what is understood of calls, where no service takes it."""
 SERVICE, FILES = "service", "files"
 TABLES = {SERVICE: "the call service, whose pages show it", FILES: f"files on the volume {RESULTS}"}
-RUN_FILE_SCHEMA = 1
 
 
 class CallsModelOperator(MlopsOperator):
@@ -63,33 +60,24 @@ class CallsModelOperator(MlopsOperator):
         return found.to_json()
 
 
-class CallsProgramOperator(WorkloadOperator):
+class CallsProgramOperator(VersionProgramOperator):
     """Run a program of calls, ``tasks.calls.<program>``, on the snapshot of the run's dataset version, read-only.
 
     :param program: name of the program.
     :param table: where what is understood goes: ``service`` or ``files``.
-    :param flags: further flags by name; None leaves one out.
     :param part: of a mapped task: which part of the calls, such as ``0/3``.
     :param with_model: hand over the folder of the version that the task ``model`` has named.
     :param calls_conn_id: ``http`` connection to the call service, its token as the password.
     :return: what the program says.
     """
 
-    template_fields: Sequence[str] = (
-        *(name for name in WorkloadOperator.template_fields if name not in ("arguments", "mounts")),
-        "flags",
-        "part",
-        "table",
-    )
-    template_fields_renderers = {"flags": "json"}
-    operator_extra_links = (DatasetVersionLink(),)
+    template_fields: Sequence[str] = (*VersionProgramOperator.template_fields, "part", "table")
 
     def __init__(
         self,
         *,
         program: str,
         table: str = SERVICE,
-        flags: Mapping[str, Any] | None = None,
         part: str | None = None,
         with_model: bool = False,
         calls_conn_id: str = "calls_default",
@@ -97,7 +85,6 @@ class CallsProgramOperator(WorkloadOperator):
     ) -> None:
         super().__init__(program=f"tasks.calls.{program}", **kwargs)
         self.table = table
-        self.flags = flags
         self.part = part
         self.with_model = with_model
         self.calls_conn_id = calls_conn_id
@@ -106,32 +93,21 @@ class CallsProgramOperator(WorkloadOperator):
         if self.table not in TABLES:
             raise AirflowFailException(f"The table is {self.table!r}; it is one of {', '.join(TABLES)}.")
         self.service_conn_ids = {"CALLS": self.calls_conn_id} if self.table == SERVICE else None
-        self.arguments = {
-            **(self.flags or {}),
+        self.volumes = {"results": RESULTS} if self.table == FILES else None
+        return super().workload(context)
+
+    def run_flags(self, context: Context) -> dict[str, Any]:
+        return {
             "part": self.part,
             "folder": "{results}/calls" if self.table == FILES else None,
             "model": f"{{models}}/{self._model(context).folder}" if self.with_model else None,
         }
-        return super().workload(context)
-
-    def run_facts(self, context: Context) -> dict[str, Any]:
-        record = run_record(context)
-        return {
-            "schema": RUN_FILE_SCHEMA,
-            "run": record.to_json(),
-            "step": self.task_id,
-            "data": f"{{data}}/.snapshot/{record.dataset_version.snapshot}/data",
-            "folders": {key: "{" + key + "}" for key in self.run_mounts(context)},
-        }
 
     def run_mounts(self, context: Context) -> dict[str, Any]:
-        version = run_record(context).dataset_version
-        mounts = {"data": _mount(version.svm, version.volume, read_only=True)}
-        if self.table == FILES:
-            mounts["results"] = _mount(version.svm, RESULTS)
+        mounts = super().run_mounts(context)
         if self.with_model:
             model = self._model(context)
-            mounts["models"] = _mount(model.svm, model.volume, read_only=True)
+            mounts["models"] = {**mount(model.svm, model.volume), "read_only": True}
         return mounts
 
     def _model(self, context: Context) -> ModelVersion:
@@ -176,8 +152,3 @@ class CallsSummarizeOperator(MlopsOperator):
         for reason in told["reasons"]:
             self.log.warning("%s", reason)
         return told
-
-
-def _mount(svm: str, volume: str, *, read_only: bool = False) -> dict[str, Any]:
-    found: dict[str, Any] = {"svm": svm, "junction_path": names.junction_path(volume)}
-    return {**found, "read_only": True} if read_only else found
