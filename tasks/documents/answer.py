@@ -25,6 +25,7 @@ NEARLY_AS_GOOD = 0.85
 """Of the best sentence's score, what another needs to be said too."""
 LEAST_WORDS = 3
 """Of a sentence; less is a heading or a number."""
+HEADING = "#"
 
 Embed = Callable[[Sequence[str]], Floats]
 
@@ -130,7 +131,7 @@ def _sentences(passages: Sequence[Passage]) -> list[Said]:
     found: dict[str, Said] = {}
     for passage in passages:
         for text in quotable(passage.text):
-            if len(text.split()) >= LEAST_WORDS:
+            if len(text.split()) >= LEAST_WORDS and not text.startswith(HEADING):
                 found.setdefault(text, Said(text, passage))
     return list(found.values())
 
