@@ -29,7 +29,7 @@ class Served:
 
     :param run_key: of the run that built it; ``snapshot`` of the index's volume holds it.
     :param version: the id of the dataset version it is of, which is of the time ``version_at``.
-    :param threshold: how sure an answer has to be, as its evaluation calibrated it.
+    :param threshold: how sure an answer has to be.
     """
 
     run_key: str
