@@ -22,11 +22,13 @@ INGEST = {
 }
 OTHERS = {
     "call_sentiment",
+    "data_subject_search",
     "documents",
     "drift_ctr",
     "drift_retail",
     "drift_tyre",
     "edge_inference",
+    "model_report",
     "provision_ontap",
     "reclaim_space",
     "restore_dataset",

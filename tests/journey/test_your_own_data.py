@@ -1,4 +1,7 @@
-"""docs/your-own-data.md, followed: photographs of one's own, a page of a few lines, a model that serves."""
+"""docs/your-own-data.md, followed: photographs of one's own, a page of a few lines, a model that serves.
+
+And docs/governance.md: the model's evidence is locked, a report tells what it was made of, and a person is found in it.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ class Bottles(System):
 
 def test_a_folder_of_photographs_becomes_a_model_that_serves(world: World, tmp_path: Path, capsys):
     system = Bottles()
+    # As an administrator does once; ONTAP refuses it where it is done.
+    world.ontap.post("/api/storage/snaplock/compliance-clocks", json={"node": {"name": "node1"}})
     world.ready(system)
     world.run("provision_ontap")
     photos = take_photographs(world, tmp_path)
@@ -42,6 +47,27 @@ def test_a_folder_of_photographs_becomes_a_model_that_serves(world: World, tmp_p
     assert served["versions"] == ["1"]
     assert world.workspaces() == set()
 
+    world.step("Data and model are locked, with what MLflow knows of the run; a page tells what the model was made of")
+    locked = summary["evidence"]["locked"]
+    assert [each["what"] for each in locked] == ["dataset", "model"]
+    for each in locked:
+        uuid = world.records("/storage/volumes", name=each["volume"])[0]["uuid"]
+        path = f"/api/storage/volumes/{uuid}/snapshots/{each['snapshot_uuid']}"
+        refused = world.ontap.delete(path, params={"return_timeout": 60})
+        assert refused.status_code == 409 and "locked until" in refused.text
+    reported = world.run("model_report", {"model": "bottles", "recompute": True})
+    told = world.api.xcom("model_report", reported, "report")
+    page = (world.files("governance") / "bottles" / "1" / Path(told["html"]).name).read_text()
+    for said in ("All of these hold.", "every file read again", "each as its digest says", "no model was deployed"):
+        assert said in page, said
+
+    world.step("A person is found by the name of a file, and what has to be done about it is told")
+    searched = world.run("data_subject_search", {"identifiers": ["Jane Doe"], "datasets": ["bottle_images"]})
+    found = world.api.xcom("data_subject_search", searched, "search")
+    assert (found["files"], found["models"]) == (1, ["bottles 1"])
+    page = (world.files("governance") / "data_subject" / Path(found["html"]).name).read_text()
+    assert "Train bottles again on a version without it" in page and "nobody can remove it before" in page
+
 
 def take_photographs(world: World, folder: Path) -> Path:
     """Two folders of pictures that are not called good and defective."""
@@ -50,4 +76,6 @@ def take_photographs(world: World, folder: Path) -> Path:
     for name, as_ in (("good", "full"), ("defective", "empty")):
         photos.mkdir(exist_ok=True)
         (samples / name).rename(photos / as_)
+    picture = next((photos / "full").iterdir())
+    picture.rename(picture.with_name(f"jane_doe{picture.suffix}"))
     return photos

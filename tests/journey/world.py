@@ -304,6 +304,7 @@ def furnish(house: Path) -> Path:
         (house / "dags" / "bottles.py").write_text(told["dags/bottles.py"])
         with (house / "config" / "datasets.yaml").open("a") as file:
             file.write(told["config/datasets.yaml"].partition("datasets:\n")[2])
+            file.write("    keep:\n      evidence_days: 30\n")  # the one dataset whose models lock their evidence
         with (house / "config" / "compute.yaml").open("a") as file:
             file.write(SLURM_PLACE)
     return house

@@ -8,7 +8,9 @@ from ontap_mlops.ontap import dataset_versions, marks, model_versions, snapshot_
 from ontap_mlops.operators.choose import RunChooseOperator
 from ontap_mlops.operators.claims import ModelClaimOperator
 from ontap_mlops.operators.context import REGISTER
+from ontap_mlops.operators.data_subjects import DataSubjectCollectOperator
 from ontap_mlops.operators.evidence import EvidenceLockOperator
+from ontap_mlops.operators.model_reports import ModelReportCollectOperator
 from ontap_mlops.operators.model_versions import ModelVersionExpireOperator
 from ontap_mlops.operators.models import ModelRegisterOperator
 from ontap_mlops.operators.versions import DatasetVersionExpireOperator
@@ -140,6 +142,20 @@ SCENARIOS = [
         prepare=to_lock,
         make=lambda site: EvidenceLockOperator(task_id="t", days=3650),
         end=locked,
+    ),
+    Scenario(
+        operator="ModelReportCollectOperator",
+        mlflow=True,
+        prepare=to_lock,
+        make=lambda site: ModelReportCollectOperator(task_id="t", model=site.made["model"], version=1),
+        end=lambda site: {"held": site.held()},
+    ),
+    Scenario(
+        operator="DataSubjectCollectOperator",
+        mlflow=True,
+        prepare=to_lock,
+        make=lambda site: DataSubjectCollectOperator(task_id="t", datasets="tyre_images"),
+        end=lambda site: {"held": site.held()},
     ),
     Scenario(
         operator="ModelVersionExpireOperator",

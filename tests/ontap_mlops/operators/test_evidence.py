@@ -4,17 +4,15 @@ data nobody has scanned. On the emulator and a real MLflow."""
 from __future__ import annotations
 
 import dataclasses
-import time
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowFailException
 
 from ontap_mlops import names
 from ontap_mlops.hooks.mlflow import MlflowHook
-from ontap_mlops.ontap import dataset_versions, errors, marks, model_versions, snapshot_locks, snapshots, volumes
+from ontap_mlops.ontap import dataset_versions, errors, model_versions, snapshot_locks, snapshots, volumes
 from ontap_mlops.operators.context import CHOOSE, EVIDENCE, REGISTER
 from ontap_mlops.operators.evidence import EvidenceLockOperator
 from ontap_mlops.operators.model_versions import ModelVersionExpireOperator
@@ -22,16 +20,14 @@ from ontap_mlops.operators.models import ModelRegisterOperator
 from ontap_mlops.operators.results import ResultsFreezeOperator
 from ontap_mlops.operators.scans import require_scanned
 from ontap_mlops.operators.versions import DatasetVersionExpireOperator
-from ontap_mlops.records import DatasetVersion, ModelVersion, TrainingRecord
-from tests.ontap_mlops.conftest import GIB, SVM
+from ontap_mlops.records import ModelVersion
+from tests.ontap_mlops.conftest import SVM
 from tests.ontap_mlops.operators import run_context
+from tests.ontap_mlops.operators.promoted import CLEAN, KEY, clock, data, executed, version
 from tests.ontap_mlops.operators.running import Run
 from tests.serving import mlflow_connection, mlflow_port
 
-__all__ = ["mlflow_connection", "mlflow_port"]
-
-KEY = "r20261121t063000z01234561"
-CLEAN = {"by": "check", "digest": "d1", "files": 1, "personal_data": {}, "allowed": False}
+__all__ = ["clock", "data", "mlflow_connection", "mlflow_port", "version"]
 
 
 @pytest.fixture(autouse=True)
@@ -41,46 +37,8 @@ def site(client, ontap, monkeypatch) -> Any:
     ontap.control("PUT", "/clock", {"offset_s": 0})
 
 
-@pytest.fixture
-def clock(client) -> None:
-    snapshot_locks.initialize_clocks(client)
-
-
-@pytest.fixture
-def data(client, volume) -> DatasetVersion:
-    facts = {"volume": "tyre", "dataset": "tyre_images", "source": "s3://lake/tyre/", "digest": "d1" * 32}
-    return dataset_versions.freeze(client, svm=SVM, **facts, files=1, size=1, run_key="r0").version
-
-
-@pytest.fixture
-def version(client, data, mlflow_connection) -> ModelVersion:
-    model = f"m{time.time_ns()}"
-    home = volumes.ensure(
-        client, svm=SVM, name=names.model_volume(model), size_bytes=GIB, comment=marks.mark(f"model {model}")
-    )
-    begun = MlflowHook().service.part("POST", "runs/create", "begin", "run", json={"experiment_id": "0"})
-    training = TrainingRecord(
-        run_key=KEY,
-        mlflow_run_id=begun["info"]["run_id"],
-        dataset_version=data,
-        parameters={},
-        metrics={"accuracy": 0.9},
-        code_commit="abc",
-    )
-    published = {"folder": KEY, "digest": "sha256:02", "scan": CLEAN}
-    facts = {"volume": home.name, "published": published, "training": training.to_json()}
-    return ModelVersion.from_json(Run().execute(ModelRegisterOperator, model=model, **facts))
-
-
 def lock(version: ModelVersion, **other: Any) -> dict[str, Any]:
     return executed(EvidenceLockOperator, {REGISTER: version.to_json()}, **{"days": 3650, **other})
-
-
-def executed(kind: type, results: dict[str, Any], **arguments: Any) -> Any:
-    """The operator as a task of a run in which earlier tasks returned these results."""
-    operator = kind(task_id="t", **arguments)
-    ExecutorSafeguard.tracker.set(operator)
-    return operator.execute(run_context.context(results))
 
 
 def locked_until(client, volume: str, snapshot: str) -> str | None:
