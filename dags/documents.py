@@ -127,7 +127,7 @@ if DATASET:
             **asked,
         )
         facts = {name: f"evaluate:{name}" for name in ("metrics", "held_out", "questions", "missed", "mlflow_url")}
-        facts |= {"scan": "scan", "build": "build", "decision": "decide", "served": "serve", "asked": "ask"}
+        facts |= {"scan": "scan", "build": "build", "decision": "decide", "served": "serve", "proof": "ask"}
         summary = RunSummarizeOperator(task_id="summary", facts=facts, programs=["scan", "build", "evaluate"])
         expire = DocumentsExpireOperator(
             task_id="expire",

@@ -6,8 +6,9 @@ Questions are a user's own (``questions.jsonl``) and such as are made of the ind
 ``recall_at_5``, whether one of the first five passages answers it; ``mrr``, one through the rank of the first that
 does; and of the answer, by the code that the service answers with: ``faithfulness``, the share of its sentences that
 stand in the passage cited; ``answered_right``, whether it has the words that it must have (a user's own only); and
-``told_none``, the share of questions without an answer that get none. Both indexes are asked the same questions, and
-the interval of the difference is by paired bootstrap.
+``told_none``, the share of questions without an answer that get none. How sure an answer has to be is calibrated on a
+user's own questions, where three of each kind are there; the last two figures are then of these very questions. Both
+indexes are asked the same questions, and the interval of the difference is by paired bootstrap.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from tasks.common.progress import Progress, say
 from tasks.common.run_file import RunFile
 from tasks.common.tracking import Run
 from tasks.documents import layout, serving
-from tasks.documents.answer import THRESHOLD, answer
+from tasks.documents.answer import THRESHOLD, Answer, answer, calibrated
 from tasks.documents.embedding import Embedding
-from tasks.documents.index import Index
+from tasks.documents.index import Hit, Index
 from tasks.documents.questions import Question, made, own
 
 K = 5
@@ -40,6 +41,8 @@ LOOKED_AT = 10
 MADE = 60
 COMPARED = {"recall_at_5": 1, "mrr": 1}
 CHALLENGER, CHAMPION = "challenger", "champion"
+FEWEST = 3
+"""Of a user's own questions with an answer, and of those without, so that the threshold is calibrated on them."""
 MISSED = 5  # questions named in the result
 
 
@@ -47,7 +50,8 @@ MISSED = 5  # questions named in the result
 class Judged:
     """Of each question with an answer [N]: recall and reciprocal rank; of answers and of the others what came of them.
 
-    ``missed`` are questions that no passage found answers, or whose answer is wrong.
+    ``missed`` are questions that no passage found answers, or whose answer is wrong; ``threshold`` is how sure an
+    answer had to be.
     """
 
     found: Mapping[str, Floats]
@@ -55,6 +59,7 @@ class Judged:
     faithful: Sequence[float]
     none: Sequence[float]
     missed: Sequence[str]
+    threshold: float
 
     def figures(self) -> dict[str, float]:
         means = {name: float(values.mean()) for name, values in self.found.items() if len(values)}
@@ -79,7 +84,8 @@ def main() -> dict[str, Any]:
     judged = {CHALLENGER: judge(CHALLENGER, index, asked, embedding)}
     comparison: dict[str, Any] = {}
     if served:
-        judged[CHAMPION] = judge(CHAMPION, Index(layout.frozen(volume, served.snapshot)), asked, embedding)
+        champion = Index(layout.frozen(volume, served.snapshot))
+        judged[CHAMPION] = judge(CHAMPION, champion, asked, embedding, served.threshold)
         new, old = judged[CHALLENGER].found, judged[CHAMPION].found
         comparison = compare_means(new, old, COMPARED, options.confidence)
     result = _result(judged, asked, comparison)
@@ -89,34 +95,57 @@ def main() -> dict[str, Any]:
         return {**result, "served": served.run_key if served else "", "served_at_version": at, **run.identity}
 
 
-def judge(name: str, index: Index, asked: Sequence[Question], embedding: Embedding) -> Judged:
-    """Ask one index all questions."""
-    found: dict[str, list[float]] = {figure: [] for figure in COMPARED}
-    right, faithful, none, missed = list[float](), list[float](), list[float](), list[str]()
+def judge(
+    name: str, index: Index, asked: Sequence[Question], embedding: Embedding, threshold: float | None = None
+) -> Judged:
+    """Ask one index all questions.
+
+    :param threshold: how sure an answer has to be; calibrated on the user's own questions if not given.
+    """
     vectors = embedding.of([question.text for question in asked])
+    hits, told = list[list[Hit]](), list[Answer | None]()
     with Progress(len(asked), "questions", f"Asking {name}") as progress:
         for question, vector in zip(asked, vectors, strict=True):
-            hits = index.search(question.text, vector, limit=LOOKED_AT)
-            told = None if question.is_made else answer(question.text, vector, hits, embedding.of)
+            hits.append(index.search(question.text, vector, limit=LOOKED_AT))
+            told.append(None if question.is_made else answer(question.text, vector, hits[-1], embedding.of, 0.0))
             progress.advance()
-            if told and told.found:
-                faithful.append(float(np.mean([said.text in said.passage.text for said in told.sentences])))
-            if not question.has_answer:
-                none.append(float(told is None or not told.found))
-                missed += [] if none[-1] else [question.text]
-                continue
-            ranks = [rank for rank, hit in enumerate(hits, 1) if question.is_told_by(hit.passage)]
-            found["recall_at_5"].append(float(bool(ranks) and ranks[0] <= K))
-            found["mrr"].append(1 / ranks[0] if ranks else 0.0)
-            said = " ".join(sentence.text for sentence in told.sentences) if told else ""
-            if question.answer:
-                right.append(float(question.answer.lower() in said.lower()))
-            if not ranks or (question.answer and not right[-1]):
-                missed.append(question.text)
-    arrays = {figure: np.array(values, np.float64) for figure, values in found.items()}
-    judged = Judged(arrays, right, faithful, none, missed)
+    threshold = _calibrated(asked, told) if threshold is None else threshold
+    judged = _judged(asked, hits, told, threshold)
     say(f"{name} on {len(asked)} questions: " + ", ".join(f"{key} {v:.3f}" for key, v in judged.figures().items()))
     return judged
+
+
+def _calibrated(asked: Sequence[Question], told: Sequence[Answer | None]) -> float:
+    """Return the threshold that parts a user's own questions best; the usual one where a kind has too few of them."""
+    known = [(each.confidence, question.has_answer) for question, each in zip(asked, told, strict=True) if each]
+    answerable = [has_answer for _, has_answer in known]
+    if min(sum(answerable), len(answerable) - sum(answerable)) < FEWEST:
+        return THRESHOLD
+    return calibrated([confidence for confidence, _ in known], answerable)
+
+
+def _judged(
+    asked: Sequence[Question], hits: Sequence[Sequence[Hit]], told: Sequence[Answer | None], threshold: float
+) -> Judged:
+    found: dict[str, list[float]] = {figure: [] for figure in COMPARED}
+    right, faithful, none, missed = list[float](), list[float](), list[float](), list[str]()
+    for question, near, each in zip(asked, hits, told, strict=True):
+        sentences = each.sentences if each and each.confidence >= threshold else ()
+        if sentences:
+            faithful.append(float(np.mean([said.text in said.passage.text for said in sentences])))
+        if not question.has_answer:
+            none.append(float(not sentences))
+            missed += [question.text] if sentences else []
+            continue
+        ranks = [rank for rank, hit in enumerate(near, 1) if question.is_told_by(hit.passage)]
+        found["recall_at_5"].append(float(bool(ranks) and ranks[0] <= K))
+        found["mrr"].append(1 / ranks[0] if ranks else 0.0)
+        if question.answer:
+            right.append(float(question.answer.lower() in " ".join(said.text for said in sentences).lower()))
+        if not ranks or (question.answer and not right[-1]):
+            missed.append(question.text)
+    arrays = {figure: np.array(values, np.float64) for figure, values in found.items()}
+    return Judged(arrays, right, faithful, none, missed, threshold)
 
 
 def _result(
@@ -128,7 +157,7 @@ def _result(
         "held_out": sum(question.has_answer for question in asked),
         "questions": {"own": sum(not q.is_made for q in asked), "made": sum(q.is_made for q in asked)},
         "missed": [text[:100] for text in judged[CHALLENGER].missed[:MISSED]],
-        "threshold": THRESHOLD,
+        "threshold": round(judged[CHALLENGER].threshold, 4),
     }
     if comparison:
         rounded = {
