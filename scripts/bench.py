@@ -13,7 +13,7 @@ import sys
 from scripts.embedded.layout import ROOT
 
 BENCHES = {path.stem.removeprefix("bench_"): path for path in sorted((ROOT / "tests" / "bench").glob("bench_*.py"))}
-LONG = ("calls", "ctr", "edge", "edge_rollout", "gpu", "lanes", "scale")
+LONG = ("calls", "ctr", "drift", "edge", "edge_rollout", "gpu", "lanes", "scale")
 
 
 def main() -> int:

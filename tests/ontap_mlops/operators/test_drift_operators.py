@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from ontap_mlops import assets
 from ontap_mlops.ontap import marks, snapshots, volumes
 from ontap_mlops.operators.drift import (
     DriftAlarmOperator,
+    DriftApproveOperator,
     DriftBaselineOperator,
     DriftCompareOperator,
     DriftDecideOperator,
@@ -164,6 +166,23 @@ def test_what_is_decided_is_returned_though_branching_ends_the_task(monkeypatch:
     made = context(VERSION, compare={**FOUND, "alarm": False})
     DriftDecideOperator(task_id="decide").execute(made)
     assert went == [[]] and made["ti"].pushed["return_value"]["goes_on"] == ""
+
+
+def test_a_person_is_asked_with_the_sentence_and_the_report_and_silence_is_a_no(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from airflow.providers.standard.operators import hitl
+
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **told: asked.update(told))
+    operator = DriftApproveOperator(task_id="approve", subject="Drift: train?", response_timeout=timedelta(days=7))
+    made = context(VERSION, compare=FOUND, decide={"reason": FOUND["reason"]})
+    made["task_instance"] = SimpleNamespace(id="1")
+    with pytest.raises(hitl.TaskAwaitingInput):
+        operator.execute(made)
+    assert FOUND["reason"] in asked["body"] and "(http://m/1)" in asked["body"]
+    assert asked["options"] == ["Approve", "Reject"] and asked["defaults"] == ["Reject"]
+    assert "Ask a person" in operator.doc_md
 
 
 class Event:
