@@ -124,6 +124,15 @@ class AirflowApi:
         entry = self.call("GET", path, params={"deserialize": "false", "stringify": "false"})
         return entry["value"] if entry else None
 
+    def asks(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any] | None:
+        """Return what a task asks a person; None before it does."""
+        return self.call("GET", f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails")
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> dict[str, Any] | None:
+        """Answer what a task asks a person; None where it asks nothing."""
+        path = f"dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        return self.call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+
     def log(self, task: dict[str, Any], try_number: int | None = None) -> list[str]:
         """Return the lines of a task instance's log; [] before it has any."""
         path = f"dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
