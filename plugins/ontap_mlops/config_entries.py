@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, TypeAdapter
 
 from ontap_mlops import settings
-from ontap_mlops.config_file import ConfigError, Model, Section, Trail, composed, meant, plain, told
+from ontap_mlops.config_file import ConfigError, Model, Section, Trail, composed, meant, plain, state, told
 
 Named = TypeVar("Named", bound=Section)
 
@@ -66,7 +67,7 @@ class Catalog(Generic[Model, Named]):
             raise read.wrong[name]
         if name not in read.good:
             raise ValueError(f"no {self.called} {name!r} in {self.path}; it has {sorted(read.good)}")
-        return self._named(read)[name]
+        return self._one(name, read.good[name])
 
     def of(self, value: str | Named | Mapping[str, Any]) -> Named:
         """One by name, or by value: an object, or a mapping with the keys of the file and ``name``."""
@@ -86,13 +87,22 @@ class Catalog(Generic[Model, Named]):
         path = path or self.path
         if self.optional and not path.exists():
             return Each({}, {}, {})
-        found = load_each(path, self.key, self.entry, self.name)
-        if self.check is not None:
-            self.check(path, found)
-        return found
+        return _read(self, path, state(path))
 
     def _named(self, read: Each[Model]) -> dict[str, Named]:
-        return {name: self.named(**{"name": name, **entry.model_dump()}) for name, entry in read.good.items()}
+        return {name: self._one(name, entry) for name, entry in read.good.items()}
+
+    def _one(self, name: str, entry: Model) -> Named:
+        return self.named(**{"name": name, **entry.model_dump()})
+
+
+@functools.lru_cache(maxsize=32)
+def _read(catalog: Catalog[Any, Any], path: Path, _state: int) -> Each[Any]:
+    """The file in this state, read once: a task of one of 200 edge sites asks for its entry a dozen times."""
+    found = load_each(path, catalog.key, catalog.entry, catalog.name)
+    if catalog.check is not None:
+        catalog.check(path, found)
+    return found
 
 
 def load_each(path: Path, key: str, model: type[Model], name: AfterValidator) -> Each[Model]:
