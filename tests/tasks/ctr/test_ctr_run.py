@@ -19,6 +19,7 @@ def told(run, clicks, tmp_path, monkeypatch):
     """Calls a program with RUN_FILE and the flags given; the volumes are folders beside each other."""
     folders = {name: str(tmp_path / name) for name in ("workspace", "results", "models")}
     (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "data").symlink_to(clicks)  # as in a clone, where publishing looks for a scan
     monkeypatch.setenv("RUN_FILE", str(tmp_path / "run.json"))
 
     def call(main, step, *flags, champion=None):

@@ -31,6 +31,7 @@ def told(faces, run_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("RUN_FILE", str(tmp_path / "run.json"))
     monkeypatch.setenv("RESULT_FILE", str(tmp_path / "result.json"))
     shutil.copytree(run_folder, tmp_path / "workspace" / ".mlops" / "run")
+    (tmp_path / "workspace" / "data").symlink_to(faces)  # as in a clone, where publishing looks for a scan
 
     def ask(main, step, *flags, champion=None, **parameters):
         write_run_file(

@@ -19,6 +19,7 @@ def told(tyres, tmp_path, monkeypatch):
     """Calls a program with RUN_FILE and no flag at all."""
     folders = {name: str(tmp_path / name) for name in ("workspace", "models")}
     (tmp_path / "workspace").mkdir()
+    (tmp_path / "workspace" / "data").symlink_to(tyres)  # as in a clone, where publishing looks for a scan
     monkeypatch.setenv("RUN_FILE", str(tmp_path / "run.json"))
     monkeypatch.setenv("RESULT_FILE", str(tmp_path / "result.json"))
     monkeypatch.setattr("sys.argv", ["program"])
