@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from services import database
 from tasks.retail.dialog.conversation import Conversation, Say, Turn
 
 METADATA = sa.MetaData()
@@ -92,10 +93,7 @@ class Store:
     """Keeps conversations in the database at ``url``; makes its tables where they are not there."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url, pool_pre_ping=True)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _patient)
-        METADATA.create_all(self._engine)
+        self._engine = database.opened(url, METADATA)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -190,12 +188,6 @@ class Store:
                     slots = tuple(json.loads(row.told_slots))
                     labels = Labels(row.told_intent, slots, row.told_by, _aware(row.told_at))
                 yield row.conversation, _stored(row._mapping), labels
-
-
-def _patient(connection: Any, _: Any) -> None:
-    # Readers of a day do not stop those who are talking, and two writers wait for each other.
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA busy_timeout=10000")
 
 
 def _place(at: Conversation) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from services import database
+
 METADATA = sa.MetaData()
 QUESTIONS = sa.Table(
     "questions",
@@ -30,10 +32,7 @@ class Store:
     """Keeps questions in the database at ``url``; makes its table where it is not there."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url, pool_pre_ping=True)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _patient)
-        METADATA.create_all(self._engine)
+        self._engine = database.opened(url, METADATA)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -58,8 +57,3 @@ class Store:
         wanted = sa.select(QUESTIONS).order_by(QUESTIONS.c.at.desc()).limit(count)
         with self._engine.connect() as connection:
             return [{**row._mapping, "shown": json.loads(row.shown)} for row in connection.execute(wanted)]
-
-
-def _patient(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA busy_timeout=10000")
