@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
@@ -23,6 +23,18 @@ class Each(Generic[Model]):
     good: dict[str, Model]
     wrong: dict[str, ConfigError]
     lines: dict[str, int]
+
+    def once(self, path: Path, of: Callable[[Model], Hashable], wrong: Callable[[str, Model, str], str]) -> None:
+        """Of two entries with the same ``of``, take the later one to be wrong.
+
+        :param wrong: says why, after file and line: of its name, the entry, and the name of the first one.
+        """
+        seen: dict[Hashable, str] = {}
+        for name, entry in list(self.good.items()):
+            first = seen.setdefault(of(entry), name)
+            if first != name:
+                del self.good[name]
+                self.wrong[name] = ConfigError(f"{path}:{self.lines[name]}: {wrong(name, entry, first)}")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 
 from ontap_mlops import settings
 from ontap_mlops.config_entries import Catalog, Each
-from ontap_mlops.config_file import ConfigError, Section
+from ontap_mlops.config_file import Section
 from ontap_mlops.sites import Text
 
 CHAMPION, ANEW, NEVER = "champion", "anew", "never"
@@ -50,15 +50,11 @@ class Watch(Entry):
 
 
 def _one_model_once(path: Path, read: Each[Entry]) -> None:
-    """Of two entries for one model the later one is wrong."""
-    seen: dict[str, str] = {}
-    for name, entry in list(read.good.items()):
-        first = seen.setdefault(entry.model, name)
-        if first != name:
-            del read.good[name]
-            read.wrong[name] = ConfigError(
-                f"{path}:{read.lines[name]}: model {entry.model!r} is watched by {first!r} already (in drift.{name})"
-            )
+    read.once(
+        path,
+        lambda entry: entry.model,
+        lambda name, entry, first: f"model {entry.model!r} is watched by {first!r} already (in drift.{name})",
+    )
 
 
 _FILE = Catalog("drift.yaml", "drift", "drift watch", Entry, Watch, NAME, optional=True, check=_one_model_once)

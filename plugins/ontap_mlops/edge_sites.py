@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator
 
 from ontap_mlops.config_entries import Catalog, Each
-from ontap_mlops.config_file import ConfigError, Section
+from ontap_mlops.config_file import Section
 from ontap_mlops.sites import Bytes, Text
 
 FLEXCACHE, SNAPMIRROR, SYNC = "flexcache", "snapmirror", "sync"
@@ -50,16 +50,14 @@ class EdgeSite(Entry):
 
 
 def _one_server_once(path: Path, read: Each[Entry]) -> None:
-    """Of two entries for one server the later one is wrong."""
-    seen: dict[str, str] = {}
-    for name, entry in list(read.good.items()):
-        first = seen.setdefault(entry.inference_conn_id, name)
-        if first != name:
-            del read.good[name]
-            read.wrong[name] = ConfigError(
-                f"{path}:{read.lines[name]}: the server of connection {entry.inference_conn_id!r} is already that of "
-                f"site {first!r}; each would undo what is rolled out to the other (in edge_sites.{name})"
-            )
+    read.once(
+        path,
+        lambda entry: entry.inference_conn_id,
+        lambda name, entry, first: (
+            f"the server of connection {entry.inference_conn_id!r} is already that of site {first!r}; each would undo "
+            f"what is rolled out to the other (in edge_sites.{name})"
+        ),
+    )
 
 
 # Edge sites are optional, and so is their file.

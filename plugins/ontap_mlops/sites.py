@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ontap_mlops.config_entries import Catalog, Each
-from ontap_mlops.config_file import ConfigError, Section, Texts, bytes_of, shaped
+from ontap_mlops.config_file import Section, Texts, bytes_of, shaped
 
 HOME = "home"  # said of the SVM of a dataset's own entry; never the name of a site
 
@@ -56,16 +56,14 @@ class Site(Entry):
 
 
 def _one_svm_once(path: Path, read: Each[Entry]) -> None:
-    """Of two entries for one SVM the later one is wrong."""
-    seen: dict[tuple[str, str], str] = {}
-    for name, entry in list(read.good.items()):
-        first = seen.setdefault((entry.ontap_conn_id, entry.svm), name)
-        if first != name:
-            del read.good[name]
-            read.wrong[name] = ConfigError(
-                f"{path}:{read.lines[name]}: SVM {entry.svm!r} of connection {entry.ontap_conn_id!r} is already site "
-                f"{first!r}; two sites would each spend its space for caches (in sites.{name}.svm)"
-            )
+    read.once(
+        path,
+        lambda entry: (entry.ontap_conn_id, entry.svm),
+        lambda name, entry, first: (
+            f"SVM {entry.svm!r} of connection {entry.ontap_conn_id!r} is already site {first!r}; two sites would each "
+            f"spend its space for caches (in sites.{name}.svm)"
+        ),
+    )
 
 
 # Other sites are optional, and so is their file.
