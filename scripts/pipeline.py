@@ -109,6 +109,7 @@ class Demo:
     def ingest(self) -> None:
         dag_id = self.system.ingest_dag
         self.begin("ingest", f"{dag_id}: what changed in the lake becomes a dataset version")
+        self.stack.wait_ready(["mlflow"])  # which the training that the version starts asks first
         self.api.unpause(self.system.train_dag)  # before the version is made: a paused DAG does not hear of it
         self.run_ingest()
         self.end()

@@ -30,6 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+import aiohttp
 import httpx
 import numpy as np
 
@@ -135,7 +136,7 @@ async def waited_for(ask: Callable[[], Awaitable[T]]) -> T:
             tries += 1
 
 
-def judge_of(server: str, name: str, models: Path, client: httpx.AsyncClient) -> Judge:
+def judge_of(server: str, name: str, models: Path, client: aiohttp.ClientSession) -> Judge:
     """Return what asks the served model for the sentiment of texts; it says by which version."""
 
     def read(folder: Path, number: str) -> tuple[Tokens, str]:
@@ -294,9 +295,9 @@ async def _listen(options: argparse.Namespace, token: str) -> dict[str, Any]:
     source = {"dataset": "live", "version": "live", "file": Path(options.recording or "stdin").name}
     call = {"agent": options.agent, "began": datetime.now(UTC).isoformat(), "seconds": 0, "rate_hz": rate}
     recogniser = Recogniser(options.recogniser, tuple(filter(None, options.hints.split(","))))
-    async with httpx.AsyncClient(timeout=TIME_LIMIT_S, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=TIME_LIMIT_S, trust_env=False) as client, aiohttp.ClientSession() as served:
         service = CallService(options.calls, token, options.call, client)
-        judge = judge_of(options.endpoint, options.name, options.models, client)
+        judge = judge_of(options.endpoint, options.name, options.models, served)
         listener = Listener(service, recogniser, judge, Pauses(ends_after=options.pause))
         await listener.listen(pieces, {**call, "channels": channels, "source": source}, stop)
     return {"call": options.call, **figures(listener)}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import aiohttp
 import numpy as np
 
 from services.served import Served, ServedError
@@ -56,7 +56,7 @@ class ServedModel:
         name: str,
         folders: Path,
         intent_of_label: Mapping[str, str],
-        client: httpx.AsyncClient,
+        client: aiohttp.ClientSession,
         time_limit_s: float = TIME_LIMIT_S,
     ) -> None:
         self._intent_of_label = intent_of_label

@@ -17,6 +17,7 @@ import os
 import sys
 from pathlib import Path
 
+import aiohttp
 import httpx
 import sqlalchemy as sa
 import uvicorn
@@ -55,9 +56,9 @@ def main() -> int:
 
 
 async def _serve(options: argparse.Namespace, flows: Flows, store: Store) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient() as client, aiohttp.ClientSession(trust_env=True) as served:
         labels = flows.vocabulary.intent_of_label()
-        model = ServedModel(options.endpoint, options.name, options.models, labels, client)
+        model = ServedModel(options.endpoint, options.name, options.models, labels, served)
         dialog = Dialog(flows, model, Services(Providers.of_environment(), client))
         service = app.Service(dialog, store, model, os.environ.get("DIALOG_EXPORT_TOKEN"))
         config = uvicorn.Config(app.make(service), host=options.host, port=options.port, log_level="warning")

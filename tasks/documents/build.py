@@ -9,20 +9,23 @@ goes on: each file is in the index whole or not at all.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tasks.common import program
 from tasks.common.cli import Flags
+from tasks.common.metrics import Floats
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress
 from tasks.common.run_file import RunFile
 from tasks.documents import layout, scanned
 from tasks.documents.convert import Document
 from tasks.documents.embedding import Embedding
-from tasks.documents.index import Building, Passage
+from tasks.documents.index import Before, Building, Passage
 from tasks.documents.scan import add_policy, chosen
 from tasks.documents.split import passages
 
@@ -60,14 +63,15 @@ def build(
     building = Building(folder / layout.INDEX, made_with)
     there = building.files()
     gone = {path for path, digest in there.items() if wanted.get(path) != digest}
-    building.remove(gone)
+    building.remove(gone - wanted.keys())
     lacking = {path: digest for path, digest in wanted.items() if there.get(path) != digest}
     texts = layout.texts_of(folder, run.run_key if run else "")
     with Progress(len(lacking), "documents", "Embedding") as progress:
         for files, part in _together(_documents(texts, lacking)):
-            building.replace(part, embedding.of([said(passage) for passage in part]))
+            building.replace(part, _vectors(part, building, embedding))
             progress.advance(files)
-    if missing := sorted(lacking.keys() - building.files().keys()):
+    there = building.files()
+    if missing := sorted(path for path, digest in lacking.items() if there.get(path) != digest):
         raise BadInput(f"{missing[0]} and {len(missing) - 1} more documents are not scanned; run the scan again.")
     outcomes = {name: sum(each.outcome == name for each in found) for name in scanned.OUTCOMES}
     counts = {"embedded": len(lacking), "taken_over": len(wanted) - len(lacking), "removed": len(gone - wanted.keys())}
@@ -77,9 +81,17 @@ def build(
     return {**counts, **named, "files": len(wanted), "seconds": round(time.monotonic() - begun, 2)}
 
 
-def said(passage: Passage) -> str:
+def said(passage: Passage | Before) -> str:
     """Return what of a passage is embedded: a passage alone seldom says what it is about."""
     return f"{passage.title}. {passage.text}"
+
+
+def _vectors(part: Sequence[Passage], building: Building, embedding: Embedding) -> Floats:
+    """Return the vectors of passages; of what a changed file says as before, those that it has."""
+    known = {said(each): each.vector for each in building.before({passage.file for passage in part})}
+    fresh = list(dict.fromkeys(text for passage in part if (text := said(passage)) not in known))
+    known.update(zip(fresh, embedding.of(fresh), strict=True))
+    return np.stack([known[said(passage)] for passage in part])
 
 
 def _documents(texts: Path, wanted: Mapping[str, str]) -> Iterator[list[Passage]]:

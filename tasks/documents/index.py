@@ -79,6 +79,15 @@ class Hit:
     similarity: float
 
 
+@dataclass(frozen=True)
+class Before:
+    """What a passage of a file said before the file was replaced, with its vector."""
+
+    title: str
+    text: str
+    vector: Floats
+
+
 class Building:
     """The index of ``folder``, being brought to the files that are wanted.
 
@@ -99,6 +108,13 @@ class Building:
     def files(self) -> dict[str, str]:
         """Return the digest of each file that has passages."""
         return _files(self._table)
+
+    def before(self, files: Collection[str]) -> list[Before]:
+        """Return what there is of files that are about to be replaced."""
+        if self._table is None or not files:
+            return []
+        asked = self._table.search().where(f"file IN ({_quoted(sorted(files))})").select(["title", "text", "vector"])
+        return [Before(row["title"], row["text"], np.asarray(row["vector"], np.float32)) for row in asked.to_list()]
 
     def replace(self, passages: Sequence[Passage], vectors: Floats) -> None:
         """Put whole files in place of what there is of them.

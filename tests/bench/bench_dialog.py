@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
 import numpy as np
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -96,7 +96,7 @@ def program(module: str, *arguments: str) -> None:
 
 async def in_turns(url: str, models: Path, plain: Plain, talks: Sequence[Sequence[str]]) -> list[dict[str, float]]:
     """The figures of each round, after one of all that warms them."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with aiohttp.ClientSession() as client:
         ours, fp32 = (ServedModel(url, name, models, LABELS, client, time_limit_s=60) for name in (NAME, FP32))
         rounds = []
         for _ in range(ROUNDS + 1):

@@ -33,7 +33,7 @@ from tasks.documents.scanned import IN, Scanned  # noqa: E402
 from tasks.documents.split import passages  # noqa: E402
 from tests.bench.measured import stamp  # noqa: E402
 
-PRODUCTS, ROUNDS, CHANGED = 80, 3, 0.01
+PRODUCTS, ROUNDS, CHANGED = 400, 3, 0.01
 MADE_WITH = "bench"
 GOAL = 0.02
 

@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
 import numpy as np
 import pytest
 
+from services.dialog import model as dialog_model
 from services.dialog.model import ServedModel
 from tasks.retail.dialog.conversation import UnderstandingError, Understood
 
@@ -111,7 +112,7 @@ def models(tmp_path: Path) -> Path:
 
 def asked(server: Server, models: Path, *texts: str, between: Callable[[], None] = lambda: None) -> list[Understood]:
     async def all_of() -> list[Understood]:
-        async with httpx.AsyncClient() as client:
+        async with aiohttp.ClientSession() as client:
             model = ServedModel(server.url, "retail", models, LABELS, client, time_limit_s=60)
             found = []
             for number, text in enumerate(texts):
@@ -149,10 +150,27 @@ def test_another_version_is_read_by_its_own_labels_without_a_restart(server: Ser
     assert len(server.asked) == 3, "asked again with what the new version reads"
 
 
+def test_many_who_ask_at_once_read_a_version_once(server: Server, models: Path, monkeypatch: pytest.MonkeyPatch):
+    read: list[Path] = []
+    of_folder = dialog_model._read
+    monkeypatch.setattr(dialog_model, "_read", lambda folder, number: read.append(folder) or of_folder(folder, number))
+
+    async def at_once() -> list[Understood]:
+        async with aiohttp.ClientSession() as client:
+            model = ServedModel(server.url, "retail", models, LABELS, client, time_limit_s=60)
+            first = await asyncio.gather(*(model.understand("in") for _ in range(20)))
+            server.folder, server.version = "run2", 2
+            return [*first, *await asyncio.gather(*(model.understand("in") for _ in range(20)))]
+
+    intents = [understood.intent for understood in asyncio.run(at_once())]
+    assert intents == ["store_location"] * 20 + ["nomatch.none"] * 20
+    assert [folder.name for folder in read] == ["run1", "run2"]
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        ((503, {}), "does not answer: HTTPStatusError"),
+        ((503, {}), "does not answer: ClientResponseError"),
         ((200, {}), "answers something else than it should: KeyError"),
         ((200, []), "answers something else than it should: TypeError"),
         (
@@ -178,12 +196,12 @@ def test_a_server_that_is_not_there_or_hangs_is_said(server: Server, models: Pat
         return 503, {}
 
     async def ask(url: str, limit_s: float) -> Understood:
-        async with httpx.AsyncClient() as client:
+        async with aiohttp.ClientSession() as client:
             return await ServedModel(url, "retail", models, LABELS, client, time_limit_s=limit_s).understand("in")
 
     server.answer = hang
     with pytest.raises(UnderstandingError, match=r"took more than 0\.3 s"):
         asyncio.run(ask(server.url, 0.3))
     end.set()
-    with pytest.raises(UnderstandingError, match="does not answer: ConnectError"):
+    with pytest.raises(UnderstandingError, match="does not answer: ClientConnectorError"):
         asyncio.run(ask("http://127.0.0.1:9", 60))

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tasks.common.metrics import Floats
 from tasks.common.program import BadInput
 from tasks.documents import ask, build, evaluate, layout, personal, scan, serve, serving
 from tasks.documents.answer import Answer, Said
-from tasks.documents.index import Index
+from tasks.documents.embedding import Embedding
+from tasks.documents.index import Building, Index
 from tests.tasks.run_files import RUN
 
 PUMPS = "# Pumps\n\nThe pump of the third hall runs by night and rests by day. It is loud.\n"
@@ -81,6 +84,30 @@ def test_only_what_changed_is_embedded(run: Program, data: Path, tmp_path: Path)
     assert not any("loud" in passage.text for passage in index.sample(10))
     assert index.facts["dataset_version"]["id"] == "v2" and index.facts["embedded"] == 2
     assert "loud" in str(Index(layout.frozen(tmp_path / "index", "mlops_r1")).sample(10)), "what is frozen stays"
+
+
+def test_of_a_changed_document_only_the_passages_that_differ_are_embedded(
+    run: Program, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made(run, tmp_path, "r1", 1)
+    before = vectors(tmp_path, "r1")
+    asked: list[str] = []
+    embed = Embedding.of
+    monkeypatch.setattr(Embedding, "of", lambda self, texts: asked.extend(texts) or embed(self, texts))
+    (data / "pumps.md").write_text(f"{PUMPS}\n# Since this week\n\nA pump is listened to on Fridays.\n")
+    made(run, tmp_path, "r2", 2)
+    assert len(asked) == 1 and "listened to on Fridays" in asked[0]
+    after = vectors(tmp_path, "r2")
+    assert len(after) == len(before) + 1
+    assert all(np.array_equal(vector, after[text]) for text, vector in before.items())
+
+
+def vectors(tmp_path: Path, key: str) -> dict[str, Floats]:
+    """By what they say, the vectors of all passages of a frozen index."""
+    folder = layout.frozen(tmp_path / "index", f"mlops_{key}")
+    index = Index(folder)
+    rows = Building(folder, index.facts["made_with"]).before(index.files)
+    return {row.text: row.vector for row in rows}
 
 
 def test_another_policy_builds_anew_and_a_build_wants_its_scan(run: Program, tmp_path: Path):
