@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
-import httpx
+import aiohttp
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -36,6 +36,7 @@ from tasks.common.program import BadInput
 LARGEST_PICTURE = 32 * 1024**2
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TICK_S = 1.0
+TIMEOUT_S = 30.0
 # How files of pictures begin; what else is decoded keeps its bytes under a name without a kind.
 _KINDS = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg", b"RIFF": "webp", b"II*\0": "tif", b"MM\0*": "tif", b"BM": "bmp"}
 
@@ -55,11 +56,10 @@ class Front:
     :param workload: of ``tasks.edge.workloads``: how a picture becomes the model's input.
     """
 
-    def __init__(
-        self, server: str, model: str, workload: ModuleType, archive: Archive, client: httpx.AsyncClient
-    ) -> None:
+    def __init__(self, server: str, model: str, workload: ModuleType, archive: Archive) -> None:
         self._page = f"{server.rstrip('/')}/v2/models/{model}"
-        self._model, self._workload, self._client = model, workload, client
+        self._model, self._workload = model, workload
+        self._client: aiohttp.ClientSession
         self._shape: list[int] | None = None
         self._version = ""
         self.archive = archive
@@ -71,6 +71,12 @@ class Front:
         used = Gauge("edge_inputs_bytes", "Bytes on the volume of inputs.", registry=self.registry)
         lost.set_function(lambda: archive.lost)
         used.set_function(lambda: archive.used)
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        """Keep the connections to the server, without which nothing can be asked."""
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(TIMEOUT_S)) as self._client:
+            yield
 
     async def look(self, content: bytes, request: str) -> dict[str, Any]:
         """Answer one picture and keep it. Raises RefusedError."""
@@ -110,20 +116,20 @@ class Front:
         described = {"name": name, "shape": list(tensor.shape), "datatype": "FP32"}
         header = json.dumps({"inputs": [{**described, "parameters": {"binary_data_size": len(content)}}]}).encode()
         length = {"Inference-Header-Content-Length": str(len(header))}
-        return await self._ask("POST", f"{self._page}/infer", content=header + content, headers=length)
+        return await self._ask("POST", f"{self._page}/infer", data=header + content, headers=length)
 
     async def _ask(self, method: str, url: str, **more: Any) -> dict[str, Any]:
         try:
-            answer = await self._client.request(method, url, **more)
-            told: dict[str, Any] = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+            async with self._client.request(method, url, **more) as answer:
+                told: dict[str, Any] = json.loads(await answer.read())
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             self._shape = None
             raise RefusedError(
                 f"The inference server does not answer ({type(error).__name__}); ask again.", 503
             ) from error
-        if answer.status_code != 200:
+        if answer.status != 200:
             self._shape = None
-            raise RefusedError(f"The inference server refused: {told.get('error', answer.status_code)}", 503)
+            raise RefusedError(f"The inference server refused: {told.get('error', answer.status)}", 503)
         return told
 
 
@@ -157,7 +163,8 @@ def make(front: Front) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         ticking = asyncio.create_task(_tick(front.archive))
         try:
-            yield
+            async with front.connected():
+                yield
         finally:
             ticking.cancel()
             await run_in_threadpool(front.archive.close)

@@ -7,13 +7,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import re
 import sys
 from pathlib import Path
 
-import httpx
 import uvicorn
 
 from services.edge import app
@@ -21,14 +19,12 @@ from services.edge.archive import Archive
 from tasks.common.program import BAD_INPUT, BadInput
 from tasks.edge import workloads
 
-TIMEOUT_S = 30.0
 _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
 
 def main() -> int:
     options = _options()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for every picture
     try:
         workload = workloads.find(options.workload or options.model)
         if not hasattr(workload, "tensor"):
@@ -45,13 +41,8 @@ def main() -> int:
         close_after_s=options.close_after,
     )
 
-    async def serve() -> None:
-        async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
-            front = app.Front(options.server, options.model, workload, archive, client)
-            config = uvicorn.Config(app.make(front), host=options.host, port=options.port, log_level="warning")
-            await uvicorn.Server(config).serve()
-
-    asyncio.run(serve())
+    front = app.Front(options.server, options.model, workload, archive)
+    uvicorn.run(app.make(front), host=options.host, port=options.port, log_level="warning")
     return 0
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
+from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -23,33 +27,69 @@ class Server:
     """An inference server of one model, which answers the mean of what it is sent."""
 
     def __init__(self) -> None:
-        self.version, self.side, self.down = "3", SIDE, False
+        self.version, self.side = "3", SIDE
         self.asked: list[tuple[int, ...]] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        if self.down:
-            raise httpx.ConnectError("refused")
-        if not request.url.path.endswith("/infer"):
+    def answer(self, page: str, content: bytes, length: int) -> tuple[int, dict[str, Any]]:
+        if not page.endswith("/infer"):
             shape = [-1, 1, self.side, self.side]
-            return httpx.Response(200, json={"name": "chest", "inputs": [{"name": "pictures", "shape": shape}]})
-        length = int(request.headers["Inference-Header-Content-Length"])
-        told = json.loads(request.content[:length])["inputs"][0]
-        values = np.frombuffer(request.content[length:], np.float32).reshape(told["shape"])
+            return 200, {"name": "chest", "inputs": [{"name": "pictures", "shape": shape}]}
+        told = json.loads(content[:length])["inputs"][0]
+        values = np.frombuffer(content[length:], np.float32).reshape(told["shape"])
         self.asked.append(values.shape)
         if values.shape[-1] != self.side:
-            return httpx.Response(400, json={"error": f"unexpected shape {values.shape}"})
+            return 400, {"error": f"unexpected shape {values.shape}"}
         outputs = [{"name": "logits", "datatype": "FP32", "shape": [1, 1], "data": [float(values.mean())]}]
-        return httpx.Response(200, json={"model_name": "chest", "model_version": self.version, "outputs": outputs})
+        return 200, {"model_name": "chest", "model_version": self.version, "outputs": outputs}
+
+    @contextlib.contextmanager
+    def up(self, port: int = 0) -> Iterator[int]:
+        """Answer at a port until left; what is kept open then is closed too."""
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self.say(b"", 0)
+
+            def do_POST(self) -> None:
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                self.say(content, int(self.headers["Inference-Header-Content-Length"]))
+
+            def say(self, sent: bytes, length: int) -> None:
+                status, told = server.answer(self.path, sent, length)
+                content = json.dumps(told).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", port), Handler) as http:
+            thread = threading.Thread(target=http.serve_forever)
+            thread.start()
+            try:
+                yield http.server_port
+            finally:
+                http.shutdown()
+                thread.join(60)
 
 
 @pytest.fixture
 def site(tmp_path):
     server = Server()
     archive = Archive(tmp_path, site="edge_1", model="chest", most=1_000_000)
-    client = httpx.AsyncClient(transport=httpx.MockTransport(server))
-    front = Front("http://server", "chest", workloads.find("chest"), archive, client)
-    with TestClient(make(front)) as asking:
-        yield SimpleNamespace(server=server, archive=archive, asking=asking, folder=tmp_path)
+    with contextlib.ExitStack() as running:
+        port = running.enter_context(server.up())
+        front = Front(f"http://127.0.0.1:{port}", "chest", workloads.find("chest"), archive)
+        with TestClient(make(front)) as asking:
+            yield SimpleNamespace(
+                server=server, archive=archive, asking=asking, folder=tmp_path, port=port, stop=running.close
+            )
 
 
 def picture(grey: int = 90) -> bytes:
@@ -99,10 +139,11 @@ def test_a_full_volume_changes_no_answer_and_is_in_health_and_metrics(site):
 
 def test_a_server_that_is_down_is_said_and_the_next_version_may_take_another_size(site):
     assert site.asking.post("/pictures", content=picture()).status_code == 200
-    site.server.down = True
+    site.stop()
     answer = site.asking.post("/pictures", content=picture())
     assert answer.status_code == 503 and "does not answer" in answer.json()["error"]
     assert site.asking.get("/health").status_code == 503
-    site.server.down, site.server.side, site.server.version = False, 32, "4"
-    assert site.asking.post("/pictures", content=picture()).json()["version"] == "4"
+    site.server.side, site.server.version = 32, "4"
+    with site.server.up(site.port):
+        assert site.asking.post("/pictures", content=picture()).json()["version"] == "4"
     assert site.server.asked[-1] == (1, 1, 32, 32)
