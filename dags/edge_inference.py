@@ -51,7 +51,7 @@ with DAG(
         "workload": Param(
             "tyre",
             type="string",
-            enum=["tyre", "chest"],
+            enum=["tyre", "chest", "faces"],
             title="Workload",
             description="Which system's model it is: how its samples are made and judged.",
         ),

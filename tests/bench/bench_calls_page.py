@@ -34,6 +34,7 @@ from typing import Any
 HOUSE = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(HOUSE)]
 
+import aiohttp  # noqa: E402
 import httpx  # noqa: E402
 import numpy as np  # noqa: E402
 import sqlalchemy as sa  # noqa: E402
@@ -151,12 +152,16 @@ def plain() -> float:
 async def written(url: str, watchers: int) -> dict[str, Any]:
     sent: dict[tuple[str, int], float] = {}
     delays: list[float] = []
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(
-        base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=LIMIT_S, trust_env=False, limits=limits
+    # httpx would take longer to find a connection of so many than the service to answer.
+    async with aiohttp.ClientSession(
+        url,
+        headers={"Authorization": f"Bearer {TOKEN}"},
+        timeout=aiohttp.ClientTimeout(LIMIT_S),
+        connector=aiohttp.TCPConnector(limit=0),
+        raise_for_status=True,
     ) as client:
         watching = [asyncio.create_task(watch(client, sent, delays)) for _ in range(watchers)]
-        while watchers and f"calls_watchers {watchers}.0" not in (await client.get("/metrics")).text:
+        while watchers and f"calls_watchers {watchers}.0" not in await (await client.get("/metrics")).text():
             await asyncio.sleep(0.05)
         began = time.perf_counter()
         await asyncio.gather(*(write(client, f"c{number}", sent) for number in range(WRITERS)))
@@ -168,21 +173,24 @@ async def written(url: str, watchers: int) -> dict[str, Any]:
     return told
 
 
-async def write(client: httpx.AsyncClient, name: str, sent: dict[tuple[str, int], float]) -> None:
-    (await client.put(f"/api/calls/{name}", json=call())).raise_for_status()
+async def write(client: aiohttp.ClientSession, name: str, sent: dict[tuple[str, int], float]) -> None:
+    async def ask(method: str, path: str, content: Any = None) -> None:
+        async with client.request(method, path, json=content) as answer:
+            await answer.read()
+
+    await ask("PUT", f"/api/calls/{name}", call())
     for index in range(EACH):
         sent[name, index] = time.perf_counter()
-        answer = await client.put(f"/api/calls/{name}/sentences", json={"sentences": [sentence(index)]})
-        answer.raise_for_status()
-        (await client.get("/api/calls?agent=Ada")).raise_for_status()
+        await ask("PUT", f"/api/calls/{name}/sentences", {"sentences": [sentence(index)]})
+        await ask("GET", "/api/calls?agent=Ada")
 
 
-async def watch(client: httpx.AsyncClient, sent: dict[tuple[str, int], float], delays: list[float]) -> None:
+async def watch(client: aiohttp.ClientSession, sent: dict[tuple[str, int], float], delays: list[float]) -> None:
     seen = set()
-    async with client.stream("GET", "/api/live") as told:
-        async for line in told.aiter_lines():
-            if line.startswith("data: {"):
-                one = json.loads(line.removeprefix("data: "))
+    async with client.get("/api/live") as told:
+        async for line in told.content:
+            if line.startswith(b"data: {"):
+                one = json.loads(line.removeprefix(b"data: "))
                 seen.add((one["call"], one["index"]))
                 delays.append(time.perf_counter() - sent[one["call"], one["index"]])
                 if len(seen) == WRITERS * EACH:
