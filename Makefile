@@ -3,7 +3,7 @@ PYTHON ?= python3
 # A value is read from the environment, where make puts it: in the command's text a quote in it would be the shell's.
 PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes test-compose images tasks-image compose-up compose-down compose-status compose-password compose-samples helm-check faults journey browser bench bench-scale bench-gpu bench-ctr bench-edge \
+.PHONY: help demo demo-ctr up down restart status clean airflow preflight versions reclaim watchers plan size projects projects-report replay upload new-system rerun test test-quick test-slurm test-postgresql test-kubernetes test-compose images tasks-image compose-up compose-down compose-status compose-password compose-samples helm-check faults journey browser bench bench-scale bench-gpu bench-ctr bench-edge \
 	lint docs screenshot environment lock
 
 # List the targets, a sentence each.
@@ -82,6 +82,10 @@ reclaim:
 # Say which way of moving data fits, such as FROM=tyre_images TO=remote ARGS="--share 0.1"; without FROM, what past transfers took.
 plan:
 	$(PROGRAM) scripts.services plan -- $(if $(FROM),"$$FROM" "$$TO") $(ARGS)
+
+# Say what memory, GPUs and disk a model needs, such as PARAMETERS=7e9 TOKENS=512 SEQUENCES=8, by the published rules and as measured.
+size:
+	$(PROGRAM) scripts.size $(if $(PARAMETERS),"$$PARAMETERS") $(if $(TOKENS),--tokens "$$TOKENS") $(if $(SEQUENCES),--sequences "$$SEQUENCES") $(ARGS)
 
 # Give the GPU projects of config/projects.yaml to the scheduler of PLACE=slurm; DRY_RUN=1 shows what differs and changes nothing.
 projects:

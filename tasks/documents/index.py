@@ -202,6 +202,10 @@ class Index:
         found = self._where(f"file = {_quoted([passage.file])} AND position BETWEEN {low} AND {high}")
         return sorted(found, key=lambda each: each.position)
 
+    def passages(self) -> list[Passage]:
+        """Return all passages, file by file in their order."""
+        return sorted(self._where("position >= 0"), key=lambda each: (each.file, each.position))
+
     def sample(self, count: int) -> list[Passage]:
         """Return up to ``count`` passages; most of them the same in an index of which little has changed."""
         if self._table is None or count < 1:

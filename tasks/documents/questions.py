@@ -74,14 +74,14 @@ def _question(line: str, where: str) -> Question:
 
 def made(passages: Sequence[Passage]) -> list[Question]:
     """Make a question of each passage that has a sentence long enough: the same of the same passage."""
-    found = {passage.text: _sentence(passage.text) for passage in passages}
+    found = {passage.text: max(askable(passage.text), key=len, default="") for passage in passages}
     return [Question(_asked(sentence), passage=text) for text, sentence in found.items() if sentence]
 
 
-def _sentence(text: str) -> str:
+def askable(text: str) -> list[str]:
+    """Return the sentences of a text that a question can be made of."""
     fit = [each for each in sentences(text) if len(each.split()) >= FEWEST_WORDS]
-    fit = [each for each in fit if not _MASKED.search(each) and not instructs(each)]
-    return max(fit, key=len, default="")
+    return [each for each in fit if not _MASKED.search(each) and not instructs(each)]
 
 
 def _asked(sentence: str) -> str:

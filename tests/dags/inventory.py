@@ -24,6 +24,7 @@ OTHERS = {
     "call_sentiment",
     "data_subject_search",
     "documents",
+    "documents_comparison",
     "drift_ctr",
     "drift_retail",
     "drift_tyre",
