@@ -4,7 +4,8 @@ python -m scripts.size 7e9 --tokens 512 --sequences 8
 python -m scripts.size 7e9 --trained-share 0.1 --bits 16
 
 Beside the published rules (80 GB of GPU memory for 1e9 parameters trained at 32 bit; 1 MB a token of each sequence)
-stands what was measured of models of this project, with its conditions, and the rule corrected by it. GB are 1e9 bytes.
+stands what was measured of models of this project, with its conditions, and the rule corrected by it: what is fixed
+stays, what moves with the tokens is multiplied. GB are 1e9 bytes.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from scripts.embedded.layout import ROOT
 
+WEIGHT, GRADIENT, MOMENTS = 4, 4, 8  # bytes of a parameter at 32 bit; the moments are Adam's
 TRAINED_BYTES = 80
-"""Of a parameter that is trained at 32 bit, at most, by the rule; its weight is 4 of them."""
+"""Of a parameter that is trained at 32 bit, at most, by the rule."""
+MOVING_BYTES = TRAINED_BYTES - WEIGHT - GRADIENT - MOMENTS
+"""Of them, what is left for a step."""
 TOKEN_BYTES = 1e6
 """Of a token of a sequence that is answered, by the rule."""
-WEIGHT, MOMENTS = 4, 8  # bytes of a parameter at 32 bit; Adam's
 GPUS = {"T4": 16, "L4": 24, "V100": 32, "A100": 80, "H100": 80, "H200": 141}
 """Memory in GB, by kind."""
 MEASURED = ROOT / "bench" / "size.json"
@@ -48,55 +51,69 @@ class Asked:
 
 @dataclass(frozen=True)
 class Row:
-    """What one use needs: bytes by the rule, and the share of it that was measured ``where``; None: not measured."""
+    """What one use needs: bytes by the rule, ``fixed`` and ``moving``, which depend on the tokens at once.
+
+    Fixed are weights and, of what is trained, gradients and Adam's moments. ``share`` of the moving bytes was measured,
+    ``where`` says of what; None: not measured.
+    """
 
     use: str
-    rule: float
+    fixed: float
+    moving: float
     share: float | None = None
     where: str = ""
 
     @property
+    def rule(self) -> float:
+        return self.fixed + self.moving
+
+    @property
     def corrected(self) -> float | None:
-        return None if self.share is None else self.rule * self.share
+        return None if self.share is None else self.fixed + self.moving * self.share
 
 
 def rows(asked: Asked, measured: Sequence[Mapping[str, Any]]) -> list[Row]:
     """Return what training, fine-tuning and answering need.
 
-    :param measured: rows of bench/size.json, each with its ``use``, ``tokens``, ``trained``, ``share`` and ``said``.
+    :param measured: rows of bench/size.json, each with its ``use``, ``tokens``, ``trained``, ``moving`` and ``said``.
     """
-    part = WEIGHT + (TRAINED_BYTES - WEIGHT) * asked.trained
-    answering = asked.parameters * asked.bits / 8 + asked.sequences * asked.tokens * TOKEN_BYTES
-    needs = [("train", asked.parameters * TRAINED_BYTES, 1.0)]
+    answering = Row("answer", asked.parameters * asked.bits / 8, asked.sequences * asked.tokens * TOKEN_BYTES)
+    found = [_corrected(_training("train", 1.0, asked), 1.0, asked, measured)]
     if asked.trained < 1:
-        needs.append((f"fine-tune {asked.trained:g} of it", asked.parameters * part, asked.trained))
-    needs.append(("answer", answering, 0.0))
-    return [_row(use, rule, trained, asked, measured) for use, rule, trained in needs]
+        part = _training(f"fine-tune {asked.trained:g} of it", asked.trained, asked)
+        found.append(_corrected(part, asked.trained, asked, measured))
+    return [*found, _corrected(answering, 0.0, asked, measured)]
 
 
-def _row(use: str, rule: float, trained: float, asked: Asked, measured: Sequence[Mapping[str, Any]]) -> Row:
+def _training(use: str, trained: float, asked: Asked) -> Row:
+    fixed = WEIGHT + (GRADIENT + MOMENTS) * trained
+    return Row(use, asked.parameters * fixed, asked.parameters * MOVING_BYTES * trained)
+
+
+def _corrected(row: Row, trained: float, asked: Asked, measured: Sequence[Mapping[str, Any]]) -> Row:
     """Of what was measured of the same kind, the nearest counts: by share that is trained, then by tokens."""
-    kind = "answer" if not trained else "train"
+    kind = "train" if trained else "answer"
     alike = [each for each in measured if each["use"] == kind and each["tokens"]]
     if not alike:
-        return Row(use, rule)
+        return row
     tokens = asked.tokens * asked.sequences
     nearest = min(alike, key=lambda e: (abs(e["trained"] - trained), abs(math.log(e["tokens"] / tokens))))
-    return Row(use, rule, nearest["share"], nearest["said"])
+    return replace(row, share=nearest["moving"], where=nearest["said"])
 
 
 def told(asked: Asked, report: Mapping[str, Any]) -> str:
     """Return all of it as text."""
     found = rows(asked, report.get("rows", ()))
+    heads = ("fixed", "moving", "by the rule", "moving, measured", "corrected")
     lines = [
         f"{asked.parameters:g} parameters; {asked.sequences:g} sequences of {asked.tokens:g} tokens, answered at "
         f"{asked.bits} bit",
         "",
-        f"{'GB of memory':<20}{'by the rule':>14}{'measured share':>16}{'corrected':>12}",
+        f"{'GB of memory':<20}" + "".join(f"{head:>18}" for head in heads),
     ]
     for row in found:
-        cells = ("not measured", "") if row.share is None else (f"{row.share:.2f}", f"{row.corrected / GB:,.1f}")
-        lines.append(f"{row.use:<20}{row.rule / GB:>14,.1f}{cells[0]:>16}{cells[1]:>12}")
+        by_rule = (f"{each / GB:,.1f}" for each in (row.fixed, row.moving, row.rule))
+        lines.append(f"{row.use:<20}" + "".join(f"{cell:>18}" for cell in (*by_rule, *_correction(row))))
     lines += ["", f"{'GPUs, by memory':<20}" + "".join(f"{f'{kind} {gb} GB':>13}" for kind, gb in GPUS.items())]
     for row in found:
         needed = (_gpus(row, gb) for gb in GPUS.values())
@@ -105,6 +122,12 @@ def told(asked: Asked, report: Mapping[str, Any]) -> str:
     lines += ["", f"On disk: weights {weights / GB:,.1f} GB at 32 bit, {weights / 2 / GB:,.1f} GB at 16; a checkpoint "
               f"with Adam's moments {checkpoint / GB:,.1f} GB{_measured_checkpoint(report)}"]  # fmt: skip
     return "\n".join([*lines, "", *_said(found, report)])
+
+
+def _correction(row: Row) -> tuple[str, str]:
+    if row.share is None or row.corrected is None:
+        return "not measured", ""
+    return f"x {row.share:.2f}", f"{row.corrected / GB:,.1f}"
 
 
 def _gpus(row: Row, gb: float) -> str:
@@ -125,8 +148,9 @@ def _said(found: Sequence[Row], report: Mapping[str, Any]) -> list[str]:
     lines = [f"Measured for {row.use}: {row.where}." for row in found if row.where]
     return [
         *lines,
-        f"All of it {report['on']}, {report['measured']}; not yet measured on a GPU. The share falls with fewer tokens "
-        "in a step and with wider layers, so that of a much larger model it is a hint: python -m scripts.bench size.",
+        f"All of it {report['on']}, {report['measured']}; not yet measured on a GPU.",
+        "Fixed are weights and, in training, gradients and Adam's moments. Moving is what a step or an answer needs",
+        "for its tokens: a wider model has less of it for each parameter, and needs between fixed and corrected.",
         "In brackets: GPUs by the corrected figure. Memory alone is counted; GPUs that share a model need some more.",
     ]
 

@@ -22,7 +22,7 @@ from typing import Any
 HOUSE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOUSE))
 
-from scripts.size import MEASURED, TOKEN_BYTES, TRAINED_BYTES, WEIGHT  # noqa: E402
+from scripts.size import MEASURED, MOVING_BYTES, TOKEN_BYTES, TRAINED_BYTES, WEIGHT  # noqa: E402
 from tests.bench.measured import stamp  # noqa: E402
 
 STEPS, LENGTH, SIDE = 3, 128, 224
@@ -49,7 +49,7 @@ def main() -> int:
     import torch
 
     report = {
-        "unit": "bytes a parameter; share: of the published rule",
+        "unit": "bytes a parameter; share: of the published rule; moving: of what the rule leaves for tokens",
         "on": f"on a CPU with torch {torch.__version__}, 32 bit, Adam",
         "load": round(os.getloadavg()[0], 1),
         "checkpoint_bytes_a_parameter": next(each.pop("checkpoint") for each in found if each.get("checkpoint")),
@@ -86,17 +86,16 @@ def measured(use: str, model: str, batch: int, layers: int) -> dict[str, Any]:
     tokens = batch * LENGTH if model == ENCODER else 0
     rule = count * (WEIGHT + (TRAINED_BYTES - WEIGHT) * share) if train else count * WEIGHT + tokens * TOKEN_BYTES
     rest = peak - sum(parts.values())
-    size = f"{batch} x {LENGTH} tokens" if tokens else f"{batch} pictures of {SIDE} x {SIDE}"
+    moving = rest / (count * MOVING_BYTES * share) if train else rest / (tokens * TOKEN_BYTES)
+    size = f"{batch} x {LENGTH} tokens" if tokens else f"{batch} of {SIDE} x {SIDE} points"
     which = f", its upper {layers} layers" if layers else ""
     told = {
         "use": use, "model": model, "parameters": count, "batch": batch, "tokens": tokens, "trained": round(share, 4),
         "weights": parts["weights"] / count, "gradients": parts.get("gradients", 0) / count,
         "moments": parts.get("moments", 0) / count, "activations": rest / count, "peak": peak / count,
-        "rule": rule / count, "share": peak / rule,
+        "rule": rule / count, "share": peak / rule, "moving": moving,
         "said": f"{MODELS[model]}{which}, {count / 1e6:.1f} million parameters, {size}",
     }  # fmt: skip
-    if use == "answer":
-        told["mb_a_token"] = rest / 1e6 / tokens
     if train and model == ENCODER and not layers:
         told["checkpoint"] = _checkpoint(network, work) / count
     return {name: round(value, 4) if isinstance(value, float) else value for name, value in told.items()}

@@ -12,11 +12,11 @@ from scripts import size
 from scripts.size import Asked, rows
 
 MEASURED: list[dict[str, Any]] = [
-    {"use": "train", "tokens": 128, "trained": 1.0, "share": 0.25, "said": "small batch"},
-    {"use": "train", "tokens": 4096, "trained": 1.0, "share": 0.75, "said": "large batch"},
-    {"use": "train", "tokens": 1024, "trained": 0.16, "share": 0.5, "said": "upper layers"},
-    {"use": "train", "tokens": 0, "trained": 1.0, "share": 9.0, "said": "pictures"},
-    {"use": "answer", "tokens": 1024, "trained": 0.0, "share": 0.1, "said": "answers"},
+    {"use": "train", "tokens": 128, "trained": 1.0, "moving": 0.25, "said": "small batch"},
+    {"use": "train", "tokens": 4096, "trained": 1.0, "moving": 0.75, "said": "large batch"},
+    {"use": "train", "tokens": 1024, "trained": 0.16, "moving": 0.5, "said": "upper layers"},
+    {"use": "train", "tokens": 0, "trained": 1.0, "moving": 9.0, "said": "pictures"},
+    {"use": "answer", "tokens": 1024, "trained": 0.0, "moving": 0.1, "said": "answers"},
 ]
 
 
@@ -34,18 +34,20 @@ def test_the_rules_are_the_published_ones():
     assert answer.rule == 70e9 * 4 + 512e6
     part = rows(Asked(1e9, trained=0.5, bits=16), [])[1]
     assert part.rule == (4 + 76 * 0.5) * 1e9
+    assert (train.fixed, part.fixed) == (70e9 * 16, 1e9 * (4 + 12 * 0.5))
 
 
 def test_the_nearest_measurement_corrects():
     train, part, answer = rows(Asked(1e9, tokens=512, sequences=8, trained=0.1), MEASURED)
-    assert (train.where, train.corrected) == ("large batch", 60e9)
+    assert (train.where, train.corrected) == ("large batch", (16 + 64 * 0.75) * 1e9)
     assert part.where == "upper layers" and answer.where == "answers"
 
 
 def test_the_command_tells_gpus_and_disk(report: Path, capsys: pytest.CaptureFixture[str]):
     assert size.main(["7e9", "--tokens", "512", "--sequences", "8"], report) == 0
     said = capsys.readouterr().out
-    assert "560.0" in said and "0.75" in said and "420.0" in said and "7 (6)" in said
+    assert "560.0" in said and "x 0.75" in said and "448.0" in said and "7 (6)" in said
+    assert "28.4" in said, "weights, and a tenth of what the rule says of tokens"
     assert "28.0 GB at 32 bit, 14.0 GB at 16" in said and "84.0 GB (measured: 12.01 bytes a parameter)" in said
     assert "not yet measured on a GPU" in said
 
@@ -79,5 +81,5 @@ def test_a_number_that_means_nothing_is_one_sentence(arguments: list[str], reaso
 def test_what_is_measured_here_is_what_the_command_reads(capsys: pytest.CaptureFixture[str]):
     measured = json.loads(size.MEASURED.read_text())
     assert {each["use"] for each in measured["rows"]} == {"train", "answer"}
-    assert all(0 < each["share"] < 20 for each in measured["rows"])
+    assert all(0 < each["moving"] < 20 for each in measured["rows"])
     assert size.main(["22.7e6"]) == 0 and measured["measured"] in capsys.readouterr().out

@@ -77,7 +77,8 @@ def divided(
         for text in dict.fromkeys(_wordings(each.text, seed))
         if text not in kept
     ]
-    answerable = [question for question in own if question.files]
+    indexed = {each.file for each in passages}
+    answerable = [question for question in own if question.files & indexed]
     found = Material(
         passages,
         learned,
