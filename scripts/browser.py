@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,8 +30,14 @@ def chromium() -> str | None:
     return next((path for path in map(shutil.which, PROGRAMS) if path), None)
 
 
+def hearing(file: Path) -> tuple[str, ...]:
+    """Arguments with which a page hears a WAV file, over and over, as its microphone, and may do so."""
+    devices = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    return (*devices, f"--use-file-for-fake-audio-capture={file}")
+
+
 @contextmanager
-def browser() -> Iterator[Browser]:
+def browser(more: Sequence[str] = ()) -> Iterator[Browser]:
     """SystemExit with a sentence when there is no Chromium."""
     from playwright.sync_api import sync_playwright
 
@@ -38,7 +45,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         raise SystemExit(MISSING)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS), timeout=TIMEOUT_MS)
+        running = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *more], timeout=TIMEOUT_MS)
         try:
             yield running
         finally:

@@ -33,12 +33,12 @@ async def refused(_: Request, error: Exception) -> Response:
 
 async def body_of(request: Request, largest: int) -> bytes:
     """Return what was sent. Raises BadRequestError beyond ``largest`` bytes."""
-    content = b""
+    content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > largest:
             raise BadRequestError(f"That is more than {largest // 1024} KiB.", 413)
-    return content
+    return bytes(content)
 
 
 def bears(request: Request, token: str | None) -> bool:

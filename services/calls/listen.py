@@ -36,12 +36,13 @@ import numpy as np
 
 from services.calls.records import CALL_ID
 from services.served import Served, ServedError
-from tasks.calls.audio import RATE_HZ, SIDES, Pauses, Piece, Utterance, decoded, utterances
-from tasks.calls.recogniser import Recogniser
 from tasks.calls.sentiment import INPUT, MODEL, OUTPUT, Scores, numbers, scores
+from tasks.common.audio import RATE_HZ, SIDES, Piece, decoded
 from tasks.common.metrics import Floats
 from tasks.common.program import BadInput
+from tasks.common.recogniser import Recogniser
 from tasks.common.tokens import Tokens
+from tasks.common.utterances import Pauses, Utterance, utterances
 
 BAD_INPUT = 2
 PAUSE_S = 0.3

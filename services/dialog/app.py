@@ -6,7 +6,8 @@
 | ``POST /api/conversations`` | a new conversation: ``conversation``, ``turn``, ``says`` |
 | ``GET /api/conversations/ID`` | all its turns |
 | ``POST /api/conversations/ID/messages`` with ``text``, ``message``, ``channel`` | the next turn |
-| ``WS /api/conversations/ID/live`` | the same, message by message, on one connection |
+| ``POST /api/conversations/ID/recordings?message=`` with a recording of what is said | the next turn |
+| ``WS /api/conversations/ID/live`` | the same, message by message, on one connection; a binary frame is a recording |
 | ``GET /label.html`` | the page on which people correct what the model makes of a day's messages |
 | ``GET /api/labels`` | the labels there are: ``intents``, ``slots`` |
 | ``GET /api/days/YYYY-MM-DD`` | a day's turns, a JSON object a line, each message with its labels |
@@ -14,10 +15,11 @@
 | ``GET /health``, ``GET /metrics`` | whether the database answers; figures for Prometheus |
 
 Who knows a conversation's id may speak in it; ids cannot be guessed. A message with an id of its own (``message``) may
-be sent again after a lost answer, and is answered the same. A day is read, and labelled, with the export's token as
-``Bearer``. A message that can be labelled has its ``words``, and either ``labels`` (``intent``, ``slots``, ``by``,
-``at``), as a person gave them, or ``suggested`` (``intent``, ``slots``, ``confidence``, ``version``), as the model that
-serves gives them now; null where it gives none.
+be sent again after a lost answer, and is answered the same. A recording of up to a minute becomes a message whose
+``channel`` is ``speech``: WAV, FLAC, MP3, OGG, or what a browser's MediaRecorder makes; the sound is not kept. A day is
+read, and labelled, with the export's token as ``Bearer``. A message that can be labelled has its ``words``, and either
+``labels`` (``intent``, ``slots``, ``by``, ``at``), as a person gave them, or ``suggested`` (``intent``, ``slots``,
+``confidence``, ``version``), as the model that serves gives them now; null where it gives none.
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import date
@@ -42,23 +43,21 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from services.dialog.hearing import LARGEST, TOO_LONG, Ears, NotHeardError
+from services.dialog.messages import id_of, labels_of, message_of, said, told, words_of
 from services.dialog.model import Suggestion
 from services.dialog.store import Labels, NoSuchConversationError, OvertakenError, Store, Stored
 from services.web import BadRequestError, WithHeaders, bears, body_of, refused
-from tasks.retail.dataset import MOST_CHARACTERS, MOST_WORDS
 from tasks.retail.dialog.conversation import Dialog, UnderstandingError, UnknownPlaceError
-from tasks.retail.labels import BEGIN, INSIDE, INTENTS, SLOTS
+from tasks.retail.labels import INTENTS, SLOTS
 
 STATIC = Path(__file__).with_name("static")
 LARGEST_BODY = 64 * 1024
 """Bytes of a request. What a person may say in one turn is less, and is told so by the dialog."""
 TRIES = 5
 """Of one message, where others of the same conversation come in between."""
-CHANNELS = ("text", "speech")
 ASKED_AT_ONCE = 16
 """Messages of a day about which the model is asked side by side."""
-LONGEST_NAME = 100
-MESSAGE_ID = re.compile(r"[\w-]{1,64}")
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +71,21 @@ class Suggesting(Protocol):
 class Service:
     """Holds the conversations of one process: the dialog, where it is kept, who labels them, and what is counted."""
 
-    def __init__(self, dialog: Dialog, store: Store, suggesting: Suggesting, export_token: str | None) -> None:
+    def __init__(
+        self,
+        dialog: Dialog,
+        store: Store,
+        suggesting: Suggesting,
+        export_token: str | None,
+        ears: Ears | None = None,
+    ) -> None:
         self._dialog, self._store, self._export_token = dialog, store, export_token
-        self._suggesting = suggesting
+        self._suggesting, self._ears = suggesting, ears or Ears()
         self.registry = CollectorRegistry()
         self._turns = Counter("dialog_turns", "Turns, by what a person wanted.", ["intent"], registry=self.registry)
         self._seconds = Histogram("dialog_turn_seconds", "From a message to its answer.", registry=self.registry)
+        self._listening = Histogram("dialog_listening_seconds", "Of one recording.", registry=self.registry)
+        self._unheard = Counter("dialog_unheard", "Recordings that gave no message.", registry=self.registry)
         self._faults = Counter("dialog_faults", "Messages that got no answer.", registry=self.registry)
 
     async def begin(self) -> dict[str, Any]:
@@ -109,6 +117,20 @@ class Service:
             self._seconds.observe(time.perf_counter() - began)
             return told(kept)
         raise BadRequestError("Too many messages at once in this conversation; send this one again.", 409)
+
+    async def listen(self, name: str, content: bytes, message: str | None = None) -> dict[str, Any]:
+        """Return the answer to what is said in a recording. Raises NotHeardError beside what ``hear`` raises."""
+        if message and (known := await run_in_threadpool(self._store.answered, name, message)):
+            return told(known)
+        await run_in_threadpool(self._store.read, name)
+        began = time.perf_counter()
+        try:
+            text = await self._ears.words(content)
+        except NotHeardError:
+            self._unheard.inc()
+            raise
+        self._listening.observe(time.perf_counter() - began)
+        return await self.hear(name, {"text": text, "message": message, "channel": "speech"})
 
     async def turns(self, name: str) -> list[dict[str, Any]]:
         found = await run_in_threadpool(self._store.turns, name)
@@ -171,63 +193,6 @@ class Service:
         self._faults.inc()
 
 
-def told(turn: Stored) -> dict[str, Any]:
-    """Return a turn as JSON says it; all of it is text, none is HTML."""
-    says = [{"text": say.text, "delay": say.delay} for say in turn.says]
-    heard = {"heard": turn.heard, "channel": turn.channel} if turn.heard is not None else {}
-    meant = {"intent": turn.intent, "slots": turn.slots} if turn.intent is not None else {}
-    return {"turn": turn.turn, "at": turn.at.isoformat(), "says": says, **heard, **meant}
-
-
-def words_of(turn: Stored) -> list[str]:
-    """Return the words of a message as the training data holds them; none of what is no message, or too long for it."""
-    words = (turn.heard or "").split()
-    return words if len(words) <= MOST_WORDS and len(turn.heard or "") <= MOST_CHARACTERS else []
-
-
-def said(labels: Labels) -> dict[str, Any]:
-    return {
-        "intent": labels.intent,
-        "slots": list(labels.slots),
-        "by": labels.by,
-        "at": labels.at.isoformat(),
-    }
-
-
-def labels_of(sent: Any, words: Sequence[str]) -> tuple[str, list[str], str]:
-    """Return intent, slots and who says so. Raises BadRequestError with what is wrong."""
-    if not isinstance(sent, dict):
-        raise BadRequestError("Labels are a JSON object with intent, slots and by.")
-    intent, slots, by = sent.get("intent"), sent.get("slots"), sent.get("by")
-    if intent not in INTENTS:
-        raise BadRequestError(f"There is no intent {intent!r}; GET /api/labels has those there are.")
-    if not isinstance(slots, list) or len(slots) != len(words):
-        count = len(slots) if isinstance(slots, list) else "no list"
-        raise BadRequestError(f"The message has {len(words)} words, and slots are a label for each, not {count}.")
-    for place, slot in enumerate(slots):
-        if slot not in SLOTS:
-            raise BadRequestError(f"There is no slot {slot!r}; GET /api/labels has those there are.")
-        name = slot.removeprefix(INSIDE)
-        if slot.startswith(INSIDE) and (place == 0 or slots[place - 1] not in (BEGIN + name, slot)):
-            raise BadRequestError(f"{slot!r} at word {place + 1} continues a slot that the word before is no part of.")
-    if not isinstance(by, str) or not by.strip() or len(by) > LONGEST_NAME:
-        raise BadRequestError(f"by says who labels, in up to {LONGEST_NAME} characters.")
-    return intent, slots, by.strip()
-
-
-def message_of(sent: Any) -> tuple[str, str | None, str]:
-    """Return text, id and channel of a message. Raises BadRequestError with what is wrong."""
-    if not isinstance(sent, dict) or not isinstance(sent.get("text"), str):
-        raise BadRequestError('A message is a JSON object with a text, such as {"text": "What is the weather?"}.')
-    message, channel = sent.get("message"), sent.get("channel", "text")
-    if message is not None and not (isinstance(message, str) and MESSAGE_ID.fullmatch(message)):
-        raise BadRequestError("The id of a message is up to 64 letters, digits, - and _.")
-    if channel not in CHANNELS:
-        raise BadRequestError(f"A channel is {' or '.join(CHANNELS)}, not {channel!r}.")
-    # A database's text cannot hold it, and nobody says it.
-    return sent["text"].replace("\x00", ""), message, channel
-
-
 async def json_of(request: Request) -> Any:
     """Return the JSON of a request. Raises BadRequestError where it is none, or too large."""
     try:
@@ -248,14 +213,22 @@ def make(service: Service) -> Starlette:
     async def hear(request: Request) -> Response:
         return JSONResponse(await service.hear(request.path_params["name"], await json_of(request)))
 
+    async def listen(request: Request) -> Response:
+        try:
+            content = await body_of(request, LARGEST)
+        except BadRequestError as error:
+            raise NotHeardError(TOO_LONG, error.status) from error
+        message = id_of(request.query_params.get("message"))
+        return JSONResponse(await service.listen(request.path_params["name"], content, message))
+
     async def live(socket: WebSocket) -> None:
         name = socket.path_params["name"]
         await socket.accept()
-        try:
-            while True:
-                await socket.send_json(await _spoken(service, name, await socket.receive_text()))
-        except WebSocketDisconnect:
-            return
+        while (frame := await socket.receive())["type"] != "websocket.disconnect":
+            try:
+                await socket.send_json(await _answer(service, name, frame.get("bytes"), frame.get("text") or ""))
+            except WebSocketDisconnect:
+                return
 
     def allowed(request: Request) -> None:
         if not service.may_export(request):
@@ -296,6 +269,7 @@ def make(service: Service) -> Starlette:
         Route("/api/conversations", begin, methods=["POST"]),
         Route("/api/conversations/{name}", turns),
         Route("/api/conversations/{name}/messages", hear, methods=["POST"]),
+        Route("/api/conversations/{name}/recordings", listen, methods=["POST"]),
         WebSocketRoute("/api/conversations/{name}/live", live),
         Route("/api/conversations/{name}/turns/{number:int}/labels", label, methods=["PUT"]),
         Route("/api/labels", labels),
@@ -306,6 +280,7 @@ def make(service: Service) -> Starlette:
     ]
     handlers: Any = {
         BadRequestError: refused,
+        NotHeardError: refused,
         NoSuchConversationError: unknown,
         sa.exc.SQLAlchemyError: down,
     }
@@ -313,15 +288,17 @@ def make(service: Service) -> Starlette:
     return WithHeaders(app)  # type: ignore[return-value]
 
 
-async def _spoken(service: Service, name: str, frame: str) -> dict[str, Any]:
+async def _answer(service: Service, name: str, recording: bytes | None, frame: str) -> dict[str, Any]:
     """Return what is sent back for one frame of a live conversation, a fault as ``error``."""
     try:
+        if recording is not None:
+            return await service.listen(name, recording)
         try:
             sent = json.loads(frame) if len(frame) <= LARGEST_BODY else None
         except ValueError:
             sent = None
         return await service.hear(name, sent)
-    except (BadRequestError, NoSuchConversationError) as error:
+    except (BadRequestError, NoSuchConversationError, NotHeardError) as error:
         return {"error": str(error)}
     except sa.exc.SQLAlchemyError as error:
         service.failed()

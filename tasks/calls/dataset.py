@@ -24,9 +24,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from tasks.calls.audio import SIDES
 from tasks.calls.sentiment import LABELS, MOST_CHARACTERS
 from tasks.common import manifest
+from tasks.common.audio import SIDES
 from tasks.common.data import Store
 from tasks.common.lineage import Dataset, dataset, tensor_schema
 from tasks.common.listing import only_data

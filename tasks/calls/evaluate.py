@@ -23,7 +23,6 @@ from tasks.calls import dataset, scoring, wording
 from tasks.calls.dataset import Labelled, Sentence
 from tasks.calls.export import TRAINED_ON, base_of
 from tasks.calls.hearing import heard, spoken
-from tasks.calls.recogniser import Recogniser
 from tasks.calls.scoring import Answered, Scored
 from tasks.calls.sentiment import INPUT, LABELS, OUTPUT, numbers
 from tasks.calls.training import predict
@@ -37,6 +36,7 @@ from tasks.common.metrics import Floats
 from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
 from tasks.common.progress import say
+from tasks.common.recogniser import Recogniser
 from tasks.common.tokens import Tokens
 from tasks.common.tracking import Run
 

@@ -22,16 +22,16 @@ from typing import Any
 
 import numpy as np
 
-from tasks.calls.audio import AGENT, CALLER, RATE_HZ, SIDES, Samples
 from tasks.calls.dataset import HELD_OUT_SHARE, Call, Sentence, written
 from tasks.calls.phrases import AGENT as AGENTS_SAY
 from tasks.calls.phrases import AGENTS, NEGATIVE, NEUTRAL, POSITIVE, VALUES
 from tasks.calls.phrases import CALLER as CALLERS
-from tasks.calls.speech import KINDS, VOICES, encoded, say_it, with_noise
 from tasks.common import program
+from tasks.common.audio import AGENT, CALLER, RATE_HZ, SIDES, Samples
 from tasks.common.data import Store, open_target
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress
+from tasks.common.speech import KINDS, VOICES, encoded, say_it, with_noise
 
 CALLS, TEXTS = 12, 160
 ADDED = 0.2  # of the first day's calls, by each later one

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from tasks.calls.audio import RATE_HZ, Piece, Samples, decoded
 from tasks.calls.dataset import Labelled, Sentence
-from tasks.calls.recogniser import Recogniser
+from tasks.common.audio import RATE_HZ, Piece, Samples, decoded
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress
+from tasks.common.recogniser import Recogniser
 
 MARGIN_S = 0.15
 LONGEST_S = 29.0

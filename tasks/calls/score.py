@@ -17,18 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.calls.audio import RATE_HZ, SIDES, Recording, decoded, utterances
 from tasks.calls.dataset import Call, words
-from tasks.calls.recogniser import Recogniser
 from tasks.calls.sentiment import INPUT, OUTPUT, numbers, scores
 from tasks.calls.work import Work, add_work
 from tasks.common import program
+from tasks.common.audio import RATE_HZ, SIDES, Recording, decoded
 from tasks.common.cli import Flags
 from tasks.common.judging import Model
 from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
 from tasks.common.progress import Progress, say, warn
+from tasks.common.recogniser import Recogniser
 from tasks.common.tokens import Tokens
+from tasks.common.utterances import utterances
 
 BATCH = 32
 MOST_REFUSED = 5

@@ -30,7 +30,6 @@ from tasks.calls.generate import filled
 from tasks.calls.hearing import heard, spoken
 from tasks.calls.model import Sentiment
 from tasks.calls.phrases import GENERAL
-from tasks.calls.recogniser import MOST_HINTS, Recogniser
 from tasks.calls.sentiment import LABELS
 from tasks.calls.training import Example, Training
 from tasks.common import device, encoder, program
@@ -41,6 +40,7 @@ from tasks.common.lineage import TRAINING
 from tasks.common.model_folder import LOADED
 from tasks.common.program import BadInput, stop_deferred
 from tasks.common.progress import say
+from tasks.common.recogniser import MOST_HINTS, Recogniser
 from tasks.common.tokens import Tokens
 from tasks.common.tracking import Run
 from tasks.common.training import OnEpoch, add_training_flags

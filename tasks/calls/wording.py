@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from tasks.calls.dataset import words
-from tasks.calls.recogniser import MOST_HINTS
+from tasks.common.recogniser import MOST_HINTS
 
 SEEN = 2
 """Times that a word has to be missed before it is a hint: once may be noise."""

@@ -30,16 +30,17 @@ import torch  # noqa: E402
 from faster_whisper import WhisperModel, decode_audio  # noqa: E402
 
 from tasks.calls import generate  # noqa: E402
-from tasks.calls.audio import decoded, utterances  # noqa: E402
 from tasks.calls.configs import configuration  # noqa: E402
 from tasks.calls.model import build  # noqa: E402
-from tasks.calls.recogniser import BEAM, Recogniser, packaged  # noqa: E402
 from tasks.calls.sentiment import INPUT, OUTPUT, numbers, scores  # noqa: E402
+from tasks.common.audio import decoded  # noqa: E402
 from tasks.common.data import open_target  # noqa: E402
 from tasks.common.encoder import pretrained  # noqa: E402
 from tasks.common.onnx_model import OnnxModel  # noqa: E402
+from tasks.common.recogniser import BEAM, Recogniser, packaged  # noqa: E402
 from tasks.common.tokens import Tokens  # noqa: E402
 from tasks.common.torch_files import ANY_NUMBER, onnx_of  # noqa: E402
+from tasks.common.utterances import utterances  # noqa: E402
 from tests.bench.measured import stamp  # noqa: E402
 
 BATCH = 32

@@ -41,7 +41,7 @@ import sqlalchemy as sa  # noqa: E402
 
 from services.calls.store import Store  # noqa: E402
 from services.calls.tables import SENTENCES  # noqa: E402
-from tasks.calls.audio import RATE_HZ, decoded  # noqa: E402
+from tasks.common.audio import RATE_HZ, decoded  # noqa: E402
 from tests.bench.measured import stamp  # noqa: E402
 
 TOKEN = "of-the-bench"

@@ -1,4 +1,4 @@
-"""A database server that tests may kill."""
+"""A database server that tests may kill, and a voice."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.equipment import postgresql
+from tests.speech import Say, speaker
 
 
 @pytest.fixture
@@ -16,3 +17,8 @@ def database() -> Iterator[postgresql.Server]:
         pytest.skip(reason)
     with postgresql.killable() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def say(tmp_path_factory: pytest.TempPathFactory) -> Say:
+    return speaker(tmp_path_factory.mktemp("said"))

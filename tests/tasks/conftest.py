@@ -1,4 +1,4 @@
-"""What the tests of programs share: a real S3 server with one bucket, and a small encoder."""
+"""What the tests of programs share: a real S3 server with one bucket, a small encoder, and a voice."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lake import Lake
+from tests.speech import Say, speaker
 
 WIDTH = 32
 
@@ -66,3 +67,8 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / "model.safetensors"
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def say(tmp_path_factory: pytest.TempPathFactory) -> Say:
+    return speaker(tmp_path_factory.mktemp("said"))

@@ -17,10 +17,11 @@ from calling import TOKEN, Served, call
 
 from services.calls import listen
 from services.calls.listen import AwayError, CallService, Listener, figures, played, samples_of
-from tasks.calls.audio import RATE_HZ, Pauses, Piece, Utterance
-from tasks.calls.recogniser import Recognised
 from tasks.calls.sentiment import Scores
+from tasks.common.audio import RATE_HZ, Piece
 from tasks.common.program import BadInput
+from tasks.common.recogniser import Recognised
+from tasks.common.utterances import Pauses, Utterance
 from tests.until import until
 
 WORDS = ["", "It broke", "I see", "Thank you", "Goodbye"]

@@ -76,3 +76,12 @@ def test_a_service_that_is_stopped_in_the_middle_loses_no_message(page: Page, se
     assert heard(page, 3) == "Retail about find_the_store in Boston"
     assert lines(page)[-2:] == ["Boston", "Retail about find_the_store in Boston"], "answered once"
     expect(page.locator("#trouble")).to_be_hidden()
+
+
+def test_without_a_microphone_the_page_says_so_and_goes_on(page: Page):
+    page.locator("#speak").press("Enter")
+    says = "There is no microphone that this page may use; please allow one, or type it."
+    expect(page.locator("#trouble")).to_have_text(says, timeout=WAIT_MS)
+    page.fill("#text", "best pasta")
+    page.press("#text", "Enter")
+    assert heard(page, 2) == "Near which city?"

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from tasks.calls import corrections, evaluate, generate, plan, score, train
-from tasks.calls.audio import RATE_HZ, SIDES, Samples
 from tasks.calls.dataset import HELD_OUT_SHARE, Call, Sentence, load, written
-from tasks.calls.recogniser import Recognised
+from tasks.common.audio import RATE_HZ, SIDES, Samples
 from tasks.common.data import open_source
 from tasks.common.judging import Model
 from tasks.common.program import BadInput, TryAgain
+from tasks.common.recogniser import Recognised
 from tests.services.calls.calling import MINE, TOKEN, Served
-from tests.tasks.calls.conftest import Say, quiet, tone, write_wav
+from tests.speech import Say, quiet, tone, write_wav
 from tests.tasks.calls.stub_service import StubService
 
 TRAINED = ["Zelora fails again.", "My number is four.", "That fixed it, thank you."]
@@ -157,7 +157,7 @@ def test_without_a_held_out_recording_there_is_no_judgement(trained: Path, calls
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every half second from 0.5 s on is an utterance of the agent's."""
-    from tasks.calls.audio import Utterance
+    from tasks.common.utterances import Utterance
 
     def cut(recording: Any) -> Any:
         for piece in list(recording)[:1]:
@@ -323,7 +323,7 @@ def test_a_service_that_does_not_take_part_is_named(service: StubService, tmp_pa
 
 
 def test_what_somebody_says_is_understood_by_the_real_recogniser(say: Say, trained: Path, tmp_path: Path, monkeypatch):
-    from tasks.calls.recogniser import PACKAGED_SHA256, Recogniser
+    from tasks.common.recogniser import PACKAGED_SHA256, Recogniser
 
     monkeypatch.setattr(score, "Recogniser", Recogniser)
     model = tmp_path / "model"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tasks.calls import generate, speech
-from tasks.calls.audio import RATE_HZ, decoded
 from tasks.calls.dataset import HELD_OUT_SHARE, Call, load
 from tasks.calls.phrases import AGENT, CALLER, GENERAL
+from tasks.common.audio import RATE_HZ, decoded
 from tasks.common.data import open_source, open_target
 from tasks.common.program import BadInput
-from tests.tasks.calls.conftest import Say, tone
+from tests.speech import Say, tone
 
 
 def test_the_same_seed_plans_the_same_calls_and_a_later_day_adds_some():

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.calls.audio import RATE_HZ, WINDOW, Pauses, Piece, SpeechDetector, decoded, utterances
+from tasks.common.audio import RATE_HZ, Piece, decoded
 from tasks.common.program import BadInput
-from tests.tasks.calls.conftest import Say, quiet, tone, write_encoded, write_wav
+from tasks.common.utterances import WINDOW, Pauses, SpeechDetector, utterances
+from tests.speech import Say, quiet, tone, write_encoded, write_wav
 
 
 def test_two_channels_are_agent_and_caller(tmp_path: Path):
@@ -84,6 +85,23 @@ def test_a_bad_recording_gets_one_sentence(tmp_path: Path, make, says: str):
     assert "\n" not in str(refused.value)
 
 
+def test_a_wav_file_that_was_cut_off_is_noticed_in_memory_too(tmp_path: Path):
+    content = write_wav(tmp_path / "a.wav", tone(2)).read_bytes()
+    assert sum(len(piece.samples) for piece in decoded(io.BytesIO(content))) == 2 * RATE_HZ
+    with pytest.raises(BadInput, match="The recording is cut off: it says 64044 bytes of itself and holds 32022"):
+        decoded(io.BytesIO(content[: len(content) // 2]))
+
+
+def test_a_list_of_other_files_is_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Else who sends one would have this machine read what the list names."""
+    monkeypatch.chdir(tmp_path)
+    write_wav(tmp_path / "other.wav", tone(1))
+    (tmp_path / "list").write_text("ffconcat version 1.0\nfile other.wav\n")
+    for source in (tmp_path / "list", io.BytesIO((tmp_path / "list").read_bytes())):
+        with pytest.raises(BadInput, match="is no recording"):
+            decoded(source)
+
+
 def test_a_film_without_sound_is_refused(tmp_path: Path):
     import av
 
@@ -98,7 +116,7 @@ def test_a_film_without_sound_is_refused(tmp_path: Path):
 
 def test_a_recording_that_is_too_long_is_refused_when_that_is_known(tmp_path: Path):
     recording = decoded(write_wav(tmp_path / "a.wav", tone(3)), longest_s=1)
-    with pytest.raises(BadInput, match="longer than 0.000277778 hours; cut it"):
+    with pytest.raises(BadInput, match="longer than 1 seconds; cut it"):
         list(recording)
     assert recording.seconds < 2, "not all of it was read"
 
@@ -155,7 +173,7 @@ def test_noise_is_no_utterance():
 
 
 def test_memory_does_not_grow_with_a_pause():
-    from tasks.calls.audio import _Splitter
+    from tasks.common.utterances import _Splitter
 
     splitter = _Splitter("agent", 0, Pauses())
     for _ in range(50):

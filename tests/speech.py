@@ -1,3 +1,5 @@
+"""Sounds for tests: what a machine says, tones, quiet, and the files that hold them."""
+
 from __future__ import annotations
 
 import shutil
@@ -9,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.calls.audio import RATE_HZ, Samples
+from tasks.common.audio import RATE_HZ, Samples
 
 Say = Callable[..., Samples]
 
@@ -50,12 +52,10 @@ def quiet(seconds: float) -> Samples:
     return (0.0005 * np.random.default_rng(1).standard_normal(int(seconds * RATE_HZ))).astype(np.float32)
 
 
-@pytest.fixture(scope="session")
-def say(tmp_path_factory: pytest.TempPathFactory) -> Say:
-    """Samples of a sentence, said by a machine."""
+def speaker(folder: Path) -> Say:
+    """Return what gives samples of a sentence, said by a machine; skips the test where none is there."""
     if not shutil.which("flite"):
         pytest.skip("needs flite, which speaks: apt-get install flite")
-    folder = tmp_path_factory.mktemp("said")
     known: dict[tuple[str, str], Samples] = {}
 
     def said(text: str, voice: str = "slt") -> Samples:

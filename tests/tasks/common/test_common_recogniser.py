@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from faster_whisper import WhisperModel
 
-from tasks.calls.recogniser import PACKAGED_SHA256, Recogniser, checked_hints
+from tasks.common.audio import RATE_HZ
 from tasks.common.program import BadInput
-from tests.tasks.calls.conftest import Say, quiet
+from tasks.common.recogniser import PACKAGED_SHA256, Recognised, Recogniser, checked_hints, repeats
+from tests.speech import Say, quiet
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,36 @@ def test_the_encoder_reads_no_more_silence_than_makes_ten_seconds(plain: Recogni
     assert read[0] == 1000 and 1000 < read[1] < 2000 and read[1] % 100 == 0, read
 
 
+@pytest.mark.parametrize(
+    ("text", "is_so"),
+    [
+        ("Where can I get pasta? Where can I get pasta?", True),
+        ("No, no, no.", True),
+        ("And then, and then it stopped.", True),
+        ("No, no, that is fine.", False),
+        ("I called and nobody called back.", False),
+        ("", False),
+    ],
+)
+def test_words_that_follow_on_themselves_are_noticed(text: str, is_so: bool):
+    assert repeats(text) is is_so
+
+
+def test_what_is_heard_twice_over_is_heard_again_with_more_silence_behind_it(
+    plain: Recogniser, say: Say, monkeypatch: pytest.MonkeyPatch
+):
+    once, twice = Recognised("Where is it?", 0.8), Recognised("Where is it? Where is it?", 0.9)
+    asked: list[int] = []
+
+    def told(samples: np.ndarray) -> Recognised:
+        asked.append(len(samples))
+        return twice if len(samples) < 15 * RATE_HZ else once
+
+    monkeypatch.setattr(plain, "_text", told)
+    assert plain.text(say("Where is it?")) == once and asked[1] == 15 * RATE_HZ
+    assert plain.text(np.zeros(16 * RATE_HZ, np.float32)) == once and len(asked) == 3
+
+
 def test_nothing_said_is_an_empty_text(plain: Recogniser):
     assert plain.text(quiet(1)).text == ""
 
@@ -57,7 +88,7 @@ def test_a_language_that_it_does_not_know_is_said():
 
 def test_other_weights_than_the_packages_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "model.bin").write_bytes(b"other weights")
-    monkeypatch.setattr("tasks.calls.recogniser.packaged", lambda: tmp_path)
+    monkeypatch.setattr("tasks.common.recogniser.packaged", lambda: tmp_path)
     with pytest.raises(BadInput, match="has the SHA-256 53959fa1.*, and that of tiny.en is 1a5afae0"):
         Recogniser()
 

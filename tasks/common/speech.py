@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.calls.audio import RATE_HZ, Samples, decoded
+from tasks.common.audio import RATE_HZ, Samples, decoded
 from tasks.common.program import BadInput
 
 VOICES = ("slt", "rms", "kal16", "awb")
