@@ -1,6 +1,6 @@
 """Training, judging, planning and scoring, as the commands that they are: on a small encoder and a recogniser of ours.
 
-The real recogniser is heard by ``test_call_recogniser``, and by the last test here.
+The real recogniser is heard by ``test_common_recogniser``, and by the last test here.
 """
 
 from __future__ import annotations

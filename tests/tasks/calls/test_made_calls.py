@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tasks.calls import generate, speech
+from tasks.calls import generate
 from tasks.calls.dataset import HELD_OUT_SHARE, Call, load
 from tasks.calls.phrases import AGENT, CALLER, GENERAL
+from tasks.common import speech
 from tasks.common.audio import RATE_HZ, decoded
 from tasks.common.data import open_source, open_target
 from tasks.common.program import BadInput
