@@ -53,7 +53,7 @@ class Call:
     began: str
 
     def held_out(self, share: float) -> bool:
-        return is_held_out(hashlib.sha256(self.id.encode()).hexdigest(), share)
+        return held_out(self.id, share)
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,17 @@ class Sentence:
 
 
 @dataclass(frozen=True)
+class Said:
+    """Calls by id, the ``labelled`` sentences as people corrected them, and those ``added`` that people corrected where
+    nothing was labelled; ``corrected`` counts both."""
+
+    calls: Mapping[str, Call]
+    labelled: list[Sentence]
+    added: list[Sentence]
+    corrected: int
+
+
+@dataclass(frozen=True)
 class Labelled:
     """What there is to train on and to judge by."""
 
@@ -85,6 +96,11 @@ class Labelled:
     """Of the sentences, those that people have corrected."""
     digest: str
     split: str
+
+
+def held_out(call: str, share: float) -> bool:
+    """Tell whether a call judges, by its id."""
+    return is_held_out(hashlib.sha256(call.encode()).hexdigest(), share)
 
 
 def calls(store: Store) -> list[Call]:
@@ -108,22 +124,29 @@ def calls(store: Store) -> list[Call]:
     return [found[name] for name in sorted(found)]
 
 
-def load(store: Store, held_out_share: float = HELD_OUT_SHARE) -> Labelled:
-    """Read all labelled sentences. Raises BadInput with file and line for the first that cannot be meant."""
-    if not 0 < held_out_share < 1:
-        raise BadInput(f"--held-out-share is {held_out_share}; it must be between 0 and 1.")
+def said(store: Store) -> Said:
+    """Read all sentences. Raises BadInput with file and line for the first that cannot be meant."""
     known = {call.id: call for call in calls(store)}
     keys = {entry.key for entry in store.entries()}
     if SENTENCES not in keys:
         raise BadInput(f"{store.url} has no {SENTENCES}; there is nothing to train on until sentences are labelled.")
     sentences = list(_sentences(store, keys, known))
-    corrected: list[Sentence] = []
-    if CORRECTIONS in keys:
-        sentences, corrected = _with_corrections(sentences, _corrections(store, known))
-    judging = {call.id for call in known.values() if call.held_out(held_out_share)}
+    if CORRECTIONS not in keys:
+        return Said(known, sentences, [], 0)
+    found, corrected = _with_corrections(sentences, _corrections(store, known))
+    return Said(known, found[: len(sentences)], found[len(sentences) :], len(corrected))
+
+
+def load(store: Store, held_out_share: float = HELD_OUT_SHARE) -> Labelled:
+    """Read all labelled sentences. Raises BadInput with file and line for the first that cannot be meant."""
+    if not 0 < held_out_share < 1:
+        raise BadInput(f"--held-out-share is {held_out_share}; it must be between 0 and 1.")
+    told = said(store)
+    sentences = told.labelled + told.added
+    judging = {call.id for call in told.calls.values() if call.held_out(held_out_share)}
     held_out = [sentence for sentence in sentences if sentence.call in judging]
-    said = {sentence.digest for sentence in held_out}
-    training = [s for s in sentences if s.call not in judging and s.digest not in said]
+    judged = {sentence.digest for sentence in held_out}
+    training = [s for s in sentences if s.call not in judging and s.digest not in judged]
     for part, what in ((training, "to train on"), (held_out, "held out to judge by")):
         if not part:
             raise BadInput(f"{store.url} has no labelled sentence {what}; label more calls.")
@@ -131,9 +154,10 @@ def load(store: Store, held_out_share: float = HELD_OUT_SHARE) -> Labelled:
     if left:
         say(f"{left} sentences are said in held-out calls too, and train nothing.")
     listed = manifest.of(store.url)
-    digest = listed.digest or _digest(store, sorted(keys & {CALLS, SENTENCES, CORRECTIONS}))
+    keys = {entry.key for entry in store.entries()} & {CALLS, SENTENCES, CORRECTIONS}
+    digest = listed.digest or _digest(store, sorted(keys))
     split = f"by call, {held_out_share:g} held out"
-    return Labelled(store, known, training, held_out, len(corrected), digest, split)
+    return Labelled(store, told.calls, training, held_out, told.corrected, digest, split)
 
 
 def lineage(run: RunFile | None, labelled: Labelled) -> Dataset:

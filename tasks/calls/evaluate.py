@@ -144,6 +144,16 @@ def judge(models: list[Model], labelled: Labelled, options: argparse.Namespace) 
 
 def unseen(model: Model, sentences: list[Sentence]) -> list[Sentence]:
     """Sentences that the model has not been trained on. Raises Incomparable where that cannot be told."""
+    known = known_to(model)
+    found = [sentence for sentence in sentences if sentence.digest[:16] not in known]
+    if not found:
+        raise Incomparable(f"Model {model.name} has been trained on all {len(sentences)} held-out sentences")
+    return found
+
+
+def known_to(model: Model) -> frozenset[str]:
+    """What digests of sentences that the model was trained on begin with. Raises Incomparable where it does not say, or
+    tells other sentiments."""
     try:
         known = frozenset(json.loads((model.onnx.parent / TRAINED_ON).read_text()))
     except (OSError, ValueError):
@@ -153,10 +163,7 @@ def unseen(model: Model, sentences: list[Sentence]) -> list[Sentence]:
         ) from None
     if tuple(model.description.get("labels", ())) != LABELS:
         raise Incomparable(f"Model {model.name} tells other sentiments than {', '.join(LABELS)}")
-    found = [sentence for sentence in sentences if sentence.digest[:16] not in known]
-    if not found:
-        raise Incomparable(f"Model {model.name} has been trained on all {len(sentences)} held-out sentences")
-    return found
+    return known
 
 
 def _options() -> argparse.Namespace:

@@ -15,7 +15,7 @@ import argparse
 import itertools
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -41,7 +41,10 @@ SENTENCES = (3, 4)  # of each side
 PAUSE_S = (0.7, 1.1)
 DECIBELS = (12.0, 30.0)  # by which the noise is below what is said
 AGENT_VOICES = dict(zip(AGENTS, VOICES, strict=True))
-MOODS = {NEGATIVE: (0.6, 0.3, 0.1), NEUTRAL: (0.2, 0.6, 0.2), POSITIVE: (0.1, 0.3, 0.6)}
+SENTIMENTS = (NEGATIVE, NEUTRAL, POSITIVE)
+Moods = Mapping[int, tuple[float, ...]]
+"""How often each of SENTIMENTS is said, by the mood of a call."""
+MOODS: Moods = {NEGATIVE: (0.6, 0.3, 0.1), NEUTRAL: (0.2, 0.6, 0.2), POSITIVE: (0.1, 0.3, 0.6)}
 PLACE = re.compile(r"\{(\w+)\}")
 RESERVED = 4  # every fourth phrase of a list is for calls that are held out
 
@@ -91,7 +94,9 @@ def plan(revision: int, spoken: int, texts: int, seed: int = 1) -> Iterator[Plan
         for letter, count in (("c", spoken), ("t", texts)):
             wanted = count if day == 1 else min(count, max(1, round(count * ADDED)))
             for number, id_ in enumerate(_ids(letter, day, wanted)):
-                yield _planned(id_, day, number, letter == "c", seed)
+                began = FIRST_DAY + timedelta(days=day - 1) + number * BETWEEN
+                kind = list(KINDS)[number % len(KINDS)] if letter == "c" else ""
+                yield planned(id_, began, kind, seed)
 
 
 def bring(store: Store, planned: Sequence[Plan], seed: int = 1) -> int:
@@ -149,17 +154,16 @@ def _judges(id_: str) -> bool:
     return Call(id_, "", "", "").held_out(HELD_OUT_SHARE)
 
 
-def _planned(id_: str, day: int, number: int, is_spoken: bool, seed: int) -> Plan:
+def planned(id_: str, began: datetime, kind: str, seed: int, moods: Moods = MOODS) -> Plan:
+    """Return a call in one of these moods, by chance; without a ``kind`` of file it is not spoken."""
     chance = random.Random(f"{seed}-{id_}")  # noqa: S311 - calls are no secrets
-    began = FIRST_DAY + timedelta(days=day - 1) + number * BETWEEN
-    kind = list(KINDS)[number % len(KINDS)] if is_spoken else ""
     agent = chance.choice(AGENTS)
     judges = _judges(id_)
-    mood = chance.choice(list(MOODS))
+    mood = chance.choice(list(moods))
     turns = []
     for _ in range(chance.randint(*SENTENCES)):
         for side, lists in ((AGENT, AGENTS_SAY), (CALLER, CALLERS)):
-            (sentiment,) = chance.choices(list(MOODS), MOODS[mood])
+            (sentiment,) = chance.choices(SENTIMENTS, moods[mood])
             phrases = [p for n, p in enumerate(lists[sentiment]) if judges or n % RESERVED != RESERVED - 1]
             turns.append(Said(side, filled(chance.choice(phrases), chance), sentiment))
     return Plan(id_, agent, began, kind, tuple(turns))

@@ -52,7 +52,7 @@ def main() -> dict[str, Any]:
     options = _options()
     models = [Model.parse(text) for text in options.model]
     asked = Asked(
-        _side(models[0]), options.limit, options.partial, options.corrupt_share, options.connections, (HELD_OUT,)
+        side_of(models[0]), options.limit, options.partial, options.corrupt_share, options.connections, (HELD_OUT,)
     )
     xrays = dataset.load(open_source(options.data, options.connections), asked)
     trained_in = models[0].description.get("mlflow") or {}
@@ -96,24 +96,30 @@ def judge(
 
 def unseen(model: Model, xrays: XRays) -> list[Example]:
     """Pictures of patients that the model has not been trained on. Raises Incomparable where that cannot be told."""
+    known = known_to(model, xrays.side)
+    found = [example for example in xrays.held_out if digest_of(example.patient) not in known]
+    if not found:
+        raise Incomparable(f"Model {model.name} has been trained on all {len(xrays.held_out)} held-out pictures")
+    return found
+
+
+def known_to(model: Model, side: int) -> frozenset[str]:
+    """Digests of the patients that the model has been trained on. Raises Incomparable where that cannot be told, or the
+    model takes other pictures than those of this side, or tells other findings."""
     if tuple(model.description.get("findings", ())) != FINDINGS:
         raise Incomparable(f"Model {model.name} tells other findings than these {len(FINDINGS)}")
-    if model.description.get("preprocessing") != preprocessing.description(xrays.side):
+    if model.description.get("preprocessing") != preprocessing.description(side):
         raise Incomparable(
             f"Model {model.name} was trained on pictures prepared in another way; "
             "train it again, or promote without a comparison"
         )
     try:
-        known = frozenset(json.loads((model.onnx.parent / PATIENTS).read_text()))
+        return frozenset(json.loads((model.onnx.parent / PATIENTS).read_text()))
     except (OSError, ValueError):
         raise Incomparable(
             f"Model {model.name} does not say which patients it was trained on, so it may have seen these; "
             "train it again, or promote without a comparison"
         ) from None
-    found = [example for example in xrays.held_out if digest_of(example.patient) not in known]
-    if not found:
-        raise Incomparable(f"Model {model.name} has been trained on all {len(xrays.held_out)} held-out pictures")
-    return found
 
 
 def _options() -> argparse.Namespace:
@@ -125,7 +131,8 @@ def _options() -> argparse.Namespace:
     return flags.parse()
 
 
-def _side(model: Model) -> int:
+def side_of(model: Model) -> int:
+    """Return the side of the pictures that the model takes, in pixels. Raises BadInput where it does not say."""
     try:
         return int(model.description["preprocessing"]["height"])
     except (KeyError, TypeError, ValueError):

@@ -70,7 +70,7 @@ def plan(seed: int, total: int) -> Iterator[Sample]:
         patient += 1
         rng = np.random.default_rng([seed, patient])
         for visit in range(min(int(rng.integers(1, MOST_VISITS + 1)), total - made)):
-            yield Sample(patient, visit, _findings(rng))
+            yield Sample(patient, visit, findings_of(rng))
             made += 1
 
 
@@ -91,14 +91,15 @@ def bring(store: Store, samples: list[Sample], seed: int, side: int) -> dict[str
             progress.advance()
         for write in writes:
             write.result()
-    for name, text in _tables(samples, seed, side).items():
+    for name, text in tables(samples, seed, side).items():
         store.write(name, text.encode())
     tested = sum(is_test(seed, sample.patient) for sample in samples)
     say(f"{store.url}: {len(samples)} pictures, {len(new)} drawn.")
     return {"pictures": len(samples), "held_out": tested, "written": len(new), "url": store.url}
 
 
-def _findings(rng: np.random.Generator) -> tuple[str, ...]:
+def findings_of(rng: np.random.Generator) -> tuple[str, ...]:
+    """Return what a picture shows, by chance."""
     if rng.random() < HEALTHY:
         return ()
     count = int(rng.integers(1, MOST_FINDINGS + 1))
@@ -109,7 +110,8 @@ def _key(place: int, sample: Sample) -> str:
     return f"images_{place // PER_FOLDER + 1:03d}/images/{sample.name}"
 
 
-def _tables(samples: list[Sample], seed: int, side: int) -> dict[str, str]:
+def tables(samples: list[Sample], seed: int, side: int) -> dict[str, str]:
+    """Return the table and the lists of the official split, by their names."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow((*HEADER, *SIZES, ""))

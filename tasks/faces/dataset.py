@@ -96,6 +96,14 @@ def load(
     return found
 
 
+def annotated(store: Store) -> list[tuple[Annotated, Entry]]:
+    """Return every picture of the lists with its file; none is looked at. Raises BadInput for lists that do not fit."""
+    entries = only_data(store.entries(), store.url)
+    listed = _annotated(store, entries)
+    keys = _keys(store, entries, listed)
+    return [(picture, keys[picture.name]) for picture in listed]
+
+
 def held_out(text: str) -> tuple[int, ...]:
     """Folds from numbers joined by commas. Raises BadInput."""
     try:

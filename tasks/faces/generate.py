@@ -82,7 +82,7 @@ def bring(store: Store, seed: int, total: int, side: int) -> dict[str, Any]:
             persons += [f"{name},{face},{person}" for face, person in enumerate(made.persons)]
             key = f"originalPics/{name}.jpg"
             if key not in there:
-                store.write(key, _jpeg(made.pixels))
+                store.write(key, jpeg(made.pixels))
                 written += 1
             progress.advance()
     for fold, pictures in folds.items():
@@ -164,7 +164,8 @@ def _put(rng: np.random.Generator, pixels: Grey, patch: Grey, face: Ellipse, siz
     return found
 
 
-def _jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
+def jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Return a grey picture [side, side] as the bytes of a file."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY)
     return file.getvalue()

@@ -91,16 +91,11 @@ def load(
     :param limit: take that many pictures, the same ones of the same data; 0 takes all.
     :param part: rank and number of processes: each looks at its share of the pictures.
     """
-    entries = {entry.key: entry for entry in only_data(store.entries(), store.url)}
-    listed = manifest.of(store.url)
-    labels = list(_labels(store, entries, listed.corrupt))
-    unreadable = [label.key for label in labels if label.key in listed.corrupt]
-    labels = _limited([label for label in labels if label.key not in listed.corrupt], limit)
-    digests = _digests(store, [entries[label.key] for label in labels], listed)
+    examples, unreadable = labelled(store, limit)
     scenes = Scenes(store, [], [], size, unreadable)
-    for label in labels:
-        digest = digests[label.key]
-        (scenes.held_out if split.held_out(label.key, digest) else scenes.training).append(Example(label, digest))
+    for example in examples:
+        held_out = split.held_out(example.label.key, example.digest)
+        (scenes.held_out if held_out else scenes.training).append(example)
     if unreadable:
         say(f"Left out: {len(unreadable)} labels of pictures that cannot be read, such as {unreadable[0]}.")
     if not scenes.training or not scenes.held_out:
@@ -110,6 +105,20 @@ def load(
         )
     _look(scenes, part)
     return scenes
+
+
+def labelled(store: Store, limit: int = 0) -> tuple[list[Example], list[str]]:
+    """Return all labelled pictures in order of key, and the keys of those found unreadable when the version was made.
+
+    No picture is looked at. Raises BadInput for labels that cannot be meant.
+    """
+    entries = {entry.key: entry for entry in only_data(store.entries(), store.url)}
+    listed = manifest.of(store.url)
+    labels = list(_labels(store, entries, listed.corrupt))
+    unreadable = [label.key for label in labels if label.key in listed.corrupt]
+    labels = _limited([label for label in labels if label.key not in listed.corrupt], limit)
+    digests = _digests(store, [entries[label.key] for label in labels], listed)
+    return [Example(label, digests[label.key]) for label in labels], unreadable
 
 
 def _labels(store: Store, entries: dict[str, Entry], corrupt: frozenset[str]) -> Iterator[Label]:

@@ -15,89 +15,62 @@ import argparse
 import collections
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 HOUSE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(HOUSE))
 
 from tasks.common.data import open_target  # noqa: E402
 from tasks.common.judging import Model  # noqa: E402
-from tasks.drift import plant, systems  # noqa: E402
-from tasks.drift.plant import KINDS  # noqa: E402
+from tasks.drift import plant, streams, systems  # noqa: E402
 from tasks.drift.sample import Source  # noqa: E402
+from tasks.drift.streams import KINDS, Day  # noqa: E402
 from tasks.drift.verdict import Limits, Verdict, judge  # noqa: E402
-from tasks.retail import generate  # noqa: E402
-from tasks.retail.dataset import Question  # noqa: E402
-from tasks.retail.labels import INTENTS  # noqa: E402
-from tasks.tyre import drawing  # noqa: E402
 from tests.bench.measured import stamp  # noqa: E402
 
-Day = Callable[[Path, str, int], None]
-CLICKS, QUESTIONS, TYRES = 30_000, 300, 150  # of a day
-KNOWN = 0.7  # share of the phrases and words that people use on all days
-DARKER, TURNED = 0.6, 0.5  # of the light of a photograph; of the labels
 EXPECTED = {"nothing": ("none",), "inputs": ("data", "data and concept"), "relation": ("concept",)}
-
-
-def clicks(folder: Path, kind: str, number: int) -> None:
-    (folder / f"day_{number}").write_bytes(plant.day(kind, number, CLICKS, seed=1))
-
-
-def questions(folder: Path, kind: str, number: int, count: int = QUESTIONS) -> None:
-    """Of the same phrases on all days; other inputs are two intents alone, another relation is other labels."""
-    chance = random.Random(f"bench-{number}")
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        for question in generate.conversation(chance, KNOWN):
-            if kind != "inputs" or question.intent < 2:
-                asked[question.digest] = question
-    said = [(_turned(each, chance) if kind == "relation" else each, digest) for digest, each in asked.items()]
-    generate.bring(open_target(str(folder)), said)
-
-
-def _turned(question: Question, chance: random.Random) -> Question:
-    if chance.random() > TURNED:
-        return question
-    return Question(question.words, (question.intent + 1) % len(INTENTS), question.slots)
-
-
-def tyres(folder: Path, kind: str, number: int, count: int = TYRES) -> None:
-    """Photographs like those before; with less light; or with half of the labels turned."""
-    import cv2
-
-    chance = np.random.default_rng([7, number])
-    store = open_target(str(folder))
-    for index in range(count):
-        defective = bool(index % 2)
-        content = drawing.draw(number + 1, index, 1, defective=defective)
-        if kind == "inputs":
-            pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-            content = cv2.imencode(".png", (pixels * DARKER).astype(np.uint8))[1].tobytes()
-        called = defective ^ (kind == "relation" and chance.random() < TURNED)
-        suffix = "png" if content.startswith(b"\x89PNG") else "jpg"
-        store.write(f"{'defective' if called else 'good'}/{number}_{index}.{suffix}", content)
-
-
-DAYS: dict[str, Day] = {"ctr": clicks, "retail": questions, "tyre": tyres}
-TRAINING = {
-    "ctr": ["--engine=pandas", "--trees=10", "--depth=8"],
-    "retail": ["--configuration=small"],
-    "tyre": ["--epochs=6"],
+FIRST = {
+    "calls": [400],
+    "chest": [800],
+    "ctr": [30_000, 30_000],
+    "faces": [600],
+    "lane": [700],
+    "retail": [1500],
+    "tyre": [800],
 }
+"""Rows of the days of the version that the champion is trained on."""
+COUNTS = {**streams.COUNTS, "ctr": 30_000}
+PLAIN = ["train", "--data={baseline}", "--output={model}"]
+TRAINING = {
+    "calls": [PLAIN],
+    "chest": [PLAIN],
+    "ctr": [[*PLAIN, "--engine=pandas", "--trees=10", "--depth=8"]],
+    "faces": [
+        ["train", "--data={baseline}", "--output={model}/network"],
+        *(
+            ["sweep", "--data={baseline}", "--network={model}/network", "--output={model}/sweep", f"--alpha={alpha}"]
+            for alpha in (0, 0.5)
+        ),
+        ["choose", "--sweep={model}/sweep", "--network={model}/network", "--output={model}", "--most-lost=0.9"],
+    ],
+    "lane": [PLAIN],
+    "retail": [[*PLAIN, "--configuration=small"]],
+    "tyre": [[*PLAIN, "--epochs=6"]],
+}
+"""Programs of each system, one after another."""
+CHAMPION = {"faces": "model/model"}
+"""Where the programs leave the model, if not in the folder itself."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--systems", nargs="+", choices=list(DAYS), default=list(DAYS))
+    parser.add_argument("--systems", nargs="+", choices=plant.SYSTEMS, default=plant.SYSTEMS)
     parser.add_argument("--days", type=int, default=30, help="without drift")
     parser.add_argument("--planted", type=int, default=5, help="days of each kind of drift")
     parser.add_argument("--output", type=Path, default=HOUSE / "bench" / "drift.json")
@@ -122,8 +95,10 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         first(name, place / "baseline")
-        train = [sys.executable, "-m", f"tasks.{name}.train", f"--data={place / 'baseline'}", *TRAINING[name]]
-        subprocess.run([*train, f"--output={place / 'model'}"], cwd=HOUSE, check=True, stderr=subprocess.DEVNULL)
+        for flags in TRAINING[name]:
+            chosen = [flag.format(baseline=place / "baseline", model=place / "model") for flag in flags]
+            program = [sys.executable, "-m", f"tasks.{name}.{chosen[0]}", *chosen[1:]]
+            subprocess.run(program, cwd=HOUSE, check=True, stderr=subprocess.DEVNULL)
         trained = time.monotonic()
         found = {kind: [*verdicts(name, kind, place, options)] for kind in KINDS}
         judged = sum(map(len, found.values()))
@@ -137,22 +112,17 @@ def measured(name: str, options: argparse.Namespace) -> dict[str, Any]:
 def first(name: str, folder: Path) -> None:
     """Make the version that the champion is trained on."""
     folder.mkdir()
-    if name == "ctr":
-        for number in range(2):
-            clicks(folder, "nothing", number)
-    elif name == "retail":
-        questions(folder, "nothing", 0, count=1500)
-    else:
-        tyres(folder, "nothing", 0, count=800)
+    for number, count in enumerate(FIRST[name]):
+        plant.make(name, open_target(str(folder)), Day("nothing", number, count))
 
 
 def verdicts(name: str, kind: str, place: Path, options: argparse.Namespace) -> Iterator[Verdict]:
-    reader, model = systems.find(name), Model.parse(f"champion={place / 'model'}")
+    reader, model = systems.find(name), Model.parse(f"champion={place / CHAMPION.get(name, 'model')}")
     baseline = str(place / "baseline")
     start = 100 * (1 + KINDS.index(kind))
     for number in range(start, start + (options.days if kind == "nothing" else options.planted)):
         with tempfile.TemporaryDirectory(dir=place) as folder:
-            DAYS[name](Path(folder), kind, number)
+            plant.make(name, open_target(folder), Day(kind, number, COUNTS[name]))
             source = Source(baseline=baseline, since=baseline, data=folder, model=model, limit=reader.LIMIT)
             yield judge(reader.read(source), Limits())
 

@@ -7,7 +7,11 @@ from datetime import timedelta
 import pytest
 
 WATCHED = {
+    "drift_calls": ("calls", "call_sentiment"),
+    "drift_chest": ("chest_xray", "chest_xray"),
     "drift_ctr": ("ctr_days", "click_through"),
+    "drift_faces": ("faces", "private_inference"),
+    "drift_lane": ("lane_detection", "lane_detection"),
     "drift_retail": ("questions", "retail_assistant"),
     "drift_tyre": ("tyre_images", "tyre"),
 }

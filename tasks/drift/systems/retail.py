@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 
-from tasks.common import encoder
 from tasks.common.data import open_source
-from tasks.common.metrics import Floats
 from tasks.common.onnx_model import OnnxModel
 from tasks.common.program import BadInput
-from tasks.common.progress import Progress
 from tasks.common.tokens import Tokens
+from tasks.drift import texts
 from tasks.drift.sample import NothingNew, Pair, Sample, Source
 from tasks.retail import dataset
 from tasks.retail.dataset import Question, Questions
@@ -24,10 +20,7 @@ from tasks.retail.labels import OUTSIDE, spans
 from tasks.retail.model import INPUT, OUTPUT
 from tasks.retail.reading import answers
 
-LIMIT = 600
-BATCH = 32
-
-T = TypeVar("T")
+LIMIT = texts.LIMIT
 
 
 def read(source: Source) -> Pair:
@@ -71,13 +64,10 @@ def _sample(told: Questions, chosen: Sequence[Question], trained: frozenset[str]
     chances, right = _asked(told, [question for question in chosen if question.digest[:16] not in trained], source)
     return Sample(
         rows=len(chosen),
-        columns={
-            "words": np.array([len(question.words) for question in chosen], np.float64),
-            "letters of a word": np.array([np.mean([len(w) for w in question.words]) for question in chosen]),
-        },
+        columns=texts.columns([question.words for question in chosen]),
         chances=np.array(chances),
         figures=np.array(right, np.float64),
-        embedding=embedded([question.text for question in chosen], source.threads),
+        embedding=texts.embedded([question.text for question in chosen], source.threads),
     )
 
 
@@ -90,7 +80,7 @@ def _asked(told: Questions, questions: Sequence[Question], source: Source) -> tu
     network = OnnxModel.load(source.model.onnx, inputs=INPUT, outputs=OUTPUT, threads=source.threads)
     tokens = Tokens.of(source.model.onnx.parent)
     chances, right = [], []
-    for group in _groups(questions, "Asking the champion"):
+    for group in texts.groups(questions, "Asking the champion"):
         numbers, first = tokens.numbers([question.words for question in group])
         found = answers(network(numbers), first, len(slots), slots.index(OUTSIDE))
         for question, answer in zip(group, found, strict=True):
@@ -99,25 +89,3 @@ def _asked(told: Questions, questions: Sequence[Question], source: Source) -> tu
             chances.append(answer.confidence)
             right.append(told.intents[question.intent] == intents[answer.intent] and meant == said)
     return chances, right
-
-
-def embedded(texts: Sequence[str], threads: int) -> Floats:
-    """Return what the pretrained encoder makes of texts [N, width]: the mean over the pieces of each."""
-    torch.set_num_threads(threads)
-    folder = encoder.pretrained()
-    network, _ = encoder.load(folder)
-    tokens, found = Tokens.of(folder), []
-    network.eval()
-    with torch.inference_mode():
-        for group in _groups(texts, "Embedding questions"):
-            states, mask = encoder.states(network, torch.from_numpy(tokens.of_texts(group)))
-            found.append(encoder.pooled(states, mask).numpy())
-    return np.concatenate(found)
-
-
-def _groups(items: Sequence[T], what: str) -> Iterator[Sequence[T]]:
-    with Progress(len(items), "questions", what) as progress:
-        for start in range(0, len(items), BATCH):
-            group = items[start : start + BATCH]
-            yield group
-            progress.advance(len(group))

@@ -134,7 +134,10 @@ def test_what_was_there_before_is_not_new(clicks: Path, forest: Path, drift: Cal
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--system=weather"], "Drift of system 'weather' is not known; there are ctr, retail, tyre."),
+        (
+            ["--system=weather"],
+            "Drift of system 'weather' is not known; there are calls, chest, ctr, faces, lane, retail, tyre.",
+        ),
         (["--system=ctr", "--alpha=0.9"], "--alpha is 0.9; it must be above 0 and below 0.5."),
         (["--system=ctr", "--rows=5"], "--rows is 5; it must be above 19"),
         (["--system=ctr", "--alarm-on=weather"], "--alarm-on names 'weather'; there are data and concept."),

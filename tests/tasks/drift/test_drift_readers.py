@@ -67,7 +67,7 @@ CHAMPION = {
 
 
 def test_every_system_with_a_reader_is_listed() -> None:
-    assert names() == ["ctr", "retail", "tyre"]
+    assert names() == ["calls", "chest", "ctr", "faces", "lane", "retail", "tyre"]
 
 
 def test_new_photographs_are_those_of_new_content_and_darker_ones_are_drift(photographs: Path) -> None:
