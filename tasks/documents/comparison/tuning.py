@@ -109,7 +109,7 @@ def write(network: nn.Module, base: Path, folder: Path) -> None:
     """Write a tuned encoder as a folder like that of its base, the weights last."""
     from safetensors.torch import save
 
-    leave = shutil.ignore_patterns(encoder.WEIGHTS, "README.md")
+    leave = shutil.ignore_patterns(encoder.WEIGHTS, "README.md", ".*")
     shutil.copytree(base, folder, ignore=leave, dirs_exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     write_whole(folder / encoder.WEIGHTS, save(weights))
