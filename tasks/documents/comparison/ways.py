@@ -98,7 +98,8 @@ class ByHeart:
     def _learn(self, passages: Sequence[Passage], examples: Sequence[Example]) -> None:
         numbers: dict[str, int] = {}
         labels = torch.tensor([numbers.setdefault(passages[place].text, len(numbers)) for _, place in examples])
-        self._known = [next(each for each in passages if each.text == text) for text in numbers]
+        first = {each.text: each for each in reversed(passages)}
+        self._known = [first[text] for text in numbers]
         vectors = torch.from_numpy(self._embedding.of([text for text, _ in examples]))
         self._head = learned(vectors, labels, len(numbers), self._seed)
 
