@@ -3,9 +3,10 @@
 
 **What.** Understands new calls of one dataset version, sentence by sentence, on both sides: `choose` a version →
 `model`, the champion or a version that is named → `plan` (which recorded calls are new, in parts) → `score`, one task
-for each part: decoded, cut into utterances, recognised offline, the sentiment of each sentence told, and brought to the
-call service, whose pages show it live and in the past → `summary` → `corrections`: what people have corrected on those
-pages goes to the source of the dataset, so that its next version holds it and `call_sentiment_training` learns from it.
+for each part: decoded, cut into utterances, recognised offline, the sentiment of each sentence and what it is about
+told, and brought to the call service, whose pages show it live and in the past → `summary` → `corrections`: what people
+have corrected on those pages goes to the source of the dataset, so that its next version holds it and
+`call_sentiment_training` learns from it.
 
 **When it runs.** Daily, and whenever `ingest_calls` makes a new dataset version. Without a new call the parts are
 skipped. A date before the first version is skipped with a sentence.
@@ -110,6 +111,7 @@ if DATASET:
             task_id="score",
             program="score",
             with_model=True,
+            flags={"allow-personal-data": DATASET.check.allow_personal_data},
             time_limit=timedelta(hours=12),
             map_index_template="{{ task.part }}",
             **asked,

@@ -106,6 +106,7 @@ POSTGRESQL = Suite(
         "tests/examples",
         "tests/scripts/test_connections.py",
         "tests/services/calls/test_call_store.py",
+        "tests/services/calls/test_call_mentions.py",
         "tests/services/dialog/test_store.py",
     ),
     postgresql=True,

@@ -8,8 +8,9 @@
 | ``PUT /api/calls/ID/finished`` with ``sentences``, their number | note that all are there; token |
 | ``DELETE /api/calls/ID`` | forget the call, its sentences and their corrections; token |
 | ``PUT /api/calls/ID/sentences/SIDE/INDEX/correction`` with ``by``, ``text``, ``sentiment`` | what a person says |
-| ``GET /api/calls?agent=&since=&until=&page=``, ``GET /api/calls/ID`` | calls; one with sentences and corrections |
-| ``GET /api/agents``, ``GET /api/summary?by=agent`` or ``day`` | who there is; what sentences were like |
+| ``GET /api/calls?agent=&since=&until=&about=&page=``, ``GET /api/calls/ID`` | calls; one with its sentences |
+| ``GET /api/agents``, ``GET /api/summary?by=agent`` or ``day``, ``&about=`` | who there is; what sentences were like |
+| ``GET /api/about?agent=&since=&until=`` | topics and names that are spoken of, with the sentiment of those sentences |
 | ``GET /api/words?agent=&since=`` | the words that tell callers' negative and positive sentences from the others |
 | ``GET /api/live`` | every sentence as it is stored or changed: server-sent events, from ``Last-Event-ID`` on |
 | ``GET /api/corrections?since=`` | what people corrected, a JSON object a line; token |
@@ -158,7 +159,12 @@ def make(service: Service) -> Starlette:
         if not re.fullmatch(r"[1-9]\d{0,6}", page):
             raise BadRequestError(f"A page is a number from 1 on, not {page!r}.")
         found, more = await run_in_threadpool(
-            service.reads.calls, _agent(asked), _when(asked, "since"), _when(asked, "until"), int(page)
+            service.reads.calls,
+            _asked(asked, "agent"),
+            _when(asked, "since"),
+            _when(asked, "until"),
+            int(page),
+            _asked(asked, "about"),
         )
         return JSONResponse({"calls": found, "page": int(page), "more": more})
 
@@ -174,13 +180,18 @@ def make(service: Service) -> Starlette:
         if by not in GROUPS:
             raise BadRequestError(f"A summary is by {' or '.join(GROUPS)}, not {by!r}.")
         day = since.date() if since else None
-        found = await run_in_threadpool(service.reads.summary, by, _agent(asked), day)
+        found = await run_in_threadpool(service.reads.summary, by, _asked(asked, "agent"), day, _asked(asked, "about"))
         return JSONResponse({"by": by, "summary": found})
+
+    async def about(request: Request) -> Response:
+        asked = request.query_params
+        when = _when(asked, "since"), _when(asked, "until")
+        return JSONResponse({"about": await run_in_threadpool(service.reads.about, _asked(asked, "agent"), *when)})
 
     async def telling_words(request: Request) -> Response:
         asked = request.query_params
         since = _when(asked, "since")
-        agent, day = _agent(asked), since.date() if since else None
+        agent, day = _asked(asked, "agent"), since.date() if since else None
 
         def found() -> dict[str, list[dict[str, object]]]:
             return words.telling(service.reads.said("caller", agent, day, LATEST), ("negative", "positive"))
@@ -241,6 +252,7 @@ def make(service: Service) -> Starlette:
         Route(f"{one}/finished", finish, methods=["PUT"]),
         Route("/api/agents", agents),
         Route("/api/summary", summary),
+        Route("/api/about", about),
         Route("/api/words", telling_words),
         Route("/api/live", live),
         Route("/api/corrections", corrections),
@@ -259,9 +271,9 @@ def make(service: Service) -> Starlette:
     return WithHeaders(app)  # type: ignore[return-value]
 
 
-def _agent(asked: Any) -> str | None:
-    # No agent has NUL in the name, and a database would not be asked for it.
-    return str(asked.get("agent", "")).replace("\x00", "") or None
+def _asked(asked: Any, name: str) -> str | None:
+    # No name has NUL in it, and a database would not be asked for it.
+    return str(asked.get(name, "")).replace("\x00", "") or None
 
 
 def _when(asked: Any, name: str) -> datetime | None:

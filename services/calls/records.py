@@ -25,6 +25,8 @@ MOST_SENTENCES = 1000
 """Of one request; a longer call is sent in several."""
 CALL_ID = r"[A-Za-z0-9._-]{1,64}"
 
+MOST_MENTIONS = 100
+"""Of one sentence."""
 MOST_INDEX = 1_000_000
 """Of a sentence of one side."""
 
@@ -81,8 +83,18 @@ class Scores(_Sent):
     positive: Share
 
 
+class Mention(_Sent):
+    """What a sentence is about: a topic, or a name of some kind."""
+
+    kind: Literal["topic", "company", "product", "place", "person"]
+    name: Name
+
+
 class Sentence(_Sent):
-    """What one side said from second ``start`` to ``end`` of a call, its ``index``-th sentence from 0."""
+    """What one side said from second ``start`` to ``end`` of a call, its ``index``-th sentence from 0.
+
+    ``mentions`` are what it is about; None where nobody has looked.
+    """
 
     side: Side
     index: Annotated[int, Field(ge=0, le=MOST_INDEX)]
@@ -93,6 +105,7 @@ class Sentence(_Sent):
     scores: Scores
     recogniser: Name
     model: Name
+    mentions: Annotated[list[Mention], Field(max_length=MOST_MENTIONS)] | None = None
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Sentence:

@@ -14,16 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.calls import schema
+from services.calls import mentions, schema
 from services.calls.records import SIDES, Call, Correction, Sentence, plain
-from services.calls.tables import CALLS, CORRECTIONS, FEED, SENTENCES
+from services.calls.tables import CALLS, CORRECTIONS, FEED, SENTENCES, SENTIMENT
 
 INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 Row = Mapping[str, Any] | sa.RowMapping
 PAGE = 50
 """Calls of one page of the history."""
-# What counts is what people say it is, where they did.
-SENTIMENT = sa.func.coalesce(SENTENCES.c.corrected_sentiment, SENTENCES.c.sentiment)
 
 
 class NoSuchError(Exception):
@@ -109,6 +107,7 @@ class Store:
             changed = {key: row for key, row in rows.items() if key in known and _differs(known[key], row)}
             new = {key: row for key, row in rows.items() if key not in known}
             told |= {"stored": len(new), "replaced": len(changed), "same": len(rows) - len(new) - len(changed)}
+            mentions.keep(connection, name, sentences, set(changed))
             if not new and not changed:
                 return told
             stamp = {"stored_at": datetime.now(UTC)}
@@ -191,13 +190,19 @@ class Store:
     # Looking back
 
     def calls(
-        self, agent: str | None = None, since: datetime | None = None, until: datetime | None = None, page: int = 1
+        self,
+        agent: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page: int = 1,
+        about: str | None = None,
     ) -> tuple[list[dict[str, Any]], bool]:
         """Return a page of calls that began from ``since`` to ``until``, the last first; and whether more follow."""
         wanted = sa.select(CALLS).order_by(CALLS.c.began.desc(), CALLS.c.id).offset((page - 1) * PAGE).limit(PAGE + 1)
         wanted = wanted.where(CALLS.c.agent == agent) if agent is not None else wanted
         wanted = wanted.where(CALLS.c.began >= since) if since is not None else wanted
         wanted = wanted.where(CALLS.c.began < until) if until is not None else wanted
+        wanted = wanted.where(mentions.spoken_of_in_call(about)) if about is not None else wanted
         with self._engine.connect() as connection:
             rows = connection.execute(wanted).all()
             sides = _sides(connection, [row.id for row in rows[:PAGE]])
@@ -214,26 +219,42 @@ class Store:
                 raise NoSuchError(f"There is no call {name!r}.")
             found = connection.execute(sentences.order_by(SENTENCES.c.start, SENTENCES.c.side, SENTENCES.c.index)).all()
             corrected = connection.execute(corrections).all()
+            about = mentions.found(connection, call=name)
         return {
             **_call(row),
+            "about": about,
             "sentences": [_sentence(sentence._mapping) for sentence in found],
             "corrections": [_correction(one._mapping) for one in corrected],
         }
 
-    def summary(self, by: str, agent: str | None = None, since: date | None = None) -> list[dict[str, Any]]:
-        """Return for each ``agent`` or ``day`` its calls, and what both sides' sentences were like."""
+    def about(
+        self, agent: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what is spoken of in calls that began from ``since`` to ``until``, and with which sentiment."""
+        with self._engine.connect() as connection:
+            return mentions.found(connection, agent=agent, since=since, until=until)
+
+    def summary(
+        self, by: str, agent: str | None = None, since: date | None = None, about: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return for each ``agent`` or ``day`` its calls, and what both sides' sentences were like.
+
+        :param about: look at calls and sentences alone that speak of this.
+        """
         group = {"agent": CALLS.c.agent, "day": CALLS.c.day}[by]
         where = [CALLS.c.agent == agent] if agent is not None else []
         where += [CALLS.c.day >= since] if since is not None else []
+        said = [mentions.spoken_of(about)] if about is not None else []
+        in_call = [mentions.spoken_of_in_call(about)] if about is not None else []
         counted = (
             sa.select(group.label("group"), SENTENCES.c.side, SENTIMENT.label("is"), sa.func.count().label("number"))
             .join(CALLS)
-            .where(*where)
+            .where(*where, *said)
             .group_by(group, SENTENCES.c.side, SENTIMENT)
         )
         calls = (
             sa.select(group.label("group"), sa.func.count().label("number"), sa.func.sum(CALLS.c.seconds).label("s"))
-            .where(*where)
+            .where(*where, *in_call)
             .group_by(group)
             .order_by(group)
         )
@@ -297,6 +318,7 @@ def _events(connection: sa.Connection, count: int) -> Iterator[int]:
 
 def _forget(connection: sa.Connection, name: str) -> None:
     """Delete the sentences of a call, and let those who keep some in memory know."""
+    mentions.forget(connection, name)
     if connection.execute(SENTENCES.delete().where(SENTENCES.c.call == name)).rowcount:
         connection.execute(FEED.update().values(forgotten=FEED.c.forgotten + 1))
 
@@ -315,7 +337,7 @@ def _key(name: str, side: str, index: int) -> tuple[sa.ColumnElement[bool], ...]
 
 def _row(sentence: Sentence) -> dict[str, Any]:
     row = plain(sentence)
-    return {**{name: value for name, value in row.items() if name != "scores"}, **row["scores"]}
+    return {**{name: value for name, value in row.items() if name not in ("scores", "mentions")}, **row["scores"]}
 
 
 def _differs(known: Row, row: Mapping[str, Any]) -> bool:

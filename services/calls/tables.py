@@ -71,3 +71,16 @@ FEED = sa.Table(
     sa.Column("last", sa.BigInteger, nullable=False),
     sa.Column("forgotten", sa.BigInteger, nullable=False),  # how often sentences were deleted
 )
+# Of the recognised words, found once; a correction of the words changes none of it.
+MENTIONS = sa.Table(
+    "call_mentions",
+    METADATA,
+    sa.Column("call", sa.String(64), sa.ForeignKey(CALLS.c.id), primary_key=True),
+    sa.Column("side", sa.String(10), primary_key=True),
+    sa.Column("index", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(10), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Index("call_mentions_by_name", "name", "kind"),
+)
+# What counts is what people say it is, where they did.
+SENTIMENT = sa.func.coalesce(SENTENCES.c.corrected_sentiment, SENTENCES.c.sentiment)

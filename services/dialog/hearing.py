@@ -15,7 +15,7 @@ from statistics import fmean
 
 import numpy as np
 
-from tasks.common.audio import CALLER, Piece, Silent, TooLong, decoded
+from tasks.common.audio import CALLER, Piece, Recording, Silent, TooLong
 from tasks.common.program import BadInput
 from tasks.common.recogniser import Recogniser, checked_hints
 from tasks.common.utterances import utterances
@@ -85,7 +85,7 @@ class Ears:
             log.error("No recogniser: %s", error)
             raise NotHeardError(DEAF, 501) from error
         try:
-            said = list(utterances(_one_voice(decoded(io.BytesIO(content), longest_s=LONGEST_S))))
+            said = list(utterances(_one_voice(Recording(io.BytesIO(content), longest_s=LONGEST_S))))
         except TooLong as error:
             raise NotHeardError(TOO_LONG, 413) from error
         except Silent as error:

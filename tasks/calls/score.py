@@ -1,4 +1,4 @@
-"""Transcribe and score recorded calls: cut into utterances, recognised, the sentiment of each told, both sides kept.
+"""Transcribe and score recorded calls: cut into utterances, recognised, sentiment and topics told, both sides kept.
 
     CALLS_URL=http://127.0.0.1:8601 CALLS_TOKEN=... \
         python -m tasks.calls.score --data /data/calls --model /models/r1 --part 0/3
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.calls.dataset import Call, words
+from tasks.calls.mentions import about
 from tasks.calls.sentiment import INPUT, OUTPUT, numbers, scores
 from tasks.calls.work import Work, add_work
 from tasks.common import program
@@ -50,7 +51,9 @@ class Understood:
 class Listener:
     """A model folder's sentiment and, with its hints, the recogniser."""
 
-    def __init__(self, folder: Path, recogniser: str | None, threads: int) -> None:
+    def __init__(
+        self, folder: Path, recogniser: str | None, threads: int, *, allow_personal_data: bool = False
+    ) -> None:
         model = Model.parse(f"model={folder}")
         told = model.description.get("recogniser")
         self.recogniser = Recogniser(recogniser, model.description.get("hints", ()), threads=threads)
@@ -63,6 +66,7 @@ class Listener:
         self._tokens = Tokens.of(folder)
         self.model = folder.resolve().name
         self.empty = 0
+        self._allow_personal_data = allow_personal_data
 
     def understood(self, recording: Recording) -> list[dict[str, Any]]:
         """Return the sentences of a recording in order of time on each side, as the table takes them."""
@@ -81,8 +85,10 @@ class Listener:
         rows = []
         for start in range(0, len(found), BATCH):
             part = found[start : start + BATCH]
-            logits = self._network(numbers(self._tokens, [each.text for each in part]))
-            for each, score in zip(part, scores(logits), strict=True):
+            texts = [each.text for each in part]
+            logits = self._network(numbers(self._tokens, texts))
+            mentioned = about(texts, allow_personal_data=self._allow_personal_data)
+            for each, score, mentions in zip(part, scores(logits), mentioned, strict=True):
                 rows.append(
                     {
                         **vars(each),
@@ -90,6 +96,7 @@ class Listener:
                         "scores": score.to_json(),
                         "recogniser": self.recogniser.identity,
                         "model": self.model,
+                        "mentions": [mention._asdict() for mention in mentions],
                     }
                 )
         return rows
@@ -102,13 +109,15 @@ def main() -> dict[str, Any]:
     flags.add_argument("--part", default="0/1", help="of the calls, such as 0/3")
     flags.add_argument("--recogniser", help="folder of a Whisper; else the one that an installed package carries")
     flags.add_argument("--threads", type=int, default=2)
+    flags.add_argument("--allow-personal-data", action="store_true", default=False, help="name people among the topics")
     options = flags.parse()
     work = Work.of(options)
     new = [call for call in work.part(options.part) if not work.is_done(call)]
     if not new:
         say(f"All calls of part {options.part} are there already")
         return {"calls": 0, "sentences": 0, "empty": 0, "seconds": 0.0, "took_s": 0.0, "refused": 0, "reasons": []}
-    listener = Listener(options.model, options.recogniser, options.threads)
+    allowed = options.allow_personal_data
+    listener = Listener(options.model, options.recogniser, options.threads, allow_personal_data=allowed)
     sentences, seconds, refused = 0, 0.0, []
     begun = time.monotonic()
     with Progress(len(new), "calls", "Listening") as progress:

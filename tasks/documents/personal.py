@@ -10,12 +10,11 @@ introduces it, and by words near it. English only, as its model is.
 from __future__ import annotations
 
 import functools
-import sys
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.common.imports import without
 from tasks.documents.policy import KINDS
 
 RULES = 1  # another number makes every document be scanned again
@@ -200,7 +199,7 @@ def _moved(finding: Finding, by: int) -> Finding:
 @functools.cache
 def _analyzer() -> Any:
     """Presidio with the recognisers of our kinds; nothing of it reaches for a network."""
-    with _without("transformers"):
+    with without("transformers"):
         from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
         from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
 
@@ -211,19 +210,6 @@ def _analyzer() -> Any:
     engine.nlp[LANGUAGE].select_pipes(disable=["parser"])  # type: ignore[index]  # nothing here asks how a sentence is built
     registry = RecognizerRegistry(_recognizers(), supported_languages=[LANGUAGE])
     return AnalyzerEngine(registry, engine, supported_languages=[LANGUAGE], default_score_threshold=SURE)
-
-
-@contextmanager
-def _without(package: str) -> Iterator[None]:
-    """Keep an import from loading a package that it would use but does not need, and that takes seconds to load."""
-    if package in sys.modules:
-        yield
-        return
-    sys.modules[package] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[package]
 
 
 def _recognizers() -> list[Any]:

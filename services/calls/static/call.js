@@ -31,6 +31,12 @@ async function show() {
     ` · ${day(call.began)} · ${clock(call.seconds)} · ${call.finished === null ? "not finished" : `${call.finished} sentences`}`,
     ` · ${source.file} of ${source.dataset} ${source.version}`,
   );
+  document.getElementById("about").replaceChildren(
+    ...call.about.flatMap((one, at) => [
+      at ? " · " : "About ",
+      element("a", { href: `history.html?about=${encodeURIComponent(one.name)}`, title: one.kind }, one.name),
+    ]),
+  );
   list.replaceChildren();
   for (const one of call.sentences) place(one);
   draw();

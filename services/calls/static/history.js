@@ -46,9 +46,27 @@ async function showAgents() {
 }
 
 async function showTime() {
-  const { summary } = await ask(`api/summary?by=day&${only(["agent", "since"])}`);
+  const { summary } = await ask(`api/summary?by=day&${only(["agent", "since", "about"])}`);
   const place = document.getElementById("time");
   place.replaceChildren(summary.length ? overTime(summary) : "No calls.");
+}
+
+async function showAbout() {
+  const { about } = await ask(`api/about?${only(["agent", "since", "until"])}`);
+  document.getElementById("topics").replaceChildren(...about.map((one) => element("option", { value: one.name })));
+  const rows = about.map((one) =>
+    element(
+      "tr",
+      {},
+      element("td", {}, element("a", { href: address({ about: one.name, page: 1 }) }, one.name)),
+      element("td", {}, one.kind),
+      element("td", { class: "number" }, String(one.calls)),
+      element("td", {}, shares(one.sentiment)),
+      element("td", { class: "number" }, mean(one.sentiment)),
+    ),
+  );
+  const names = head("About", "Is", "Calls", "Sentences", "Mean");
+  document.getElementById("about").replaceChildren(...(rows.length ? [names, ...rows] : []));
 }
 
 async function showWords() {
@@ -61,7 +79,7 @@ async function showWords() {
 }
 
 async function showCalls() {
-  const { calls, more } = await ask(`api/calls?${only(["agent", "since", "until", "page"])}`);
+  const { calls, more } = await ask(`api/calls?${only(["agent", "since", "until", "about", "page"])}`);
   const rows = calls.map((one) =>
     element(
       "tr",
@@ -81,10 +99,10 @@ async function showCalls() {
   document.getElementById("pages").replaceChildren(...pages);
 }
 
-for (const name of ["since", "until"]) filters.elements[name].value = asked.get(name) ?? "";
+for (const name of ["since", "until", "about"]) filters.elements[name].value = asked.get(name) ?? "";
 filters.addEventListener("submit", (event) => {
   event.preventDefault();
   const next = new URLSearchParams([...new FormData(filters)].filter(([, value]) => value));
   location.assign(`history.html?${next}`);
 });
-Promise.all([showAgents(), showTime(), showWords(), showCalls()]).catch(complain);
+Promise.all([showAgents(), showTime(), showWords(), showAbout(), showCalls()]).catch(complain);

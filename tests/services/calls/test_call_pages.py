@@ -229,3 +229,18 @@ def test_pages_are_dark_where_people_like_that(page: Page, served: Served):
         count(page, 1)
         shades.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert shades == ["rgb(255, 255, 255)", "rgb(15, 20, 27)"]
+
+
+def test_what_is_spoken_of_is_shown_with_its_sentiment_and_looked_for(page: Page, served: Served):
+    put(served, "c1", sentence(mentions=[{"kind": "topic", "name": "router"}, {"kind": "company", "name": HTML}]))
+    put(served, "c2", sentence(sentiment="positive"))
+    page.goto("/history.html")
+    expect(page.locator("#about tr")).to_have_count(3, timeout=WAIT_MS)
+    assert page.locator("#about img").count() == 0 and HTML in page.locator("#about").inner_text()
+    expect(page.locator("#table tr")).to_have_count(3)
+    page.locator("#about a", has_text="router").click()
+    expect(page.locator("#table tr")).to_have_count(2, timeout=WAIT_MS)
+    expect(page.locator("[name=about]")).to_have_value("router")
+    page.locator("#table a").click()
+    expect(page.locator("#about")).to_contain_text("router", timeout=WAIT_MS)
+    assert page.locator("#about img").count() == 0

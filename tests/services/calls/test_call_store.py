@@ -276,7 +276,7 @@ def test_a_database_of_a_newer_program_is_refused_and_left_as_it_is(store: Store
 
 
 def test_a_database_that_is_only_read_has_to_be_up_to_date(tmp_path: Path):
-    with pytest.raises(schema.SchemaError, match="at version none, and this program reads 0001; clone it again"):
+    with pytest.raises(schema.SchemaError, match="at version none, and this program reads 0002; clone it again"):
         Store(f"sqlite:///{tmp_path / 'empty.db'}", upgrade=False)
 
 

@@ -199,6 +199,7 @@ def test_new_calls_are_scored_once_and_whole(trained: Path, calls: Path, heard: 
     assert told["sentences"][0]["sentiment"] in ("negative", "neutral", "positive")
     assert sum(told["sentences"][0]["scores"].values()) == pytest.approx(1, abs=1e-5)
     assert told["sentences"][0]["model"] == "r1" and told["channels"] == 2 and told["rate_hz"] == RATE_HZ
+    assert all(isinstance(one["mentions"], list) for one in told["sentences"])
 
 
 def test_a_recording_that_cannot_be_understood_stops_no_other(trained, heard, tmp_path: Path, monkeypatch, capfd):
