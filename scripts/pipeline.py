@@ -46,17 +46,14 @@ class Demo:
         """Return the facts, which are kept in ``file``. Raises RunFailed."""
         self.system.check(self.options)
         self.start_services()
-        self.provision()
-        past = getattr(self.options, "days", None)
-        if past:
-            days.make_versions(self, past)
-        if self.system.dataset:
-            self.ingest()
-            self.train()
-        else:
-            self.start()
-        trained = days.backfill(self, past) if past else []
-        facts = self.facts() | {"days": trained}
+        with self.system.beside(self.stack):
+            self.provision()
+            past = getattr(self.options, "days", None)
+            if past:
+                days.make_versions(self, past)
+            self.system.work(self)
+            trained = days.backfill(self, past) if past else []
+            facts = self.facts() | {"days": trained}
         self.keep(facts)
         return facts
 
@@ -93,7 +90,8 @@ class Demo:
 
     def wait_for_dags(self) -> None:
         deadline = time.monotonic() + PARSED_S
-        missing = [PROVISION, self.system.train_dag, *([self.system.ingest_dag] if self.system.dataset else [])]
+        of_data = [self.system.ingest_dag] if self.system.dataset else []
+        missing = [PROVISION, self.system.train_dag, *of_data, *self.system.other_dags]
         while missing := [dag_id for dag_id in missing if self.api.dag(dag_id) is None]:
             if time.monotonic() > deadline:
                 errors = [f"{file}:\n{trace}" for file, trace in self.api.import_errors().items()]

@@ -27,6 +27,7 @@ SHOWN = 4
 
 class Calls(System):
     name = "calls"
+    number = 6
     dataset = "calls"
     train_dag = "call_sentiment_training"
     steps = "clone, tune sentiment and vocabulary, judge base and tuned as pipelines, deploy if better, prove"

@@ -25,6 +25,7 @@ AGAIN = {"epochs": 1, "promote": "never"}
 
 class Chest(System):
     name = "chest"
+    number = 4
     dataset = "chest_xray"
     train_dag = "chest_xray"
     model = "chest_xray"

@@ -42,6 +42,7 @@ def comparison(stack: Stack, facts: dict[str, Any]) -> str:
 
 class ClickThrough(System):
     name = "ctr"
+    number = 2
     dataset = "ctr_days"
     train_dag = "click_through"
     steps = "clone, convert, train on each engine, compare, deploy the best, score"

@@ -28,6 +28,7 @@ METRICS = ("recall_at_5", "mrr", "answered_right", "faithfulness", "told_none")
 
 class Documents(System):
     name = "documents"
+    number = 10
     dataset = "documents"
     train_dag = "documents"
     steps = "scan for personal data, embed, freeze the index, judge it, serve, ask"

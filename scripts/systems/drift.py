@@ -42,6 +42,7 @@ def report(stack: Stack, facts: dict[str, Any]) -> str:
 
 class Drift(System):
     name = "drift"
+    number = 10
     dataset = "ctr_days"
     train_dag = "click_through"
     steps = "clone, convert, train, compare, deploy: the champion that is watched"

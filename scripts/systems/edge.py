@@ -32,6 +32,7 @@ QUICK = {"workload": "chest", "repeats": 3, "seconds": 0.3, "samples": 32, "scen
 
 class Edge(Chest):
     name = "edge"
+    number = 8
     steps = "train and deploy at home; then the edge follows"
 
     def facts(self, demo: Demo) -> dict[str, Any]:

@@ -22,6 +22,7 @@ RESTORE = "restore_experiment"
 
 class Lane(System):
     name = "lane"
+    number = 3
     dataset = "lane_detection"
     train_dag = "lane_detection"
     steps = "clone, train, judge, freeze the experiment, deploy, prove, clean up"

@@ -21,6 +21,7 @@ COUNT = 400
 
 class Private(System):
     name = "private"
+    number = 5
     dataset = "faces"
     train_dag = "private_inference"
     steps = "clone, train, learn noise and attack it for each ALPHA, choose one, deploy the tail, use it in three ways"

@@ -24,6 +24,7 @@ COUNT, TALKS = 400, 200
 
 class Retail(System):
     name = "retail"
+    number = 7
     dataset = "questions"
     train_dag = "retail_assistant"
     steps = "clone, train, judge whole conversations, deploy, hold one as proof"

@@ -19,6 +19,7 @@ QUICK = {"size_mib": 128, "seconds": 2, "files": 300, "pictures": 128, "samples_
 
 class Storage(System):
     name = "storage"
+    number = 12
     train_dag = "storage_proof"
     told_by = "report"
     steps = "measure each path in turn, then all side by side and over time"

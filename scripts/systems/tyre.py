@@ -47,6 +47,7 @@ def evaluation(stack: Stack, facts: dict[str, Any]) -> str:
 
 class Tyre(System):
     name = "tyre"
+    number = 1
     dataset = "tyre_images"
     train_dag = "tyre_quality"
     model = "tyre"

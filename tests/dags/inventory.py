@@ -33,6 +33,7 @@ OTHERS = {
     "drift_retail",
     "drift_tyre",
     "edge_inference",
+    "gpu_projects",
     "model_report",
     "provision_ontap",
     "reclaim_space",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts import demo, systems
+from scripts import all_demos, demo, systems
 from scripts.embedded import ports
 from scripts.follow import RunFailed
 from scripts.pipeline import Demo, facts_file
@@ -152,12 +152,38 @@ def test_all_demos_go_on_where_they_failed_and_begin_anew_when_done(
 
     monkeypatch.setattr(subprocess, "run", run)
     monkeypatch.setattr("sys.argv", ["demo", "all", "--local", str(tmp_path)])
-    assert demo.main() == 1 and ran == systems.names()
+    assert demo.main() == 1 and sorted(ran) == systems.names()
     said = capsys.readouterr().out
-    assert "✗ tyre" in said and "Task sync of ingest failed." in said and "✓ ctr" in said
-    assert f"{len(ran) - 1} of {len(ran)} demos have succeeded." in said
+    assert "✗  1 tyre quality" in said and "Task sync of ingest failed." in said and "✓  2 click-through rate" in said
+    assert "11 of 12 systems have succeeded." in said
     ran.clear()
     failing.clear()
     assert demo.main() == 0 and ran == ["tyre"]
     ran.clear()
-    assert demo.main() == 0 and ran == systems.names(), "done with all, it begins anew"
+    assert demo.main() == 0 and sorted(ran) == systems.names(), "done with all, it begins anew"
+
+
+def test_each_published_design_has_a_demo_and_its_row_is_green_with_all_of_them():
+    numbered = systems.by_number()
+    assert sorted(number for number in numbered if number) == list(all_demos.DESIGNS)
+    rows = {name: {"succeeded": name != "drift", "seconds": 60.0, "said": ""} for name in systems.names()}
+    rows["drift"]["said"] = "no alarm"
+    lines = all_demos.table(rows).splitlines()
+    assert [line[2:4].strip() for line in lines[:-1]] == [str(number) for number in all_demos.DESIGNS]
+    assert [line for line in lines if line.startswith("✗")] == [
+        "✗ 10 document assistant  documents, drift    120 s  no alarm"
+    ]
+
+
+def test_all_demos_go_on_with_those_that_have_come_since(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    ran: list[str] = []
+
+    def run(command: list[str], **settings: Any) -> subprocess.CompletedProcess[bytes]:
+        ran.append(command[3])
+        return subprocess.CompletedProcess(command, 0)
+
+    new = {"projects", "two_sites"}
+    row = {"succeeded": True, "seconds": 60.0, "said": ""}
+    (tmp_path / all_demos.FILE).write_text(json.dumps({name: row for name in systems.names() if name not in new}))
+    monkeypatch.setattr(subprocess, "run", run)
+    assert all_demos.run(Stack(tmp_path)) == 0 and ran == ["projects", "two_sites"]

@@ -26,9 +26,10 @@ class Submitted:
 class Scenario:
     """``allocated`` GPUs and ``queued`` workloads by project, once ``submits`` are in and all of ``ends`` are out.
 
-    ``one_by_one``: each starts before the next is submitted.
+    ``section`` of the report. ``one_by_one``: each starts before the next is submitted.
     """
 
+    section: str
     title: str
     submits: tuple[Submitted, ...]
     allocated: Mapping[str, float]
@@ -39,6 +40,7 @@ class Scenario:
 
 SCENARIOS = (
     Scenario(
+        "4.8",
         "Idle GPUs are used beyond quotas",
         (
             Submitted("a-1-1-jupyter", 1, interactive=True),
@@ -59,12 +61,14 @@ SCENARIOS = (
         queued={},
     ),
     Scenario(
+        "4.9",
         "A quota is claimed, and takes back what others use beyond theirs",
         (Submitted("d-2-gg", 2), Submitted("d-3-gg", 2)),
         allocated={"team-a": 4, "team-b": 2, "team-c": 2, "team-d": 8},
         queued={"team-b": 1, "team-c": 1},
     ),
     Scenario(
+        "4.10",
         "Idle GPUs are shared in proportion to quotas",
         (Submitted("a-3-gg", 2), Submitted("a-4-gg", 2), Submitted("b-5-gg", 2), Submitted("c-6-gg", 2)),
         allocated={"team-a": 8, "team-b": 4, "team-c": 4, "team-d": 0},
@@ -73,3 +77,19 @@ SCENARIOS = (
         one_by_one=False,
     ),
 )
+
+
+def scenario(section: str) -> Scenario:
+    """Raises ValueError, naming those there are."""
+    for one in SCENARIOS:
+        if one.section == section:
+            return one
+    raise ValueError(f"there is no published scenario {section!r}; there are {', '.join(s.section for s in SCENARIOS)}")
+
+
+def submitted(last: Scenario) -> tuple[Submitted, ...]:
+    """Return what is in once this scenario is: each goes on from those before it."""
+    found: list[Submitted] = []
+    for one in SCENARIOS[: SCENARIOS.index(last) + 1]:
+        found = [*(each for each in found if each.project != one.ends), *one.submits]
+    return tuple(found)

@@ -90,15 +90,15 @@ th:first-child, td:first-child, td:nth-child(2) {{ text-align: left }} tr + tr {
 """
 
 
-def page(place: str, projects: Projects, found: Sequence[Use]) -> str:
-    """Return a page that needs nothing else: a bar for each project, and its figures."""
+def page(place: str, projects: Projects, found: Sequence[Use], at: float | None = None) -> str:
+    """Return a page that needs nothing else: a bar for each project, and its figures, as they were ``at`` a time."""
     return _PAGE.format(
         place=escape(place),
         gpus=projects.gpus,
         sum=sum(use.allocated for use in found),
         idle=sum(use.idle for use in found),
         waiting=sum(use.waiting for use in found),
-        when=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        when=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at)),
         heads="".join(f"<th>{name}</th>" for name in COLUMNS[1:]),
         rows="\n".join(_bar(use, projects.gpus) for use in found),
     )
