@@ -7,14 +7,25 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 from ontap_mlops.compute.kinds.slurm import SlurmPlace
 from ontap_mlops.compute.replaying import Replay
 from ontap_mlops.compute.workload import PlaceRefused, Resources, State, Workload
+from ontap_mlops.operators.gpu_projects import (
+    GpuProjectsApplyOperator,
+    GpuProjectsReportOperator,
+    GpuScenarioPlayOperator,
+    GpuScenariosCheckOperator,
+    GpuScenariosRemoveOperator,
+    task_of,
+)
 from ontap_mlops.projects import slurm_accounts, use
 from ontap_mlops.projects.changes import ProjectsRefused, make_all
 from ontap_mlops.projects.config import Projects, projects
@@ -197,3 +208,32 @@ def test_a_share_for_several_processes_is_refused_in_one_sentence(site: Site, pl
 def test_where_the_place_names_an_account_itself_projects_are_not_asked(place: SlurmPlace) -> None:
     own = SlurmPlace(**{**place.model_dump(), "account": "root"})
     assert own.project_of(Workload(name="w", program="p", project="team-a")) is None
+
+
+@pytest.mark.timeout(1800)
+def test_the_tasks_of_the_dag_play_the_published_scenarios_and_leave_nothing(
+    site: Site, place: SlurmPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "projects.yaml").write_text((REPOSITORY / "config" / "projects.yaml").read_text())
+    (tmp_path / "compute.yaml").write_text(yaml.safe_dump({"places": {"slurm": place.model_dump(mode="json")}}))
+    monkeypatch.setenv("AIRFLOW__ONTAP_MLOPS__CONFIG_DIR", str(tmp_path))
+    results: dict[str, Any] = {}
+    context: Any = {
+        "ti": SimpleNamespace(task_id="t", xcom_pull=lambda task_ids, key: results.get(task_ids), xcom_push=print),
+        "dag_run": SimpleNamespace(dag_id="gpu_projects", run_id="r", run_after=datetime(2026, 7, 1, tzinfo=UTC)),
+    }
+    wanted = {"place": "slurm", "up_to": "4.10"}
+    shown = GpuProjectsApplyOperator(task_id="apply", place="slurm", dry_run=True).execute(context)
+    results["apply"] = GpuProjectsApplyOperator(task_id="apply", place="slurm").execute(context)
+    assert shown["changes"] == results["apply"]["changes"] != []
+    GpuScenariosCheckOperator(task_id="check", **wanted).execute(context)
+    try:
+        for section in ("4.8", "4.9", "4.10"):
+            played = GpuScenarioPlayOperator(task_id=task_of(section), section=section, deferrable=False, **wanted)
+            results[task_of(section)] = played.execute(context)
+            assert sum(row["allocated"] for row in results[task_of(section)]["use"]) == 16
+    finally:
+        GpuScenariosRemoveOperator(task_id="remove", place="slurm").execute(context)
+    facts = GpuProjectsReportOperator(task_id="report", compute="slurm", **wanted).run_facts(context)["facts"]
+    assert facts["problems"] == [] and len(facts["pages"]) == 3
+    assert site.queue() == []
