@@ -75,7 +75,7 @@ with DAG(
         "compute": places_param(title="Compute", description="Where the report is written.", section="Report"),
     },
 ):
-    apply = GpuProjectsApplyOperator(task_id="apply", **AT, dry_run="{{ params.dry_run }}")
+    apply = GpuProjectsApplyOperator(task_id="apply", **AT, plan_only="{{ params.dry_run }}")
     check = GpuScenariosCheckOperator(task_id="check", **WANTED)
     played = [GpuScenarioPlayOperator(task_id=task_of(each), section=each, **WANTED) for each in SECTIONS]
     remove = GpuScenariosRemoveOperator(task_id="remove", **AT).as_teardown(setups=check)

@@ -223,7 +223,7 @@ def test_the_tasks_of_the_dag_play_the_published_scenarios_and_leave_nothing(
         "dag_run": SimpleNamespace(dag_id="gpu_projects", run_id="r", run_after=datetime(2026, 7, 1, tzinfo=UTC)),
     }
     wanted = {"place": "slurm", "up_to": "4.10"}
-    shown = GpuProjectsApplyOperator(task_id="apply", place="slurm", dry_run=True).execute(context)
+    shown = GpuProjectsApplyOperator(task_id="apply", place="slurm", plan_only=True).execute(context)
     results["apply"] = GpuProjectsApplyOperator(task_id="apply", place="slurm").execute(context)
     assert shown["changes"] == results["apply"]["changes"] != []
     GpuScenariosCheckOperator(task_id="check", **wanted).execute(context)

@@ -50,19 +50,19 @@ class GpuProjectsApplyOperator(MlopsOperator):
     Done again, it changes nothing. What was not made from the file is neither changed nor removed.
 
     :param place: of config/compute.yaml.
-    :param dry_run: only show what differs; text of a template counts by what it says.
-    :return: ``place``, ``changes`` (a sentence each) and ``made`` (false for a dry run).
+    :param plan_only: only show what differs; text of a template counts by what it says.
+    :return: ``place``, ``changes`` (a sentence each) and ``made`` (false where it only showed them).
     """
 
-    template_fields: Sequence[str] = ("place", "dry_run")
+    template_fields: Sequence[str] = ("place", "plan_only")
 
-    def __init__(self, *, place: str, dry_run: bool | str = False, **kwargs: Any) -> None:
+    def __init__(self, *, place: str, plan_only: bool | str = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.place = place
-        self.dry_run = dry_run
+        self.plan_only = plan_only
 
     def execute(self, context: Context) -> dict[str, Any]:
-        dry = str(self.dry_run).strip().lower() == "true"
+        dry = str(self.plan_only).strip().lower() == "true"
         with _refused(), NamedPlace(self.place).client() as place:
             changes = place.projects().plan()
             for change in changes:

@@ -94,7 +94,7 @@ def test_the_published_scenarios_follow_each_other_and_nothing_is_left(shared: S
 
 
 def test_projects_that_are_there_are_not_made_again_and_a_dry_run_makes_nothing(shared: Shared, run: Any) -> None:
-    assert apply(run, dry_run="True") == {"place": "gpus", "changes": ["make queues"], "made": False}
+    assert apply(run, plan_only="True") == {"place": "gpus", "changes": ["make queues"], "made": False}
     assert not shared.applied
     with pytest.raises(AirflowSkipException, match="only applies or shows"):
         GpuScenariosCheckOperator(task_id="check", **AT).execute(run)
