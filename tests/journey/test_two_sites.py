@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from ontap_mlops.ontap import mirrors, peers, s3, volumes
 from ontap_mlops.ontap.client import Client
 from scripts.embedded import environment, layout
+from scripts.systems.two_sites import contents
 from scripts.systems.tyre import SYSTEM
 from tests.journey.world import QUICK, TRAIN, World
 
@@ -116,12 +115,6 @@ def named(summary: dict[str, Any]) -> dict[str, str]:
 def versions(names: list[str]) -> set[str]:
     """Of the snapshots those that are dataset versions; SnapMirror keeps some of its own at the source."""
     return {name for name in names if name.startswith("mlops_v")}
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Path to digest of every file of the volume as it is now."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and ".snapshot" not in path.parts)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def snapshots(client: Client, svm: str, volume: str) -> list[str]:
