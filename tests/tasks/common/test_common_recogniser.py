@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from faster_whisper import WhisperModel
 
-from tasks.common.audio import RATE_HZ
+from tasks.calls.wording import word_errors
+from tasks.common.audio import RATE_HZ, decoded
 from tasks.common.program import BadInput
 from tasks.common.recogniser import PACKAGED_SHA256, Recognised, Recogniser, checked_hints, repeats
+from tasks.common.utterances import utterances
+from tests.recordings import MISSING, SAID, person
 from tests.speech import Say, quiet
 
 
@@ -105,3 +108,13 @@ def test_there_are_only_so_many_hints():
     assert checked_hints(["a"] * 40)
     with pytest.raises(BadInput, match="There are 41 vocabulary hints; a recogniser takes up to 40"):
         checked_hints(["a"] * 41)
+
+
+def test_a_person_is_understood(plain: Recogniser):
+    """The other voices here are machines', which speak more clearly than people do, and less like them."""
+    recording = person()
+    if recording is None:
+        pytest.skip(MISSING)
+    found = " ".join(plain.text(one.samples).text for one in utterances(decoded(recording)))
+    wrong, words = word_errors(SAID, found)
+    assert words > 100 and wrong / words < 0.15, found
