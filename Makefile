@@ -39,7 +39,7 @@ status:
 clean:
 	$(PROGRAM) scripts.services clean
 
-# Start docker-compose.yaml: Airflow with Celery, PostgreSQL, emulator, MLflow, Triton, Prometheus, Grafana; builds its images first.
+# Start docker-compose.yaml: Airflow with Celery, PostgreSQL, emulators, MLflow, Triton, Prometheus, Grafana and what COMPOSE_PROFILES of .env names; builds its images first.
 compose-up:
 	$(PROGRAM) scripts.compose up $(ARGS)
 
@@ -51,7 +51,7 @@ compose-down:
 compose-status:
 	$(PROGRAM) scripts.compose status
 
-# Print the password of Airflow's user admin in docker-compose.yaml, or another SECRET=grafana.
+# Print the password of Airflow's user admin in docker-compose.yaml, or another SECRET=grafana, or the token of SECRET=dialog.
 compose-password:
 	$(PROGRAM) scripts.compose password "$${SECRET:-airflow}"
 

@@ -74,7 +74,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--intercluster-ip",
         metavar="ADDRESS",
-        help="loopback address at which peered clusters reach this one (default: one that follows from the root)",
+        help="address at which peered clusters reach this one (default: a loopback one that follows from the root, or, "
+        f"with --host {EVERYWHERE} and --name, the name)",
     )
     parser.add_argument(
         "--no-schedules",
@@ -128,7 +129,7 @@ def main() -> int:
             f"port {args.port} on {args.host} cannot be used ({error.strerror}); choose another --port, or 0"
         )
     try:
-        peers = address.listen(root, args.intercluster_ip)
+        peers = address.listen(root, args.intercluster_ip or (EVERYWHERE if _in_container(args) else None))
     except OSError as error:
         return _refuse(f"no address for peered clusters ({error.strerror}); choose another --intercluster-ip")
     world = World(root, _config(args, peers))
@@ -149,11 +150,17 @@ def main() -> int:
         world.store.close()
 
 
+def _in_container(args: argparse.Namespace) -> bool:
+    """Whether everybody who reaches this container knows it by a name; its addresses change, its name stays."""
+    return bool(args.name) and args.host == EVERYWHERE
+
+
 def _config(args: argparse.Namespace, peers: socket.socket) -> Config:
+    found = peers.getsockname()[0]
     return Config(
         ontap_version=args.ontap_version,
         cluster=args.cluster,
-        intercluster_ip=peers.getsockname()[0],
+        intercluster_ip=args.name if found == EVERYWHERE else found,
         name=args.name or HOST,
         svms=tuple(args.svm or (seed.SVM,)),
         schedules=not args.no_schedules,

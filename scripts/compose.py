@@ -4,7 +4,7 @@
     python -m scripts.compose status    a line for each container
     python -m scripts.compose down      stop and remove the containers; --volumes: with all data and passwords
     python -m scripts.compose samples  draw photographs of tyres into the lake, where `ingest_tyre_images` finds them
-    python -m scripts.compose password  print the password of Airflow's user admin, or of `grafana`
+    python -m scripts.compose password  print that of Airflow's user admin, of `grafana`, or the token of `dialog`
     python -m scripts.compose airflow dags list      Airflow's own command line in these services
 
 With Docker this is `docker compose`. Where its daemon does not answer, podman-compose makes the containers of the same
@@ -26,7 +26,8 @@ from scripts.composing.file import ROOT, ComposeFile
 ENV, EXAMPLE = ROOT / ".env", ROOT / ".env.example"
 READY_S = 900
 SAMPLES = 400
-PASSWORDS = {"airflow": "api-server", "grafana": "grafana"}  # whose user is admin, by the service that has it
+PASSWORDS = {"airflow": ("api-server", "admin"), "grafana": ("grafana", "admin"), "dialog": ("dialog", "token")}
+"""Which service has it, in which file; the name of those of an account is that of its user, admin."""
 
 
 def main() -> int:
@@ -49,7 +50,8 @@ def main() -> int:
             engine.down(volumes=options.volumes)
             return 0
         if options.action == "password":
-            print(engine.output(PASSWORDS[options.of], "cat", "/run/secrets/admin"))
+            service, file = PASSWORDS[options.of]
+            print(engine.output(service, "cat", f"/run/secrets/{file}"))
             return 0
         if options.action == "samples":
             lake.fill(engine, options.count)
@@ -69,7 +71,8 @@ def settings() -> Path:
 
 def start(engine: engines.Engine, *, build: bool) -> int:
     begun = time.monotonic()
-    if build and (code := subprocess.run([sys.executable, "-m", "scripts.images"], cwd=ROOT).returncode):
+    built = [sys.executable, "-m", "scripts.images", *engine.file.targets()]
+    if build and (code := subprocess.run(built, cwd=ROOT).returncode):
         return code
     engine.up(READY_S)
     print(f"All services are healthy ({time.monotonic() - begun:.0f} s).")

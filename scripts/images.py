@@ -29,7 +29,7 @@ LABEL = "org.opencontainers.image."
 
 
 DOCKERFILE = "docker/Dockerfile"
-NAMES = ("emulator", "lake", "mlflow", "triton", "airflow", "tasks", "worker")
+NAMES = ("emulator", "lake", "mlflow", "triton", "dialog", "calls", "documents", "airflow", "tasks", "worker")
 """Each is a stage of the Dockerfile."""
 
 

@@ -23,6 +23,8 @@ KIND = handshake.KIND
 PASSPHRASE_MIN = 8
 _OFFER = timedelta(hours=1)
 _DAYS = re.compile(r"P(\d{1,3})D|PT(\d{1,4})H", re.ASCII)
+# Its last part begins with a letter: 127.0.0.300 is no name.
+_HOST_NAME = re.compile(r"(?:[a-z0-9-]{1,63}\.)*[a-z][a-z0-9-]{0,62}", re.ASCII | re.IGNORECASE)
 _APPLICATIONS = one_of("snapmirror", "flexcache")
 
 
@@ -31,9 +33,11 @@ def applications(value: Any) -> list[str]:
 
 
 def addresses(value: Any) -> list[str]:
+    """Of the peer: IP addresses, or host names, which ONTAP takes too."""
     found = texts(value)
     for each in found:
-        ipaddress.ip_address(each)
+        if not _HOST_NAME.fullmatch(each):
+            ipaddress.ip_address(each)
     return found
 
 

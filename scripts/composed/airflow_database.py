@@ -18,6 +18,8 @@ from scripts.embedded.database import migrate
 
 SECRETS = Path("/run/secrets")
 REGION = "us-east-1"
+TALKED_TO = {"dialog": 8600, "calls": 8650, "documents": 8660}
+"""Services that people talk to, with their ports."""
 
 
 def main(folder: Path) -> None:
@@ -33,8 +35,10 @@ def main(folder: Path) -> None:
 def wanted(secrets: dict[str, str], environment: dict[str, str]) -> dict[str, dict[str, Any]]:
     """Return what the rows say, by id. ``environment`` names the ONTAP, which need not be the emulator.
 
-    ``ontap_s3`` is missing on purpose: DAGs make those keys.
+    Those that lead to services of profiles are there at any time; a DAG says who does not answer. ``ontap_s3`` is
+    missing on purpose: DAGs make those keys.
     """
+    people = {name: _talked_to(name, port, secrets[name]) for name, port in TALKED_TO.items()}
     return {
         "ontap_default": {
             "conn_type": "ontap",
@@ -43,6 +47,14 @@ def wanted(secrets: dict[str, str], environment: dict[str, str]) -> dict[str, di
             "login": environment["ONTAP_USER"],
             "password": secrets["ontap"],
             "extra": {"verify": _verify(environment["ONTAP_CA"]), "svm": environment["ONTAP_SVM"]},
+        },
+        "ontap_remote": {
+            "conn_type": "ontap",
+            "host": "ontap-remote",
+            "port": 8443,
+            "login": "admin",
+            "password": secrets["ontap_remote"],
+            "extra": {"verify": "/ontap_remote/tls/ca.pem", "svm": "svm_remote"},
         },
         "aws_default": {
             "conn_type": "aws",
@@ -70,7 +82,12 @@ def wanted(secrets: dict[str, str], environment: dict[str, str]) -> dict[str, di
             "login": "admin",
             "password": secrets["airflow"],
         },
+        **{f"{name}_default": row for name, row in people.items()},
     }
+
+
+def _talked_to(name: str, port: int, token: str) -> dict[str, Any]:
+    return {"conn_type": "http", "schema": "http", "host": name, "port": port, "password": token}
 
 
 def _verify(authority: str) -> bool | str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 HOST = "postgres"
 SECRETS = Path("/run/secrets")
-OWNERS = ("airflow", "mlflow")
+OWNERS = ("airflow", "mlflow", "dialog", "calls", "documents")
 _WAIT_S = 10
 
 

@@ -14,7 +14,11 @@ import json
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+from scripts.composed.databases import OWNERS
+from scripts.embedded import people
 
 OWNER = 10001
 """The user of all our images, and of the public ones that let us choose."""
@@ -23,20 +27,27 @@ GIVEN = {"ontap": "ONTAP_PASSWORD"}
 """What may come from outside, by the variable it comes in: the password of an ONTAP that is not ours."""
 NAMES = (
     *("airflow", "postgres", "airflow_db", "mlflow_db", "redis", "fernet", "jwt", "session"),
-    *("ontap", "lake_access", "lake_secret", "triton", "metrics", "grafana"),
+    *("ontap", "ontap_remote", "lake_access", "lake_secret", "triton", "metrics", "grafana"),
+    *("dialog", "dialog_db", "calls", "calls_db", "documents", "documents_db"),
 )
+STUBS = {"WEATHER": "weatherstack", "PLACES": "yelp", "PRICES": "ebay"}
+"""What the retail assistant asks, and the path at which its stubs answer for that."""
 
 
 def main(volumes: Path) -> None:
     os.umask(0o022)
     values = {name: kept(volumes / "secrets" / "kept", name) for name in NAMES}
     values |= {name: os.environ[variable] for name, variable in GIVEN.items() if os.environ.get(variable)}
-    for service, files in files_of(values).items():
+    for service, files in files_of(values, os.environ).items():
         for name, text in files.items():
             write(volumes / "secrets" / service / name, text, 0o444)
     for folder in sorted((volumes / "data").iterdir()):
         if folder.stat().st_uid != OWNER:
             os.chown(folder, OWNER, OWNER)
+    known = volumes / "data" / "documents" / "people.yaml"
+    if not known.exists():  # whoever changes it keeps what they wrote
+        write(known, people.told({"documents": (values["documents"], ())}), 0o644)
+        os.chown(known, OWNER, OWNER)
     print(f"{len(values)} secrets are in place, and the volumes belong to user {OWNER}.", flush=True)
 
 
@@ -55,8 +66,11 @@ def new(name: str) -> str:
     return secrets.token_hex(10 if name == "lake_access" else 24)
 
 
-def files_of(values: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Return what each service finds in its /run/secrets: a file ``env`` for a shell, or a value in each file."""
+def files_of(values: dict[str, str], given: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what each service finds in its /run/secrets: a file ``env`` for a shell, or a value in each file.
+
+    ``given`` are variables from outside: addresses and keys of services that are somebody else's.
+    """
     redis, database = f"redis://:{values['redis']}@redis:6379", "postgres:5432"
     return {
         "airflow": {
@@ -70,14 +84,19 @@ def files_of(values: dict[str, str]) -> dict[str, dict[str, str]]:
             "metrics": values["metrics"],
             "passwords.json": json.dumps({ADMIN: values["airflow"]}),
             "connections.json": json.dumps(
-                {name: values[name] for name in ("ontap", "lake_access", "lake_secret", "triton", "airflow")}
+                {
+                    name: values[name]
+                    for name in (
+                        *("ontap", "ontap_remote", "lake_access", "lake_secret", "triton", "airflow"),
+                        *("dialog", "calls", "documents"),
+                    )
+                }
             ),
         },
         "postgres": {
             "env": _variables(POSTGRES_USER="postgres", POSTGRES_PASSWORD=values["postgres"]),
             "superuser": values["postgres"],
-            "airflow": values["airflow_db"],
-            "mlflow": values["mlflow_db"],
+            **{owner: values[f"{owner}_db"] for owner in OWNERS},
         },
         "redis": {"env": _variables(REDIS_PASSWORD=values["redis"])},
         "mlflow": {
@@ -86,6 +105,7 @@ def files_of(values: dict[str, str]) -> dict[str, dict[str, str]]:
             )
         },
         "ontap": {"env": _variables(ONTAP_EMULATOR_PASSWORD=values["ontap"])},
+        "ontap_remote": {"env": _variables(ONTAP_EMULATOR_PASSWORD=values["ontap_remote"])},
         "lake": {"env": _variables(NANIO_ACCESS_KEY=values["lake_access"], NANIO_SECRET_KEY=values["lake_secret"])},
         "triton": {"env": _variables(TRITON_CONTROL_TOKEN=values["triton"])},
         "prometheus": {"metrics": values["metrics"]},
@@ -93,12 +113,31 @@ def files_of(values: dict[str, str]) -> dict[str, dict[str, str]]:
             "env": _variables(GF_SECURITY_ADMIN_USER=ADMIN, GF_SECURITY_ADMIN_PASSWORD=values["grafana"]),
             "admin": values["grafana"],
         },
+        "dialog": {
+            "env": _variables(PGPASSWORD=values["dialog_db"], DIALOG_EXPORT_TOKEN=values["dialog"], **asked(given)),
+            "token": values["dialog"],
+        },
+        "calls": {"env": _variables(PGPASSWORD=values["calls_db"], CALLS_TOKEN=values["calls"])},
+        "documents": {
+            "env": _variables(PGPASSWORD=values["documents_db"], GENERATOR_KEY=given.get("GENERATOR_KEY", ""))
+        },
     }
 
 
+def asked(given: Mapping[str, str]) -> dict[str, str]:
+    """Return address and key of each service that answers the assistant's wishes: a stub's where none is given."""
+    told = {}
+    for name, path in STUBS.items():
+        url = given.get(f"{name}_URL")
+        told[f"{name}_URL"] = url or f"http://dialog-stubs:8700/{path}"
+        told[f"{name}_KEY"] = given.get(f"{name}_KEY", "") if url else "stub"
+    return told | ({"STOCK_DATABASE": given["STOCK_DATABASE"]} if given.get("STOCK_DATABASE") else {})
+
+
 def _variables(**values: str) -> str:
-    """Lines for a shell's ``.``; what we make holds no sign that a shell reads as its own."""
-    return "".join(f"{name}='{value}'\n" for name, value in values.items())
+    """Lines for a shell's ``.``, whatever a value holds that was given from outside."""
+    quoted = {name: value.replace("'", "'\"'\"'") for name, value in values.items()}
+    return "".join(f"{name}='{value}'\n" for name, value in quoted.items())
 
 
 def write(file: Path, text: str, mode: int) -> None:

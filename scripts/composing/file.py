@@ -15,6 +15,7 @@ from scripts.embedded.layout import dotenv
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = ROOT / "docker-compose.yaml"
+HTTPS = ("ontap", "ontap-remote")
 GRACE = "10s"  # of a compose file that says nothing
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?:(:-|:\?)([^}]*))?\}")
 
@@ -52,6 +53,10 @@ class ComposeFile:
         """Those of the chosen profiles."""
         every = self.content["services"].items()
         return {n: s for n, s in every if not s.get("profiles") or self.profiles & set(s["profiles"])}
+
+    def targets(self) -> list[str]:
+        """Return the stages of the Dockerfile that the chosen services are made of, each once."""
+        return sorted({service["build"]["target"] for service in self.services.values() if "build" in service})
 
     def needs(self, service: str) -> dict[str, str]:
         """Return the condition of each service that this one waits for."""
@@ -94,7 +99,7 @@ class ComposeFile:
         for name, service in self.services.items():
             for port in service.get("ports", ())[:1]:
                 host, number, _ = port.split(":")
-                found[name] = f"{'https' if name == 'ontap' else 'http'}://{host}:{number}"
+                found[name] = f"{'https' if name in HTTPS else 'http'}://{host}:{number}"
         return found
 
 

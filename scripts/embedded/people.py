@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from scripts.embedded import secrets
@@ -20,13 +21,14 @@ def file(layout: Layout) -> Path:
     """Return the people file of the document assistant; it is made on first use."""
     path = layout.documents / "people.yaml"
     if not path.exists():
-        told = [
-            {
-                "name": name,
-                "token": hashlib.sha256(secrets.get(layout, name).encode()).hexdigest(),
-                "groups": list(groups),
-            }
-            for name, groups in PEOPLE.items()
-        ]
-        path.write_text(json.dumps(told, indent=1))  # JSON is YAML
+        path.write_text(told({name: (secrets.get(layout, name), groups) for name, groups in PEOPLE.items()}))
     return path
+
+
+def told(people: Mapping[str, tuple[str, Collection[str]]]) -> str:
+    """Return the file that knows these people, by name, each with a token and the groups that they are in."""
+    entries = [
+        {"name": name, "token": hashlib.sha256(token.encode()).hexdigest(), "groups": list(groups)}
+        for name, (token, groups) in people.items()
+    ]
+    return json.dumps(entries, indent=1)  # JSON is YAML

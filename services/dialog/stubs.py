@@ -95,8 +95,10 @@ APP = Starlette(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    uvicorn.run(APP, host="127.0.0.1", port=parser.parse_args().port, log_level="warning")
+    options = parser.parse_args()
+    uvicorn.run(APP, host=options.host, port=options.port, log_level="warning")
 
 
 if __name__ == "__main__":

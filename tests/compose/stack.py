@@ -19,6 +19,7 @@ from scripts.composing.file import COMPOSE, ROOT, ComposeFile
 from tests.until import until
 
 PROVISION, INGEST, TRAIN = "provision_ontap", "ingest_tyre_images", "tyre_quality"
+PROFILES = "emulator,second-site,cpu,dialog,calls,documents"
 IMAGES = 400
 READY_S = 900
 WAIT_S = 600
@@ -67,6 +68,12 @@ class World:
     def said(self) -> str:
         """All that trainings have printed, in all their tries."""
         return self.engine.output("programs", "sh", "-c", "cat /var/lib/ontap-mlops/workloads/*train*/log || true")
+
+    def contents(self, service: str, folder: str) -> dict[str, str]:
+        """Path to digest of every file of a volume as it is now, as this service sees it."""
+        look = f"cd {folder} && find -L . -type f -not -path '*/.snapshot/*' -exec sha256sum {{}} +"
+        lines = self.engine.output(service, "sh", "-c", look).splitlines()
+        return {path: digest for digest, path in (line.split(maxsplit=1) for line in lines)}
 
     def volumes(self) -> list[str]:
         authority = self.engine.output("ontap", "cat", "/ontap/tls/ca.pem")
@@ -125,6 +132,8 @@ class World:
         kept = json.loads(self.engine.output("scheduler", "python", "-c", code).splitlines()[-1])
         files = ("admin", "fernet", "jwt", "session", "metrics")
         read = [self.engine.output("api-server", "cat", f"/run/secrets/{name}") for name in files]
+        env = [text for service in ("dialog", "calls", "documents") for text in self.secrets(service).values()]
+        read += [text for text in env if len(text) > 20 and "://" not in text]
         return {text for text in (*read, *kept) if text}
 
 
@@ -136,7 +145,7 @@ def settings(folder: Path) -> Path:
     lines = (ROOT / ".env.example").read_text().splitlines()
     ports = iter(free_ports(sum(line.startswith("PORT_") for line in lines)))
     told = [f"{line.split('=')[0]}={next(ports)}" if line.startswith("PORT_") else line for line in lines]
-    told = ["COMPOSE_PROFILES=emulator,cpu" if line.startswith("COMPOSE_PROFILES=") else line for line in told]
+    told = [f"COMPOSE_PROFILES={PROFILES}" if line.startswith("COMPOSE_PROFILES=") else line for line in told]
     file = folder / "env"
     file.write_text("\n".join([*told, f"COMPOSE_PROJECT_NAME=ontap-mlops-test-{os.getpid()}", ""]))
     return file

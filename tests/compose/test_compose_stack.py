@@ -14,6 +14,7 @@ import pytest
 
 from scripts.composing import engines
 from scripts.follow import follow
+from tests.compose import talks
 from tests.compose.stack import INGEST, LOOK_S, PROVISION, TRAIN, WAIT_S, World, brought_up, settings, worker_elsewhere
 from tests.dags.inventory import EVERY
 from tests.until import until
@@ -136,6 +137,76 @@ def test_prometheus_reads_what_it_should_and_evaluates_every_rule(services: Worl
 def asked(world: World, what: str) -> Any:
     answer = httpx.get(f"{world.url('PROMETHEUS')}/api/v1/{what}", trust_env=False, timeout=60)
     return answer.raise_for_status().json()["data"]
+
+
+@pytest.fixture(scope="module")
+def spoken(services: World) -> Iterator[talks.Talks]:
+    """What people said to each service before anything happens to it."""
+    talks.healthy(services.engine)
+    with talks.an_index(services):
+        yield talks.Talks(services)
+
+
+def test_the_pages_that_people_talk_on_open_and_load_nothing_from_elsewhere(services: World) -> None:
+    for service, paths in talks.PAGES.items():
+        with talks.client(services, service) as browser:
+            for path in paths:
+                page = browser.get(path).raise_for_status()
+                assert "<title>" in page.text and page.headers["Content-Security-Policy"].startswith(
+                    "default-src 'self'"
+                )
+                for part in re.findall(r'(?:src|href)="([^"#?]+\.(?:js|css|svg))"', page.text):
+                    assert browser.get(part).is_success, (service, path, part)
+
+
+def test_a_conversation_without_a_model_is_answered_honestly(spoken: talks.Talks) -> None:
+    (said,) = spoken.answer["says"]
+    assert said["text"].startswith("Something is wrong on my side, and I did not understand that.")
+
+
+def test_a_question_is_answered_from_the_index_that_serves(services: World, spoken: talks.Talks) -> None:
+    assert [line["text"] for line in spoken.told["answer"]] == [talks.ANSWER]
+    assert spoken.told["sources"][0]["file"] == "leave.md"
+    with talks.client(services, "documents", "nobody's") as stranger:
+        assert stranger.get("/api/me").status_code == 401
+
+
+def test_what_people_said_outlives_a_restart_of_postgresql_and_the_talk_goes_on(
+    services: World, spoken: talks.Talks
+) -> None:
+    engine, before = services.engine, spoken.known()
+    began = {name: engine.state(name)["StartedAt"] for name in talks.SERVICES}
+    engine.restart("postgres")
+    talks.healthy(engine)
+    assert spoken.known() == before
+    assert spoken.say("Is it raining in Boston?", "m1") == spoken.answer, "a message that is sent again"
+    assert spoken.call_in() == {"stored": 0, "replaced": 0, "same": 1}
+    assert spoken.say("And in Seattle?", "m2")["turn"] == spoken.answer["turn"] + 1
+    assert spoken.ask().raise_for_status().json()["answer"] == spoken.told["answer"]
+    assert len(spoken.known()["documents"]) == len(before["documents"]) + 1
+    assert {name: engine.state(name)["StartedAt"] for name in talks.SERVICES} == began, "none had to be started anew"
+
+
+def test_airflow_reaches_each_service_that_people_talk_to_by_its_connection(services: World) -> None:
+    for name in talks.SERVICES:
+        row = services.api.call("GET", f"connections/{name}_default")
+        asked = f"import urllib.request as u; print(u.urlopen('http://{row['host']}:{row['port']}/metrics').status)"
+        assert services.engine.output("programs", "python", "-c", asked).strip() == "200"
+
+
+def test_a_dataset_is_replicated_cached_and_failed_over_to_the_second_ontap(
+    services: World, stormy: dict[str, Any]
+) -> None:
+    copy = {"dataset": "tyre_images", "site": "remote"}
+    home, site = "/ontap/namespace/svm1/tyre_images", "/ontap_remote/namespace/svm_remote"
+    at_home = services.contents("programs", home)
+    for dag_id, asked in (("replicate", {}), ("cache_dataset", {}), ("fail_over", {"direction": "to_site"})):
+        services.api.unpause(dag_id)
+        follow(services.api, dag_id, services.api.trigger(dag_id, {**copy, **asked}))
+    assert services.contents("programs", f"{site}/tyre_images") == at_home != {}
+    cache = services.engine.output("programs", "sh", "-c", f"echo {site}/mlops_cache_*").strip()
+    cached = services.contents("programs", cache)
+    assert {path: at_home[path] for path in cached} == cached != {}, "through a link to the other container's volume"
 
 
 def test_no_secret_is_in_what_tasks_show_or_in_what_a_service_prints(services: World, stormy: dict[str, Any]) -> None:

@@ -217,6 +217,7 @@ SERVICES = {
         (),
     ),
     "mlflow": (volume(f"{DATA}/mlflow"), ()),
+    **{name: (volume(f"{DATA}/{name}"), ()) for name in ("dialog", "calls", "documents")},
     # It copies its Python backend's program to /tmp and runs it from there.
     "triton": (volume("/models"), ()),
 }

@@ -142,17 +142,29 @@ def pinned(line: str) -> str:
     return re.split(r"[\[=<>]", line)[0].lower().replace("_", "-")
 
 
-def test_everything_that_the_emulator_imports_is_in_its_image():
-    nodes = (node for file in (ROOT / "emulator").rglob("*.py") for node in ast.walk(ast.parse(file.read_text())))
+OTHERWISE = {"yaml": "pyyaml", "prometheus_client": "prometheus-client", "mcp_types": "mcp"}
+"""Packages that are not called as what one imports of them."""
+
+
+@pytest.mark.parametrize(
+    ("image", "folders"),
+    [
+        ("emulator", ("emulator",)),
+        ("services", ("services/dialog", "services/calls")),
+        ("documents", ("services/documents",)),
+    ],
+)
+def test_everything_that_a_service_imports_is_in_its_image(image: str, folders: tuple[str, ...]):
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py") if file.name != "listen.py"]
     imported = set()
-    for node in nodes:
+    for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
         if isinstance(node, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             imported.add((node.module or "").split(".")[0])
-    foreign = imported - sys.stdlib_module_names - {"emulator"}
-    named = {pinned(line) for line in (ROOT / "docker/emulator/requirements.txt").read_text().splitlines()}
-    assert foreign - named <= {"anyio"}  # starlette's
+    foreign = imported - sys.stdlib_module_names - {"emulator", "services", "tasks"}
+    named = {pinned(line) for line in (ROOT / "docker" / image / "requirements.txt").read_text().splitlines()}
+    assert {OTHERWISE.get(name, name) for name in foreign} - named <= {"anyio"}  # starlette's
 
 
 def test_everything_that_a_program_imports_is_in_its_image():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 
+from emulator.__main__ import EVERYWHERE, _config, arguments
 from emulator.intercluster.address import PORT
 from tests.conftest import Emulator, Pair, peer, unpeer
 
@@ -49,6 +52,23 @@ def test_the_address_stays_when_the_emulator_starts_again(fresh_emulator):
     before = fresh_emulator.intercluster_ip
     fresh_emulator.kill()
     assert fresh_emulator.start().intercluster_ip == before
+
+
+def test_in_a_container_peers_are_told_its_name_and_reach_any_of_its_addresses():
+    told = ["--root", "r", "--port", "0", "--host", EVERYWHERE, "--name", "ontap-remote"]
+    with socket.socket() as listener:
+        listener.bind((EVERYWHERE, 0))
+        assert _config(arguments(told), listener).intercluster_ip == "ontap-remote"
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        chosen = arguments([*told, "--intercluster-ip", "127.0.0.1"])
+        assert _config(chosen, listener).intercluster_ip == "127.0.0.1"
+
+
+def test_a_peer_may_be_named_by_its_host_name(apart):
+    _, here, _ = apart
+    assert tell(here, "localhost").is_success
+    assert only(here, "/cluster/peers")["remote"]["ip_addresses"] == ["localhost"]
 
 
 def test_a_chosen_address(tmp_path):
@@ -105,7 +125,7 @@ def test_an_offer_that_ran_out_is_none(apart):
         ({"authentication": {"passphrase": "short"}, "remote": {"ip_addresses": ["127.9.9.9"]}}, "4653075"),
         ({"authentication": {"passphrase": PASSPHRASE}}, "4653058"),
         ({"authentication": {"passphrase": PASSPHRASE, "generate_passphrase": True}}, "4653052"),
-        ({"remote": {"ip_addresses": ["nowhere"]}}, "262197"),
+        ({"remote": {"ip_addresses": ["127.0.0.300"]}}, "262197"),
         ({"authentication": {"generate_passphrase": True, "expiry_time": "soon"}}, "262197"),
         ({"name": "emulator", "authentication": {"generate_passphrase": True}}, "4653064"),
     ],

@@ -13,12 +13,13 @@ import yaml
 from scripts.composing.file import COMPOSE, ROOT, ComposeError, ComposeFile, filled
 
 EXAMPLE = ROOT / ".env.example"
-OURS = re.compile(r"ontap-mlops-(airflow|worker|worker-gpu|emulator|lake|mlflow|triton)")
+OURS = re.compile(r"ontap-mlops-(airflow|worker|worker-gpu|emulator|lake|mlflow|triton|dialog|calls|documents)")
 PUBLIC = re.compile(
     r"(docker\.io/(library/postgres|library/redis|prom/prometheus|grafana/grafana)|nvcr\.io/nvidia/\w+):[\w.-]+"
 )
 TEXT = COMPOSE.read_text()
-PROFILES = ("emulator,cpu,dashboards", "emulator,gpu,dashboards", "cpu")
+PEOPLE = "dialog,calls,documents"
+PROFILES = ("emulator,second-site,cpu,dashboards", "emulator,gpu,dashboards", "cpu", f"cpu,{PEOPLE}")
 
 
 def read(**variables: str) -> ComposeFile:
@@ -29,7 +30,7 @@ def example() -> dict[str, str]:
     return dict(re.findall(r"^([A-Z_0-9]+)=(.*)$", EXAMPLE.read_text(), re.MULTILINE))
 
 
-EVERY = read(COMPOSE_PROFILES="emulator,cpu,gpu,dashboards")
+EVERY = read(COMPOSE_PROFILES=f"emulator,second-site,cpu,gpu,dashboards,{PEOPLE}")
 
 
 @pytest.fixture(params=sorted(EVERY.services))
@@ -51,6 +52,10 @@ def test_each_service_starts_after_all_that_it_waits_for(profiles: str) -> None:
     assert set(order) == set(file.services)
     assert all(order.index(other) < order.index(name) for name in order for other in file.needs(name))
     assert ("ontap" in order) == ("emulator" in profiles) and ("grafana" in order) == ("dashboards" in profiles)
+    assert ("ontap-remote" in order) == ("second-site" in profiles)
+    assert {"dialog", "dialog-stubs", "calls", "documents"} & set(order) == (
+        {"dialog", "dialog-stubs", "calls", "documents"} if PEOPLE in profiles else set()
+    )
     assert len({"programs", "programs-gpu"} & set(order)) == len({"triton", "triton-gpu"} & set(order)) == 1
 
 
@@ -115,6 +120,11 @@ def test_volumes_are_named_and_each_is_declared() -> None:
     used = {v.split(":")[0] for s in EVERY.services.values() for v in s.get("volumes", ())}
     assert {name for name in used if not name.startswith("./")} == set(EVERY.content["volumes"])
     assert all((ROOT / folder).exists() for folder in used if folder.startswith("./"))
+
+
+def test_only_images_of_chosen_services_are_built() -> None:
+    assert {"documents", "tasks", "emulator"} & set(read(COMPOSE_PROFILES="cpu").targets()) == set()
+    assert {"calls", "worker"} <= set(read(COMPOSE_PROFILES="cpu,calls").targets())
 
 
 def test_an_ontap_of_ones_own_is_mounted_from_a_folder() -> None:

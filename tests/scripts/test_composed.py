@@ -11,24 +11,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.fernet import Fernet
 
 from ontap_mlops.compute import places
 from scripts.composed import airflow_database, databases, prepare
 from scripts.composing import lake, podman
 from scripts.composing.file import COMPOSE, ComposeFile
+from services.documents.people import People
 from tests.scripts.test_compose_file import EVERY, EXAMPLE
 
-SERVICES = ("airflow", "postgres", "redis", "mlflow", "ontap", "lake", "triton", "prometheus", "grafana")
+TALKED_TO = ("dialog", "calls", "documents")
+SERVICES = (
+    *("airflow", "postgres", "redis", "mlflow", "ontap", "ontap_remote", "lake", "triton", "prometheus", "grafana"),
+    *TALKED_TO,
+)
 
 
 @pytest.fixture
 def volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for service in ("kept", *SERVICES):
         (tmp_path / "secrets" / service).mkdir(parents=True)
-    (tmp_path / "data" / "logs").mkdir(parents=True)
+    for volume in ("logs", "documents"):
+        (tmp_path / "data" / volume).mkdir(parents=True)
     monkeypatch.setattr(prepare, "OWNER", os.getuid())
-    monkeypatch.delenv("ONTAP_PASSWORD", raising=False)
+    for name in ("ONTAP_PASSWORD", "WEATHER_URL", "WEATHER_KEY", "STOCK_DATABASE", "GENERATOR_KEY"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
@@ -60,7 +68,11 @@ def test_each_service_gets_only_what_it_needs_and_a_shell_reads_it(volumes: Path
         "triton": {"triton"},
         "prometheus": {"metrics"},
         "grafana": {"grafana"},
-        "postgres": {"postgres", "airflow_db", "mlflow_db"},
+        "ontap_remote": {"ontap_remote"},
+        "dialog": {"dialog", "dialog_db"},
+        "calls": {"calls", "calls_db"},
+        "documents": {"documents_db"},
+        "postgres": {"postgres", *(f"{owner}_db" for owner in databases.OWNERS)},
     }.items():
         said = "".join(file.read_text() for file in (volumes / "secrets" / service).iterdir())
         assert {name for name, value in kept.items() if value in said} == allowed, service
@@ -70,7 +82,7 @@ def test_each_service_gets_only_what_it_needs_and_a_shell_reads_it(volumes: Path
 
 
 def test_the_files_that_the_services_read_are_those_that_are_made() -> None:
-    made = prepare.files_of(dict.fromkeys(prepare.NAMES, "x"))
+    made = prepare.files_of(dict.fromkeys(prepare.NAMES, "x"), {})
     assert set(made) == set(SERVICES)
     environment = EVERY.services["scheduler"]["environment"]
     read = {Path(value.split()[1]).name for name, value in environment.items() if name.endswith("_CMD")}
@@ -87,6 +99,29 @@ def test_the_password_of_an_ontap_that_is_not_ours_comes_from_outside(volumes: P
     rows = json.loads((volumes / "secrets" / "airflow" / "connections.json").read_text())
     assert rows["ontap"] == "from outside"
     assert (volumes / "secrets" / "kept" / "ontap").read_text() != "from outside", "and is not kept"
+
+
+def test_the_assistant_asks_stubs_until_services_are_named(volumes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACES_URL", "https://places.example.com")
+    monkeypatch.setenv("PLACES_KEY", "it's $HOME")
+    prepare.main(volumes)
+    shell = (
+        f'. {volumes}/secrets/dialog/env; printf "%s\n" "$WEATHER_URL" "$PLACES_URL" "$PLACES_KEY" "$STOCK_DATABASE"'
+    )
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True)
+    stub = "http://dialog-stubs:8700/weatherstack"
+    assert done.stdout.splitlines() == [stub, "https://places.example.com", "it's $HOME", ""]
+    assert EVERY.services["dialog-stubs"]["command"][-1] == "8700"
+
+
+def test_who_may_ask_documents_is_made_once_and_then_somebodys_own(volumes: Path) -> None:
+    prepare.main(volumes)
+    file = volumes / "data" / "documents" / "people.yaml"
+    token = (volumes / "secrets" / "kept" / "documents").read_text()
+    assert People(file).of(f"Bearer {token}").name == "documents"
+    file.write_text("[]")
+    prepare.main(volumes)
+    assert file.read_text() == "[]"
 
 
 class Cursor:
@@ -122,11 +157,19 @@ def test_a_database_is_made_once(roles: set[str], known: set[str], verbs: list[s
 
 def test_connections_name_the_services_of_the_file() -> None:
     environment = EVERY.services["airflow-init"]["environment"]
-    secrets = dict.fromkeys(("ontap", "lake_access", "lake_secret", "triton", "airflow"), "s")
+    names = ("ontap", "ontap_remote", "lake_access", "lake_secret", "triton", "airflow", *TALKED_TO)
+    secrets = dict.fromkeys(names, "s")
     rows = airflow_database.wanted(secrets, environment)
     hosts = {rows[name]["host"] for name in ("ontap_default", "mlflow_default", "inference_default", "airflow_api")}
     lake = rows["aws_default"]["extra"]["endpoint_url"].split("/")[2].split(":")[0]
     assert {*hosts, lake} <= set(EVERY.services)
+    for name in TALKED_TO:
+        row = rows[f"{name}_default"]
+        assert row["host"] == name and row["password"] == "s"
+        assert any(port.endswith(f":{row['port']}") for port in EVERY.services[name]["ports"])
+    (site,) = yaml.safe_load((EXAMPLE.parent / "config" / "sites.yaml").read_text())["sites"].values()
+    row, told = rows[site["ontap_conn_id"]], EVERY.services["ontap-remote"]
+    assert row["host"] == told["hostname"] and f"--svm={site['svm']}" in told["command"]
     own = airflow_database.wanted(secrets, {**environment, "ONTAP_HOST": "cluster1", "ONTAP_CA": "true"})
     assert own["ontap_default"]["host"] == "cluster1" and own["ontap_default"]["extra"]["verify"] is True
 
