@@ -25,6 +25,7 @@ from emulator.errors import OntapError
 from emulator.flexcache import views
 from emulator.intercluster import address
 from emulator.intercluster import server as intercluster
+from emulator.intercluster.address import EVERYWHERE
 from emulator.s3 import server as s3
 from emulator.s3.protocol import Protocol
 from emulator.server import App
@@ -33,7 +34,6 @@ from emulator.ticking import Ticking
 from emulator.world import Config, World
 
 HOST = "127.0.0.1"
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a container, whose network decides who reaches it
 
 log = logging.getLogger("emulator")
 

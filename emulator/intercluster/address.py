@@ -1,4 +1,7 @@
-"""The address at which peers reach an emulated cluster: one of the loopback network's, of its own."""
+"""The address at which peers reach an emulated cluster: one of the loopback network's, of its own.
+
+In a container it listens at all of the container's, and peers are told the container's name.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 
 PORT = 11105
 """ONTAP's own, for intercluster traffic."""
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - in a container, whose network decides who reaches it
 _TRIES = 50
 
 
@@ -21,7 +25,8 @@ def listen(root: Path, wanted: str | None) -> socket.socket:
         listener = _bound(wanted or kept.read_text().strip())
     else:
         listener = _first_free(root)
-    kept.write_text(listener.getsockname()[0] + "\n")
+    if wanted != EVERYWHERE:
+        kept.write_text(listener.getsockname()[0] + "\n")
     return listener
 
 

@@ -7,8 +7,8 @@ import socket
 import httpx
 import pytest
 
-from emulator.__main__ import EVERYWHERE, _config, arguments
-from emulator.intercluster.address import PORT
+from emulator.__main__ import _config, arguments
+from emulator.intercluster.address import EVERYWHERE, PORT
 from tests.conftest import Emulator, Pair, peer, unpeer
 
 PASSPHRASE = "a passphrase of both"
