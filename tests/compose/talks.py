@@ -38,6 +38,10 @@ building.finish({{}})
 at = datetime(2026, 5, 1, tzinfo=UTC)
 serve(volume, Served("r1", "mlops_r1", "documents-r1", at, datetime.now(UTC), threshold=0.3), instead_of=None)
 """
+RECORD = (
+    "PGPASSWORD=$(cat /run/secrets/documents) psql -h 127.0.0.1 -U documents -d documents "
+    "-tAc 'SELECT question, outcome, answer FROM questions ORDER BY at'"
+)
 FORGET = f"cd {NAMESPACE} && rm -r documents_index documents/data/leave.md; rmdir documents/data documents"
 
 
@@ -96,8 +100,7 @@ class Talks:
 
     def known(self) -> dict[str, Any]:
         with client(self.world, "dialog") as dialog, client(self.world, "calls") as calls:
-            asked = "SELECT question, outcome, answer FROM questions ORDER BY at"
-            rows = self.world.engine.output("postgres", "psql", "-U", "postgres", "-d", "documents", "-tAc", asked)
+            rows = self.world.engine.output("postgres", "sh", "-c", RECORD)
             return {
                 "dialog": dialog.get(self.talk).raise_for_status().json()["turns"],
                 "calls": calls.get(CALL).raise_for_status().json(),
