@@ -40,6 +40,8 @@ print(json.dumps([f"{sys.version_info.major}.{sys.version_info.minor}", v["LIBDI
 
 def main() -> int:
     options = parse_arguments()
+    # Until there is a server to hand it on to: a container's first process has no action of its own for a signal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         return serve(options)
     except SetupError as error:
