@@ -297,11 +297,29 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def _movable(*folders: Path) -> Iterator[None]:
+    """Let their owner write them meanwhile: a frozen folder is moved elsewhere by root alone."""
+    frozen: list[tuple[int, int]] = []
+    try:
+        for folder in folders if os.geteuid() != 0 else ():
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            if not mode & stat.S_IWUSR:
+                frozen.append((os.open(folder, os.O_RDONLY | os.O_DIRECTORY), mode))
+                folder.chmod(mode | stat.S_IWUSR)
+        yield
+    finally:
+        for handle, mode in frozen:  # by whatever name it has now
+            os.fchmod(handle, mode)
+            os.close(handle)
+
+
 def exchange(one: Path, other: Path) -> None:
     """Swap two directories in one step, so that no moment exists at which either is missing."""
     libc = ctypes.CDLL(None, use_errno=True)
-    done = libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
-    if done != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{os.strerror(number)}: exchanging {one} and {other}")
+    with _movable(one, other):
+        done = libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE)
+        if done != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, f"{os.strerror(number)}: exchanging {one} and {other}")
     sync_folder(one.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,24 @@ def test_the_snapshot_folder_is_no_part_of_a_snapshot(tmp_path):
     assert list(plane.snapshot_dir(UUID, "second").iterdir()) == []
     assert (plane.data_dir(UUID) / ".snapshot" / "first").is_dir()
     assert plane.used(UUID) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root can be somebody else for a while.")
+def test_frozen_folders_are_exchanged_by_their_owner_too_and_stay_frozen() -> None:
+    """A mirror shows each snapshot in place of the one before, as whatever user the emulator runs."""
+    with tempfile.TemporaryDirectory() as folder:  # below one that everybody may enter
+        top, nobody = Path(folder), 65534
+        for name, mode in (("staging/new", 0o555), ("volume/data", 0o550)):
+            (top / name).mkdir(parents=True)
+            (top / name / name.replace("/", "-")).touch()
+            (top / name).chmod(mode)
+        for path in (top, *top.rglob("*")):
+            os.chown(path, nobody, nobody)
+        os.seteuid(nobody)
+        try:
+            trees.exchange(top / "staging/new", top / "volume/data")
+        finally:
+            os.seteuid(0)
+        assert [path.name for path in (top / "volume/data").iterdir()] == ["staging-new"]
+        assert stat.S_IMODE((top / "volume/data").stat().st_mode) == 0o555
+        assert stat.S_IMODE((top / "staging/new").stat().st_mode) == 0o550
