@@ -10,7 +10,7 @@ PROGRAM = @$(PYTHON) scripts/environment.py && .venv/bin/python -m
 help:
 	@$(PYTHON) scripts/help.py
 
-# From source data to a deployed model: tyres (IMAGES=FOLDER, FULL=1, or DAYS=3 for past days too), clicks with SYSTEM=ctr (ROWS=4000000), lanes with SYSTEM=lane or faces with SYSTEM=private (IMAGES=FOLDER), calls with SYSTEM=calls; every system with SYSTEM=all.
+# From source data to a deployed model: tyres (IMAGES=FOLDER, FULL=1, or DAYS=3 for past days too), clicks with SYSTEM=ctr (ROWS=4000000), lanes with SYSTEM=lane or faces with SYSTEM=private (IMAGES=FOLDER), calls with SYSTEM=calls, drift with SYSTEM=drift (DAYS=30); every system with SYSTEM=all.
 demo:
 	$(PROGRAM) scripts.demo "$${SYSTEM:-tyre}" $(if $(IMAGES),--images "$$IMAGES") $(if $(FULL),--full) $(if $(ROWS),--rows "$$ROWS") \
 		$(if $(DAYS),--days "$$DAYS")

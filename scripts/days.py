@@ -1,4 +1,4 @@
-"""Time travel on the first day: versions of the last days by the emulator's clock, and a backfill over these days.
+"""Time travel on the first day: versions of the last days by the emulator's clock, and backfills over these days.
 
 A day's version is made two hours before the day begins, so that the run of that date finds it. Days that lie before a
 version that is there already get none: what is past stays as it was.
@@ -6,6 +6,7 @@ version that is there already get none: what is past stays as it was.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import signal
 import ssl
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 MADE_BEFORE = timedelta(hours=2)
 ACTIVE_RUNS = 2
 METRICS = ("accuracy", "f1", "roc_auc")
+
+
+def up_to(most: int) -> Callable[[str], int]:
+    """Return what reads a number of days from the command line."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or not 1 <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 1 to {most}")
+        return int(text)
+
+    return read
 
 
 def last(count: int, today: date) -> list[date]:
@@ -79,8 +91,11 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def make_versions(demo: Demo, count: int) -> None:
-    """Make a version for each of the last days, each of its day's data; the lake then holds the next day's data."""
+def make_versions(demo: Demo, count: int, next_day: Callable[[], None] | None = None) -> None:
+    """Make a version for each of the last days, each of its day's data; the lake then holds the next day's data.
+
+    :param next_day: brings that of the next day, after each version; as the demo does where it is not given.
+    """
     demo.api.pause(demo.system.train_dag)  # so that only today's version starts a training
     newest = max((dataset_versions.when(version) for version in demo.versions()), default=None)
     with moved_clock(demo.stack) as set_clock:
@@ -93,21 +108,32 @@ def make_versions(demo: Demo, count: int) -> None:
             )
             set_clock(made_at(day))
             demo.run_ingest()
-            demo.number += 1
-            demo.fill_lake()
+            if next_day:
+                next_day()
+            else:
+                demo.number += 1
+                demo.fill_lake()
             demo.end()
 
 
 def backfill(demo: Demo, count: int) -> list[dict[str, Any]]:
     """Train each of the last days on the version of its day; return a row for each, oldest first. Raises RunFailed."""
-    days, dag_id = last(count, today()), demo.system.train_dag
+    return [row(day, summary) for day, summary in backfilled(demo, demo.system.train_dag, "summary", count)]
+
+
+def backfilled(demo: Demo, dag_id: str, told_by: str, count: int) -> list[tuple[date, Any]]:
+    """Run a DAG for each of the last days by a backfill; return what the task of each run returned, None where nothing.
+
+    Oldest first. Raises RunFailed.
+    """
+    days = last(count, today())
     asked = ["backfill", "create", "--dag-id", dag_id, "--from-date", f"{days[0]}", "--to-date", f"{days[-1]}"]
     demo.begin("backfill", f'make airflow ARGS="{" ".join(asked)}"')
     command = [sys.executable, "-m", "airflow", *asked, "--max-active-runs", f"{ACTIVE_RUNS}"]
     done = subprocess.run(command, env=demo.stack.env(), capture_output=True, text=True)
     if done.returncode:
         raise RunFailed(f"The backfill was refused: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
-    rows = []
+    found = []
     for day in days:
         run_id = demo.wait_for(partial(demo.api.run_of_date, dag_id, day))
         if run_id is None:
@@ -115,9 +141,9 @@ def backfill(demo: Demo, count: int) -> list[dict[str, Any]]:
                 f"The backfill has started no run of {dag_id} for {day}; look at {demo.stack.urls['airflow']}"
             )
         follow(demo.api, dag_id, run_id)
-        rows.append(row(day, demo.api.xcom(dag_id, run_id, "summary")))
+        found.append((day, demo.api.xcom(dag_id, run_id, told_by)))
     demo.end()
-    return rows
+    return found
 
 
 def row(day: date, summary: dict[str, Any] | None) -> dict[str, Any]:

@@ -48,12 +48,8 @@ class Demo:
         self.start_services()
         with self.system.beside(self.stack):
             self.provision()
-            past = getattr(self.options, "days", None)
-            if past:
-                days.make_versions(self, past)
             self.system.work(self)
-            trained = days.backfill(self, past) if past else []
-            facts = self.facts() | {"days": trained}
+            facts = self.facts()
         self.keep(facts)
         return facts
 

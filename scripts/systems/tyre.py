@@ -58,10 +58,10 @@ class Tyre(System):
     pages = {"evaluation": evaluation}
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
+        past = "make versions of that many past days first, and train them"
         parser.add_argument("--images", type=Path, help="folder that holds good/ and defective/, instead of samples")
         parser.add_argument("--full", action="store_true", help=f"{FULL_COUNT} sample photographs instead of {COUNT}")
-
-        parser.add_argument("--days", type=_days, help="make versions of that many past days first, and train them")
+        parser.add_argument("--days", type=days.up_to(MOST_DAYS), help=past)
 
     def check(self, options: argparse.Namespace) -> None:
         if options.images and options.days:
@@ -74,7 +74,13 @@ class Tyre(System):
             return fill_with(stack, options.images.resolve())
         return fill_with_samples(stack, FULL_COUNT if options.full else COUNT, day)
 
+    def work(self, demo: Demo) -> None:
+        if demo.options.days:
+            days.make_versions(demo, demo.options.days)
+        super().work(demo)
+
     def facts(self, demo: Demo) -> dict[str, Any]:
+        trained = days.backfill(demo, demo.options.days) if demo.options.days else []
         deployed = deployed_model(demo)
         demo.begin("prediction", "Asking the deployed model about one photograph")
         prediction, endpoint = predict(demo.stack, deployed)
@@ -87,6 +93,7 @@ class Tyre(System):
             "prediction": prediction,
             "dataset_versions": [version.to_json() for version in versions],
             "time_travel": time_travel(versions),
+            "days": trained,
             "links": {"mlflow_model": model_page, "endpoint": endpoint},
         }
 
@@ -99,12 +106,6 @@ class Tyre(System):
             days.table(facts.get("days", [])),
             text.links(facts),
         )
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MOST_DAYS:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of days from 1 to {MOST_DAYS}")
-    return int(text)
 
 
 SYSTEM = Tyre()
