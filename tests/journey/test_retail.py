@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,7 @@ from scripts import demo
 from scripts.follow import follow
 from scripts.systems.retail import COLLECT, SYSTEM
 from tests.journey.world import World
+from tests.speech import speaker, write_wav
 from tests.until import until
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(900)]
@@ -37,7 +40,7 @@ def say(talking: httpx.Client, talk: str, text: str, message: str) -> dict[str, 
     return dict(answer.raise_for_status().json())
 
 
-def test_what_people_said_is_trained_on_and_the_new_model_serves(world: World, talking: httpx.Client):
+def test_what_people_said_is_trained_on_and_the_new_model_serves(world: World, talking: httpx.Client, tmp_path: Path):
     world.ready(SYSTEM)
     world.step("Questions make a version; the model is trained, deployed, and holds a conversation as proof")
     SYSTEM.fill_lake(world.stack, 1, demo.options(["retail", f"--count={QUESTIONS}"]))
@@ -62,6 +65,12 @@ def test_what_people_said_is_trained_on_and_the_new_model_serves(world: World, t
     turns = talking.get(f"/api/conversations/{talk}").json()["turns"]
     assert [turn.get("heard") for turn in turns] == [None, "where can i get the best pasta", "in Boston"]
 
+    world.step("What is said aloud is recognised, answered, and kept as spoken")
+    voice = write_wav(tmp_path / "said.wav", speaker(tmp_path)("What is the weather in Boston?"))
+    spoken = talking.post(f"/api/conversations/{talk}/recordings?message=m3", content=voice.read_bytes())
+    told = spoken.raise_for_status().json()
+    assert told["heard"] == "What is the weather in Boston?" and told["channel"] == "speech" and told["says"]
+
     world.step("People talk and label; the day is masked and brought home, and becomes a version")
     SYSTEM.talk(world.stack, TALKS, seed=3)
     world.run_what_is_due(COLLECT)
@@ -81,6 +90,9 @@ def test_what_people_said_is_trained_on_and_the_new_model_serves(world: World, t
     headers = {"Authorization": f"Bearer {SYSTEM.dialog(world.stack)['DIALOG_TOKEN']}"}
     lines = talking.get(f"/api/days/{today}", headers=headers).text
     assert f'"version": "{served["version"]}"' in lines, "what suggests is what serves"
+    assert [each["heard"] for each in map(json.loads, lines.splitlines()) if each.get("channel") == "speech"] == [
+        told["heard"]
+    ]
 
     world.step("A day on which nothing new was said ends with a sentence, and makes no version")
     quiet = world.run(COLLECT, {"day": "2026-01-01", "days_back": 0})
