@@ -14,12 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.calls import mentions, schema
-from services.calls.records import SIDES, Call, Correction, Sentence, plain
+from services.calls import as_json, mentions, schema
+from services.calls.records import Call, Correction, Sentence, plain
 from services.calls.tables import CALLS, CORRECTIONS, FEED, SENTENCES, SENTIMENT
 
 INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-Row = Mapping[str, Any] | sa.RowMapping
 PAGE = 50
 """Calls of one page of the history."""
 
@@ -156,7 +155,7 @@ class Store:
             connection.execute(CORRECTIONS.insert().values(row))
             now["event"] = next(_events(connection, 1))
             connection.execute(SENTENCES.update().where(*_key(name, side, index)).values(now))
-        return _sentence({**known._mapping, **now})
+        return as_json.sentence({**known._mapping, **now})
 
     def delete(self, name: str) -> None:
         """Forget a call, its sentences and their corrections. Raises NoSuchError."""
@@ -178,7 +177,7 @@ class Store:
         """Return up to ``most`` sentences that were stored or changed after an event, the first first."""
         wanted = _joined().where(SENTENCES.c.event > event).order_by(SENTENCES.c.event).limit(most)
         with self._engine.connect() as connection:
-            return [_sentence(row._mapping) for row in connection.execute(wanted)]
+            return [as_json.sentence(row._mapping) for row in connection.execute(wanted)]
 
     def before_last(self, back: int) -> int:
         """Return the event after which there are up to ``back`` sentences: where one who comes now begins."""
@@ -206,7 +205,7 @@ class Store:
         with self._engine.connect() as connection:
             rows = connection.execute(wanted).all()
             sides = _sides(connection, [row.id for row in rows[:PAGE]])
-        found = [_call(row) | {"sides": sides.get(row.id, _empty_sides())} for row in rows[:PAGE]]
+        found = [as_json.call(row) | {"sides": sides.get(row.id, as_json.empty())} for row in rows[:PAGE]]
         return found, len(rows) > PAGE
 
     def call(self, name: str) -> dict[str, Any]:
@@ -221,10 +220,10 @@ class Store:
             corrected = connection.execute(corrections).all()
             about = mentions.found(connection, call=name)
         return {
-            **_call(row),
+            **as_json.call(row),
             "about": about,
-            "sentences": [_sentence(sentence._mapping) for sentence in found],
-            "corrections": [_correction(one._mapping) for one in corrected],
+            "sentences": [as_json.sentence(sentence._mapping) for sentence in found],
+            "corrections": [as_json.correction(one._mapping) for one in corrected],
         }
 
     def about(
@@ -260,9 +259,14 @@ class Store:
         )
         with self._engine.connect() as connection:
             groups = connection.execute(calls).all()
-            sides = _grouped(connection.execute(counted).all())
+            sides = as_json.grouped(connection.execute(counted).all())
         return [
-            {by: str(row.group), "calls": row.number, "seconds": row.s, "sides": sides.get(row.group, _empty_sides())}
+            {
+                by: str(row.group),
+                "calls": row.number,
+                "seconds": row.s,
+                "sides": sides.get(row.group, as_json.empty()),
+            }
             for row in groups
         ]
 
@@ -286,7 +290,7 @@ class Store:
         wanted = sa.select(CORRECTIONS).where(CORRECTIONS.c.id.in_(last)).order_by(CORRECTIONS.c.id)
         with self._engine.connect().execution_options(yield_per=500) as connection:
             for row in connection.execute(wanted):
-                yield _correction(row._mapping) | {"source": json.loads(row.source)}
+                yield as_json.correction(row._mapping) | {"source": json.loads(row.source)}
 
 
 def _patient(connection: Any, _: Any) -> None:
@@ -340,7 +344,7 @@ def _row(sentence: Sentence) -> dict[str, Any]:
     return {**{name: value for name, value in row.items() if name not in ("scores", "mentions")}, **row["scores"]}
 
 
-def _differs(known: Row, row: Mapping[str, Any]) -> bool:
+def _differs(known: as_json.Row, row: Mapping[str, Any]) -> bool:
     return any(known[name] != value for name, value in row.items())
 
 
@@ -353,59 +357,10 @@ def _place(source: str) -> str:
     return f"{told['file']} of {told['dataset']} {told['version']}"
 
 
-def _iso(at: datetime | None) -> str | None:
-    if at is None:
-        return None
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
-
-
-def _call(row: Any) -> dict[str, Any]:
-    told = {name: getattr(row, name) for name in ("agent", "seconds", "rate_hz", "channels", "finished")}
-    return {"call": row.id, "began": _iso(row.began), **told, "source": json.loads(row.source)}
-
-
-def _sentence(row: Row) -> dict[str, Any]:
-    """Return a sentence as JSON says it; ``corrected`` holds what people said, and None where they did not."""
-    names = ("call", "agent", "side", "index", "start", "end", "text", "sentiment", "recogniser", "model", "event")
-    corrected = {
-        "text": row["corrected_text"],
-        "sentiment": row["corrected_sentiment"],
-        "by": row["corrected_by"],
-        "at": _iso(row["corrected_at"]),
-    }
-    return {
-        **{name: row[name] for name in names},
-        "scores": {name: row[name] for name in ("negative", "neutral", "positive")},
-        "stored_at": _iso(row["stored_at"]),
-        "corrected": corrected if row["corrected_at"] is not None else None,
-    }
-
-
-def _correction(row: Row) -> dict[str, Any]:
-    names = ("call", "side", "index", "text", "sentiment", "recognised_text", "recognised_sentiment", "by")
-    return {**{name: row[name] for name in names}, "at": _iso(row["at"])}
-
-
-def _empty_sides() -> dict[str, dict[str, Any]]:
-    return {side: {"negative": 0, "neutral": 0, "positive": 0, "mean": None} for side in SIDES}
-
-
-def _grouped(rows: Sequence[Any]) -> dict[Any, dict[str, dict[str, Any]]]:
-    """Return for each group and side the number of sentences of each sentiment, and their mean from -1 to 1."""
-    groups: dict[Any, dict[str, dict[str, Any]]] = {}
-    for group, side, sentiment, number in rows:
-        groups.setdefault(group, _empty_sides())[side][sentiment] = number
-    for sides in groups.values():
-        for told in sides.values():
-            total = told["negative"] + told["neutral"] + told["positive"]
-            told["mean"] = round((told["positive"] - told["negative"]) / total, 4) if total else None
-    return groups
-
-
 def _sides(connection: sa.Connection, names: Sequence[str]) -> dict[Any, dict[str, dict[str, Any]]]:
     counted = (
         sa.select(SENTENCES.c.call, SENTENCES.c.side, SENTIMENT, sa.func.count())
         .where(SENTENCES.c.call.in_(names))
         .group_by(SENTENCES.c.call, SENTENCES.c.side, SENTIMENT)
     )
-    return _grouped(connection.execute(counted).all())
+    return as_json.grouped(connection.execute(counted).all())
