@@ -43,6 +43,8 @@ COMPARED = {"recall_at_5": 1, "mrr": 1}
 CHALLENGER, CHAMPION = "challenger", "champion"
 FEWEST = 3
 """Of a user's own questions with an answer, and of those without, so that the threshold is calibrated on them."""
+FOLDS = 10
+"""Parts of a user's own questions, of which each is judged by a threshold that the others have calibrated."""
 MISSED = 5  # questions named in the result
 
 
@@ -100,7 +102,8 @@ def judge(
 ) -> Judged:
     """Ask one index all questions.
 
-    :param threshold: how sure an answer has to be; calibrated on the user's own questions if not given.
+    :param threshold: how sure an answer has to be; calibrated on the user's own questions if not given. Each is then
+        judged by what the others give, so that none has a say in how it is judged itself.
     """
     vectors = embedding.of([question.text for question in asked])
     hits, told = list[list[Hit]](), list[Answer | None]()
@@ -109,14 +112,18 @@ def judge(
             hits.append(index.search(question.text, vector, limit=LOOKED_AT))
             told.append(None if question.is_made else answer(question.text, vector, hits[-1], embedding.of, 0.0))
             progress.advance()
+    limits = [threshold] * len(asked) if threshold is not None else _limits(asked, told)
     threshold = _calibrated(asked, told) if threshold is None else threshold
-    judged = _judged(asked, hits, told, threshold)
+    judged = _judged(asked, hits, told, limits, threshold)
     say(f"{name} on {len(asked)} questions: " + ", ".join(f"{key} {v:.3f}" for key, v in judged.figures().items()))
     return judged
 
 
 def _calibrated(asked: Sequence[Question], told: Sequence[Answer | None]) -> float:
-    """Return the threshold that parts a user's own questions best; the usual one where a kind has too few of them."""
+    """Return the threshold that parts a user's own questions best; the usual one where a kind has too few of them.
+
+    Those of which nothing is ``told`` do not count.
+    """
     known = [(each.confidence, question.has_answer) for question, each in zip(asked, told, strict=True) if each]
     answerable = [has_answer for _, has_answer in known]
     if min(sum(answerable), len(answerable) - sum(answerable)) < FEWEST:
@@ -124,13 +131,32 @@ def _calibrated(asked: Sequence[Question], told: Sequence[Answer | None]) -> flo
     return calibrated([confidence for confidence, _ in known], answerable)
 
 
+def _limits(asked: Sequence[Question], told: Sequence[Answer | None]) -> list[float]:
+    """Return for each question the threshold that those of other folds give; each kind is spread over all folds."""
+    seen = {True: 0, False: 0}
+    folds = [-1] * len(asked)
+    for place, (question, each) in enumerate(zip(asked, told, strict=True)):
+        if each:
+            folds[place] = seen[question.has_answer] % FOLDS
+            seen[question.has_answer] += 1
+    without = {
+        fold: _calibrated(asked, [None if of == fold else each for of, each in zip(folds, told, strict=True)])
+        for fold in set(folds)
+    }
+    return [without[fold] for fold in folds]
+
+
 def _judged(
-    asked: Sequence[Question], hits: Sequence[Sequence[Hit]], told: Sequence[Answer | None], threshold: float
+    asked: Sequence[Question],
+    hits: Sequence[Sequence[Hit]],
+    told: Sequence[Answer | None],
+    limits: Sequence[float],
+    threshold: float,
 ) -> Judged:
     found: dict[str, list[float]] = {figure: [] for figure in COMPARED}
     right, faithful, none, missed = list[float](), list[float](), list[float](), list[str]()
-    for question, near, each in zip(asked, hits, told, strict=True):
-        sentences = each.sentences if each and each.confidence >= threshold else ()
+    for question, near, each, limit in zip(asked, hits, told, limits, strict=True):
+        sentences = each.sentences if each and each.confidence >= limit else ()
         if sentences:
             faithful.append(float(np.mean([said.text in said.passage.text for said in sentences])))
         if not question.has_answer:

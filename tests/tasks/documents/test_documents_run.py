@@ -16,7 +16,8 @@ from tasks.common.program import BadInput
 from tasks.documents import ask, build, evaluate, layout, personal, scan, serve, serving
 from tasks.documents.answer import Answer, Said
 from tasks.documents.embedding import Embedding
-from tasks.documents.index import Building, Index
+from tasks.documents.index import Building, Hit, Index, Passage
+from tasks.documents.questions import Question
 from tests.tasks.run_files import RUN
 
 PUMPS = "# Pumps\n\nThe pump of the third hall runs by night and rests by day. It is loud.\n"
@@ -140,6 +141,32 @@ def test_an_index_is_judged_on_questions_and_against_what_serves(run: Program, d
     assert second["metrics"]["champion"]["recall_at_5"] == 1.0
     assert second["comparison"]["recall_at_5"]["gain"] < 0
     assert second["missed"] == ["When are the fans above the roof cleaned?"]
+
+
+def test_no_question_has_a_say_in_the_threshold_that_it_is_judged_by(encoder: Path, monkeypatch: pytest.MonkeyPatch):
+    passage = Passage("pumps.md", "d", "md", "Pumps", "lines 1", 0, "It is loud.")
+    sure = {"answerable": (0.9, 0.9, 0.9, 0.31), "unanswerable": (0.3, 0.1, 0.1, 0.1)}
+    confidence = {f"{kind} {number}": of for kind, each in sure.items() for number, of in enumerate(each)}
+
+    def answered(question: str, *_: Any) -> Answer:
+        return Answer((Said("It is loud.", passage),), confidence[question])
+
+    class Nothing:
+        def search(self, *_: Any, **__: Any) -> list[Hit]:
+            return []
+
+    monkeypatch.setattr(evaluate, "answer", answered)
+    asked = [
+        Question(text, files=frozenset({"pumps.md"}), answer="loud")
+        if text.startswith("answerable")
+        else Question(text)
+        for text in confidence
+    ]
+    judged = evaluate.judge("new", Nothing(), asked, Embedding(encoder))  # type: ignore[arg-type]
+    assert judged.threshold == pytest.approx(0.305), "by all of them, both kinds are told apart"
+    assert (judged.right, judged.none) == ([1, 1, 1, 0], [0, 1, 1, 1]), "by the others, these two are not"
+    served = evaluate.judge("old", Nothing(), asked, Embedding(encoder), 0.305)  # type: ignore[arg-type]
+    assert (served.right, served.none) == ([1] * 4, [1] * 4)
 
 
 def test_an_index_that_another_run_has_built_is_not_judged(run: Program, tmp_path: Path):
