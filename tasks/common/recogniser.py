@@ -33,6 +33,11 @@ MOST_HINTS = 40
 LANGUAGE = "en"
 BEAM = 1  # more of them is a little better, and half as fast
 LEAST_FRAMES, FRAMES_STEP = 1000, 100  # of 10 ms each; with less silence behind it, Whisper makes words up
+FEWEST_PIECES, PIECES_A_SECOND, MOST_PIECES = 16, 12, 200
+"""Pieces of words that may be heard, more than anybody says; beside hints the decoder has room for the most of them.
+
+Without a limit one short word, doubted, took six seconds: hundreds of pieces were made up at each of six tries.
+"""
 AGAIN_S = 15.0  # of sound and silence, in which what was heard twice over is heard once
 SHOWN = 12  # characters of a digest
 
@@ -92,6 +97,7 @@ class Recogniser:
             hotwords=", ".join(self.hints) or None,
             condition_on_previous_text=False,
             without_timestamps=True,
+            max_new_tokens=min(MOST_PIECES, round(FEWEST_PIECES + PIECES_A_SECOND * len(samples) / RATE_HZ)),
         )
         found = [segment for segment in segments if segment.text.strip()]
         pieces = sum(len(segment.tokens) for segment in found)

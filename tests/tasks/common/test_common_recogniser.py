@@ -35,6 +35,25 @@ def test_a_hint_is_heard_where_it_is_said(plain: Recogniser, say: Say):
     assert "Zelora" in Recogniser(hints=("Zelora", "Kestrix"), threads=1).text(samples).text
 
 
+def test_no_more_is_made_up_than_anybody_says_in_that_time(plain: Recogniser, monkeypatch: pytest.MonkeyPatch):
+    most: list[int] = []
+
+    def transcribe(samples: Any, *, max_new_tokens: int, **_: Any) -> tuple[list[Any], None]:
+        most.append(max_new_tokens)
+        return [], None
+
+    monkeypatch.setattr(plain._model, "transcribe", transcribe)
+    for seconds in (0.5, 2, 30):
+        plain.text(np.zeros(round(seconds * RATE_HZ), np.float32))
+    assert most == [22, 40, 200]
+
+
+def test_the_longest_hints_leave_room_for_what_is_said():
+    hints = [f"antidisestablishmentarianism{number}" for number in range(40)]
+    noise = np.random.default_rng(0).normal(0, 0.1, 30 * RATE_HZ).astype(np.float32)
+    assert Recogniser(hints=hints, threads=1).text(noise).text == ""
+
+
 def test_the_encoder_reads_no_more_silence_than_makes_ten_seconds(plain: Recogniser, say: Say, monkeypatch):
     read: list[int] = []
     encode = WhisperModel.encode
