@@ -43,7 +43,7 @@ from tasks.common.progress import say
 from tasks.common.recogniser import MOST_HINTS, Recogniser
 from tasks.common.tokens import Tokens
 from tasks.common.tracking import Run
-from tasks.common.training import OnEpoch, add_training_flags
+from tasks.common.training import OnEpoch, add_training_flags, prepared
 
 PARAMETERS = ("seed", "threads", "device", "configuration", "data", "encoder", "recogniser")  # of the MLflow run
 GENERAL_EACH = 6  # sentences of each general phrase
@@ -61,15 +61,7 @@ class Choice:
 
 def main() -> dict[str, Any]:
     options = _options()
-    chosen = configuration(
-        options.configuration,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-    )
-    options.device = device.chosen(options.device)
-    torch.set_num_threads(options.threads)
-    torch.use_deterministic_algorithms(True)
+    chosen = prepared(options, configuration)
     place = Path(options.encoder) if options.encoder else encoder.pretrained()
     labelled = dataset.load(open_source(options.data), options.held_out_share)
     recogniser = Recogniser(options.recogniser, threads=options.threads)

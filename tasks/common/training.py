@@ -11,13 +11,14 @@ made stay the system's.
 
 from __future__ import annotations
 
+import argparse
 import io
 import math
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from tasks.common.program import BadInput, Stopped, stop_deferred
 from tasks.common.progress import say
 from tasks.common.result import write_whole
 
+C = TypeVar("C")
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 
@@ -129,6 +131,23 @@ def one_cycle(done: float, warm_up: float, lowest: float) -> float:
     """
     falling = (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up))) / 2
     return max(lowest, done / warm_up if done < warm_up else falling)
+
+
+def prepared(options: argparse.Namespace, configuration: Callable[..., C]) -> C:
+    """Return the configuration that ``add_training_flags`` lets choose, and set device, threads and determinism.
+
+    :param configuration: makes it of a name and single values; raises BadInput.
+    """
+    chosen = configuration(
+        options.configuration,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+    )
+    options.device = device.chosen(options.device)
+    torch.set_num_threads(options.threads)
+    torch.use_deterministic_algorithms(True)
+    return chosen
 
 
 def add_training_flags(

@@ -34,7 +34,7 @@ from tasks.common.progress import say
 from tasks.common.run_file import RunFile
 from tasks.common.tokens import Tokens
 from tasks.common.tracking import Run
-from tasks.common.training import add_training_flags
+from tasks.common.training import add_training_flags, prepared
 from tasks.retail import dataset, precision, scoring
 from tasks.retail.configs import CONFIGURATIONS, DEFAULT, configuration
 from tasks.retail.dataset import Questions
@@ -49,15 +49,7 @@ PARAMETERS = ("seed", "threads", "device", "configuration", "data", "encoder")  
 
 def main() -> dict[str, Any]:
     options = _options()
-    chosen = configuration(
-        options.configuration,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-    )
-    options.device = device.chosen(options.device)
-    torch.set_num_threads(options.threads)
-    torch.use_deterministic_algorithms(True)
+    chosen = prepared(options, configuration)
     encoder = Path(options.encoder) if options.encoder else pretrained()
     questions = dataset.load(open_source(options.data), options.held_out_share, options.people_only)
     tokens = Tokens.of(encoder)

@@ -29,7 +29,7 @@ from tasks.common.program import stop_deferred
 from tasks.common.progress import say
 from tasks.common.split import Split
 from tasks.common.tracking import Run
-from tasks.common.training import add_training_flags
+from tasks.common.training import add_training_flags, prepared
 from tasks.tyre import dataset, preprocessing
 from tasks.tyre.configs import CONFIGURATIONS, DEFAULT, FIGURES, configuration
 from tasks.tyre.export import export
@@ -40,15 +40,7 @@ PARAMETERS = ("seed", "threads", "device", "configuration", "data")  # of the ML
 
 def main() -> dict[str, Any]:
     arguments = _options()
-    chosen = configuration(
-        arguments.configuration,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-    )
-    arguments.device = device.chosen(arguments.device)
-    torch.set_num_threads(arguments.threads)
-    torch.use_deterministic_algorithms(True)
+    chosen = prepared(arguments, configuration)
     images = dataset.load(
         open_source(arguments.data, arguments.connections),
         split=Split(arguments.held_out_share, arguments.group),

@@ -25,7 +25,7 @@ from tasks.common.progress import say
 from tasks.common.result import write_whole
 from tasks.common.run_file import RunFile
 from tasks.common.tracking import Run
-from tasks.common.training import add_training_flags
+from tasks.common.training import add_training_flags, prepared
 from tasks.documents import layout, questions, serving
 from tasks.documents.comparison.configs import CONFIGURATIONS, DEFAULT, configuration
 from tasks.documents.comparison.material import Material, divided
@@ -38,15 +38,7 @@ LATER_SHARE, MOST_QUESTIONS = 0.2, 200
 
 def main() -> dict[str, Any]:
     options = _options()
-    chosen = configuration(
-        options.configuration,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-    )
-    options.device = device.chosen(options.device)
-    torch.set_num_threads(options.threads)
-    torch.use_deterministic_algorithms(True)
+    chosen = prepared(options, configuration)
     material, base = read(options), options.encoder or encoder.pretrained()
     facts = {
         "configuration": {"name": options.configuration, **asdict(chosen)},
