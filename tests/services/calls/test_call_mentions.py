@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,26 +15,9 @@ from starlette.testclient import TestClient
 from services.calls import app, schema
 from services.calls.records import Call, Correction, Sentence
 from services.calls.store import Store
-from tests import databases
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """Of an empty database: on PostgreSQL where the suite runs on it, else a file."""
-    there = databases.settings("mentions")
-    return there["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] if there else f"sqlite:///{tmp_path / 'calls.db'}"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    store = Store(url)
-    yield store
-    store.close()
-
-
-def of(
-    index: int, sentiment: str, *mentions: tuple[str, str], text: str = "It broke", side: str = "caller"
-) -> Sentence:
+def of(index: int, sentiment: str, *mentions: tuple[str, str]) -> Sentence:
     told = [{"kind": kind, "name": name} for kind, name in mentions]
     return Sentence.model_validate(sentence("caller", index, "It broke", sentiment, mentions=told))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -16,24 +15,9 @@ from services.calls import schema
 from services.calls.records import Call, Correction, Sentence
 from services.calls.store import PAGE, NoSuchError, RefusedError, Store
 from services.calls.tables import METADATA
-from tests import databases
 
 CALL = Call.model_validate(call())
 FIRST, SECOND = Sentence.model_validate(sentence()), Sentence.model_validate(sentence("agent", 0, "I see", "neutral"))
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    """Of an empty database: on PostgreSQL where the suite runs on it, else a file."""
-    there = databases.settings("calls")
-    return there["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] if there else f"sqlite:///{tmp_path / 'calls.db'}"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    store = Store(url)
-    yield store
-    store.close()
 
 
 def changed(known: Sentence, **values: object) -> Sentence:
